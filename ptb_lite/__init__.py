@@ -1,0 +1,3 @@
+"""ptb-lite: PostTrainBench at home."""
+
+__version__ = "0.1.0"

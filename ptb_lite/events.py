@@ -1,0 +1,229 @@
+"""The vocabulary of what can happen in a run: the ground everyone stands on.
+
+An `Event` is one line of `journal.jsonl`. Its `payload` is one of the models below, told apart by
+`type`. Names are past tense: an event says what happened, never what to do.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+
+class Phase(StrEnum):
+    """The phases of a run, in order."""
+
+    PREPARE = "prepare"
+    BASELINE = "baseline"
+    AGENT = "agent"
+    SEAL = "seal"
+    AUDIT = "audit"
+    EVALUATE = "evaluate"
+    REPORT = "report"
+
+
+class Outcome(StrEnum):
+    """Every way in which a phase, an agent or a run can end."""
+
+    FINISHED = "finished"
+    TIME_EXCEEDED = "time_exceeded"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+
+class Verdict(StrEnum):
+    CLEAN = "clean"
+    FLAGGED = "flagged"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Record(BaseModel):
+    """Base of everything on disk: unknown fields of a newer version are kept out, not refused."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Flag(Record):
+    """One finding of a detector, with its evidence.
+
+    `decides` says whether the flag alone makes the verdict "flagged"; other flags inform.
+    `file` is relative to the audited folder, `line` counts from 1, `similarity` and
+    `confidence` lie in [0, 1].
+    """
+
+    detector: str
+    kind: str
+    message: str
+    decides: bool = True
+    file: str | None = None
+    line: int | None = None
+    excerpt: str | None = None
+    item_id: str | None = None
+    item_text: str | None = None
+    similarity: float | None = None
+    confidence: float = 1.0
+
+
+class AgentEventKind(StrEnum):
+    SESSION = "session"
+    MESSAGE = "message"
+    REASONING = "reasoning"
+    TOOL_CALL = "tool_call"
+    TOOL_RESULT = "tool_result"
+    USAGE = "usage"
+    TRAINING = "training"
+    ERROR = "error"
+    UNKNOWN = "unknown"
+    END = "end"
+
+
+class AgentEvent(Record):
+    """One thing that an agent said or did, whatever the backend.
+
+    `text` is bounded by the parser that made it; the raw line stays in `trace/`. `data` holds the
+    numbers of `usage` (input_tokens, output_tokens) and `training` (step, steps, loss,
+    learning_rate, tokens_per_second).
+    """
+
+    kind: AgentEventKind
+    text: str = ""
+    tool: str | None = None
+    session_id: str | None = None
+    data: dict[str, float] = Field(default_factory=dict)
+
+
+class RunStarted(Record):
+    type: Literal["run_started"] = "run_started"
+    run_id: str
+    version: str
+
+
+class RunResumed(Record):
+    type: Literal["run_resumed"] = "run_resumed"
+    phase: Phase
+    reason: str
+
+
+class PhaseStarted(Record):
+    type: Literal["phase_started"] = "phase_started"
+    phase: Phase
+
+
+class PhaseFinished(Record):
+    type: Literal["phase_finished"] = "phase_finished"
+    phase: Phase
+    outcome: Outcome
+    seconds: float
+    detail: str = ""
+
+
+class EvaluationProgressed(Record):
+    type: Literal["evaluation_progressed"] = "evaluation_progressed"
+    label: str
+    benchmark: str
+    done: int
+    total: int
+
+
+class EvaluationFinished(Record):
+    """`label` is zero_shot, few_shot or after; `score` lies in [0, 1]."""
+
+    type: Literal["evaluation_finished"] = "evaluation_finished"
+    label: str
+    benchmark: str
+    n: int
+    score: float
+    low: float
+    high: float
+    seconds: float
+
+
+class AgentStarted(Record):
+    type: Literal["agent_started"] = "agent_started"
+    backend: str
+    sandbox: str
+    budget_seconds: float
+    deadline: datetime
+
+
+class AgentSpoke(Record):
+    type: Literal["agent_spoke"] = "agent_spoke"
+    event: AgentEvent
+
+
+class AgentEnded(Record):
+    type: Literal["agent_ended"] = "agent_ended"
+    outcome: Outcome
+    exit_code: int | None
+    seconds: float
+    detail: str = ""
+
+
+class SubmissionSealed(Record):
+    type: Literal["submission_sealed"] = "submission_sealed"
+    files: int
+    bytes: int
+    sha256: str
+
+
+class SubmissionRefused(Record):
+    type: Literal["submission_refused"] = "submission_refused"
+    reason: str
+
+
+class FlagRaised(Record):
+    type: Literal["flag_raised"] = "flag_raised"
+    flag: Flag
+
+
+class VerdictReached(Record):
+    type: Literal["verdict_reached"] = "verdict_reached"
+    verdict: Verdict
+    reason: str
+
+
+class Warned(Record):
+    type: Literal["warned"] = "warned"
+    message: str
+
+
+class RunFinished(Record):
+    type: Literal["run_finished"] = "run_finished"
+    outcome: Outcome
+    detail: str = ""
+
+
+Payload = Annotated[
+    RunStarted
+    | RunResumed
+    | PhaseStarted
+    | PhaseFinished
+    | EvaluationProgressed
+    | EvaluationFinished
+    | AgentStarted
+    | AgentSpoke
+    | AgentEnded
+    | SubmissionSealed
+    | SubmissionRefused
+    | FlagRaised
+    | VerdictReached
+    | Warned
+    | RunFinished,
+    Field(discriminator="type"),
+]
+
+
+class Event(Record):
+    """One line of the journal. `seq` counts from 1 without gaps; `time` is UTC."""
+
+    version: Literal[1] = 1
+    seq: int
+    time: datetime
+    payload: Payload
+
+
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)
