@@ -1,0 +1,58 @@
+"""Files that are either the old or the new content, never half of it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ptb_lite.errors import PtbLiteError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+MAX_RECORD_BYTES = 64 * 2**20
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` by `text`; a reader at any moment sees the old or the new content whole.
+
+    Raises OSError when the folder is not writable or full; then the old content stays.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_record(path: Path, record: BaseModel) -> None:
+    """Write a pydantic model as indented JSON, atomically."""
+    write_text(path, record.model_dump_json(indent=2) + "\n")
+
+
+def read_record(path: Path, model: type[Model]) -> Model:
+    """Read what `write_record` wrote.
+
+    Raises FileNotFoundError when there is none, PtbLiteError when it cannot be read as `model`.
+    """
+    if path.stat().st_size > MAX_RECORD_BYTES:
+        raise PtbLiteError("the file is too large to be a record", field=str(path))
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise PtbLiteError(
+            f"cannot be read: {where}: {first['msg']}",
+            field=str(path),
+            hint="The file is damaged or from another version of ptb-lite",
+        ) from error

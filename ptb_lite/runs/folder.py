@@ -1,0 +1,182 @@
+"""Where everything of a run lies, and which runs there are."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ptb_lite.errors import PtbLiteError, RunNotFoundError, SpecError
+from ptb_lite.runs.atomic import read_record
+from ptb_lite.runs.records import Scores, Status
+from ptb_lite.spec import RunSpec
+
+_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run on disk. Copying the folder copies the run."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "spec.json"
+
+    @property
+    def status(self) -> Path:
+        return self.path / "status.json"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """What the runner's own process printed: for people who look for a bug."""
+        return self.path / "runner.log"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "runner.lock"
+
+    @property
+    def data(self) -> Path:
+        """The host's copy of the benchmarks' items; never visible in the sandbox."""
+        return self.path / "data"
+
+    @property
+    def prepared(self) -> Path:
+        return self.path / "prepared.json"
+
+    @property
+    def workspace(self) -> Path:
+        return self.path / "workspace"
+
+    @property
+    def harness(self) -> Path:
+        return self.path / "harness.json"
+
+    @property
+    def trace(self) -> Path:
+        return self.path / "trace"
+
+    @property
+    def agent_end(self) -> Path:
+        return self.path / "agent.json"
+
+    @property
+    def sealed(self) -> Path:
+        return self.path / "sealed"
+
+    @property
+    def seal(self) -> Path:
+        return self.path / "seal.json"
+
+    @property
+    def audit(self) -> Path:
+        return self.path / "audit.json"
+
+    @property
+    def evaluations(self) -> Path:
+        return self.path / "evaluations"
+
+    @property
+    def scores(self) -> Path:
+        return self.path / "scores.json"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    def read_spec(self) -> RunSpec:
+        return read_record(self.spec, RunSpec)
+
+    def read_status(self) -> Status:
+        return read_record(self.status, Status)
+
+    def read_scores(self) -> Scores | None:
+        """None while the run has none."""
+        return read_record(self.scores, Scores) if self.scores.exists() else None
+
+    def runner_lives(self) -> bool:
+        """Whether a runner holds this run now: it keeps a lock that the kernel frees when it dies."""
+        try:
+            handle = os.open(self.lock, os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
+
+def new_run_folder(runs_dir: Path) -> RunFolder:
+    """Make an empty folder with a fresh run id.
+
+    Raises SpecError when the runs folder cannot be written.
+    """
+    try:
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        while True:
+            stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+            path = runs_dir.resolve() / f"{stamp}-{secrets.token_hex(2)}"
+            if not path.exists():
+                path.mkdir()
+                return RunFolder(path)
+    except OSError as error:
+        raise SpecError(
+            f"{runs_dir} cannot be written ({error.strerror})",
+            field="runs-dir",
+            hint="Choose another folder with --runs-dir",
+        ) from error
+
+
+def list_runs(runs_dir: Path) -> list[RunFolder]:
+    """The runs of a folder, oldest first. A folder that does not exist holds none."""
+    if not runs_dir.is_dir():
+        return []
+    folders = (entry for entry in runs_dir.resolve().iterdir() if _RUN_ID.fullmatch(entry.name))
+    return [RunFolder(entry) for entry in sorted(folders) if (entry / "spec.json").is_file()]
+
+
+def find_run(runs_dir: Path, run_id: str) -> RunFolder:
+    """The run with this id, a unique beginning or end of it, `last`, or the path of its folder.
+
+    Raises RunNotFoundError, with the way to see which runs there are.
+    """
+    as_path = Path(run_id)
+    if (as_path / "spec.json").is_file():
+        return RunFolder(as_path.resolve())
+    runs = list_runs(runs_dir)
+    if run_id == "last" and runs:
+        return runs[-1]
+    found = [run for run in runs if run.run_id == run_id] or [
+        run for run in runs if run.run_id.startswith(run_id) or run.run_id.endswith(run_id)
+    ]
+    if len(found) == 1 and run_id:
+        return found[0]
+    what = f"{len(found)} runs match {run_id!r}" if found else f"there is no run {run_id!r}"
+    raise RunNotFoundError(
+        f"{what} in {runs_dir}", field="run", hint="`ptb-lite ls` lists the runs"
+    )
+
+
+def require_folder(path: Path) -> RunFolder:
+    """A run folder whose spec can be read; raises PtbLiteError otherwise."""
+    run = RunFolder(path.resolve())
+    if not run.spec.is_file():
+        raise PtbLiteError("is not a run's folder: it has no spec.json", field=str(path))
+    return run
