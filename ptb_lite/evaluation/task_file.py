@@ -1,0 +1,65 @@
+"""task.json: the task as data, for agents that are programs rather than readers of a prompt.
+
+Written by `workspace/`; read inside the sandbox by evaluate.py and by the recipe agent.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.events import Record
+
+
+class TaskGeneration(Record):
+    do_sample: bool = False
+    temperature: float = 0.0
+    top_p: float = 1.0
+
+
+class TaskBenchmark(Record):
+    """One benchmark as the agent gets it.
+
+    `train` and `feedback` are JSONL files of items, relative to the workspace; `feedback` is the
+    split that evaluate.py scores on (dev, or test with `feedback: test`).
+    """
+
+    id: str
+    title: str
+    train: str
+    feedback: str
+    num_fewshot: int
+    max_new_tokens: int
+
+
+class Task(Record):
+    """The content of task.json. `deadline` is in seconds since the epoch."""
+
+    version: Literal[1] = 1
+    base_model: str
+    base_model_id: str
+    device: str
+    benchmarks: tuple[TaskBenchmark, ...]
+    feedback: Literal["dev", "test"]
+    generation: TaskGeneration
+    budget_minutes: float
+    deadline: float
+    seed: int
+    submission: str = "final_model"
+    feedback_limit: int | None = None
+
+
+def read_task(workspace: Path) -> Task:
+    """The task of a workspace folder. Raises PtbLiteError when there is none or it is damaged."""
+    path = workspace / "task.json"
+    try:
+        return Task.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise PtbLiteError(
+            "there is no task.json here", field=str(path), hint="Run this in the workspace"
+        ) from None
+    except ValidationError as error:
+        raise PtbLiteError(f"cannot be read: {error.errors()[0]['msg']}", field=str(path)) from error

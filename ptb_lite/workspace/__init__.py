@@ -1,0 +1,1 @@
+"""What the agent finds: its prompt, its data, evaluate.py, timer.sh."""
