@@ -1,0 +1,102 @@
+"""The catalogue: the package's own YAML files, overlaid by a person's."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+from ptb_lite.catalog.entries import AgentEntry, BenchmarkEntry, Entry, ModelEntry
+from ptb_lite.catalog.yaml_file import YamlFile, read_yaml, validate_at
+from ptb_lite.errors import CatalogError
+
+_OWN = Path(__file__).parent
+_Entry = TypeVar("_Entry", bound=Entry)
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Every entry by its id, in the order of the files."""
+
+    models: Mapping[str, ModelEntry]
+    benchmarks: Mapping[str, BenchmarkEntry]
+    agents: Mapping[str, AgentEntry]
+
+    def model(self, entry_id: str) -> ModelEntry:
+        """Raises CatalogError (field `model`) with the nearest id where there is none."""
+        return find(self.models, entry_id, "model")
+
+    def benchmark(self, entry_id: str) -> BenchmarkEntry:
+        """Raises CatalogError (field `benchmark`) with the nearest id where there is none."""
+        return find(self.benchmarks, entry_id, "benchmark")
+
+    def agent(self, entry_id: str) -> AgentEntry:
+        """Raises CatalogError (field `agent`) with the nearest id where there is none."""
+        return find(self.agents, entry_id, "agent")
+
+
+def config_root() -> Path:
+    """Where a person's own entries lie: $PTB_LITE_CONFIG or ~/.config/ptb-lite."""
+    chosen = os.environ.get("PTB_LITE_CONFIG")
+    return Path(chosen).expanduser() if chosen else Path.home() / ".config" / "ptb-lite"
+
+
+def load_catalog(overlay: Path | None = None) -> Catalog:
+    """Read the catalogue; `overlay` (default: `config_root()`) adds entries and overrides fields.
+
+    An entry of the overlay whose id exists needs only the fields that differ. Raises
+    CatalogError with file and line where a file is malformed.
+    """
+    root = config_root() if overlay is None else overlay
+    return Catalog(
+        models=_load(ModelEntry, "models.yaml", root),
+        benchmarks=_load(BenchmarkEntry, "benchmarks.yaml", root),
+        agents=_load(AgentEntry, "agents.yaml", root),
+    )
+
+
+def find(known: Mapping[str, _Found], entry_id: str, kind: str) -> _Found:
+    """The entry of that id; raises CatalogError that suggests the nearest one."""
+    if entry_id in known:
+        return known[entry_id]
+    shown = entry_id if len(entry_id) <= 80 else entry_id[:77] + "..."
+    raise CatalogError(f"unknown {kind} '{shown}'", field=kind, hint=suggestion(entry_id, known))
+
+
+def suggestion(wrong: str, known: Iterable[str]) -> str:
+    """The way out of a wrong name: the nearest known one, or all of them."""
+    names = list(known)
+    lower = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(wrong.lower()[:80], lower, n=1, cutoff=0.5)
+    if near:
+        return f"Did you mean '{lower[near[0]]}'?"
+    return f"Known: {', '.join(names)}" if names else "There is none yet"
+
+
+def _load(kind: type[_Entry], name: str, overlay: Path) -> Mapping[str, _Entry]:
+    raw: dict[str, dict[str, object]] = {}
+    origin: dict[str, YamlFile] = {}
+    for folder in (_OWN, overlay):
+        path = folder / name
+        if folder is overlay and not path.exists():
+            continue
+        file = read_yaml(path)
+        for entry_id, fields in file.values.items():
+            if not isinstance(fields, dict):
+                raise CatalogError(
+                    f"'{entry_id}' needs its fields below it, indented",
+                    field=file.where([entry_id]),
+                )
+            raw[entry_id] = {**raw.get(entry_id, {}), **fields}
+            origin[entry_id] = file
+    return MappingProxyType(
+        {
+            entry_id: validate_at(kind, {**fields, "id": entry_id}, origin[entry_id], [entry_id])
+            for entry_id, fields in raw.items()
+        }
+    )
