@@ -1,0 +1,33 @@
+"""A person's own command line as an agent; what it prints is a plain text log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ptb_lite.agents.reading import text_event
+from ptb_lite.agents.start import AgentStart
+from ptb_lite.events import AgentEvent
+
+
+class CommandBackend:
+    resumable = False
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = tuple(command)
+
+    def command(self, start: AgentStart) -> list[str]:
+        """The command with `{prompt_file}` and `{model}` filled in; other braces stay."""
+        filled = {"{prompt_file}": str(start.prompt_file), "{model}": start.model or ""}
+        return [_replace(argument, filled) for argument in self._command]
+
+    def environment(self, start: AgentStart) -> Mapping[str, str]:  # noqa: ARG002
+        return {}
+
+    def read_line(self, line: bytes) -> AgentEvent | None:
+        return text_event(line)
+
+
+def _replace(argument: str, filled: Mapping[str, str]) -> str:
+    for placeholder, value in filled.items():
+        argument = argument.replace(placeholder, value)
+    return argument
