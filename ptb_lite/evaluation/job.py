@@ -1,0 +1,71 @@
+"""What one evaluation process is asked to do: the content of `job.json`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from ptb_lite.events import Record
+
+
+class Generation(Record):
+    """How completions are drawn. Greedy unless `do_sample`; then `temperature` must be positive."""
+
+    do_sample: bool = False
+    temperature: float = Field(default=0.0, ge=0.0, le=10.0)
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _sampling_needs_a_temperature(self) -> Generation:
+        if self.do_sample and self.temperature == 0.0:
+            raise ValueError("do_sample needs a temperature above 0")
+        return self
+
+
+class EvaluationTask(Record):
+    """One scored pass over one benchmark's items.
+
+    `items` is the JSONL file of `Item` lines that is scored, `shots` the one that the few-shot
+    examples come from (needed when `num_fewshot` > 0). `limit`: the first so many items; None: all.
+    `definition` is the lm-eval task YAML; None: the one that ptb-lite ships for `benchmark`.
+    """
+
+    label: str
+    benchmark: str
+    items: Path
+    shots: Path | None = None
+    num_fewshot: int = Field(default=0, ge=0, le=64)
+    limit: int | None = Field(default=None, ge=1)
+    definition: Path | None = None
+
+    @model_validator(mode="after")
+    def _shots_need_a_file(self) -> EvaluationTask:
+        if self.num_fewshot > 0 and self.shots is None:
+            raise ValueError("num_fewshot > 0 needs a shots file")
+        return self
+
+
+class EvaluationJob(Record):
+    """One model, loaded once, and every task to run on it.
+
+    `model` is a folder in Hugging Face layout (config.json, *.safetensors, tokenizer); `adapter` a
+    PEFT adapter merged into it before generation. `chat_template` is the Jinja text that wraps
+    every prompt, or None for plain text: the submission's own template is never read. `threads`:
+    CPU threads, None: torch's choice. `output`: the folder for `<label>.<benchmark>.samples.jsonl`,
+    `<label>.<benchmark>.json` and `worker.log`.
+    """
+
+    version: Literal[1] = 1
+    model: Path
+    adapter: Path | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    batch_size: int = Field(default=32, ge=1, le=1024)
+    generation: Generation = Generation()
+    chat_template: str | None = None
+    seed: int = 1234
+    threads: int | None = Field(default=None, ge=1)
+    tasks: tuple[EvaluationTask, ...] = Field(min_length=1)
+    output: Path

@@ -1,0 +1,54 @@
+"""What the worker says on its standard output: one JSON object a line."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from ptb_lite.evaluation.results import EvaluationResult
+from ptb_lite.events import Record
+
+
+class ModelLoaded(Record):
+    type: Literal["model_loaded"] = "model_loaded"
+    seconds: float
+    device: str
+
+
+class Progressed(Record):
+    """`done` of `total` items of one task have a completion."""
+
+    type: Literal["progressed"] = "progressed"
+    label: str
+    benchmark: str
+    done: int
+    total: int
+
+
+class WorkerWarned(Record):
+    type: Literal["warned"] = "warned"
+    message: str
+
+
+class TaskFinished(Record):
+    type: Literal["task_finished"] = "task_finished"
+    result: EvaluationResult
+
+
+class SubmissionInvalid(Record):
+    type: Literal["submission_invalid"] = "submission_invalid"
+    reason: str
+
+
+class WorkerFailed(Record):
+    type: Literal["failed"] = "failed"
+    reason: str
+
+
+Message = Annotated[
+    ModelLoaded | Progressed | WorkerWarned | TaskFinished | SubmissionInvalid | WorkerFailed,
+    Field(discriminator="type"),
+]
+
+MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
