@@ -48,6 +48,15 @@ class Score(Record):
     high: float
 
 
+class CountedScore(Record):
+    """The score after the policy, in [0, 1]. `mark` is empty or says why it differs or needs care."""
+
+    score: float
+    low: float
+    high: float
+    mark: str = ""
+
+
 class Paired(Record):
     """Exact McNemar test on the same items: items gained and lost, two-sided p.
 
@@ -75,8 +84,7 @@ class BenchmarkScores(Record):
     zero_shot: Score
     few_shot: Score
     raw: Score | None
-    counted: Score
-    counted_because: str
+    counted: CountedScore
     after_vs_zero_shot: Paired | None
     after_vs_few_shot: Paired | None
 

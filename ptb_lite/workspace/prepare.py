@@ -21,7 +21,10 @@ DATA = "data"
 
 @dataclass(frozen=True)
 class Handout:
-    """What goes into a workspace. `data` maps a path inside it to the host's file."""
+    """What goes into a workspace. `data` maps a path inside it to the host's file.
+
+    The task's deadline is not read from here: it is set when the clock starts.
+    """
 
     task: Task
     data: dict[str, Path]
@@ -47,25 +50,30 @@ def hand_out(workspace: Path, handout: Handout) -> HarnessManifest:
         target = workspace / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-    task = handout.task
-    _write(workspace / TASK, task.model_dump_json(indent=2) + "\n")
-    _write(
-        workspace / PROMPT,
-        render_prompt(
-            task, disclosure=handout.disclosure, policy=handout.policy, machine=handout.machine
-        ),
+    prompt = render_prompt(
+        handout.task,
+        disclosure=handout.disclosure,
+        policy=handout.policy,
+        machine=handout.machine,
     )
-    timer = TEMPLATES.get_template("timer.sh.j2").render(deadline=int(task.deadline))
-    _write(workspace / TIMER, timer)
-    (workspace / TIMER).chmod(0o755)
+    (workspace / PROMPT).write_text(prompt, encoding="utf-8")
     template = files("ptb_lite.workspace") / "templates" / EVALUATE
-    _write(workspace / EVALUATE, template.read_text(encoding="utf-8"))
-    names = [TASK, PROMPT, TIMER, EVALUATE, *handout.data]
+    (workspace / EVALUATE).write_text(template.read_text(encoding="utf-8"), encoding="utf-8")
+    return _manifest(workspace, [PROMPT, EVALUATE, *handout.data])
+
+
+def start_clock(workspace: Path, task: Task, manifest: HarnessManifest) -> HarnessManifest:
+    """Write what depends on the deadline, timer.sh and task.json; returns the manifest with them."""
+    (workspace / TASK).write_text(task.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    timer = TEMPLATES.get_template("timer.sh.j2").render(deadline=int(task.deadline))
+    (workspace / TIMER).write_text(timer, encoding="utf-8")
+    (workspace / TIMER).chmod(0o755)
+    added = _manifest(workspace, [TASK, TIMER])
+    return HarnessManifest(files={**manifest.files, **added.files})
+
+
+def _manifest(workspace: Path, names: list[str]) -> HarnessManifest:
     return HarnessManifest(files={name: _sha256(workspace / name) for name in sorted(names)})
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
 
 
 def _sha256(path: Path) -> str:
