@@ -1,0 +1,86 @@
+"""Presets: named sets of choices, one YAML file each, the package's own and a person's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ptb_lite.catalog.entries import Entry, Line
+from ptb_lite.catalog.loader import config_root, find
+from ptb_lite.catalog.yaml_file import read_yaml, validate_at
+from ptb_lite.errors import CatalogError
+from ptb_lite.evaluation.job import Generation
+
+_OWN = Path(__file__).parent / "presets"
+
+Policy = Literal["reset", "none"]
+Disclosure = Literal["none", "rules", "penalties", "audit"]
+Feedback = Literal["dev", "test"]
+SandboxName = Literal["bubblewrap", "none"]
+Network = Literal["off", "full"]
+Device = Literal["auto", "cpu", "cuda"]
+
+
+class Preset(Entry):
+    """The choices of one preset; the fields after `min_gpu_gb` are those of a RunSpec.
+
+    `min_gpu_gb` is the GPU memory in GiB that the choices need; 0: runs without a GPU.
+    """
+
+    title: Line
+    summary: str = ""
+    min_gpu_gb: Annotated[float, Field(ge=0, le=1024)] = 0
+    model: str = "gemma-3-270m-embedded"
+    agent: str = "recipe"
+    agent_model: str | None = None
+    benchmarks: Annotated[tuple[str, ...], Field(min_length=1)]
+    budget_minutes: float
+    limit: int | None = None
+    dev_limit: int | None = None
+    seed: int = 0
+    policy: Policy = "reset"
+    disclosure: Disclosure = "rules"
+    feedback: Feedback = "dev"
+    sandbox: SandboxName = "bubblewrap"
+    network: Network = "off"
+    device: Device = "auto"
+    generation: Generation = Generation()
+
+
+def load_presets(overlay: Path | None = None) -> Mapping[str, Preset]:
+    """All presets by id, the package's first; `overlay` defaults to `config_root()`/presets.
+
+    Raises CatalogError with file and line where one is malformed.
+    """
+    person = (config_root() if overlay is None else overlay) / "presets"
+    files = sorted(_OWN.glob("*.yaml")) + sorted(person.glob("*.yaml"))
+    presets = {path.stem: read_preset(path) for path in files}
+    return dict(
+        sorted(presets.items(), key=lambda pair: (pair[1].min_gpu_gb, pair[1].budget_minutes))
+    )
+
+
+def load_preset(name: str) -> Preset:
+    """The preset of that name, or of that file where `name` is a path.
+
+    A name with a slash or the ending .yaml or .yml is a path. Raises CatalogError.
+    """
+    if "/" in name or name.endswith((".yaml", ".yml")):
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise CatalogError("there is no such file", field=f"preset {name}")
+        return read_preset(path)
+    # Only the one that is asked for is read, so another broken file is not in the way.
+    for folder in (config_root() / "presets", _OWN):
+        if (folder / f"{name}.yaml").is_file():
+            return read_preset(folder / f"{name}.yaml")
+    return find(load_presets(), name, "preset")
+
+
+def read_preset(path: Path) -> Preset:
+    """The preset in `path`, its id the file's name. Raises CatalogError with file and line."""
+    file = read_yaml(path)
+    return validate_at(Preset, {**file.values, "id": path.stem}, file, [])
