@@ -35,13 +35,15 @@ class ModelEntry(Entry):
     comparison only. `parameters` counts every weight once (tied embeddings are one matrix) and
     includes a vision tower where the checkpoint has one; the other figures are the text model's.
     `vocabulary` is the number of rows of the embedding matrix, `context` the longest sequence in
-    tokens, `instruct` the Hub id of the official instruction-tuned counterpart.
+    tokens, `instruct` the Hub id of the official instruction-tuned counterpart. `path` is the
+    folder of a person's own model (source local).
     """
 
     title: Line
     role: Literal["base", "other"] = "base"
-    source: Literal["embedded", "hub"]
+    source: Literal["embedded", "hub", "local"]
     hub_id: HubId | None = None
+    path: str | None = None
     instruct: HubId | None = None
     parameters: Count
     vocabulary: Count
@@ -62,6 +64,8 @@ class ModelEntry(Entry):
     def _hub_id_where_needed(self) -> ModelEntry:
         if self.source == "hub" and self.hub_id is None:
             raise ValueError("a model of source 'hub' needs a hub_id")
+        if self.source == "local" and self.path is None:
+            raise ValueError("a model of source 'local' needs a path")
         return self
 
 

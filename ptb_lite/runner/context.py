@@ -1,0 +1,91 @@
+"""What every phase is given."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ptb_lite.catalog.loader import Catalog
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.events import Outcome, Record, Warned
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.journal import JournalWriter
+from ptb_lite.spec import RunSpec
+
+
+class RunStopped(PtbLiteError):  # noqa: N818  (a person's choice, not a fault)
+    """A person asked the run to stop in a phase that cannot end early with a result."""
+
+
+@dataclass(frozen=True)
+class PhaseResult:
+    """How a phase ended when it did not fail, with one sentence for a reader."""
+
+    outcome: Outcome = Outcome.FINISHED
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """One run in one runner process. `stop` is set when a person asks for the end."""
+
+    run: RunFolder
+    spec: RunSpec
+    catalog: Catalog
+    journal: JournalWriter
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def warn(self, message: str) -> None:
+        self.journal.write(Warned(message=message))
+
+    def check_stop(self) -> None:
+        """Raises RunStopped when a person asked for the end."""
+        if self.stop.is_set():
+            raise RunStopped("the run was stopped")
+
+
+class PreparedBenchmark(Record):
+    """The host's files of one benchmark, relative to the run's folder, and how many are scored."""
+
+    id: str
+    train: str
+    dev: str
+    test: str
+    limit: int
+
+
+class Prepared(Record):
+    """What the prepare phase found: the content of prepared.json.
+
+    `base_sha256` is of the base model's weights file(s), in name order.
+    """
+
+    version: Literal[1] = 1
+    base_model: Path
+    base_sha256: str
+    benchmarks: tuple[PreparedBenchmark, ...]
+
+
+class AgentEnd(Record):
+    """The content of agent.json, born with `outcome` None when the agent starts."""
+
+    version: Literal[1] = 1
+    started: float
+    budget_seconds: float
+    outcome: Outcome | None = None
+    exit_code: int | None = None
+    seconds: float = 0.0
+    detail: str = ""
+
+
+class Seal(Record):
+    """The content of seal.json: what was submitted, and whether it can be scored."""
+
+    version: Literal[1] = 1
+    valid: bool
+    reason: str
+    files: dict[str, str]
+    bytes: int
+    sha256: str
