@@ -1,0 +1,176 @@
+"""Isolation by bubblewrap: namespaces of its own, a read-only system, one writable folder.
+
+Inside, a command finds: /usr and the library folders, a short list of /etc (names, resolver and
+certificates, never password or key files), /proc and /dev of its own, the plan's read-only paths,
+an empty home and /tmp in memory, and the workspace. Everything else of the machine is absent, the
+root included is read-only, and no capability is held or can be gained.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from ptb_lite.sandbox.plan import SandboxPlan
+
+SANDBOX_HOME = "/home/agent"
+"""The home inside when the plan's environment names none."""
+
+_SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr")
+# A list of what is needed rather than of what is secret: an unknown secret stays out too.
+_ETC = (
+    "alternatives",
+    "bash.bashrc",
+    "ca-certificates",
+    "debian_version",
+    "gai.conf",
+    "gitconfig",
+    "group",
+    "host.conf",
+    "hosts",
+    "inputrc",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "mime.types",
+    "nsswitch.conf",
+    "nvidia",
+    "os-release",
+    "passwd",
+    "pki/ca-trust",
+    "pki/tls/certs",
+    "profile",
+    "protocols",
+    "resolv.conf",
+    "services",
+    "ssl/certs",
+    "ssl/cert.pem",
+    "ssl/openssl.cnf",
+    "terminfo",
+    "timezone",
+)
+_PROBE_SECONDS = 10.0
+
+
+class Bubblewrap:
+    name = "bubblewrap"
+
+    def problem(self) -> str | None:
+        if sys.platform != "linux":
+            return "bubblewrap needs Linux (on Windows: WSL2)"
+        program = shutil.which("bwrap")
+        if program is None:
+            return (
+                "the program bwrap is not installed; install the package bubblewrap "
+                "(Debian: apt-get install bubblewrap), or choose no isolation with --sandbox none"
+            )
+        failure = _probe(program, _isolation(program))
+        if failure is None:
+            return None
+        return (
+            f"bwrap cannot make a sandbox here ({failure}); allow user namespaces for it, "
+            "or choose no isolation with --sandbox none"
+        )
+
+    def wrap(self, command: Sequence[str], plan: SandboxPlan) -> list[str]:
+        program = shutil.which("bwrap") or "bwrap"
+        workspace = os.fspath(plan.workspace.absolute())
+        arguments = [program, *_isolation(program)]
+        if plan.network == "off":
+            arguments.append("--unshare-net")
+        for mount in sorted(_mounts(plan), key=_depth):
+            arguments += mount
+        if "HOME" not in plan.environment:
+            arguments += ["--setenv", "HOME", SANDBOX_HOME]
+        arguments += ["--remount-ro", "/dev", "--remount-ro", "/"]
+        return [*arguments, "--chdir", workspace, "--", *command]
+
+
+def _depth(mount: list[str]) -> int:
+    """Mounts are made from the root down: a later one would hide what lies below it."""
+    return len(Path(mount[-1]).parts)
+
+
+def _mounts(plan: SandboxPlan) -> Iterator[list[str]]:
+    """Every mount as bwrap arguments; the last argument is the place inside."""
+    yield ["--proc", "/proc"]
+    yield ["--dev", "/dev"]
+    yield ["--tmpfs", "/dev/shm"]
+    yield ["--tmpfs", "/tmp"]
+    yield ["--symlink", "/tmp", "/var/tmp"]
+    for path in _SYSTEM:
+        if Path(path).is_symlink():
+            yield ["--symlink", os.readlink(path), path]
+        elif Path(path).is_dir():
+            yield ["--ro-bind", path, path]
+    for name in _ETC:
+        yield ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    # Thread pools of numerical libraries count the processors here.
+    yield ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
+    if plan.gpu:
+        yield from _gpu_mounts()
+    home = Path(plan.environment.get("HOME", SANDBOX_HOME))
+    if not home.is_relative_to(plan.workspace.absolute()):
+        yield ["--tmpfs", os.fspath(home)]
+    # The workspace comes after read-only paths of its depth, and before those inside it.
+    for path in plan.read_only:
+        if path.exists():
+            yield ["--ro-bind", os.fspath(path.resolve()), os.fspath(path.absolute())]
+    yield [
+        "--bind",
+        os.fspath(plan.workspace.resolve()),
+        os.fspath(plan.workspace.absolute()),
+    ]
+
+
+def _gpu_mounts() -> Iterator[list[str]]:
+    nodes = [*sorted(Path("/dev").glob("nvidia*")), Path("/dev/dxg")]
+    for node in nodes:
+        yield ["--dev-bind-try", os.fspath(node), os.fspath(node)]
+    yield ["--ro-bind-try", "/sys", "/sys"]
+
+
+@lru_cache(maxsize=4)
+def _isolation(program: str) -> tuple[str, ...]:
+    """The namespaces; with further user namespaces forbidden where this bwrap can do that."""
+    base = (
+        "--unshare-user",
+        "--unshare-pid",
+        "--unshare-ipc",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+        "--hostname",
+        "sandbox",
+        "--cap-drop",
+        "ALL",
+        "--die-with-parent",
+        "--new-session",
+    )
+    strict = (*base, "--disable-userns")
+    return strict if _probe(program, strict) is None else base
+
+
+def _probe(program: str, isolation: Sequence[str]) -> str | None:
+    """Really make a sandbox and run `true` in it: None, or what bwrap said."""
+    command = [program, *isolation, "--unshare-net", "--ro-bind", "/", "/"]
+    command += ["--proc", "/proc", "--dev", "/dev", "--", "true"]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PROBE_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    if done.returncode == 0:
+        return None
+    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    return said[-1][:200] if said else f"exit code {done.returncode}"
