@@ -1,0 +1,121 @@
+"""The phases of a run in order, each ending with a named outcome in journal and status."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+import psutil
+
+import ptb_lite
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.events import (
+    Outcome,
+    Phase,
+    PhaseFinished,
+    PhaseStarted,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+)
+from ptb_lite.runner.context import PhaseResult, RunContext, RunStopped
+from ptb_lite.runner.phases.agent import run_agent
+from ptb_lite.runner.phases.audit import audit
+from ptb_lite.runner.phases.evaluations import baseline, evaluate
+from ptb_lite.runner.phases.prepare import prepare
+from ptb_lite.runner.phases.report import report
+from ptb_lite.runner.phases.seal import seal
+from ptb_lite.runs.atomic import write_record
+from ptb_lite.runs.records import PhaseEnd, Status
+
+PHASES: Mapping[Phase, Callable[[RunContext], PhaseResult]] = {
+    Phase.PREPARE: prepare,
+    Phase.BASELINE: baseline,
+    Phase.AGENT: run_agent,
+    Phase.SEAL: seal,
+    Phase.AUDIT: audit,
+    Phase.EVALUATE: evaluate,
+    Phase.REPORT: report,
+}
+
+
+def execute(context: RunContext) -> Outcome:
+    """Run every phase that has not finished yet; returns how the run ended.
+
+    An expected error ends the run as failed with its sentence; an unexpected one too, and its
+    traceback goes to the runner's log. Status and journal say so in every case.
+    """
+    status = _claim(context)
+    outcome, detail = Outcome.FINISHED, ""
+    for phase in Phase:
+        if phase in status.finished_phases():
+            continue
+        status = status.model_copy(update={"phase": phase})
+        write_record(context.run.status, status)
+        context.journal.write(PhaseStarted(phase=phase))
+        end = _run_phase(context, phase)
+        context.journal.write(
+            PhaseFinished(phase=phase, outcome=end.outcome, seconds=end.seconds, detail=end.detail)
+        )
+        if end.outcome is not Outcome.FINISHED:
+            outcome, detail = end.outcome, f"{phase.value}: {end.detail}"
+            break
+        status = status.model_copy(update={"phases": (*status.phases, end)})
+        write_record(context.run.status, status)
+    ended = {
+        "state": "ended",
+        "ended": datetime.now(UTC),
+        "outcome": outcome,
+        "detail": detail,
+        "pid": None,
+        "process_started": None,
+    }
+    write_record(context.run.status, status.model_copy(update=ended))
+    context.journal.write(RunFinished(outcome=outcome, detail=detail))
+    return outcome
+
+
+def _claim(context: RunContext) -> Status:
+    """Note this process in the status, and in the journal that the run began or goes on."""
+    status = context.run.read_status()
+    done = status.finished_phases()
+    if status.phase is None:
+        context.journal.write(RunStarted(run_id=context.run.run_id, version=ptb_lite.__version__))
+    else:
+        first = next((phase for phase in Phase if phase not in done), Phase.REPORT)
+        reason = status.detail or "its runner ended without a word"
+        context.journal.write(RunResumed(phase=first, reason=reason))
+    claimed = status.model_copy(
+        update={
+            "state": "started",
+            "pid": os.getpid(),
+            "process_started": psutil.Process().create_time(),
+            "ended": None,
+            "outcome": None,
+            "detail": "",
+        }
+    )
+    write_record(context.run.status, claimed)
+    return claimed
+
+
+def _run_phase(context: RunContext, phase: Phase) -> PhaseEnd:
+    begun = time.monotonic()
+    try:
+        result = PHASES[phase](context)
+        outcome, detail = result.outcome, result.detail
+    except RunStopped as stopped:
+        outcome, detail = Outcome.STOPPED, str(stopped)
+    except PtbLiteError as error:
+        outcome, detail = Outcome.FAILED, str(error)
+    except OSError as error:
+        traceback.print_exc()
+        what = f"{error.filename}: " if error.filename else ""
+        outcome, detail = Outcome.FAILED, f"{what}{error.strerror or error}"
+    except Exception as error:  # the journal must say how a run ended, whatever the cause
+        traceback.print_exc()
+        outcome, detail = Outcome.FAILED, f"{type(error).__name__}: {error} (see runner.log)"
+    return PhaseEnd(phase=phase, outcome=outcome, seconds=time.monotonic() - begun, detail=detail)

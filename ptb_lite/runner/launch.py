@@ -1,0 +1,109 @@
+"""Starting, continuing and stopping a run from another process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.events import Outcome, Phase
+from ptb_lite.runs.atomic import write_record
+from ptb_lite.runs.folder import RunFolder, new_run_folder, require_folder
+from ptb_lite.runs.records import Status
+from ptb_lite.spec import RunSpec
+
+START_SECONDS = 30.0
+_POLL_SECONDS = 0.02
+
+
+def launch(spec: RunSpec, runs_dir: Path) -> Path:
+    """Make a run's folder and start its runner in a session of its own; returns the folder.
+
+    Raises SpecError when the runs folder cannot be written, PtbLiteError when the runner does not
+    come up.
+    """
+    run = new_run_folder(runs_dir)
+    write_record(run.spec, spec)
+    # The spec holds the secret that the test items are drawn from.
+    run.spec.chmod(0o600)
+    write_record(run.status, Status(run_id=run.run_id, started=datetime.now(UTC)))
+    run.journal.touch()
+    _spawn(run)
+    return run.path
+
+
+def resume(path: Path) -> None:
+    """Continue a run from its last finished phase.
+
+    Raises PtbLiteError when it has finished, or when a runner still works on it.
+    """
+    run = require_folder(path)
+    if run.runner_lives():
+        raise PtbLiteError(
+            "is still running", field=run.run_id, hint=f"`ptb-lite attach {run.run_id}` shows it"
+        )
+    if run.read_status().outcome is Outcome.FINISHED:
+        raise PtbLiteError(
+            "has finished", field=run.run_id, hint=f"`ptb-lite show {run.run_id}` shows its scores"
+        )
+    _spawn(run)
+
+
+def stop(path: Path) -> str:
+    """Ask a run's runner to end early; returns a sentence that says what happens next.
+
+    Raises PtbLiteError when no runner works on it.
+    """
+    run = require_folder(path)
+    status = run.read_status()
+    process = _runner_process(status) if run.runner_lives() else None
+    if process is None:
+        raise PtbLiteError(
+            "is not running", field=run.run_id, hint="`ptb-lite ls` shows the state of every run"
+        )
+    process.send_signal(signal.SIGTERM)
+    if status.phase is Phase.AGENT:
+        return "the agent is being ended; what it has submitted will be sealed, audited and scored"
+    return f"the run is being ended; `ptb-lite resume {run.run_id}` continues it"
+
+
+def _spawn(run: RunFolder) -> None:
+    with run.log.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ptb_lite.runner", os.fspath(run.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if run.read_status().pid == process.pid:
+            return
+        if process.poll() is not None:
+            break
+        time.sleep(_POLL_SECONDS)
+    if process.returncode in (0, 1) and run.read_status().state == "ended":
+        return
+    raise PtbLiteError(
+        "the runner did not start", field=run.run_id, hint=f"Its output is in {run.log}"
+    )
+
+
+def _runner_process(status: Status) -> psutil.Process | None:
+    """The runner that the status names, never a later process with the same number."""
+    if status.pid is None or status.process_started is None:
+        return None
+    try:
+        process = psutil.Process(status.pid)
+        same = abs(process.create_time() - status.process_started) < 0.1
+    except psutil.Error:
+        return None
+    return process if same else None

@@ -1,0 +1,79 @@
+"""The report phase: scores.json and report.html from what the other phases left."""
+
+from __future__ import annotations
+
+from ptb_lite.audit.record import AuditRecord
+from ptb_lite.evaluation.results import SampleRecord, read_samples
+from ptb_lite.report.html import write_report
+from ptb_lite.runner.context import AgentEnd, PhaseResult, Prepared, RunContext, Seal
+from ptb_lite.runner.phases.evaluations import AFTER, FEW_SHOT, ZERO_SHOT
+from ptb_lite.runs.atomic import read_record, write_record
+from ptb_lite.runs.records import Scores, TimeUsed
+from ptb_lite.runs.scores import BenchmarkSamples, average, benchmark_scores
+
+
+def report(context: RunContext) -> PhaseResult:
+    """Leave scores.json and report.html.
+
+    Raises PtbLiteError when an earlier phase's product cannot be read.
+    """
+    run, spec = context.run, context.spec
+    seal = read_record(run.seal, Seal)
+    found = read_record(run.audit, AuditRecord)
+    agent = read_record(run.agent_end, AgentEnd)
+    assert agent.outcome is not None
+    benchmarks = tuple(
+        benchmark_scores(
+            _samples(context, item.id, seal.valid),
+            verdict=found.verdict,
+            policy=spec.policy,
+            flag_kinds=_deciding_kinds(found),
+        )
+        for item in read_record(run.prepared, Prepared).benchmarks
+    )
+    status = run.read_status()
+    scores = Scores(
+        run_id=run.run_id,
+        model=spec.model,
+        agent=spec.agent,
+        seed=spec.seed,
+        sandbox=spec.sandbox,
+        feedback=spec.feedback,
+        policy=spec.policy,
+        verdict=found.verdict,
+        verdict_reason=found.reason,
+        submission_valid=seal.valid,
+        submission_reason=seal.reason,
+        benchmarks=benchmarks,
+        average=average(benchmarks),
+        time=TimeUsed(
+            budget_seconds=agent.budget_seconds,
+            agent_seconds=agent.seconds,
+            agent_outcome=agent.outcome,
+            phases={end.phase.value: end.seconds for end in status.phases},
+        ),
+    )
+    write_record(run.scores, scores)
+    write_report(run)
+    return PhaseResult(detail=run.report.name)
+
+
+def _deciding_kinds(found: AuditRecord) -> list[str]:
+    return sorted({flag.kind for result in found.results for flag in result.flags if flag.decides})
+
+
+def _samples(context: RunContext, benchmark: str, submitted: bool) -> BenchmarkSamples:
+    entry = context.catalog.benchmark(benchmark)
+
+    def read(folder: str, label: str) -> tuple[SampleRecord, ...]:
+        name = f"{label}.{benchmark}.samples.jsonl"
+        return read_samples(context.run.evaluations / folder / name)
+
+    return BenchmarkSamples(
+        benchmark=benchmark,
+        title=entry.title,
+        num_fewshot=entry.num_fewshot,
+        zero_shot=read("baseline", ZERO_SHOT),
+        few_shot=read("baseline", FEW_SHOT),
+        after=read("after", AFTER) if submitted else None,
+    )

@@ -1,0 +1,100 @@
+"""The seal phase: freeze what was submitted at the deadline, as a host-owned copy with hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from ptb_lite.audit.submission import SubmissionCheck, validate_submission
+from ptb_lite.events import SubmissionRefused, SubmissionSealed
+from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal
+from ptb_lite.runs.atomic import read_record, write_record
+
+SUBMISSION = "final_model"
+_BLOCK = 1 << 20
+
+
+def seal(context: RunContext) -> PhaseResult:
+    """Leave sealed/ and seal.json.
+
+    The check comes before the copy, so that a hostile folder (links, pickles, a 50 GB file) is
+    refused without being read; then the copy is checked again, and only the copy is used.
+    """
+    context.check_stop()
+    source = context.run.workspace / SUBMISSION
+    sealed = context.run.sealed
+    _remove(sealed)
+    sealed.mkdir()
+    prepared = read_record(context.run.prepared, Prepared)
+    check = _check(context, prepared, source)
+    if check.valid:
+        for name in check.files:
+            _copy(source / name, sealed / name)
+        check = _check(context, prepared, sealed)
+    files = {name: _sha256(sealed / name) for name in sorted(check.files)} if check.valid else {}
+    record = Seal(
+        valid=check.valid,
+        reason=check.reason,
+        files=files,
+        bytes=sum((sealed / name).stat().st_size for name in files),
+        sha256=hashlib.sha256("\n".join(f"{n}:{h}" for n, h in files.items()).encode()).hexdigest(),
+    )
+    _freeze(sealed)
+    write_record(context.run.seal, record)
+    if not record.valid:
+        context.journal.write(SubmissionRefused(reason=record.reason))
+        return PhaseResult(detail=f"no valid submission: {record.reason}")
+    context.journal.write(
+        SubmissionSealed(files=len(files), bytes=record.bytes, sha256=record.sha256)
+    )
+    return PhaseResult(detail=f"{len(files)} files, {record.bytes / 1e6:.1f} MB")
+
+
+def _check(context: RunContext, prepared: Prepared, folder: Path) -> SubmissionCheck:
+    return validate_submission(
+        folder,
+        base_model=prepared.base_model,
+        base_ids=_names_of_the_base(context, prepared),
+    )
+
+
+def _names_of_the_base(context: RunContext, prepared: Prepared) -> tuple[str, ...]:
+    """What an adapter may call its base: the catalogue's id, the Hub's, or the path handed out."""
+    entry = context.catalog.model(context.spec.model)
+    names = (entry.id, entry.hub_id or "", str(prepared.base_model))
+    return tuple(name for name in names if name)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy one regular file without following a link at its end."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as stream, target.open("wb") as copy:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(f"{source} is not a regular file")
+        shutil.copyfileobj(stream, copy, _BLOCK)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _freeze(folder: Path) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    folder.chmod(0o555)
+
+
+def _remove(folder: Path) -> None:
+    """Remove an earlier, frozen copy: a resumed run seals again."""
+    if not folder.exists():
+        return
+    folder.chmod(0o755)
+    for path in folder.rglob("*"):
+        if path.is_dir():
+            path.chmod(0o755)
+    shutil.rmtree(folder)
