@@ -89,3 +89,10 @@ class Seal(Record):
     files: dict[str, str]
     bytes: int
     sha256: str
+
+
+def base_names(context: RunContext, prepared: Prepared) -> tuple[str, ...]:
+    """What an adapter may call its base: the catalogue's id, the Hub's, or the path handed out."""
+    entry = context.catalog.model(context.spec.model)
+    names = (entry.id, entry.hub_id, str(prepared.base_model))
+    return tuple(name for name in names if name is not None)

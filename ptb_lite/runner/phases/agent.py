@@ -8,7 +8,6 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import ptb_lite
 from ptb_lite.agents.backend import AgentPlan, Backend, plan_agent
 from ptb_lite.agents.reading import LineSplitter
 from ptb_lite.audit.model import HarnessManifest
@@ -17,7 +16,7 @@ from ptb_lite.events import AgentEnded, AgentSpoke, AgentStarted, Outcome
 from ptb_lite.runner.context import AgentEnd, PhaseResult, Prepared, RunContext
 from ptb_lite.runner.phases.prepare import task_of
 from ptb_lite.runs.atomic import read_record, write_record
-from ptb_lite.sandbox import SandboxPlan, sandbox, start
+from ptb_lite.sandbox import SANDBOX_HOME, SandboxPlan, interpreter_paths, sandbox, start
 from ptb_lite.workspace.prepare import start_clock
 
 POLL_SECONDS = 0.1
@@ -96,7 +95,7 @@ def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
             plan.backend.command(plan.start),
             SandboxPlan(
                 workspace=context.run.workspace,
-                read_only=_visible(prepared),
+                read_only=(*interpreter_paths(), prepared.base_model),
                 environment=environment,
                 network=context.spec.network,
                 gpu=task.device == "cuda",
@@ -132,7 +131,7 @@ def _environment(context: RunContext, task: Task, plan: AgentPlan) -> dict[str, 
     binaries = [str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]
     environment = {
         "PATH": os.pathsep.join(binaries),
-        "HOME": "/home/agent" if context.spec.sandbox != "none" else str(context.run.workspace),
+        "HOME": SANDBOX_HOME if context.spec.sandbox != "none" else str(context.run.workspace),
         "LANG": "C.UTF-8",
         "TMPDIR": "/tmp",
         "PYTHONUNBUFFERED": "1",
@@ -143,16 +142,6 @@ def _environment(context: RunContext, task: Task, plan: AgentPlan) -> dict[str, 
     if task.device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""
     return {**environment, **plan.backend.environment(plan.start)}
-
-
-def _visible(prepared: Prepared) -> tuple[Path, ...]:
-    """What the agent may read beside its workspace: Python, this package, the base model."""
-    return (
-        Path(sys.prefix),
-        Path(sys.base_prefix),
-        Path(ptb_lite.__file__).parent,
-        prepared.base_model,
-    )
 
 
 class _TraceReader:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ptb_lite.audit.submission import SubmissionCheck, validate_submission
 from ptb_lite.events import SubmissionRefused, SubmissionSealed
-from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal
+from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal, base_names
 from ptb_lite.runs.atomic import read_record, write_record
 
 SUBMISSION = "final_model"
@@ -57,15 +57,8 @@ def _check(context: RunContext, prepared: Prepared, folder: Path) -> SubmissionC
     return validate_submission(
         folder,
         base_model=prepared.base_model,
-        base_ids=_names_of_the_base(context, prepared),
+        base_ids=base_names(context, prepared),
     )
-
-
-def _names_of_the_base(context: RunContext, prepared: Prepared) -> tuple[str, ...]:
-    """What an adapter may call its base: the catalogue's id, the Hub's, or the path handed out."""
-    entry = context.catalog.model(context.spec.model)
-    names = (entry.id, entry.hub_id or "", str(prepared.base_model))
-    return tuple(name for name in names if name)
 
 
 def _copy(source: Path, target: Path) -> None:
