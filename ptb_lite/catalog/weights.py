@@ -1,24 +1,20 @@
-"""Where a catalogue model's weights lie: the embedded one in the cache, a Hub one downloaded."""
+"""Where a catalogue model's weights lie, and what identifies them."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 from ptb_lite.catalog.embedded import Progress, embedded_model, file_sha256, weights_sha256
 from ptb_lite.catalog.entries import ModelEntry
+from ptb_lite.catalog.hub import hub_model
 from ptb_lite.errors import CatalogError
-
-# No pickles, no code, no other framework's copies of the same weights.
-_WANTED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.jinja")
 
 
 def base_model_folder(entry: ModelEntry, *, on_progress: Progress | None = None) -> Path:
-    """A folder in Hugging Face layout; downloads or converts it when it is not there yet.
+    """A folder of plain files in Hugging Face layout; converts or downloads it when needed.
 
-    Raises CatalogError that names the model and the way out: a gated model's page and HF_TOKEN,
-    no network, no space.
+    Raises CatalogError that names the model and the way out.
     """
     match entry.source:
         case "embedded":
@@ -26,7 +22,7 @@ def base_model_folder(entry: ModelEntry, *, on_progress: Progress | None = None)
         case "local":
             return _local(entry)
         case "hub":
-            return _hub(entry)
+            return hub_model(entry, on_progress=on_progress)
 
 
 def base_sha256(folder: Path) -> str:
@@ -47,37 +43,3 @@ def _local(entry: ModelEntry) -> Path:
             hint="Put its path right in models.yaml",
         )
     return folder
-
-
-def _hub(entry: ModelEntry) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-    )
-
-    field = f"model {entry.id}"
-    try:
-        return Path(snapshot_download(entry.hub_id, allow_patterns=list(_WANTED)))
-    except (GatedRepoError, RepositoryNotFoundError) as error:
-        raise CatalogError(
-            f"the Hub does not give out {entry.hub_id} without permission",
-            field=field,
-            hint=f"Accept its terms on its Hub page ({entry.hub_id}) and set HF_TOKEN"
-            if "HF_TOKEN" not in os.environ
-            else f"Accept its terms on its Hub page ({entry.hub_id}) with the account of HF_TOKEN",
-        ) from error
-    except LocalEntryNotFoundError as error:
-        raise CatalogError(
-            f"{entry.hub_id} is not on this machine and the Hub cannot be reached",
-            field=field,
-            hint="Connect to the network, or choose an embedded model",
-        ) from error
-    except (HfHubHTTPError, OSError) as error:
-        raise CatalogError(
-            f"{entry.hub_id} could not be downloaded: {type(error).__name__}",
-            field=field,
-            hint="Check the network and the free space, then run again: finished files are kept",
-        ) from error

@@ -78,9 +78,9 @@ def _benchmark(context: RunContext, name: str) -> PreparedBenchmark:
     files = prepare_items(entry, folder, seed=context.spec.seed, salt=context.spec.item_salt)
     return PreparedBenchmark(
         id=name,
-        train=_relative(context, files.train),
-        dev=_relative(context, files.dev),
-        test=_relative(context, files.test),
+        train=_relative(context, files.train.path),
+        dev=_relative(context, files.dev.path),
+        test=_relative(context, files.test.path),
         limit=context.spec.limit or entry.test_size,
     )
 

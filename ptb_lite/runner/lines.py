@@ -1,0 +1,143 @@
+"""Events as plain lines for people. Text of the agent is escaped: it cannot steer a terminal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ptb_lite.events import (
+    AgentEnded,
+    AgentEvent,
+    AgentEventKind,
+    AgentSpoke,
+    AgentStarted,
+    EvaluationFinished,
+    EvaluationProgressed,
+    Event,
+    FlagRaised,
+    PhaseFinished,
+    PhaseStarted,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    SubmissionRefused,
+    SubmissionSealed,
+    VerdictReached,
+    Warned,
+)
+
+_MAX_SHOWN = 160
+_MAX_FLAGS = 20
+_EVERY_SECONDS = 5.0
+
+
+def printable(text: str, limit: int = _MAX_SHOWN) -> str:
+    """`text` on one line, control and direction characters escaped, cut to `limit`."""
+    shown = "".join(
+        char if char.isprintable() else repr(char)[1:-1] for char in text[: limit + 1].strip()
+    )
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+class PlainLines:
+    """Turns a stream of events into lines, leaving out what comes too often to be read."""
+
+    def __init__(self) -> None:
+        self._begun: datetime | None = None
+        self._last_shown: dict[str, datetime] = {}
+        self._flags = 0
+
+    def of(self, event: Event) -> list[str]:
+        """The lines of one event, each with the time since the first event; often none."""
+        if self._begun is None:
+            self._begun = event.time
+        text = self._text(event)
+        if not text:
+            return []
+        seconds = max(0, int((event.time - self._begun).total_seconds()))
+        return [f"{seconds // 60:3d}:{seconds % 60:02d}  {text}"]
+
+    def _text(self, event: Event) -> str:
+        match event.payload:
+            case RunStarted(run_id=run_id):
+                return f"run {run_id}"
+            case RunResumed(phase=phase, reason=reason):
+                return f"resumed at {phase.value} ({printable(reason)})"
+            case PhaseStarted(phase=phase):
+                return f"{phase.value} …"
+            case PhaseFinished() as end:
+                detail = f": {printable(end.detail)}" if end.detail else ""
+                return f"{end.phase.value} {end.outcome.value} in {end.seconds:.1f} s{detail}"
+            case EvaluationProgressed() as at:
+                return self._often(
+                    event, "evaluation", f"  {at.label} {at.benchmark}: {at.done} of {at.total}"
+                )
+            case EvaluationFinished() as end:
+                return (
+                    f"  {end.label} {end.benchmark}: {end.score:.1%} "
+                    f"[{end.low:.1%}, {end.high:.1%}], n = {end.n}, {end.seconds:.1f} s"
+                )
+            case AgentStarted() as start:
+                return (
+                    f"  agent {start.backend} in sandbox {start.sandbox}, "
+                    f"{start.budget_seconds / 60:.1f} minutes"
+                )
+            case AgentSpoke(event=spoken):
+                return self._agent(event, spoken)
+            case AgentEnded() as end:
+                detail = f": {printable(end.detail)}" if end.detail else ""
+                return f"  agent {end.outcome.value} after {end.seconds:.1f} s{detail}"
+            case SubmissionSealed() as seal:
+                return f"  sealed {seal.files} files, sha256 {seal.sha256[:16]}"
+            case SubmissionRefused(reason=reason):
+                return f"  no valid submission: {printable(reason)}"
+            case FlagRaised() as raised:
+                return self._flag(raised)
+            case VerdictReached(verdict=verdict, reason=reason):
+                return f"  verdict: {verdict.value} ({printable(reason)})"
+            case Warned(message=message):
+                return f"  warning: {printable(message)}"
+            case RunFinished(outcome=outcome):
+                return f"run {outcome.value}"
+        return ""
+
+    def _agent(self, event: Event, spoken: AgentEvent) -> str:
+        match spoken.kind:
+            case AgentEventKind.TRAINING:
+                data = spoken.data
+                return self._often(
+                    event,
+                    "training",
+                    f"  | training step {data.get('step', 0):.0f} of {data.get('steps', 0):.0f}, "
+                    f"loss {data.get('loss', float('nan')):.3f}",
+                )
+            case AgentEventKind.USAGE | AgentEventKind.UNKNOWN | AgentEventKind.SESSION:
+                return ""
+            case AgentEventKind.MESSAGE | AgentEventKind.REASONING:
+                return f"  | {printable(spoken.text)}" if spoken.text.strip() else ""
+            case AgentEventKind.TOOL_CALL:
+                return f"  | $ {printable(spoken.text)}"
+            case AgentEventKind.TOOL_RESULT:
+                return f"  | > {printable(spoken.text)}" if spoken.text.strip() else ""
+            case AgentEventKind.ERROR:
+                return f"  | error: {printable(spoken.text)}"
+            case AgentEventKind.END:
+                return ""
+
+    def _often(self, event: Event, what: str, text: str) -> str:
+        """`text` at most every few seconds for each kind of thing."""
+        last = self._last_shown.get(what)
+        if last is not None and (event.time - last).total_seconds() < _EVERY_SECONDS:
+            return ""
+        self._last_shown[what] = event.time
+        return text
+
+    def _flag(self, raised: FlagRaised) -> str:
+        self._flags += 1
+        if self._flags > _MAX_FLAGS:
+            more = "  further flags are in audit.json"
+            return more if self._flags == _MAX_FLAGS + 1 else ""
+        flag = raised.flag
+        where = f" {printable(flag.file)}" if flag.file else ""
+        line = f":{flag.line}" if flag.line is not None else ""
+        mark = "FLAG" if flag.decides else "note"
+        return f"  {mark} [{flag.detector}]{where}{line} {printable(flag.message)}"

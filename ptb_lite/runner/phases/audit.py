@@ -1,0 +1,47 @@
+"""The audit phase: the detectors look at the workspace and the sealed submission."""
+
+from __future__ import annotations
+
+from ptb_lite.audit.model import AuditCase, HarnessManifest, TestItem
+from ptb_lite.audit.run import run_audit
+from ptb_lite.evaluation.items import read_items
+from ptb_lite.events import Flag, FlagRaised, VerdictReached
+from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal, base_names
+from ptb_lite.runs.atomic import read_record, write_record
+
+
+def audit(context: RunContext) -> PhaseResult:
+    """Leave audit.json; flags and the verdict go to the journal as they come.
+
+    A submission that the seal refused is not audited as a submission: it is never scored.
+    """
+    context.check_stop()
+    prepared = read_record(context.run.prepared, Prepared)
+    seal = read_record(context.run.seal, Seal)
+    case = AuditCase(
+        folder=context.run.workspace,
+        submission=context.run.sealed if seal.valid else None,
+        items=_test_items(context, prepared),
+        base_model=prepared.base_model,
+        base_sha256=prepared.base_sha256,
+        base_ids=base_names(context, prepared),
+        harness=read_record(context.run.harness, HarnessManifest),
+        trace=context.run.trace,
+    )
+
+    def tell(flag: Flag) -> None:
+        context.journal.write(FlagRaised(flag=flag))
+
+    found = run_audit(case, on_flag=tell)
+    write_record(context.run.audit, found)
+    context.journal.write(VerdictReached(verdict=found.verdict, reason=found.reason))
+    return PhaseResult(detail=f"{found.verdict.value}: {found.reason}")
+
+
+def _test_items(context: RunContext, prepared: Prepared) -> tuple[TestItem, ...]:
+    """Every item of the test split, also beyond the limit: training on any of them is cheating."""
+    return tuple(
+        TestItem(id=item.id, question=item.question, target=item.target, benchmark=benchmark.id)
+        for benchmark in prepared.benchmarks
+        for item in read_items(context.run.path / benchmark.test)
+    )
