@@ -61,9 +61,7 @@ def completion(target: str) -> str:
     return f" {target}\n"
 
 
-def prepare_items(
-    entry: BenchmarkEntry, folder: Path, *, seed: int, salt: str
-) -> ItemFiles:
+def prepare_items(entry: BenchmarkEntry, folder: Path, *, seed: int, salt: str) -> ItemFiles:
     """Write `train.jsonl`, `dev.jsonl`, `test.jsonl` and `items.json` into `folder`.
 
     Files that are already there for the same entry, seed, salt and generator version, and intact,
@@ -89,9 +87,7 @@ def prepare_items(
     return made
 
 
-def draw_splits(
-    entry: BenchmarkEntry, *, seed: int, salt: str
-) -> dict[Split, tuple[Item, ...]]:
+def draw_splits(entry: BenchmarkEntry, *, seed: int, salt: str) -> dict[Split, tuple[Item, ...]]:
     """The three splits in memory; no question of one, however spaced or cased, is in another."""
     # Imported here: reasoning-gym takes a second, and most importers only read items.
     from ptb_lite.evaluation.generators import Draft, draw

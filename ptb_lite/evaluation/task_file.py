@@ -62,4 +62,6 @@ def read_task(workspace: Path) -> Task:
             "there is no task.json here", field=str(path), hint="Run this in the workspace"
         ) from None
     except ValidationError as error:
-        raise PtbLiteError(f"cannot be read: {error.errors()[0]['msg']}", field=str(path)) from error
+        raise PtbLiteError(
+            f"cannot be read: {error.errors()[0]['msg']}", field=str(path)
+        ) from error
