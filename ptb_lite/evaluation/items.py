@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from pydantic import JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.evaluation.answers import normalise
@@ -31,7 +31,7 @@ class Item(Record):
     id: str
     question: str
     target: str
-    metadata: dict[str, JsonValue] = {}
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class SplitFile(Record):
@@ -185,7 +185,7 @@ def _intact(manifest: Path, recipe: str) -> ItemFiles | None:
         return None
     if not same:
         return None
-    here = {
+    here: dict[str, SplitFile] = {
         split: getattr(files, split).model_copy(update={"path": manifest.parent / f"{split}.jsonl"})
         for split in CLAIMS
     }

@@ -30,6 +30,7 @@ class EvaluationTask(Record):
     `items` is the JSONL file of `Item` lines that is scored, `shots` the one that the few-shot
     examples come from (needed when `num_fewshot` > 0). `limit`: the first so many items; None: all.
     `definition` is the lm-eval task YAML; None: the one that ptb-lite ships for `benchmark`.
+    `max_new_tokens` replaces the task file's own limit; None keeps it.
     """
 
     label: str
@@ -39,6 +40,7 @@ class EvaluationTask(Record):
     num_fewshot: int = Field(default=0, ge=0, le=64)
     limit: int | None = Field(default=None, ge=1)
     definition: Path | None = None
+    max_new_tokens: int | None = Field(default=None, ge=1, le=32768)
 
     @model_validator(mode="after")
     def _shots_need_a_file(self) -> EvaluationTask:

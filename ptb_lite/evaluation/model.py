@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
@@ -23,6 +23,8 @@ from ptb_lite.events import Record
 MAX_CONFIG_BYTES = 256 * 1024
 MAX_ADAPTER_BYTES = 8 * 1024**3
 MAX_NAMED = 3
+# PEFT reads these names as regular expressions; plain ones cannot run away.
+ModuleName = Annotated[str, Field(pattern=r"^[\w.]{1,200}$")]
 
 
 class AdapterConfig(Record):
@@ -35,13 +37,15 @@ class AdapterConfig(Record):
     peft_type: Literal["LORA"]
     r: int = Field(ge=1, le=1024)
     lora_alpha: float = Field(gt=0, le=65536, allow_inf_nan=False)
-    target_modules: tuple[str, ...] | str
+    target_modules: tuple[ModuleName, ...] | Literal["all-linear"]
     use_rslora: bool = False
     use_dora: bool = False
-    rank_pattern: dict[str, int] = {}
-    alpha_pattern: dict[str, float] = {}
+    rank_pattern: dict[ModuleName, Annotated[int, Field(ge=1, le=1024)]] = Field(
+        default_factory=dict
+    )
+    alpha_pattern: dict[ModuleName, float] = Field(default_factory=dict)
     layers_to_transform: tuple[int, ...] | int | None = None
-    layers_pattern: tuple[str, ...] | str | None = None
+    layers_pattern: tuple[ModuleName, ...] | ModuleName | None = None
     bias: Literal["none"] = "none"
     modules_to_save: None = None
     target_parameters: None = None
@@ -151,11 +155,12 @@ def _read_weights(path: Path) -> dict[str, torch.Tensor]:
     try:
         if path.stat().st_size > MAX_ADAPTER_BYTES:
             raise InvalidSubmissionError(f"{path.name} is larger than 8 GiB")
-        return load_file(path)
+        weights: dict[str, torch.Tensor] = load_file(path)
     except OSError as error:
         raise InvalidSubmissionError(f"{path.name} cannot be read: {error.strerror}") from error
     except SafetensorError as error:
         raise InvalidSubmissionError(f"{path.name} is damaged: {_first_line(error)}") from error
+    return weights
 
 
 def _some(names: list[str]) -> str:

@@ -1,0 +1,210 @@
+"""lm-eval called as a library: one model, loaded once, and every task of a job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import lm_eval
+import torch
+from lm_eval.tasks import TaskManager
+
+from ptb_lite.evaluation.answers import extract_answer
+from ptb_lite.evaluation.errors import EvaluationError
+from ptb_lite.evaluation.files import file_sha256, write_lines, write_whole
+from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
+from ptb_lite.evaluation.lm import FollowedLM
+from ptb_lite.evaluation.messages import (
+    Message,
+    ModelLoaded,
+    Progressed,
+    TaskFinished,
+    WorkerWarned,
+)
+from ptb_lite.evaluation.model import load_model, load_tokenizer, pick_device
+from ptb_lite.evaluation.results import EvaluationResult, SampleRecord
+
+BENCHMARKS = Path(__file__).parent / "benchmarks"
+PACKAGES = ("torch", "transformers", "tokenizers", "peft", "lm-eval", "datasets", "ptb-lite")
+METRIC = "correct"
+
+Emit = Callable[[Message], None]
+
+
+def evaluate(job: EvaluationJob, emit: Emit) -> tuple[EvaluationResult, ...]:
+    """Run every task of `job` in this process; write its files into `job.output`.
+
+    Raises `InvalidSubmissionError`, `EvaluationError`, `ItemsError`.
+    """
+    started = time.monotonic()
+    if job.threads is not None:
+        torch.set_num_threads(job.threads)
+    device = pick_device(job.device)
+    counter = _Counter(emit)
+    lm = FollowedLM(
+        load_model(job.model, job.adapter, dtype=job.dtype, device=device),
+        load_tokenizer(job.model),
+        batch_size=job.batch_size,
+        on_rows=counter.add,
+        on_warning=lambda text: emit(WorkerWarned(message=text)),
+        rows_restarted=counter.restart,
+    )
+    # Pinned by the job: a template that came with the tokenizer's folder does not count.
+    lm.tokenizer.chat_template = job.chat_template
+    emit(ModelLoaded(seconds=time.monotonic() - started, device=device))
+    job.output.mkdir(parents=True, exist_ok=True)
+    return tuple(_run_task(job, task, lm, counter, emit, device) for task in job.tasks)
+
+
+def task_definition(benchmark: str) -> Path:
+    """The lm-eval task file for a benchmark: its own, or the one for any procedural benchmark."""
+    own = BENCHMARKS / benchmark / "task.yaml"
+    return own if own.is_file() else BENCHMARKS / "procedural.yaml"
+
+
+class _Counter:
+    """Turns finished rows into messages about the task that is running."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._label = self._benchmark = ""
+        self._done = self._total = 0
+
+    def begin(self, task: EvaluationTask, total: int) -> None:
+        self._label, self._benchmark = task.label, task.benchmark
+        self._done, self._total = 0, total
+        self._say()
+
+    def add(self, rows: int) -> None:
+        self._done += rows
+        self._say()
+
+    def restart(self) -> None:
+        self._done = 0
+
+    def _say(self) -> None:
+        self._emit(
+            Progressed(
+                label=self._label, benchmark=self._benchmark, done=self._done, total=self._total
+            )
+        )
+
+
+def _run_task(
+    job: EvaluationJob,
+    task: EvaluationTask,
+    lm: FollowedLM,
+    counter: _Counter,
+    emit: Emit,
+    device: str,
+) -> EvaluationResult:
+    definition = task.definition or task_definition(task.benchmark)
+    manager = TaskManager(
+        include_defaults=False,
+        metadata={"items": str(task.items), "shots": str(task.shots) if task.shots else None},
+    )
+    name, config = next(iter(manager.load([str(definition)])["tasks"].items()))
+    available = len(config.test_docs())
+    if task.limit is not None and task.limit > available:
+        raise EvaluationError(
+            f"{task.limit} items are asked for, {task.benchmark} has {available}", field="limit"
+        )
+    counter.begin(task, task.limit or available)
+    started = time.monotonic()
+    outcome = lm_eval.simple_evaluate(
+        model=lm,
+        tasks=[config],
+        num_fewshot=task.num_fewshot,
+        limit=task.limit,
+        task_manager=manager,
+        gen_kwargs=_settings(job.generation, task.max_new_tokens),
+        apply_chat_template=job.chat_template is not None,
+        fewshot_random_seed=job.seed,
+        random_seed=job.seed,
+        numpy_random_seed=job.seed,
+        torch_random_seed=job.seed,
+        bootstrap_iters=0,
+        log_samples=True,
+    )
+    seconds = time.monotonic() - started
+    samples = tuple(_sample(raw) for raw in outcome["samples"][name])
+    result = _result(job, task, samples, seconds, int(config.VERSION), device, lm)
+    write_lines(job.output / result.samples, samples)
+    write_whole(job.output / f"{_stem(task)}.json", result.model_dump_json(indent=2))
+    emit(TaskFinished(result=result))
+    return result
+
+
+def _settings(generation: Generation, max_new_tokens: int | None) -> dict[str, Any] | None:
+    """What the job changes of the task file's generation settings; None: nothing."""
+    settings: dict[str, Any] = {}
+    if generation.do_sample:
+        settings |= {
+            "do_sample": True,
+            "temperature": generation.temperature,
+            "top_p": generation.top_p,
+        }
+    if max_new_tokens is not None:
+        settings["max_gen_toks"] = max_new_tokens
+    return settings or None
+
+
+def _sample(raw: dict[str, Any]) -> SampleRecord:
+    completion = str(raw["filtered_resps"][0])
+    score = float(raw[METRIC])
+    return SampleRecord(
+        item_id=raw["doc"]["id"],
+        question=raw["doc"]["question"],
+        target=raw["doc"]["target"],
+        completion=completion,
+        extracted=extract_answer(completion),
+        correct=score >= 1.0,
+        score=score,
+    )
+
+
+def _result(
+    job: EvaluationJob,
+    task: EvaluationTask,
+    samples: tuple[SampleRecord, ...],
+    seconds: float,
+    task_version: int,
+    device: str,
+    lm: FollowedLM,
+) -> EvaluationResult:
+    return EvaluationResult(
+        label=task.label,
+        benchmark=task.benchmark,
+        n=len(samples),
+        correct=sum(sample.correct for sample in samples),
+        score=sum(sample.score for sample in samples) / len(samples),
+        seconds=seconds,
+        num_fewshot=task.num_fewshot,
+        limit=task.limit,
+        generation=job.generation,
+        batch_size=lm.batch_size_per_gpu,
+        dtype=job.dtype,
+        device=device,
+        task_version=task_version,
+        items_sha256=file_sha256(task.items),
+        packages=package_versions(),
+        samples=f"{_stem(task)}.samples.jsonl",
+    )
+
+
+def package_versions() -> dict[str, str]:
+    """The versions of the packages that a score of this process depends on."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
+
+
+def _stem(task: EvaluationTask) -> str:
+    return f"{task.label}.{task.benchmark}"
