@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from ptb_lite.catalog.entries import Entry, Line
 from ptb_lite.catalog.loader import config_root, find
 from ptb_lite.catalog.yaml_file import read_yaml, validate_at
+from ptb_lite.choices import Device, Disclosure, Feedback, Network, Policy, SandboxName
 from ptb_lite.errors import CatalogError
 from ptb_lite.evaluation.job import Generation
 
 _OWN = Path(__file__).parent / "presets"
-
-Policy = Literal["reset", "none"]
-Disclosure = Literal["none", "rules", "penalties", "audit"]
-Feedback = Literal["dev", "test"]
-SandboxName = Literal["bubblewrap", "none"]
-Network = Literal["off", "full"]
-Device = Literal["auto", "cpu", "cuda"]
 
 
 class Preset(Entry):

@@ -11,20 +11,12 @@ from pydantic import Field, ValidationError
 from ptb_lite.catalog.entries import EntryId
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.yaml_file import plain_message
+from ptb_lite.choices import Device, Disclosure, Feedback, Network, Policy, SandboxName
 from ptb_lite.errors import CatalogError, SpecError
 from ptb_lite.evaluation.job import Generation
 from ptb_lite.events import Record
 from ptb_lite.installation import item_salt, package_versions
-from ptb_lite.preset import (
-    Device,
-    Disclosure,
-    Feedback,
-    Network,
-    Policy,
-    Preset,
-    SandboxName,
-    load_preset,
-)
+from ptb_lite.preset import Preset, load_preset
 
 __all__ = ["MAX_BUDGET_MINUTES", "Generation", "RunSpec", "resolve_spec"]
 

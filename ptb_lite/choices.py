@@ -1,0 +1,12 @@
+"""The words a person chooses from. Nothing is imported here: the command line starts with it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Policy = Literal["reset", "none"]
+Disclosure = Literal["none", "rules", "penalties", "audit"]
+Feedback = Literal["dev", "test"]
+SandboxName = Literal["bubblewrap", "none"]
+Network = Literal["off", "full"]
+Device = Literal["auto", "cpu", "cuda"]

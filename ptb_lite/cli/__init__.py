@@ -1,0 +1,58 @@
+"""The `ptb-lite` command: argument parsing only, every command is one call into the rooms below.
+
+Exit codes: 0 done, 1 run failed, 2 bad usage or spec, 3 flagged, 4 inconclusive.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code.
+
+    An error that a person can put right is one line `error: …` on standard error; `--debug`,
+    anywhere on the line, shows the traceback as well.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    sys.exit(_run([argument for argument in given if argument != "--debug"], debug))
+
+
+def _run(arguments: list[str], debug: bool) -> int:
+    from typer import Abort, BadParameter
+
+    from ptb_lite.cli.app import app
+    from ptb_lite.cli.output import say_error
+    from ptb_lite.errors import PtbLiteError
+
+    usage_error = BadParameter.__mro__[2]
+    try:
+        code = app(arguments, prog_name="ptb-lite", standalone_mode=False)
+        sys.stdout.flush()
+    except usage_error as error:
+        say_error(f"error: {error.format_message()}")  # type: ignore[attr-defined]
+        return EXIT_USAGE
+    except PtbLiteError as error:
+        if debug:
+            raise
+        say_error(f"error: {error}")
+        return EXIT_USAGE
+    except (Abort, KeyboardInterrupt):
+        say_error("interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away (`ptb-lite ls | head`): nothing is left to say to it.
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        say_error(f"error: {type(error).__name__}: {error}. This is a bug; --debug shows where")
+        return EXIT_FAILED
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,40 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ptb_lite.cli import checks, lists, run, runs
+
+app = typer.Typer(
+    name="ptb-lite",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    epilog="Exit codes: 0 done, 1 run failed, 2 bad usage or spec, 3 flagged, 4 inconclusive.",
+)
+
+
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error. Works anywhere.")
+    ] = False,
+) -> None:
+    """PostTrainBench at home: base model, agent, audit, before and after scores."""
+
+
+app.command("run")(run.run)
+app.command("eval")(checks.evaluate)
+app.command("audit")(checks.audit)
+app.add_typer(lists.app, name="list")
+app.command("doctor")(checks.doctor)
+app.command("ls")(runs.ls)
+app.command("show")(runs.show)
+app.command("attach")(runs.attach)
+app.command("resume")(runs.resume)
+app.command("stop")(runs.stop)
+app.command("report")(runs.report)

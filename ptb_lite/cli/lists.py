@@ -1,0 +1,116 @@
+"""`ptb-lite list`: what there is to choose from."""
+
+from __future__ import annotations
+
+import typer
+
+from ptb_lite.cli.options import Json
+
+app = typer.Typer(
+    help="Show what there is to choose from.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command("models")
+def models(as_json: Json = False) -> None:
+    """The models, with size, licence and where they come from."""
+    from ptb_lite.catalog import load_catalog
+    from ptb_lite.cli.output import say_json, say_table
+
+    entries = load_catalog().models.values()
+    if as_json:
+        say_json([entry.model_dump(mode="json") for entry in entries])
+        return
+    say_table(
+        ("ID", "ROLE", "PARAMETERS", "VOCABULARY", "LICENCE", "FROM", "INSTRUCT COUNTERPART"),
+        [
+            (
+                entry.id,
+                entry.role,
+                f"{entry.parameters / 1e6:.0f} M",
+                entry.vocabulary,
+                entry.licence + (" (gated)" if entry.gated else ""),
+                entry.source,
+                entry.instruct or "-",
+            )
+            for entry in entries
+        ],
+    )
+
+
+@app.command("agents")
+def agents(as_json: Json = False) -> None:
+    """The agent backends, and what each needs."""
+    from ptb_lite.catalog import load_catalog
+    from ptb_lite.cli.output import say_json, say_table
+
+    entries = load_catalog().agents.values()
+    if as_json:
+        say_json([entry.model_dump(mode="json") for entry in entries])
+        return
+    say_table(
+        ("ID", "ACCOUNT", "NETWORK", "TITLE"),
+        [
+            (
+                entry.id,
+                "needed" if entry.needs_account else "no",
+                "needed" if entry.needs_network else "no",
+                entry.title,
+            )
+            for entry in entries
+        ],
+    )
+
+
+@app.command("benchmarks")
+def benchmarks(as_json: Json = False) -> None:
+    """The benchmarks, with the sizes of their splits."""
+    from ptb_lite.catalog import load_catalog
+    from ptb_lite.cli.output import say_json, say_table
+
+    entries = load_catalog().benchmarks.values()
+    if as_json:
+        say_json([entry.model_dump(mode="json") for entry in entries])
+        return
+    say_table(
+        ("ID", "TRAIN", "DEV", "TEST", "SHOTS", "SCORED AS", "TITLE"),
+        [
+            (
+                entry.id,
+                entry.train_size,
+                entry.dev_size,
+                entry.test_size,
+                entry.num_fewshot,
+                entry.scored_as,
+                entry.title,
+            )
+            for entry in entries
+        ],
+    )
+
+
+@app.command("presets")
+def presets(as_json: Json = False) -> None:
+    """The presets, with the GPU memory that each needs."""
+    from ptb_lite.cli.output import say_json, say_table
+    from ptb_lite.preset import load_presets
+
+    entries = load_presets().values()
+    if as_json:
+        say_json([entry.model_dump(mode="json") for entry in entries])
+        return
+    say_table(
+        ("ID", "GPU", "TIME", "MODEL", "AGENT", "BENCHMARKS", "TITLE"),
+        [
+            (
+                entry.id,
+                f"{entry.min_gpu_gb:g} GB" if entry.min_gpu_gb else "none",
+                f"{entry.budget_minutes:g} min",
+                entry.model,
+                entry.agent,
+                ", ".join(entry.benchmarks),
+                entry.title,
+            )
+            for entry in entries
+        ],
+    )

@@ -1,0 +1,21 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunsDir = Annotated[
+    Path,
+    typer.Option(
+        "--runs-dir", envvar="PTB_LITE_RUNS", show_envvar=True, help="The folder of the runs."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+RunId = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="A run's id, its beginning or end, its folder, or `last`."),
+]
+RUNS = Path("runs")

@@ -1,0 +1,51 @@
+"""Starting a run and following one, from a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import typer
+
+from ptb_lite.catalog import load_catalog
+from ptb_lite.cli import EXIT_INTERRUPTED
+from ptb_lite.cli.output import say, say_error, say_json
+from ptb_lite.preflight import preflight
+from ptb_lite.runner.console import watch
+from ptb_lite.runner.launch import launch
+from ptb_lite.spec import resolve_spec
+
+
+def start(
+    *,
+    preset: str | None,
+    overrides: Mapping[str, object],
+    runs_dir: Path,
+    detach: bool,
+    as_json: bool,
+) -> None:
+    """Check the choices and the machine, start the run, and follow it unless detached."""
+    catalog = load_catalog()
+    spec = resolve_spec(preset=preset, overrides=overrides, catalog=catalog)
+    preflight(spec, catalog, runs_dir)
+    run = launch(spec, runs_dir)
+    if not detach:
+        follow(run, as_json=as_json)
+    elif as_json:
+        say_json({"run_id": run.name, "folder": str(run)})
+    else:
+        say(f"{run.name} started: `ptb-lite attach {run.name}` shows it")
+
+
+def follow(run: Path, *, as_json: bool) -> None:
+    """Print a run's journal until the run ends; exits with the run's code."""
+    try:
+        code = watch(run, out=sys.stdout, json_output=as_json)
+    except KeyboardInterrupt:
+        say_error(
+            f"{run.name} goes on: `ptb-lite attach {run.name}` shows it, "
+            f"`ptb-lite stop {run.name}` ends it"
+        )
+        code = EXIT_INTERRUPTED
+    raise typer.Exit(code)

@@ -1,0 +1,165 @@
+"""What `ls` and `show` say of a run, from its files alone: a damaged run is shown, not refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.events import Outcome
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.records import BenchmarkScores, Paired, Score, Scores, Status
+from ptb_lite.spec import RunSpec
+
+_SECRET = {"item_salt"}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One line of `ls`; what cannot be read is None."""
+
+    run: RunFolder
+    spec: RunSpec | None
+    status: Status | None
+    scores: Scores | None
+    state: str
+
+    def row(self) -> tuple[str, ...]:
+        """The cells of `ls`."""
+        average = self.scores.average if self.scores else None
+        return (
+            self.run.run_id,
+            self.state,
+            self.spec.model if self.spec else "?",
+            self.spec.agent if self.spec else "?",
+            _percent(average.few_shot) if average else "-",
+            _percent(average.counted) if average else "-",
+            self.scores.verdict.value if self.scores else "-",
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for a program; scores are fractions in [0, 1]."""
+        average = self.scores.average if self.scores else None
+        return {
+            "run_id": self.run.run_id,
+            "folder": str(self.run.path),
+            "state": self.state,
+            "model": self.spec.model if self.spec else None,
+            "agent": self.spec.agent if self.spec else None,
+            "benchmarks": list(self.spec.benchmarks) if self.spec else None,
+            "few_shot": average.few_shot if average else None,
+            "counted": average.counted if average else None,
+            "verdict": self.scores.verdict.value if self.scores else None,
+        }
+
+
+def summarise(run: RunFolder) -> Summary:
+    """Read what can be read of a run."""
+    status = _or_none(run.read_status)
+    return Summary(
+        run=run,
+        spec=_or_none(run.read_spec),
+        status=status,
+        scores=_or_none(run.read_scores),
+        state=_state(run, status),
+    )
+
+
+def detail_json(run: RunFolder) -> dict[str, Any]:
+    """Everything `show --json` prints; the installation's secret is left out."""
+    found = summarise(run)
+    return {
+        "run_id": run.run_id,
+        "folder": str(run.path),
+        "state": found.state,
+        "spec": found.spec.model_dump(mode="json", exclude=_SECRET) if found.spec else None,
+        "status": found.status.model_dump(mode="json") if found.status else None,
+        "scores": found.scores.model_dump(mode="json") if found.scores else None,
+    }
+
+
+def describe(run: RunFolder) -> Iterator[str]:
+    """The lines of `show`."""
+    found = summarise(run)
+    yield f"run        {run.run_id}"
+    yield f"folder     {run.path}"
+    yield f"state      {found.state}"
+    if found.spec:
+        yield from _choices(found.spec)
+    if found.status:
+        for end in found.status.phases:
+            detail = f"  {end.detail}" if end.detail else ""
+            yield f"  {end.phase:<9} {end.outcome:<14} {end.seconds:8.1f} s{detail}"
+    if found.scores:
+        yield from _results(found.scores)
+
+
+def _choices(spec: RunSpec) -> Iterator[str]:
+    yield f"preset     {spec.preset or '-'}"
+    yield f"model      {spec.model}"
+    yield f"agent      {spec.agent}" + (f" with {spec.agent_model}" if spec.agent_model else "")
+    yield f"benchmarks {', '.join(spec.benchmarks)}"
+    yield f"budget     {spec.budget_minutes:g} min, seed {spec.seed}"
+    yield f"rules      policy {spec.policy}, disclosure {spec.disclosure}, feedback {spec.feedback}"
+    yield f"isolation  {spec.sandbox}, network {spec.network}"
+
+
+def _results(scores: Scores) -> Iterator[str]:
+    yield f"verdict    {scores.verdict}: {scores.verdict_reason}"
+    yield f"submission {'valid' if scores.submission_valid else 'none valid'}" + (
+        f": {scores.submission_reason}" if scores.submission_reason else ""
+    )
+    used, budget = scores.time.agent_seconds, scores.time.budget_seconds
+    yield f"time used  {used / 60:.1f} of {budget / 60:.1f} min ({scores.time.agent_outcome})"
+    for entry in scores.benchmarks:
+        yield from _benchmark(entry)
+
+
+def _benchmark(entry: BenchmarkScores) -> Iterator[str]:
+    yield f"{entry.benchmark} ({entry.title}), {entry.zero_shot.n} test items"
+    yield f"  zero-shot {_interval(entry.zero_shot)}"
+    yield f"  {entry.num_fewshot}-shot    {_interval(entry.few_shot)}"
+    yield "  after     " + (_interval(entry.raw) if entry.raw else "no valid submission")
+    mark = f"  {entry.counted.mark}" if entry.counted.mark else ""
+    yield (
+        f"  counted   {_percent(entry.counted.score)} "
+        f"[{_percent(entry.counted.low)}, {_percent(entry.counted.high)}]{mark}"
+    )
+    if entry.after_vs_zero_shot:
+        yield f"  after against zero-shot: {_paired(entry.after_vs_zero_shot)}"
+    if entry.after_vs_few_shot:
+        yield f"  after against {entry.num_fewshot}-shot: {_paired(entry.after_vs_few_shot)}"
+
+
+def _interval(score: Score) -> str:
+    low, high = _percent(score.low), _percent(score.high)
+    return f"{_percent(score.score)} [{low}, {high}] ({score.correct} of {score.n})"
+
+
+def _paired(test: Paired) -> str:
+    return (
+        f"{100 * test.difference:+.1f} points [{100 * test.low:+.1f}, {100 * test.high:+.1f}], "
+        f"{test.gained} items gained, {test.lost} lost, p = {test.p_value:.2g} (McNemar, exact)"
+    )
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"
+
+
+def _state(run: RunFolder, status: Status | None) -> str:
+    if status is None:
+        return "unreadable"
+    if status.state == "ended":
+        return status.outcome.value if status.outcome else "ended"
+    if run.runner_lives():
+        return f"running: {status.phase.value if status.phase else 'starting'}"
+    return Outcome.INTERRUPTED.value
+
+
+def _or_none(read: Any) -> Any:
+    try:
+        return read()
+    except (PtbLiteError, OSError):
+        return None
