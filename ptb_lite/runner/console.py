@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,14 +21,15 @@ _POLL_SECONDS = 0.1
 Say = Callable[[str], None]
 
 
-def watch(path: Path, *, out: TextIO, json_output: bool, progress: TextIO) -> int:
+def watch(path: Path, *, out: TextIO, json_output: bool) -> int:
     """Follow a run until it ends; returns its exit code.
 
-    Lines of progress go to `progress`; at the end `out` gets the table of scores, or with
-    `json_output` one JSON object, the content of scores.json, and nothing else. The run does not
-    depend on the watcher: an interrupt here leaves it going on.
+    `out` gets lines of progress and at the end the table of scores; with `json_output` it gets
+    one JSON object, the content of scores.json, and the progress goes to standard error. The run
+    does not depend on the watcher: an interrupt here leaves it going on.
     """
     run = require_folder(path)
+    progress = sys.stderr if json_output else out
 
     def say(line: str) -> None:
         print(line, file=progress, flush=True)
