@@ -34,11 +34,14 @@ def run_agent(context: RunContext) -> PhaseResult:
     if context.run.agent_end.exists():
         end = _interrupted(context)
     else:
-        end = _supervise(context, plan_agent(
-            context.catalog.agent(context.spec.agent),
-            workspace=context.run.workspace,
-            model=context.spec.agent_model,
-        ))
+        end = _supervise(
+            context,
+            plan_agent(
+                context.catalog.agent(context.spec.agent),
+                workspace=context.run.workspace,
+                model=context.spec.agent_model,
+            ),
+        )
     write_record(context.run.agent_end, end)
     assert end.outcome is not None
     context.journal.write(
@@ -179,4 +182,6 @@ class _TraceReader:
             self._context.journal.write(AgentSpoke(event=event))
             self._told += 1
             if self._told == MAX_EVENTS:
-                self._context.warn(f"the agent's events after the first {MAX_EVENTS} are in trace/ only")
+                self._context.warn(
+                    f"the agent's events after the first {MAX_EVENTS} are in trace/ only"
+                )

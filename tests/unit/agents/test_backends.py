@@ -1,0 +1,34 @@
+"""Backends: what is started, and with which names filled in."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ptb_lite.agents.backend import plan_agent
+from ptb_lite.catalog.entries import AgentEntry
+
+
+def entry(**fields: object) -> AgentEntry:
+    values = {"id": "a", "title": "A", "needs_account": False, "needs_network": False, **fields}
+    return AgentEntry.model_validate(values)
+
+
+def test_the_recipe_is_a_process_like_any_other(tmp_path: Path) -> None:
+    plan = plan_agent(entry(backend="recipe"), workspace=tmp_path, model=None)
+    command = plan.backend.command(plan.start)
+    assert command[0] == sys.executable
+    assert plan.start.workspace == tmp_path
+
+
+def test_a_command_gets_its_placeholders_and_keeps_other_braces(tmp_path: Path) -> None:
+    command = ("agent", "--file={prompt_file}", "{model}", "{other}", "awk '{print}'")
+    plan = plan_agent(
+        entry(backend="command", command=command), workspace=tmp_path, model="{prompt_file}x"
+    )
+    assert plan.backend.command(plan.start)[1:] == [
+        f"--file={tmp_path / 'prompt.md'}",
+        "{prompt_file}x",
+        "{other}",
+        "awk '{print}'",
+    ]

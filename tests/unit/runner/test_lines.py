@@ -1,0 +1,69 @@
+"""Plain lines: nothing that an agent wrote can steer the terminal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ptb_lite.events import (
+    AgentEvent,
+    AgentEventKind,
+    AgentSpoke,
+    Event,
+    Flag,
+    FlagRaised,
+    Phase,
+    PhaseStarted,
+    Record,
+    Warned,
+)
+from ptb_lite.runner.lines import PlainLines, printable
+
+BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def event(payload: Record, seconds: float = 0.0) -> Event:
+    return Event.model_validate(
+        {"seq": 1, "time": BEGUN + timedelta(seconds=seconds), "payload": payload}
+    )
+
+
+@given(st.text(max_size=400))
+def test_shown_text_is_printable_and_bounded(text: str) -> None:
+    shown = printable(text)
+    assert all(char.isprintable() for char in shown)
+    assert len(shown) <= 160 or "\\" in shown
+
+
+@given(st.sampled_from(AgentEventKind), st.text(max_size=200))
+def test_no_control_character_of_an_agent_is_printed(kind: AgentEventKind, text: str) -> None:
+    spoken = AgentSpoke(event=AgentEvent(kind=kind, text=text, data={"step": 1, "steps": 2}))
+    for line in PlainLines().of(event(spoken)):
+        assert line.isprintable()
+
+
+def test_lines_carry_the_time_since_the_first_event() -> None:
+    lines = PlainLines()
+    assert lines.of(event(PhaseStarted(phase=Phase.PREPARE))) == ["  0:00  prepare …"]
+    assert lines.of(event(Warned(message="x\x1b[2J"), 75)) == ["  1:15    warning: x\\x1b[2J"]
+
+
+def test_training_steps_are_shown_every_few_seconds_only() -> None:
+    lines = PlainLines()
+    step = AgentSpoke(
+        event=AgentEvent(kind=AgentEventKind.TRAINING, data={"step": 3, "steps": 9, "loss": 1.5})
+    )
+    shown = [line for second in range(11) for line in lines.of(event(step, second))]
+    assert len(shown) == 3
+    assert "training step 3 of 9, loss 1.500" in shown[0]
+
+
+def test_a_flood_of_flags_ends_with_a_pointer() -> None:
+    lines = PlainLines()
+    flag = Flag(detector="overlap", kind="test_item", message="found", file="a.py", line=3)
+    shown = [line for _ in range(50) for line in lines.of(event(FlagRaised(flag=flag)))]
+    assert len(shown) == 21
+    assert "FLAG [overlap] a.py:3 found" in shown[0]
+    assert "audit.json" in shown[-1]
