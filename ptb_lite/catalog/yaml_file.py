@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,9 +16,22 @@ from ptb_lite.errors import CatalogError
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Model = TypeVar("_Model", bound=BaseModel)
 _Place = tuple[str | int, ...]
+_BOOL = "tag:yaml.org,2002:bool"
+
+
+class _Loader(_BASE):  # type: ignore[misc]
+    """YAML 1.2's scalars: `off`, `no` and dates are text, only `true` and `false` are booleans."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  (PyYAML's own way)
+        first: [rule for rule in rules if rule[0] not in (_BOOL, "tag:yaml.org,2002:timestamp")]
+        for first, rules in _BASE.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver(_BOOL, re.compile("^(?:true|True|false|False)$"), list("tTfF"))
 
 
 @dataclass(frozen=True)
@@ -45,7 +59,7 @@ def read_yaml(path: Path) -> YamlFile:
     """
     text = _read_text(path)
     try:
-        node = yaml.compose(text, Loader=_LOADER)
+        node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise _malformed(path, error) from error
     except RecursionError as error:
@@ -59,10 +73,7 @@ def read_yaml(path: Path) -> YamlFile:
         )
     lines: dict[_Place, int] = {}
     _walk(path, node, (), lines, set())
-    try:
-        values = _LOADER("").construct_document(node)
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
-        raise _malformed(path, error) from error
+    values = _construct(path, node)
     return YamlFile(path, values, lines)
 
 
@@ -73,7 +84,9 @@ def validate_at(
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
+        found = error.errors(include_url=False, include_context=False)
+        # A mistyped name is also a missing field: the name as it stands is what helps.
+        first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
         location = [part for part in first["loc"] if isinstance(part, str | int)]
         name = ".".join(str(part) for part in location)
         message = plain_message(first["type"], first["msg"])
@@ -116,6 +129,37 @@ def _malformed(path: Path, error: Exception) -> CatalogError:
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     where = f"{path}, line {mark.line + 1}, column {mark.column + 1}" if mark else str(path)
     return CatalogError(f"malformed YAML: {problem}", field=where)
+
+
+def _construct(path: Path, node: yaml.Node) -> Any:
+    """The values below `node`; an error names the line of the scalar that has no value."""
+    try:
+        return _Loader("").construct_document(node)
+    except yaml.YAMLError as error:
+        raise _malformed(path, error) from error
+    except (ValueError, OverflowError) as error:
+        for scalar in _scalars(node):
+            try:
+                _Loader("").construct_document(scalar)
+            except (ValueError, OverflowError):
+                line = scalar.start_mark.line + 1
+                raise CatalogError(
+                    f"malformed YAML: '{scalar.value}' has no value ({error})",
+                    field=f"{path}, line {line}",
+                    hint="Put text in quotes",
+                ) from error
+        raise _malformed(path, error) from error
+
+
+def _scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+    elif isinstance(node, yaml.MappingNode):
+        for _, value in node.value:
+            yield from _scalars(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _scalars(value)
 
 
 def _walk(

@@ -19,7 +19,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Decides items and shots.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Score a model on benchmarks, as a run would, without an agent."""
+    """Score a model on benchmarks, without an agent."""
     raise NotImplementedError
 
 
@@ -35,5 +35,5 @@ def audit(
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check what this machine has: device, memory, sandbox, embedded model, network."""
+    """Check what this machine has, and what it lacks."""
     raise NotImplementedError

@@ -45,7 +45,9 @@ def run(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Give an agent a base model and a time box; score and audit what it makes.
+    """Give an agent a base model and a time box.
+
+    What it makes is audited and scored beside prompting alone.
 
     Progress is printed as plain lines. With --json the only thing on standard output is the
     content of scores.json. Closing the terminal or Ctrl-C does not end the run.

@@ -49,7 +49,9 @@ def attach(run: RunId, runs_dir: RunsDir = RUNS, as_json: Json = False) -> None:
 
 
 def resume(run: RunId, runs_dir: RunsDir = RUNS, as_json: Json = False) -> None:
-    """Continue a run that was killed or failed, from its last finished phase, and follow it.
+    """Continue a run from its last finished phase.
+
+    For one that was killed or failed; it is followed as with `attach`.
 
     Exit codes: those of `run`.
     """
@@ -63,7 +65,7 @@ def resume(run: RunId, runs_dir: RunsDir = RUNS, as_json: Json = False) -> None:
 
 
 def stop(run: RunId, runs_dir: RunsDir = RUNS) -> None:
-    """End a run early; what the agent has submitted so far is still sealed and scored."""
+    """End a run early; what was submitted is still scored."""
     from ptb_lite.cli.output import say
     from ptb_lite.runner.launch import stop as stop_run
     from ptb_lite.runs.folder import find_run
