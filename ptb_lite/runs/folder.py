@@ -109,7 +109,7 @@ class RunFolder:
         return read_record(self.scores, Scores) if self.scores.exists() else None
 
     def runner_lives(self) -> bool:
-        """Whether a runner holds this run now: it keeps a lock that the kernel frees when it dies."""
+        """Whether a runner works on this run: it holds a lock that its death frees."""
         try:
             handle = os.open(self.lock, os.O_RDONLY)
         except FileNotFoundError:

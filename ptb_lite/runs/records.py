@@ -49,7 +49,7 @@ class Score(Record):
 
 
 class CountedScore(Record):
-    """The score after the policy, in [0, 1]. `mark` is empty or says why it differs or needs care."""
+    """The score after the policy, in [0, 1]. `mark`, if not empty, says why it needs care."""
 
     score: float
     low: float

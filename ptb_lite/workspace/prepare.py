@@ -63,7 +63,7 @@ def hand_out(workspace: Path, handout: Handout) -> HarnessManifest:
 
 
 def start_clock(workspace: Path, task: Task, manifest: HarnessManifest) -> HarnessManifest:
-    """Write what depends on the deadline, timer.sh and task.json; returns the manifest with them."""
+    """Write what depends on the deadline: timer.sh, task.json; returns the manifest with them."""
     (workspace / TASK).write_text(task.model_dump_json(indent=2) + "\n", encoding="utf-8")
     timer = TEMPLATES.get_template("timer.sh.j2").render(deadline=int(task.deadline))
     (workspace / TIMER).write_text(timer, encoding="utf-8")

@@ -21,7 +21,8 @@ TEMPLATES = Environment(
     undefined=StrictUndefined,
     keep_trailing_newline=True,
     trim_blocks=True,
-    autoescape=False,  # noqa: S701 (Markdown and shell, not HTML)
+    # Markdown and shell, not HTML.
+    autoescape=False,
 )
 
 

@@ -1,0 +1,169 @@
+"""A tiny real model and small real agents, so that a whole run takes seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ptb_lite.catalog.loader import load_catalog
+from ptb_lite.runner.launch import launch, resume
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.sandbox import sandbox
+from ptb_lite.spec import resolve_spec
+from tests.functional.runner.waiting import wait_until
+
+# An adapter as PEFT saves it, without the seconds that importing PEFT takes.
+SUBMIT = """
+import json, os
+import numpy
+from safetensors.numpy import save_file
+
+def submit(base=None, fill=0.01, folder="final_model"):
+    task = json.load(open("task.json"))
+    config = json.load(open(task["base_model"] + "/config.json"))
+    os.makedirs(folder, exist_ok=True)
+    hidden, rank = config["hidden_size"], 2
+    out = config["num_attention_heads"] * config["head_dim"]
+    tensors = {}
+    for layer in range(config["num_hidden_layers"]):
+        name = f"base_model.model.model.layers.{layer}.self_attn.q_proj"
+        tensors[name + ".lora_A.weight"] = numpy.full((rank, hidden), fill, "float32")
+        tensors[name + ".lora_B.weight"] = numpy.full((out, rank), fill, "float32")
+    save_file(tensors, folder + "/adapter_model.safetensors")
+    json.dump(
+        {"peft_type": "LORA", "base_model_name_or_path": base or task["base_model"], "r": rank,
+         "lora_alpha": 2, "target_modules": ["q_proj"], "task_type": "CAUSAL_LM"},
+        open(folder + "/adapter_config.json", "w"),
+    )
+"""
+
+
+@dataclass
+class Bench:
+    """Starts runs of the tiny model with agents that are a few lines of Python."""
+
+    config: Path
+    runs_dir: Path
+    agents: dict[str, dict[str, object]] = field(default_factory=dict)
+
+    def agent(self, code: str) -> str:
+        """The id of a new agent that runs `code`, with `submit()` at hand."""
+        name = f"agent-{len(self.agents)}"
+        self.agents[name] = {
+            "title": name,
+            "backend": "command",
+            "command": ["python", "-c", SUBMIT + code],
+            "needs_account": False,
+            "needs_network": False,
+        }
+        (self.config / "agents.yaml").write_text(yaml.safe_dump(self.agents))
+        return name
+
+    def start(self, code: str, **overrides: object) -> RunFolder:
+        """Launch a run whose agent runs `code`; returns at once."""
+        choices = {
+            "model": "tiny",
+            "agent": self.agent(code),
+            "benchmarks": ("add-numbers",),
+            "minutes": 1.0,
+            "limit": 4,
+            "dev_limit": 4,
+            "seed": 7,
+            **overrides,
+        }
+        spec = resolve_spec(preset=None, overrides=choices, catalog=load_catalog())
+        return RunFolder(launch(spec, self.runs_dir))
+
+    def finish(self, run: RunFolder, seconds: float = 180.0) -> RunFolder:
+        """Wait until no runner works on the run."""
+        wait_until(lambda: not run.runner_lives(), seconds, lambda: run.log.read_text()[-2000:])
+        return run
+
+    def run(self, code: str, **overrides: object) -> RunFolder:
+        return self.finish(self.start(code, **overrides))
+
+    def resume(self, run: RunFolder) -> RunFolder:
+        resume(run.path)
+        return self.finish(run)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Gemma 3 of 2 layers with random weights and a byte-level tokenizer of its own."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("tiny-model")
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {token: n for n, token in enumerate(["<pad>", "<eos>", "<bos>", *alphabet])}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", bos_token="<bos>"
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = Gemma3TextConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        max_position_embeddings=512,
+        pad_token_id=0,
+        eos_token_id=1,
+        bos_token_id=2,
+    )
+    Gemma3ForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def bench(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    problem = sandbox("bubblewrap").problem()
+    if problem is not None:
+        pytest.skip(f"bubblewrap cannot be used here: {problem}")
+    config = tmp_path / "config"
+    config.mkdir()
+    tiny = {
+        "title": "Tiny random Gemma 3",
+        "source": "local",
+        "path": os.fspath(tiny_model),
+        "parameters": 40_000,
+        "vocabulary": 259,
+        "layers": 2,
+        "hidden": 32,
+        "intermediate": 64,
+        "heads": 2,
+        "kv_heads": 1,
+        "head_dim": 16,
+        "context": 512,
+        "licence": "none",
+        "chat_family": "gemma",
+    }
+    (config / "models.yaml").write_text(json.dumps({"tiny": tiny}))
+    monkeypatch.setenv("PTB_LITE_CONFIG", str(config))
+    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
+    made = Bench(config, tmp_path / "runs")
+    yield made
+    _end_leftovers(made)
+
+
+def _end_leftovers(made: Bench) -> None:
+    """End the runner of a test that failed half-way."""
+    from ptb_lite.runner.launch import stop
+    from ptb_lite.runs.folder import list_runs
+
+    for run in list_runs(made.runs_dir):
+        if run.runner_lives():
+            stop(run.path)
+            wait_until(lambda run=run: not run.runner_lives(), 60.0, lambda: str(run))

@@ -1,0 +1,70 @@
+"""Whatever is submitted, the run ends with a reason and the base score."""
+
+from __future__ import annotations
+
+import pytest
+
+from ptb_lite.events import Outcome, Verdict
+from ptb_lite.runner.console import exit_code
+from tests.functional.runner.conftest import Bench
+
+CASES = {
+    "nothing": ("pass", "nothing was submitted"),
+    "empty folder": ("os.mkdir('final_model')", "empty"),
+    "pickle": (
+        "submit(); import pickle; pickle.dump([1], open('final_model/adapter_model.bin', 'wb'))",
+        "adapter_model.bin",
+    ),
+    "wrong base": ("submit(base='someone/else')", "someone/else"),
+    "not a number": ("submit(fill=float('nan'))", "finite"),
+    "50 GB": ("submit(); os.truncate('final_model/adapter_model.safetensors', 50 * 10**9)", "GB"),
+    "link out": (
+        "submit(); os.remove('final_model/adapter_config.json'); "
+        "os.symlink('/etc/passwd', 'final_model/adapter_config.json')",
+        "link",
+    ),
+    "code": ("submit(); open('final_model/modeling.py', 'w').write('x=1')", "modeling.py"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_bad_submission_gets_a_reason_and_the_base_score(bench: Bench, name: str) -> None:
+    code, reason = CASES[name]
+    run = bench.run(code)
+    assert run.read_status().outcome is Outcome.FINISHED, run.read_status().detail
+    scores = run.read_scores()
+    assert scores is not None
+    assert not scores.submission_valid
+    assert reason in scores.submission_reason
+    (only,) = scores.benchmarks
+    assert only.raw is None
+    assert only.counted.score == only.zero_shot.score
+    assert "no valid submission" in only.counted.mark
+
+
+def test_a_changed_evaluate_py_is_flagged_and_the_score_reset(bench: Bench) -> None:
+    run = bench.run("submit(); open('evaluate.py', 'a').write('print(1.0)')")
+    scores = run.read_scores()
+    assert scores is not None
+    assert scores.verdict is Verdict.FLAGGED
+    assert exit_code(run) == 3
+    (only,) = scores.benchmarks
+    assert only.raw is not None
+    assert only.counted.score == only.zero_shot.score
+
+
+def test_training_on_test_items_is_flagged_with_file_line_and_item(bench: Bench) -> None:
+    from ptb_lite.audit.record import AuditRecord
+    from ptb_lite.runs.atomic import read_record
+
+    run = bench.run(
+        "submit(); import shutil; "
+        "shutil.copy('data/add-numbers/test.jsonl', 'my_training_data.jsonl')",
+        feedback="test",
+    )
+    scores = run.read_scores()
+    assert scores is not None
+    assert scores.verdict is Verdict.FLAGGED
+    flags = [flag for flag in read_record(run.audit, AuditRecord).flags() if flag.decides]
+    assert {flag.file for flag in flags} == {"my_training_data.jsonl"}
+    assert all(flag.line and flag.item_id and flag.similarity for flag in flags)

@@ -1,0 +1,149 @@
+"""SIGKILL of the runner in every phase: the run stays readable, leaves nothing, and goes on."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.events import Outcome, Phase, PhaseFinished, PhaseStarted
+from ptb_lite.runner.console import watch
+from ptb_lite.runner.context import AgentEnd
+from ptb_lite.runner.launch import resume, stop
+from ptb_lite.runs.atomic import read_record
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.journal import read_journal
+from tests.functional.runner.conftest import Bench
+from tests.functional.runner.waiting import wait_until
+
+DYING_RUNNER = """
+import os, signal, sys
+from ptb_lite.events import Phase
+from ptb_lite.runner import execute
+from ptb_lite.runner.__main__ import main
+
+phase = Phase(sys.argv[2])
+work = execute.PHASES[phase]
+
+def die(context):
+    work(context)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+execute.PHASES[phase] = die
+main(sys.argv[1:])
+"""
+AGENT = "submit(); print('submitted')\nimport time\ntime.sleep(300)"
+
+
+def phases_started(run: RunFolder) -> list[Phase]:
+    events = read_journal(run.journal).events
+    return [event.payload.phase for event in events if isinstance(event.payload, PhaseStarted)]
+
+
+def processes_of(run: RunFolder) -> list[psutil.Process]:
+    """Every process whose command line or working folder is in the run's folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = [*process.cmdline(), process.cwd()]
+        except psutil.Error:
+            continue
+        if any(str(run.path) in word for word in words):
+            found.append(process)
+    return found
+
+
+def kill_in(run: RunFolder, phase: Phase) -> None:
+    """SIGKILL the runner while it is in a long phase, in the agent phase after its submission."""
+    wait_until(lambda: phases_started(run)[-1:] == [phase], 180.0, lambda: str(phases_started(run)))
+    if phase is Phase.AGENT:
+        output = run.trace / "stdout.log"
+        wait_until(lambda: output.exists() and b"submitted" in output.read_bytes(), 60.0)
+    pid = run.read_status().pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not run.runner_lives(), 5.0)
+
+
+def run_and_die_at_the_end_of(run: RunFolder, phase: Phase) -> None:
+    """A runner that kills itself when the work of `phase` is done but not yet recorded."""
+    done = subprocess.run([sys.executable, "-c", DYING_RUNNER, run.path, phase.value], check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def check_a_dead_run(run: RunFolder, phase: Phase) -> None:
+    wait_until(lambda: not processes_of(run), 5.0, lambda: str(processes_of(run)))
+    status = run.read_status()
+    assert (status.state, status.phase) == ("started", phase)
+    assert phase not in status.finished_phases()
+    assert read_journal(run.journal).skipped == 0
+    assert watch(run.path, out=io.StringIO(), json_output=False) == 1
+
+
+def check_the_end(run: RunFolder, agent: Outcome) -> None:
+    status = run.read_status()
+    assert status.outcome is Outcome.FINISHED, status.detail
+    assert status.finished_phases() == tuple(Phase)
+    scores = run.read_scores()
+    assert scores is not None
+    assert scores.time.agent_outcome is agent
+    assert scores.submission_valid
+    finished = [
+        event.payload.phase
+        for event in read_journal(run.journal).events
+        if isinstance(event.payload, PhaseFinished)
+    ]
+    assert finished == list(Phase)
+
+
+def test_a_runner_killed_inside_its_long_phases_is_resumed_to_the_end(bench: Bench) -> None:
+    run = bench.start(AGENT, minutes=5.0)
+    for phase in (Phase.BASELINE, Phase.AGENT, Phase.EVALUATE):
+        kill_in(run, phase)
+        check_a_dead_run(run, phase)
+        resume(run.path)
+    bench.finish(run)
+    # The agent had its time once; what it had submitted by then is used.
+    check_the_end(run, Outcome.INTERRUPTED)
+    assert read_record(run.agent_end, AgentEnd).seconds < 60.0
+
+
+def test_a_runner_killed_at_the_end_of_every_phase_is_resumed_to_the_end(bench: Bench) -> None:
+    run = bench.start("submit()")
+    wait_until(lambda: run.read_status().phase is not None, 30.0)
+    kill_in(run, Phase.PREPARE)
+    for phase in Phase:
+        run_and_die_at_the_end_of(run, phase)
+        check_a_dead_run(run, phase)
+    bench.resume(run)
+    check_the_end(run, Outcome.FINISHED)
+
+
+def test_a_running_or_finished_run_is_not_resumed_and_a_dead_one_not_stopped(
+    bench: Bench,
+) -> None:
+    run = bench.start("submit()")
+    with pytest.raises(PtbLiteError, match="still running"):
+        resume(run.path)
+    bench.finish(run)
+    with pytest.raises(PtbLiteError, match="has finished"):
+        resume(run.path)
+    with pytest.raises(PtbLiteError, match="is not running"):
+        stop(run.path)
+
+
+def test_a_run_stopped_in_its_baseline_goes_on_when_resumed(bench: Bench) -> None:
+    run = bench.start("submit()")
+    wait_until(lambda: phases_started(run)[-1:] == [Phase.BASELINE], 60.0)
+    assert "resume" in stop(run.path)
+    bench.finish(run)
+    assert run.read_status().outcome is Outcome.STOPPED
+    bench.resume(run)
+    assert run.read_status().outcome is Outcome.FINISHED
+    assert run.read_scores() is not None

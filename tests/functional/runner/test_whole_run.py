@@ -1,0 +1,124 @@
+"""A run from spec to report, with a real agent process in a real sandbox."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+
+from ptb_lite.events import AgentEventKind, AgentSpoke, Outcome, Phase, PhaseFinished, Verdict
+from ptb_lite.runner.console import watch
+from ptb_lite.runner.context import AgentEnd
+from ptb_lite.runs.atomic import read_record
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.journal import read_journal
+from tests.functional.runner.conftest import Bench
+
+
+def agent_end(run: RunFolder) -> AgentEnd:
+    return read_record(run.agent_end, AgentEnd)
+
+
+def test_an_honest_run_ends_with_scores_and_a_report(bench: Bench) -> None:
+    run = bench.run("submit(); print('hello from the agent')")
+    status = run.read_status()
+    assert status.outcome is Outcome.FINISHED, status.detail
+    assert status.finished_phases() == tuple(Phase)
+    scores = run.read_scores()
+    assert scores is not None
+    assert scores.verdict is Verdict.CLEAN, scores.verdict_reason
+    assert scores.submission_valid
+    (only,) = scores.benchmarks
+    assert only.raw is not None
+    assert only.zero_shot.n == only.few_shot.n == only.raw.n == 4
+    assert only.counted.score == only.raw.score
+    assert only.after_vs_zero_shot is not None
+    assert only.after_vs_few_shot is not None
+    assert scores.time.budget_seconds == 60.0
+    assert 0 < scores.time.agent_seconds < 60.0
+    assert set(scores.time.phases) >= {"prepare", "baseline", "agent", "seal", "audit", "evaluate"}
+    assert "<html" in run.report.read_text().lower()
+
+    reading = read_journal(run.journal)
+    assert reading.skipped == 0
+    ended = [e.payload.phase for e in reading.events if isinstance(e.payload, PhaseFinished)]
+    assert ended == list(Phase)
+    said = [e.payload.event for e in reading.events if isinstance(e.payload, AgentSpoke)]
+    assert [(e.kind, e.text) for e in said] == [(AgentEventKind.MESSAGE, "hello from the agent")]
+    assert (run.trace / "stdout.log").read_bytes() == b"hello from the agent\n"
+
+    out = io.StringIO()
+    assert watch(run.path, out=out, json_output=True) == 0
+    assert json.loads(out.getvalue())["run_id"] == run.run_id
+    text = io.StringIO()
+    assert watch(run.path, out=text, json_output=False) == 0
+    assert "n = 4" in text.getvalue()
+
+
+def test_the_sandboxed_agent_finds_its_task_and_none_of_the_hosts_files(bench: Bench) -> None:
+    run = bench.run(
+        """
+import glob, subprocess
+print(sorted(os.listdir(".")))
+print(os.path.exists("../data"), os.path.exists("../spec.json"), glob.glob("/root/*"))
+print(sorted(os.environ))
+print(subprocess.run(["bash", "timer.sh"], capture_output=True, text=True).stdout)
+print(subprocess.run(["ptb-lite-train", "--help"], capture_output=True).returncode)
+"""
+    )
+    said = (run.trace / "stdout.log").read_text().splitlines()
+    assert said[0] == str(["data", "evaluate.py", "prompt.md", "task.json", "timer.sh"])
+    assert said[1] == "False False []"
+    assert "PTB_LITE_STATE" not in said[2]
+    assert "seconds left" in said[3]
+    assert said[5] == "0"
+    assert not list((run.workspace / "data").rglob("test.jsonl"))
+
+
+def test_the_deadline_ends_the_agent_and_what_was_submitted_counts(bench: Bench) -> None:
+    run = bench.run(
+        """
+import signal, subprocess, time
+submit()
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+subprocess.Popen(["setsid", "sleep", "300"])
+while True:
+    time.sleep(1)
+""",
+        minutes=0.1,
+    )
+    end = agent_end(run)
+    assert end.outcome is Outcome.TIME_EXCEEDED
+    assert end.seconds == 6.0
+    scores = run.read_scores()
+    assert scores is not None
+    assert scores.submission_valid
+    assert scores.time.agent_outcome is Outcome.TIME_EXCEEDED
+
+
+def test_stopping_in_the_agent_phase_scores_what_is_there(bench: Bench) -> None:
+    from ptb_lite.runner.launch import stop
+    from tests.functional.runner.waiting import wait_until
+
+    run = bench.start("submit(); print('submitted')\nimport time\ntime.sleep(300)", minutes=5.0)
+    output = run.trace / "stdout.log"
+    wait_until(lambda: output.exists() and b"submitted" in output.read_bytes(), 120.0)
+    asked = time.monotonic()
+    assert "sealed" in stop(run.path)
+    wait_until(lambda: agent_end(run).outcome is not None, 10.0)
+    assert time.monotonic() - asked < 3.0
+    assert agent_end(run).outcome is Outcome.STOPPED
+    bench.finish(run)
+    scores = run.read_scores()
+    assert scores is not None
+    assert scores.submission_valid
+
+
+def test_an_agent_that_fails_is_named_and_its_submission_is_used(bench: Bench) -> None:
+    run = bench.run("submit(); raise SystemExit(5)")
+    assert agent_end(run).outcome is Outcome.FAILED
+    assert agent_end(run).exit_code == 5
+    assert run.read_status().outcome is Outcome.FINISHED
+    scores = run.read_scores()
+    assert scores is not None
+    assert scores.submission_valid
