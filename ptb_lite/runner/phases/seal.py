@@ -37,7 +37,7 @@ def seal(context: RunContext) -> PhaseResult:
     files = {name: _sha256(sealed / name) for name in sorted(check.files)} if check.valid else {}
     record = Seal(
         valid=check.valid,
-        reason=check.reason,
+        reason=f"{check.problem}: {check.reason}" if check.problem else "",
         files=files,
         bytes=sum((sealed / name).stat().st_size for name in files),
         sha256=hashlib.sha256("\n".join(f"{n}:{h}" for n, h in files.items()).encode()).hexdigest(),

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from ptb_lite.catalog.loader import load_catalog
-from ptb_lite.runner.launch import launch, resume
-from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runner.launch import launch, resume, stop
+from ptb_lite.runs.folder import RunFolder, list_runs
 from ptb_lite.sandbox import sandbox
 from ptb_lite.spec import resolve_spec
 from tests.functional.runner.waiting import wait_until
@@ -160,10 +160,7 @@ def bench(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def _end_leftovers(made: Bench) -> None:
     """End the runner of a test that failed half-way."""
-    from ptb_lite.runner.launch import stop
-    from ptb_lite.runs.folder import list_runs
-
     for run in list_runs(made.runs_dir):
         if run.runner_lives():
             stop(run.path)
-            wait_until(lambda run=run: not run.runner_lives(), 60.0, lambda: str(run))
+            made.finish(run, 60.0)

@@ -9,7 +9,7 @@ from ptb_lite.runner.console import exit_code
 from tests.functional.runner.conftest import Bench
 
 CASES = {
-    "nothing": ("pass", "nothing was submitted"),
+    "nothing": ("pass", "nothing submitted"),
     "empty folder": ("os.mkdir('final_model')", "empty"),
     "pickle": (
         "submit(); import pickle; pickle.dump([1], open('final_model/adapter_model.bin', 'wb'))",
