@@ -104,11 +104,11 @@ def _mounts(plan: SandboxPlan) -> Iterator[list[str]]:
     yield ["--tmpfs", "/dev/shm"]
     yield ["--tmpfs", "/tmp"]
     yield ["--symlink", "/tmp", "/var/tmp"]
-    for path in _SYSTEM:
-        if Path(path).is_symlink():
-            yield ["--symlink", os.readlink(path), path]
-        elif Path(path).is_dir():
-            yield ["--ro-bind", path, path]
+    for path in map(Path, _SYSTEM):
+        if path.is_symlink():
+            yield ["--symlink", os.fspath(path.readlink()), os.fspath(path)]
+        elif path.is_dir():
+            yield ["--ro-bind", os.fspath(path), os.fspath(path)]
     for name in _ETC:
         yield ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     # Thread pools of numerical libraries count the processors here.

@@ -17,9 +17,7 @@ class NoSandbox:
 
     def problem(self) -> str | None:
         if sys.platform != "linux":
-            return (
-                "runs need Linux (on Windows: WSL2): only there can a process tree be ended surely"
-            )
+            return "runs need Linux (on Windows: WSL2), where a process tree can be ended surely"
         return None
 
     def wrap(self, command: Sequence[str], plan: SandboxPlan) -> list[str]:  # noqa: ARG002

@@ -1,0 +1,34 @@
+"""Labs under both kinds of isolation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ptb_lite.sandbox import SANDBOXES
+from tests.functional.sandbox.lab import Lab
+
+
+@pytest.fixture(params=["bubblewrap", "none"])
+def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lab]:
+    isolation = SANDBOXES[request.param]
+    if problem := isolation.problem():
+        pytest.skip(problem)
+    made = Lab(isolation, tmp_path)
+    yield made
+    for process in made.living():
+        process.kill()
+
+
+@pytest.fixture
+def closed_lab(tmp_path: Path) -> Iterator[Lab]:
+    """A lab under bubblewrap alone."""
+    isolation = SANDBOXES["bubblewrap"]
+    if problem := isolation.problem():
+        pytest.skip(problem)
+    made = Lab(isolation, tmp_path)
+    yield made
+    for process in made.living():
+        process.kill()
