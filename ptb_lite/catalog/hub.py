@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptb_lite.catalog.embedded import cache_root, embedded_model
+from ptb_lite.catalog.embedded import cache_root
 from ptb_lite.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -41,21 +41,6 @@ _WANTED = (
 
 class HubModelError(CatalogError):
     """A Hub model that cannot be had: no network, no access, or no usable files."""
-
-
-def base_model(
-    entry: ModelEntry,
-    cache: Path | None = None,
-    *,
-    on_progress: Callable[[str], None] | None = None,
-) -> Path:
-    """The folder of a catalogue model (config.json, *.safetensors, tokenizer files).
-
-    Converts an embedded model or downloads a Hub model once. Raises CatalogError.
-    """
-    if entry.source == "embedded":
-        return embedded_model(entry.id, cache, on_progress=on_progress)
-    return hub_model(entry, cache, on_progress=on_progress)
 
 
 def hub_model(

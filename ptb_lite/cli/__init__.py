@@ -25,18 +25,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: list[str], debug: bool) -> int:
-    from typer import Abort, BadParameter
+    from typer import Abort
+    from typer.exceptions import TyperException
 
     from ptb_lite.cli.app import app
     from ptb_lite.cli.output import say_error
     from ptb_lite.errors import PtbLiteError
 
-    usage_error = BadParameter.__mro__[2]
     try:
-        code = app(arguments, prog_name="ptb-lite", standalone_mode=False)
+        code = app(arguments or ["--help"], prog_name="ptb-lite", standalone_mode=False)
         sys.stdout.flush()
-    except usage_error as error:
-        say_error(f"error: {error.format_message()}")  # type: ignore[attr-defined]
+    except TyperException as error:
+        say_error(f"error: {_plain(error.format_message())}")
         return EXIT_USAGE
     except PtbLiteError as error:
         if debug:
@@ -56,3 +56,9 @@ def _run(arguments: list[str], debug: bool) -> int:
         say_error(f"error: {type(error).__name__}: {error}. This is a bug; --debug shows where")
         return EXIT_FAILED
     return code if isinstance(code, int) else 0
+
+
+def _plain(message: str) -> str:
+    """A usage error as one sentence, without the validator's own words."""
+    text = " ".join(message.replace("Value error, ", "").split())
+    return text.replace("Input should be", "it should be").rstrip(".")

@@ -11,7 +11,6 @@ from ptb_lite.cli import checks, lists, run, runs
 app = typer.Typer(
     name="ptb-lite",
     add_completion=False,
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     epilog="Exit codes: 0 done, 1 run failed, 2 bad usage or spec, 3 flagged, 4 inconclusive.",

@@ -6,9 +6,7 @@ import typer
 
 from ptb_lite.cli.options import Json
 
-app = typer.Typer(
-    help="Show what there is to choose from.", no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(help="Show what there is to choose from.", rich_markup_mode=None)
 
 
 @app.command("models")

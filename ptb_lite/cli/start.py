@@ -12,8 +12,6 @@ from ptb_lite.catalog import load_catalog
 from ptb_lite.cli import EXIT_INTERRUPTED
 from ptb_lite.cli.output import say, say_error, say_json
 from ptb_lite.preflight import preflight
-from ptb_lite.runner.console import watch
-from ptb_lite.runner.launch import launch
 from ptb_lite.spec import resolve_spec
 
 
@@ -29,6 +27,8 @@ def start(
     catalog = load_catalog()
     spec = resolve_spec(preset=preset, overrides=overrides, catalog=catalog)
     preflight(spec, catalog, runs_dir)
+    from ptb_lite.runner.launch import launch
+
     run = launch(spec, runs_dir)
     if not detach:
         follow(run, as_json=as_json)
@@ -40,6 +40,8 @@ def start(
 
 def follow(run: Path, *, as_json: bool) -> None:
     """Print a run's journal until the run ends; exits with the run's code."""
+    from ptb_lite.runner.console import watch
+
     try:
         code = watch(run, out=sys.stdout, json_output=as_json)
     except KeyboardInterrupt:

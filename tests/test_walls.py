@@ -1,0 +1,124 @@
+"""The walls of the design hold: who may import whom, and what a terminal starts with."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "ptb_lite"
+HEAVY = {
+    "bitsandbytes",
+    "datasets",
+    "lm_eval",
+    "numpy",
+    "pandas",
+    "peft",
+    "pyarrow",
+    "reasoning_gym",
+    "scipy",
+    "sklearn",
+    "textual",
+    "tokenizers",
+    "torch",
+    "transformers",
+    "trl",
+}
+
+
+def _loaded_by(code: str) -> set[str]:
+    """Top-level names in sys.modules of a fresh interpreter that ran `code`."""
+    program = f"{code}\nimport sys, json\nprint(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "PTB_LITE_CONFIG": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return {name.partition(".")[0] for name in json.loads(done.stderr.splitlines()[-1])}
+
+
+def test_the_contracts_hold() -> None:
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run(
+        [str(linter), "--no-cache"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 broken" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "ptb_lite.cli.app",
+        "ptb_lite.spec",
+        "ptb_lite.preset",
+        "ptb_lite.preflight",
+        "ptb_lite.cli.start",
+        "ptb_lite.cli.summary",
+        "ptb_lite.runner.launch",
+        "ptb_lite.runner.console",
+    ],
+)
+def test_heavy_libraries_are_not_imported_at_start(module: str) -> None:
+    assert not _loaded_by(f"import {module}") & HEAVY
+
+
+@pytest.mark.parametrize("command", [["--help"], ["run", "--help"]])
+def test_help_does_without_pydantic_as_well(command: list[str]) -> None:
+    loaded = _loaded_by(
+        "import contextlib\nfrom ptb_lite.cli import main\n"
+        f"with contextlib.suppress(SystemExit): main({command!r})"
+    )
+    assert not loaded & (HEAVY | {"pydantic", "yaml", "rich"})
+
+
+@pytest.mark.parametrize("command", [["list", "models"], ["list", "presets"], ["ls"]])
+def test_lists_are_light(command: list[str]) -> None:
+    loaded = _loaded_by(
+        "import contextlib\nfrom ptb_lite.cli import main\n"
+        f"with contextlib.suppress(SystemExit): main({command!r})"
+    )
+    assert not loaded & HEAVY
+
+
+def test_this_test_would_notice() -> None:
+    assert "numpy" in _loaded_by("import numpy") & HEAVY
+
+
+def test_only_the_tui_imports_textual() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        if path.relative_to(PACKAGE).parts[0] == "tui":
+            continue
+        assert "textual" not in _imports(path), path
+
+
+def test_every_file_is_small() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert len(text.splitlines()) < 400, path
+
+
+def _imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module.partition(".")[0])
+    return names
