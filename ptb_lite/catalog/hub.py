@@ -115,6 +115,8 @@ def _as_hub_model_error(entry: ModelEntry) -> Iterator[None]:
         # The Hub answers "not found" as well where a token lacks access.
         raise _no_token(entry) from error
     except (HTTPError, OSError) as error:
+        if getattr(getattr(error, "response", None), "status_code", None) in (401, 403):
+            raise _no_token(entry) from error
         if isinstance(error, OSError) and error.errno in _DISK:
             raise HubModelError(
                 f"{entry.hub_id} cannot be stored ({error.strerror})",

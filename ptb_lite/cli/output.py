@@ -8,14 +8,11 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-# Control, format (bidirectional overrides, zero-width), surrogate, line and paragraph separators.
-_UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-
 
 def printable(value: object) -> str:
     """`value` as one line that cannot move the cursor, colour the terminal or hide text."""
     return "".join(
-        _escaped(char) if unicodedata.category(char) in _UNPRINTABLE else char
+        char if char.isprintable() or unicodedata.category(char) == "Zs" else _escaped(char)
         for char in str(value)
     )
 

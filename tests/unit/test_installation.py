@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ptb_lite.errors import SpecError
+from ptb_lite.installation import item_salt, package_versions, state_root
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
+
+
+def test_the_secret_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    salt = item_salt()
+    assert re.fullmatch("[0-9a-f]{64}", salt)
+    assert item_salt() == salt
+    file = tmp_path / "state" / "item-salt"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert [path.name for path in file.parent.iterdir()] == ["item-salt"]
+
+
+def test_another_installation_has_another_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = item_salt()
+    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "other"))
+    assert item_salt() != first
+
+
+def test_processes_that_start_at_once_agree(tmp_path: Path) -> None:
+    program = "from ptb_lite.installation import item_salt; print(item_salt())"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            env={"PTB_LITE_STATE": str(tmp_path / "race"), "PATH": ""},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(6)
+    ]
+    salts = {process.communicate(timeout=60)[0].strip() for process in started}
+    assert len(salts) == 1
+    assert re.fullmatch("[0-9a-f]{64}", salts.pop())
+
+
+@pytest.mark.parametrize("content", ["", "short", "g" * 64, "a" * 65])
+def test_a_damaged_secret_is_refused_not_replaced(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "state" / "item-salt"
+    file.parent.mkdir()
+    file.write_text(content)
+    with pytest.raises(SpecError, match="Delete the file"):
+        item_salt()
+    assert file.read_text() == content
+
+
+def test_a_state_folder_that_cannot_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "file" / "state"))
+    with pytest.raises(SpecError, match="PTB_LITE_STATE"):
+        item_salt()
+
+
+def test_state_root_defaults_to_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PTB_LITE_STATE")
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert state_root() == Path("/home/someone/.local/share/ptb-lite")
+
+
+def test_versions_are_those_installed() -> None:
+    versions = package_versions()
+    assert versions["python"] == ".".join(str(part) for part in sys.version_info[:3])
+    assert all(re.match(r"\d", version) for version in versions.values())
