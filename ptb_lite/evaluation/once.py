@@ -1,0 +1,95 @@
+"""Score one model on one benchmark, items and all: what `ptb-lite eval` calls."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ptb_lite.catalog.entries import BenchmarkEntry
+from ptb_lite.evaluation.errors import EvaluationError
+from ptb_lite.evaluation.items import ItemFiles, prepare_items
+from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
+from ptb_lite.evaluation.process import OnProgress, ShouldStop, run_evaluation
+from ptb_lite.evaluation.results import EvaluationResult, SampleRecord, read_samples
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A result, its samples in the order of the items, and where both lie on disk."""
+
+    result: EvaluationResult
+    samples: tuple[SampleRecord, ...]
+    folder: Path
+    items: ItemFiles
+
+
+def evaluate_once(
+    model: Path,
+    benchmark: BenchmarkEntry,
+    *,
+    shots: int,
+    limit: int | None,
+    seed: int,
+    salt: str,
+    cache: Path,
+    adapter: Path | None = None,
+    split: Literal["dev", "test"] = "test",
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    dtype: Literal["bfloat16", "float32"] = "bfloat16",
+    batch_size: int = 32,
+    generation: Generation | None = None,
+    chat_template: str | None = None,
+    on_progress: OnProgress = lambda _: None,
+    should_stop: ShouldStop = lambda: False,
+) -> Scored:
+    """Draw the items (kept in `cache`), score `model` on the first `limit` of `split`.
+
+    `shots` few-shot examples come from the train split. `seed` and `salt` decide the items, `seed`
+    also the shots. Raises `ItemsError`, and what `run_evaluation` raises.
+    """
+    available = benchmark.test_size if split == "test" else benchmark.dev_size
+    if limit is not None and not 1 <= limit <= available:
+        raise EvaluationError(
+            f"{limit} is not between 1 and {available}, the {split} items of {benchmark.id}",
+            field="limit",
+        )
+    items = prepare_items(
+        benchmark, item_folder(benchmark, cache, seed=seed, salt=salt), seed=seed, salt=salt
+    )
+    task = EvaluationTask(
+        label=split,
+        benchmark=benchmark.id,
+        items=items.test.path if split == "test" else items.dev.path,
+        shots=items.train.path,
+        num_fewshot=shots,
+        limit=limit,
+    )
+    job = EvaluationJob(
+        model=model.resolve(),
+        adapter=adapter.resolve() if adapter else None,
+        device=device,
+        dtype=dtype,
+        batch_size=batch_size,
+        generation=generation or Generation(),
+        chat_template=chat_template,
+        seed=seed,
+        tasks=(task,),
+        output=Path(),
+    )
+    folder = cache / "evaluations" / _digest(job.model_dump_json())
+    (result,) = run_evaluation(
+        job.model_copy(update={"output": folder}), on_progress=on_progress, should_stop=should_stop
+    )
+    return Scored(result, read_samples(folder / result.samples), folder, items)
+
+
+def item_folder(benchmark: BenchmarkEntry, cache: Path, *, seed: int, salt: str) -> Path:
+    """Where the cache keeps a benchmark's items for a seed and a salt."""
+    key = _digest(f"{benchmark.model_dump_json()}\n{seed}\n{salt}")
+    return cache / "items" / f"{benchmark.id}-{key}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,211 @@
+"""What `python evaluate.py` in a workspace does: score model folders on the feedback split.
+
+Runs in this process (it is its own already) with the same engine as the host's evaluation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.evaluation.errors import InvalidSubmissionError
+from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
+from ptb_lite.evaluation.messages import Message, WorkerWarned
+from ptb_lite.evaluation.process import log_tail
+from ptb_lite.evaluation.results import EvaluationResult
+from ptb_lite.evaluation.task_file import Task, TaskBenchmark, read_task
+from ptb_lite.evaluation.worker import prepare_environment
+from ptb_lite.scoring import wilson
+
+BASE = "base"
+EPILOG = """\
+A folder holds a LoRA adapter (adapter_config.json, adapter_model.safetensors) or a whole model
+(config.json, *.safetensors). The model gets "Question: <question>\\nAnswer:" and writes to the end
+of the line; with --shots N, that many solved training items stand before it, a blank line apart.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0: every model has a score; 1: one could not be scored; 2: bad usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        task = read_task(options.workspace)
+        benchmarks = _chosen(task, options.benchmark)
+    except PtbLiteError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    models = options.model or [task.submission]
+    limit = options.limit if options.limit is not None else task.feedback_limit
+    with tempfile.TemporaryDirectory(prefix="evaluate-") as scratch:
+        log = Path(scratch) / "log"
+        out = _quiet_libraries(log)
+        prepare_environment()
+        failed = False
+        for model in models:
+            try:
+                job = _job(task, benchmarks, model, options, limit, Path(scratch))
+                for result in _evaluate(job):
+                    _report(out, model, result, as_json=options.json)
+            except PtbLiteError as error:
+                failed = True
+                _report_error(out, model, error, as_json=options.json)
+            except Exception as error:
+                # The edge of the process: an agent needs a sentence and a log.
+                failed = True
+                _report_error(out, model, error, as_json=options.json)
+                print(log_tail(log), file=out)
+    return 1 if failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="evaluate.py",
+        description="Score models on this workspace's feedback items.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--model",
+        action="append",
+        metavar="FOLDER",
+        help="folder to score, repeatable; `base` for the base model; default: the submission",
+    )
+    parser.add_argument("--benchmark", action="append", metavar="ID", help="default: all")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N items")
+    parser.add_argument("--shots", type=int, default=0, metavar="N", help="default: 0, as scored")
+    parser.add_argument("--batch-size", type=_positive, default=32, metavar="N")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--workspace", type=Path, default=Path(), help=argparse.SUPPRESS)
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def _chosen(task: Task, ids: Sequence[str] | None) -> list[TaskBenchmark]:
+    known = {benchmark.id: benchmark for benchmark in task.benchmarks}
+    for wrong in set(ids or ()) - set(known):
+        raise PtbLiteError(
+            f"no benchmark {wrong!r} here", field="--benchmark", hint=f"One of: {', '.join(known)}"
+        )
+    return [known[name] for name in ids or known]
+
+
+def _job(
+    task: Task,
+    benchmarks: Sequence[TaskBenchmark],
+    model: str,
+    options: argparse.Namespace,
+    limit: int | None,
+    output: Path,
+) -> EvaluationJob:
+    root: Path = options.workspace
+    base, adapter = _folders(root, Path(task.base_model), model)
+    return EvaluationJob(
+        model=base,
+        adapter=adapter,
+        device=_device(task.device),
+        batch_size=options.batch_size,
+        generation=Generation(**task.generation.model_dump()),
+        seed=task.seed,
+        output=output,
+        tasks=tuple(
+            EvaluationTask(
+                label="feedback",
+                benchmark=benchmark.id,
+                items=root / benchmark.feedback,
+                shots=root / benchmark.train,
+                num_fewshot=options.shots,
+                limit=limit,
+            )
+            for benchmark in benchmarks
+        ),
+    )
+
+
+def _folders(root: Path, base: Path, model: str) -> tuple[Path, Path | None]:
+    """The base folder and the adapter folder for one `--model`."""
+    if model == BASE:
+        return base, None
+    folder = root / model
+    if (folder / "adapter_config.json").is_file():
+        return base, folder
+    if (folder / "config.json").is_file():
+        return folder, None
+    raise InvalidSubmissionError(
+        "holds neither adapter_config.json nor config.json", field=str(folder)
+    )
+
+
+def _device(name: str) -> str:
+    return "cuda" if name.startswith("cuda") else name if name in ("auto", "cpu") else "auto"
+
+
+def _evaluate(job: EvaluationJob) -> tuple[EvaluationResult, ...]:
+    # Imported late: torch and lm-eval read the environment, and print, when imported.
+    from ptb_lite.evaluation.engine import evaluate
+
+    return evaluate(job, _say)
+
+
+def _say(message: Message) -> None:
+    if isinstance(message, WorkerWarned):
+        print(message.message, file=sys.stderr)
+
+
+def _report(out: TextIO, model: str, result: EvaluationResult, *, as_json: bool) -> None:
+    interval = wilson(result.correct, result.n)
+    if as_json:
+        line = {
+            "model": model,
+            "benchmark": result.benchmark,
+            "score": result.score,
+            "n": result.n,
+            "correct": result.correct,
+            "low": interval.low,
+            "high": interval.high,
+            "shots": result.num_fewshot,
+            "seconds": round(result.seconds, 2),
+        }
+        print(json.dumps(line), file=out, flush=True)
+        return
+    print(
+        f"{model}  {result.benchmark}  {result.score:.1%} ({result.correct} of {result.n}, "
+        f"95 % interval {interval.low:.1%} to {interval.high:.1%})  {result.seconds:.0f} s",
+        file=out,
+        flush=True,
+    )
+
+
+def _report_error(out: TextIO, model: str, error: Exception, *, as_json: bool) -> None:
+    text = str(error) if isinstance(error, PtbLiteError) else f"{type(error).__name__}: {error}"
+    if as_json:
+        print(json.dumps({"model": model, "error": text}), file=out, flush=True)
+    print(f"error: {model}: {text}", file=sys.stderr, flush=True)
+
+
+def _quiet_libraries(log: Path) -> TextIO:
+    """The real standard output; file descriptors 1 and 2 lead to `log`, `sys.stderr` stays real."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    sys.stderr = os.fdopen(os.dup(2), "w", encoding="utf-8")
+    with log.open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    return out
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
