@@ -1,0 +1,161 @@
+"""A safe walk over a folder that someone hostile may have filled.
+
+Links are never followed, special files never opened, and the number of files is bounded. What is
+left out is said: `notes` for what cannot hold text of its own (links, pipes, devices), `unread`
+for what could.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BufferedReader
+from pathlib import Path
+
+MAX_FILES = 1_000_000
+MAX_DEPTH = 64
+_MAX_MESSAGES = 50
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A regular file. `relative` is for people and flags: `/` between parts, always printable.
+
+    `size` is what the file claims in bytes, `stored` what the disk holds of it (less when it is
+    sparse).
+    """
+
+    path: Path
+    relative: str
+    size: int
+    stored: int
+
+
+@dataclass
+class Account:
+    """What a walk or a scan left out, for a detector's result. Long lists are cut and counted."""
+
+    notes: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    more_notes: int = 0
+    more_unread: int = 0
+
+    def note(self, text: str) -> None:
+        if len(self.notes) < _MAX_MESSAGES:
+            self.notes.append(text)
+        else:
+            self.more_notes += 1
+
+    def leave_unread(self, text: str) -> None:
+        if len(self.unread) < _MAX_MESSAGES:
+            self.unread.append(text)
+        else:
+            self.more_unread += 1
+
+    def all_notes(self) -> tuple[str, ...]:
+        return (*self.notes, f"and {self.more_notes} more") if self.more_notes else (*self.notes,)
+
+    def unread_reason(self) -> str:
+        """One sentence on what was not read, or an empty text."""
+        if not self.unread:
+            return ""
+        rest = len(self.unread) - 3 + self.more_unread
+        more = f" and {rest} more" if rest > 0 else ""
+        return f"not read: {'; '.join(self.unread[:3])}{more}"
+
+
+def walk(folder: Path, account: Account, *, max_files: int = MAX_FILES) -> Iterator[FoundFile]:
+    """The regular files below `folder`, folder by folder, in an order that repeats.
+
+    Raises FileNotFoundError or NotADirectoryError when `folder` itself is none, or a link.
+    """
+    if folder.is_symlink():
+        raise NotADirectoryError(f"{folder} is a link")
+    with os.scandir(folder):
+        pass  # Only the caller's own mistake may raise; a folder below that vanished is told.
+    pending = [(folder, "", 0)]
+    count = 0
+    while pending:
+        path, relative, depth = pending.pop()
+        for entry in _entries(path, relative, account):
+            name = f"{relative}{printable(entry.name)}"
+            found = _stat(entry)
+            if found is None:
+                account.leave_unread(f"{name}: vanished")
+            elif stat.S_ISDIR(found.st_mode):
+                if depth + 1 > MAX_DEPTH:
+                    account.leave_unread(f"{name}: deeper than {MAX_DEPTH} folders")
+                else:
+                    pending.append((path / entry.name, f"{name}/", depth + 1))
+            elif not stat.S_ISREG(found.st_mode):
+                account.note(f"{name}: {kind_of(found.st_mode)}, not opened")
+            elif count >= max_files:
+                account.leave_unread(f"more than {max_files:,} files")
+                return
+            else:
+                count += 1
+                stored = min(found.st_size, found.st_blocks * 512)
+                yield FoundFile(path / entry.name, name, found.st_size, stored)
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open for reading without following a link or waiting on a pipe.
+
+    Raises OSError, also when the path is no regular file.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(f"{path} is not a regular file")
+    return os.fdopen(handle, "rb")
+
+
+def sha256_of(path: Path, max_bytes: int) -> str | None:
+    """SHA-256 (hex) of a regular file; None when it cannot be read or is larger than that."""
+    try:
+        with open_regular(path) as stream:
+            if os.fstat(stream.fileno()).st_size > max_bytes:
+                return None
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def kind_of(mode: int) -> str:
+    """What a file that is neither regular nor a folder is, in words."""
+    kinds = {
+        stat.S_IFLNK: "link",
+        stat.S_IFIFO: "pipe",
+        stat.S_IFSOCK: "socket",
+        stat.S_IFCHR: "device",
+        stat.S_IFBLK: "device",
+    }
+    return kinds.get(stat.S_IFMT(mode), "special file")
+
+
+def printable(text: str, limit: int = 300) -> str:
+    """Text that is safe in a terminal, a log or JSON: control characters and lone surrogates
+    (from names that are not UTF-8) become escapes."""
+    cut = text if len(text) <= limit else f"{text[:limit]}…"
+    if cut.isprintable():
+        return cut
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+
+
+def _entries(path: Path, relative: str, account: Account) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(path) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        account.leave_unread(f"{relative or '.'}: {error.strerror}")
+        return []
+
+
+def _stat(entry: os.DirEntry[str]) -> os.stat_result | None:
+    try:
+        return entry.stat(follow_symlinks=False)
+    except OSError:
+        return None

@@ -1,0 +1,73 @@
+"""The forms of a text in which disguises of case, Unicode, spacing and punctuation fall away.
+
+`readable` keeps every line on its line; `squeeze` leaves letters, digits and arithmetic signs
+only, so that "57 + 87", "57+87" and "５７ ＋ ８７" are the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
+SIGNS = b"+-*/^%=<>"
+LINE_BREAK = b"\x0b"
+"""Stands for an escaped line end ("\\n" in JSON or code), which must not count as a line."""
+
+_KEPT = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" + SIGNS)
+_DROPPED = bytes(code for code in range(128) if code not in _KEPT)
+_LOWER = bytes(code + 32 if 65 <= code <= 90 else code for code in range(256))
+_TEXT_ONLY = bytes(code if 32 <= code < 127 or code in b"\t\n\r" else 32 for code in range(256))
+_CODE_POINT = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
+_FOREIGN_PUNCTUATION = re.compile(r"[^\w\x00-\x7f]+")
+_ALIKE = str.maketrans({"×": "*", "÷": "/", "−": "-", "–": "-", "—": "-", "∕": "/", "⁄": "/"})
+
+
+def readable(raw: bytes) -> bytes:
+    """UTF-8 text with escapes undone and Unicode normalised (NFKC, case folded); the number of
+    line ends stays as it is. Bytes that are not UTF-8 become spaces."""
+    if b"\\" in raw:
+        raw = _unescape(raw)
+    return raw if raw.isascii() else _fold(raw)
+
+
+def readable_binary(raw: bytes) -> bytes:
+    """The ASCII text in bytes that are no text; the rest becomes spaces."""
+    return raw.translate(_TEXT_ONLY)
+
+
+def squeeze(text: bytes) -> bytes:
+    """Lower-case letters, digits and signs of a `readable` text, without anything between."""
+    return text.translate(_LOWER, _DROPPED)
+
+
+def positions(text: bytes) -> NDArray[numpy.int64]:
+    """For every byte of `squeeze(text)`, its offset in `text`."""
+    import numpy
+
+    kept = numpy.ones(256, dtype=bool)
+    kept[list(_DROPPED)] = False
+    return numpy.flatnonzero(kept[numpy.frombuffer(text, dtype=numpy.uint8)])
+
+
+def _unescape(raw: bytes) -> bytes:
+    """Undo the escapes of JSON and of string literals without changing any length."""
+    raw = raw.replace(b"\\\\", b" \\")
+    raw = raw.replace(b"\\n", b" " + LINE_BREAK).replace(b"\\t", b"  ").replace(b"\\r", b"  ")
+    return _CODE_POINT.sub(_character, raw) if b"\\u" in raw or b"\\x" in raw else raw
+
+
+def _character(match: re.Match[bytes]) -> bytes:
+    character = chr(int(match[1] or match[2], 16))
+    known = character.isprintable() and not 0xD800 <= ord(character) < 0xE000
+    return (character.encode() if known else b" ").ljust(len(match[0]))
+
+
+def _fold(raw: bytes) -> bytes:
+    text = raw.decode("utf-8", "replace").translate(_ALIKE)
+    text = unicodedata.normalize("NFKC", text).translate(_ALIKE).casefold()
+    return _FOREIGN_PUNCTUATION.sub(" ", text).encode()

@@ -1,0 +1,212 @@
+"""Test items in anything the agent wrote.
+
+Rules. An item is found when its question, or the specific part of it, stands in a file as a whole
+(whatever the case, spacing, punctuation or escapes), or when half of a long item's word 6-grams
+stand close together. Up to three items are tolerated as accidents, and short items also as far as
+chance explains them (`chance.py`): then the flags inform. Beyond that they decide. Both is judged
+for the folder as a whole and for every file alone, so that items cannot be hidden in a large pile.
+
+Files handed over and unchanged are not searched. What could not be read makes the result
+`skipped` unless what was read decides: nobody is cleared by a file that was not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ptb_lite.audit.chance import Judgement, Sizes, judge, siblings
+from ptb_lite.audit.folder import Account, FoundFile, printable, sha256_of, walk
+from ptb_lite.audit.matcher import Matcher
+from ptb_lite.audit.model import AuditCase
+from ptb_lite.audit.phrases import Templates, Wanted, want, wanted_items
+from ptb_lite.audit.readers import Budget, Chunk, read_file
+from ptb_lite.audit.record import DetectorResult
+from ptb_lite.events import Flag
+
+NAME = "overlap"
+MAX_SCAN_BYTES = 8 << 30
+_MAX_HASHED = 256 << 20
+_MAX_FLAGS = 200
+_MAX_FILES_WITH_HITS = 10_000
+_EXCERPT = 200
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One item in one file, with the place and the text around it."""
+
+    index: int
+    file: str
+    line: int
+    similarity: float
+    excerpt: str
+
+
+@dataclass
+class Scan:
+    """What one pass over the folder found, file by file, and whether any file decides alone."""
+
+    findings: list[Finding] = field(default_factory=list)
+    found: set[int] = field(default_factory=set)
+    deciding_files: dict[str, Judgement] = field(default_factory=dict)
+    files_with_hits: int = 0
+
+
+class OverlapDetector:
+    name = NAME
+    deciding = True
+
+    def __init__(self, *, max_bytes: int = MAX_SCAN_BYTES) -> None:
+        self._max_bytes = max_bytes
+
+    def run(self, case: AuditCase) -> DetectorResult:
+        """Raises OSError when the folder itself cannot be read."""
+        if not case.items:
+            return DetectorResult(detector=NAME, status="skipped", reason="no test items given")
+        account, budget = Account(), Budget(self._max_bytes)
+        files = list(walk(case.folder, account))
+        handed_over = [file for file in files if _is_handed_over(file, case)]
+        unchanged = {file.relative for file in handed_over}
+        search = Search.over(case, handed_over, budget, account)
+        if search.searchable == 0:
+            return DetectorResult(
+                detector=NAME, status="skipped", reason="the test items have no content to find"
+            )
+        scan = Scan()
+        for file in files:
+            if file.relative not in unchanged:
+                search.read(read_file(file, account, budget), file, scan)
+        return _result(search, scan, account)
+
+
+class Search:
+    """The test items, their control, and one automaton for both."""
+
+    def __init__(self, test: Sequence[Wanted], control: Sequence[Wanted]) -> None:
+        self.test, self.control = tuple(test), tuple(control)
+        self.searchable = sum(bool(want.phrases or want.grams) for want in self.test)
+        self.sizes = Sizes.of(self.test, self.control)
+        self.matcher = Matcher((*self.test, *self.control))
+
+    @classmethod
+    def over(
+        cls, case: AuditCase, handed_over: Sequence[FoundFile], budget: Budget, account: Account
+    ) -> Search:
+        """Leaves out what the agent was given: control items, and pieces that are boilerplate."""
+        templates = Templates(case.items)
+        test = wanted_items(case.items, templates)
+        fresh = case.control or siblings(test, templates)
+        control = [want(item, templates) for item in fresh]
+        if case.control:
+            control = list(wanted_items(case.control, templates))
+        draft = cls(test, control)
+        given, pieces = draft.contents(handed_over, budget, account)
+        known_items = sum(index < len(test) for index in given)
+        if known_items:
+            account.note(f"{known_items} test items are in the files handed over")
+        rest = [want for number, want in enumerate(control, start=len(test)) if number not in given]
+        return cls([_without(want, pieces) for want in test], rest)
+
+    def contents(
+        self, files: Sequence[FoundFile], budget: Budget, account: Account
+    ) -> tuple[set[int], set[bytes]]:
+        """Which items, by index, and which pieces of long ones occur in trusted files."""
+        items: set[int] = set()
+        pieces: set[bytes] = set()
+        for file in files:
+            for chunk in read_file(file, account, budget):
+                self.matcher.search(chunk.text, items)
+                pieces |= self.matcher.pieces_in(chunk.text)
+        return items, pieces
+
+    def read(self, chunks: Iterable[Chunk], file: FoundFile, scan: Scan) -> None:
+        """Search one file and judge it alone."""
+        found: set[int] = set()
+        for chunk in chunks:
+            for hit in self.matcher.search(chunk.text, found):
+                new = hit.index < len(self.test) and len(scan.findings) < 10 * _MAX_FLAGS
+                if new:
+                    line = chunk.first + chunk.text.count(b"\n", 0, hit.start)
+                    place = Finding(
+                        hit.index, chunk.file, line, hit.similarity, _excerpt(chunk.text, hit.start)
+                    )
+                    scan.findings.append(place)
+        scan.found |= found
+        if found and scan.files_with_hits < _MAX_FILES_WITH_HITS:
+            scan.files_with_hits += 1
+            judgement = self.judge(found)
+            if judgement.decides:
+                scan.deciding_files[file.relative] = judgement
+
+    def judge(self, found: set[int]) -> Judgement:
+        border = len(self.test)
+        test = [self.test[index] for index in found if index < border]
+        control = [self.control[index - border] for index in found if index >= border]
+        return judge(test, control, self.sizes)
+
+
+def _result(search: Search, scan: Scan, account: Account) -> DetectorResult:
+    whole = search.judge(scan.found)
+    decides = whole.decides or bool(scan.deciding_files)
+    flags = tuple(
+        _flag(search, finding, whole.decides or finding.file in scan.deciding_files)
+        for finding in _spread(scan.findings)
+    )
+    account.note(f"whole folder: {whole.why}")
+    for name, judgement in list(scan.deciding_files.items())[:10]:
+        account.note(f"{name}: {judgement.why}")
+    if search.searchable < len(search.test):
+        account.note(f"{len(search.test) - search.searchable} items have no content to find")
+    unread = account.unread_reason()
+    skipped = bool(unread) and not decides
+    return DetectorResult(
+        detector=NAME,
+        status="skipped" if skipped else "flagged" if flags else "clean",
+        flags=flags,
+        reason=unread or (whole.why if flags else ""),
+        notes=account.all_notes(),
+    )
+
+
+def _flag(search: Search, finding: Finding, decides: bool) -> Flag:
+    item = search.test[finding.index].item
+    return Flag(
+        detector=NAME,
+        kind="test-item",
+        message=f"test item {printable(item.id, 80)} stands in {finding.file}",
+        decides=decides,
+        file=finding.file,
+        line=finding.line,
+        excerpt=finding.excerpt,
+        item_id=item.id,
+        item_text=item.question[:1000],
+        similarity=finding.similarity,
+        confidence=0.99 if decides else 0.5,
+    )
+
+
+def _spread(findings: Sequence[Finding]) -> list[Finding]:
+    """At most `_MAX_FLAGS`, taken from all files in turn, so that no file hides another."""
+    by_file: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_file.setdefault(finding.file, []).append(finding)
+    share = max(1, _MAX_FLAGS // max(1, len(by_file)))
+    return [finding for found in by_file.values() for finding in found[:share]][:_MAX_FLAGS]
+
+
+def _without(want: Wanted, boilerplate: set[bytes]) -> Wanted:
+    grams = tuple(gram for gram in want.grams if gram not in boilerplate)
+    return Wanted(want.item, want.phrases, grams, want.digits, want.core)
+
+
+def _excerpt(text: bytes, at: int) -> str:
+    start = max(text.rfind(b"\n", 0, at) + 1, at - _EXCERPT // 2)
+    stop = text.find(b"\n", at)
+    stop = min(len(text) if stop < 0 else stop, start + _EXCERPT)
+    return printable(text[start:stop].decode("utf-8", "replace").replace("\x0b", " "), _EXCERPT)
+
+
+def _is_handed_over(file: FoundFile, case: AuditCase) -> bool:
+    expected = case.harness.files.get(file.relative) if case.harness else None
+    return expected is not None and sha256_of(file.path, _MAX_HASHED) == expected

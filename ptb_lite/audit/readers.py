@@ -1,0 +1,186 @@
+"""Every file of a workspace as bounded pieces of text, whatever its format.
+
+Text of any kind (code, JSON, CSV, logs) is read as it is; Parquet and Arrow row by row; the inside
+of gzip, bzip2, xz and zip as a stream; of other binary files their ASCII text, so that strings in
+a pickle or a database are seen without loading it. Weights are left out by name and said so.
+"""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import lzma
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import IO, BinaryIO
+
+from ptb_lite.audit.folder import Account, FoundFile, open_regular, printable
+from ptb_lite.audit.normal import readable, readable_binary
+from ptb_lite.audit.tables import TableError, read_table
+
+CHUNK_BYTES = 1 << 20
+OVERLAP_BYTES = 4096
+MAX_UNPACKED_BYTES = 1 << 30
+MAX_MEMBERS = 10_000
+WEIGHT_SUFFIXES = (".safetensors", ".gguf")
+BinaryStream = IO[bytes] | gzip.GzipFile
+_UNPACKERS: dict[bytes, Callable[[BinaryIO], BinaryStream]] = {
+    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+}
+_CLOSED_FORMATS = {b"7z\xbc\xaf": "7z archive", b"\x28\xb5\x2f\xfd": "zstd archive"}
+_UNREADABLE = (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, ValueError)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """`text` is `readable`; its first line is line (or row) `first` of `file`, counted from 1."""
+
+    file: str
+    text: bytes
+    first: int
+    unit: str = "line"
+
+
+@dataclass
+class Budget:
+    """Bytes that may still be read, over all files of one scan."""
+
+    left: int
+
+    def take(self, count: int) -> bool:
+        self.left -= count
+        return self.left >= 0
+
+
+def read_file(file: FoundFile, account: Account, budget: Budget) -> Iterator[Chunk]:
+    """The text of one file. What could not be read is told to `account`; nothing is raised."""
+    if file.relative.lower().endswith(WEIGHT_SUFFIXES):
+        account.note(f"{file.relative}: weights, not searched for text")
+        return
+    try:
+        with open_regular(file.path) as stream:
+            yield from _read_any(file, stream, account, budget)
+    except _UNREADABLE as error:
+        account.leave_unread(f"{file.relative}: {printable(str(error) or type(error).__name__)}")
+
+
+def _read_any(
+    file: FoundFile, stream: BinaryIO, account: Account, budget: Budget
+) -> Iterator[Chunk]:
+    start = stream.read(8192)
+    stream.seek(0)
+    if start[:4] == b"PAR1" or start[:6] == b"ARROW1" or file.relative.endswith(".arrow"):
+        yield from _read_rows(file, stream, start, account, budget)
+        return
+    for magic, name in _CLOSED_FORMATS.items():
+        if start.startswith(magic):
+            account.leave_unread(f"{file.relative}: {name}")
+            return
+    for magic, unpack in _UNPACKERS.items():
+        if start.startswith(magic):
+            inner = _limited(unpack(stream), file.relative, account)
+            yield from _split(file.relative, inner, account, budget)
+            return
+    if start[:4] == b"PK\x03\x04":
+        yield from _read_zip(file, stream, account, budget)
+        return
+    yield from _split(file.relative, _stored_bytes(stream, file, account), account, budget)
+
+
+def _read_rows(
+    file: FoundFile, stream: BinaryIO, start: bytes, account: Account, budget: Budget
+) -> Iterator[Chunk]:
+    try:
+        for first, rows in read_table(stream, start):
+            text = rows.encode("utf-8", "replace")
+            if not budget.take(len(text)):
+                account.leave_unread(f"{file.relative}: beyond the limit of bytes for one audit")
+                return
+            yield Chunk(file.relative, readable(text), first, "row")
+    except TableError as error:
+        account.leave_unread(f"{file.relative}: {error}")
+
+
+def _read_zip(
+    file: FoundFile, stream: BinaryIO, account: Account, budget: Budget
+) -> Iterator[Chunk]:
+    with zipfile.ZipFile(stream) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if len(members) > MAX_MEMBERS:
+            account.leave_unread(f"{file.relative}: more than {MAX_MEMBERS:,} members")
+        for member in members[:MAX_MEMBERS]:
+            name = f"{file.relative}!{printable(member.filename)}"
+            with archive.open(member) as inner:
+                yield from _split(name, _limited(inner, name, account), account, budget)
+
+
+def _limited(stream: BinaryStream, name: str, account: Account) -> Iterator[bytes]:
+    """Unpacked bytes up to the limit that keeps a bomb from filling the time of an audit."""
+    total = 0
+    while block := stream.read(CHUNK_BYTES):
+        total += len(block)
+        if total > MAX_UNPACKED_BYTES:
+            account.leave_unread(f"{name}: unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB")
+            return
+        yield block
+
+
+def _stored_bytes(stream: BinaryIO, file: FoundFile, account: Account) -> Iterator[bytes]:
+    """What the disk holds of a file: the holes of a sparse file are zeros and are passed over."""
+    handle, end = stream.fileno(), 0
+    sparse = file.stored < file.size
+    if sparse:
+        account.note(f"{file.relative}: sparse, {file.stored:,} of {file.size:,} bytes stored")
+    while True:
+        try:
+            start = os.lseek(handle, end, os.SEEK_DATA) if sparse else end
+            stop = os.lseek(handle, start, os.SEEK_HOLE) if sparse else file.size
+        except OSError:
+            return  # no data behind the last hole
+        os.lseek(handle, start, os.SEEK_SET)
+        while start < stop:
+            block = os.read(handle, min(CHUNK_BYTES, stop - start))
+            if not block:
+                return
+            start += len(block)
+            yield block
+        end = stop
+        if end >= file.size:
+            return
+
+
+def _split(name: str, blocks: Iterator[bytes], account: Account, budget: Budget) -> Iterator[Chunk]:
+    """Chunks of text. Each begins with the end of the one before, so that an item across the
+    border is whole in one of them."""
+    decode: Callable[[bytes], bytes] | None = None
+    carry, first = b"", 1
+    for block in _as_utf8(blocks):
+        if not budget.take(len(block)):
+            account.leave_unread(f"{name}: beyond the limit of bytes for one audit")
+            return
+        if decode is None:
+            decode = readable_binary if b"\x00" in block[:8192] else readable
+        data = carry + block
+        yield Chunk(name, decode(data), first)
+        keep = data.rfind(b"\n", 0, max(0, len(data) - OVERLAP_BYTES)) + 1
+        keep = max(keep, len(data) - 2 * OVERLAP_BYTES)
+        first += data.count(b"\n", 0, keep)
+        carry = data[keep:]
+
+
+def _as_utf8(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The blocks as they are, or recoded when the first begins with a UTF-16 mark."""
+    first = next(blocks, b"")
+    encoding = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(first[:2])
+    if encoding is None:
+        yield from chain((first,), blocks)
+        return
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    for block in chain((first,), blocks):
+        yield decoder.decode(block).encode("utf-8", "replace")

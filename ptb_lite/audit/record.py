@@ -1,0 +1,43 @@
+"""What an audit leaves on disk: audit.json."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ptb_lite.events import Flag, Record, Verdict
+
+DetectorStatus = Literal["clean", "flagged", "skipped"]
+
+
+class DetectorResult(Record):
+    """What one detector found.
+
+    `clean` means that it looked at everything in its charge and found nothing. `flagged` means
+    that there are flags, deciding or informing. `skipped` means that it did not look, or not at
+    everything: `reason` says why, and `flags` holds what it found in the part that it saw.
+    `deciding` says whether skipping it leaves the verdict open. `notes` are facts for the reader
+    which change nothing. `seconds` is wall time.
+    """
+
+    detector: str
+    status: DetectorStatus
+    deciding: bool = True
+    flags: tuple[Flag, ...] = ()
+    reason: str = ""
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    def decides(self) -> bool:
+        return any(flag.decides for flag in self.flags)
+
+
+class AuditRecord(Record):
+    """The content of audit.json: every detector's result, the verdict and the rule behind it."""
+
+    version: Literal[1] = 1
+    results: tuple[DetectorResult, ...]
+    verdict: Verdict
+    reason: str
+
+    def flags(self) -> tuple[Flag, ...]:
+        return tuple(flag for result in self.results for flag in result.flags)
