@@ -76,7 +76,9 @@ def stop(run: RunId, runs_dir: RunsDir = RUNS) -> None:
 def report(run: RunId, runs_dir: RunsDir = RUNS) -> None:
     """Write a run's report.html again and print where it is."""
     from ptb_lite.cli.output import say
-    from ptb_lite.report.write import write_report
+    from ptb_lite.report.html import write_report
     from ptb_lite.runs.folder import find_run
 
-    say(str(write_report(find_run(runs_dir, run))))
+    found = find_run(runs_dir, run)
+    write_report(found)
+    say(str(found.report))

@@ -1,0 +1,130 @@
+"""What `ptb-lite eval` does: resolve names, score, print."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ptb_lite.catalog import load_catalog
+from ptb_lite.catalog.embedded import cache_root
+from ptb_lite.catalog.entries import BenchmarkEntry
+from ptb_lite.catalog.loader import Catalog
+from ptb_lite.catalog.weights import base_model_folder
+from ptb_lite.choices import Device
+from ptb_lite.cli import EXIT_FAILED
+from ptb_lite.cli.output import say, say_error, say_json
+from ptb_lite.errors import SpecError
+from ptb_lite.evaluation.errors import EvaluationError
+from ptb_lite.evaluation.messages import Message, Progressed, WorkerWarned
+from ptb_lite.evaluation.once import Scored, evaluate_once
+from ptb_lite.installation import item_salt
+from ptb_lite.preflight import check_model
+from ptb_lite.scoring import wilson
+
+MAX_SHOTS = 64
+
+
+@dataclass(frozen=True)
+class EvalChoices:
+    """The options of `eval`."""
+
+    model: str
+    benchmarks: tuple[str, ...]
+    adapter: Path | None
+    shots: int
+    limit: int | None
+    seed: int
+    device: Device
+
+
+def evaluate_and_print(choices: EvalChoices, *, as_json: bool) -> int:
+    """Score on every benchmark and print; the exit code. Raises PtbLiteError for bad choices."""
+    catalog = load_catalog()
+    entries = [catalog.benchmark(name) for name in choices.benchmarks]
+    _check(choices, entries)
+    folder = _model_folder(choices.model, catalog)
+    found = []
+    for entry in entries:
+        try:
+            scored = _score(choices, entry, folder)
+        except EvaluationError as error:
+            say_error(f"error: {error}")
+            return EXIT_FAILED
+        found.append(_as_json(scored))
+        if not as_json:
+            say(_line(scored))
+    if as_json:
+        say_json({"model": choices.model, "folder": str(folder), "results": found})
+    return 0
+
+
+def _check(choices: EvalChoices, entries: list[BenchmarkEntry]) -> None:
+    if not 0 <= choices.shots <= MAX_SHOTS:
+        raise SpecError(f"{choices.shots} is not between 0 and {MAX_SHOTS}", field="shots")
+    if not 0 <= choices.seed < 2**32:
+        raise SpecError(f"{choices.seed} is not between 0 and {2**32 - 1}", field="seed")
+    for entry in entries:
+        if choices.limit is not None and not 1 <= choices.limit <= entry.test_size:
+            raise SpecError(
+                f"{choices.limit} is not between 1 and the {entry.test_size} test items of "
+                f"'{entry.id}'",
+                field="limit",
+            )
+    if choices.adapter and not (choices.adapter / "adapter_config.json").is_file():
+        raise SpecError(
+            f"{choices.adapter} has no adapter_config.json",
+            field="adapter",
+            hint="Give the folder of a PEFT adapter",
+        )
+
+
+def _model_folder(name: str, catalog: Catalog) -> Path:
+    if (Path(name) / "config.json").is_file():
+        return Path(name)
+    entry = catalog.model(name)
+    check_model(entry)
+    return base_model_folder(entry, on_progress=say_error)
+
+
+def _score(choices: EvalChoices, entry: BenchmarkEntry, folder: Path) -> Scored:
+    return evaluate_once(
+        folder,
+        entry,
+        shots=choices.shots,
+        limit=choices.limit,
+        seed=choices.seed,
+        salt=item_salt(),
+        cache=cache_root(),
+        adapter=choices.adapter,
+        device=choices.device,
+        on_progress=_tell,
+    )
+
+
+def _tell(message: Message) -> None:
+    match message:
+        case Progressed(benchmark=benchmark, done=done, total=total):
+            say_error(f"{benchmark}: {done} of {total}")
+        case WorkerWarned(message=text):
+            say_error(f"warning: {text}")
+
+
+def _line(scored: Scored) -> str:
+    result = scored.result
+    interval = wilson(result.correct, result.n)
+    return (
+        f"{result.benchmark}  {result.num_fewshot}-shot  {100 * result.score:.1f} % "
+        f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]  "
+        f"{result.correct} of {result.n} correct  {result.seconds:.1f} s  "
+        f"samples: {scored.folder / result.samples}"
+    )
+
+
+def _as_json(scored: Scored) -> dict[str, object]:
+    interval = wilson(scored.result.correct, scored.result.n)
+    return {
+        **scored.result.model_dump(mode="json"),
+        "samples": str(scored.folder / scored.result.samples),
+        "low": interval.low,
+        "high": interval.high,
+    }
