@@ -1,0 +1,167 @@
+"""The checks of `ptb-lite doctor`: what this machine has, what it lacks, and the way out."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Literal
+
+from packaging.requirements import Requirement
+
+from ptb_lite.catalog.embedded import SOURCES, cache_root, model_folder, read_record
+from ptb_lite.catalog.hub import TOKEN_VARIABLE
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.hardware.device import cpu_device, cuda_device, torch_is_cpu_build
+from ptb_lite.preflight import check_runs_dir, check_space
+from ptb_lite.sandbox import SANDBOXES
+
+GB = 10**9
+_RUN_BYTES = GB
+_CACHE_BYTES = 2 * GB
+_MEMORY_BYTES = 4 * GB
+_HUB_SECONDS = 10.0
+_SETUP = "Run scripts/setup"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding. `fail` means that the main job cannot run, `warn` that a part of it cannot.
+
+    `fix` is empty when all is well.
+    """
+
+    name: str
+    status: Literal["ok", "warn", "fail"]
+    message: str
+    fix: str = ""
+
+
+def doctor_checks(runs_dir: Path, *, online: bool = False) -> tuple[Check, ...]:
+    """Every check, in the order in which to mend things.
+
+    Nothing is changed. Only with `online` is the network used: the Hub is asked for an answer.
+    """
+    return (
+        _python(),
+        _packages(),
+        _processor(),
+        _gpu(),
+        _isolation(),
+        _folder("runs folder", runs_dir, _RUN_BYTES, "choose another with --runs-dir"),
+        _folder("cache folder", cache_root(), _CACHE_BYTES, "set PTB_LITE_CACHE to another"),
+        *_embedded_models(),
+        _token(),
+        *((_hub(),) if online else ()),
+    )
+
+
+def _python() -> Check:
+    found = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    if sys.platform != "linux":
+        return Check("system", "fail", found, "Runs need Linux; on Windows use WSL2")
+    return Check("system", "ok", found)
+
+
+def _packages() -> Check:
+    problems = list(_package_problems())
+    if problems:
+        return Check("packages", "fail", "; ".join(problems), _SETUP)
+    shown = ("torch", "transformers", "trl", "peft", "bitsandbytes", "lm-eval")
+    return Check("packages", "ok", ", ".join(f"{name} {version(name)}" for name in shown))
+
+
+def _package_problems() -> Iterator[str]:
+    """What of the package's declared requirements is missing or too old, by metadata alone."""
+    try:
+        declared = requires("ptb-lite") or []
+    except PackageNotFoundError:
+        yield "ptb-lite itself is not installed"
+        return
+    for line in declared:
+        requirement = Requirement(line)
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            found = version(requirement.name)
+        except PackageNotFoundError:
+            yield f"{requirement.name} is missing"
+            continue
+        if not requirement.specifier.contains(found, prereleases=True):
+            yield f"{requirement.name} is {found}, needed is {requirement.specifier}"
+
+
+def _processor() -> Check:
+    device = cpu_device()
+    free = f"{device.available_bytes / GB:.1f} of {device.memory_bytes / GB:.1f} GB of memory free"
+    message = f"{device.cores} cores ({device.name}), {free}"
+    if device.available_bytes < _MEMORY_BYTES:
+        fix = f"Close other programs: the smallest job needs about {_MEMORY_BYTES / GB:.0f} GB"
+        return Check("processor", "warn", message, fix)
+    return Check("processor", "ok", message)
+
+
+def _gpu() -> Check:
+    card = cuda_device()
+    if card is None:
+        return Check("GPU", "ok", "no NVIDIA GPU: models run on the processor")
+    free = f"{card.available_bytes / GB:.1f} of {card.memory_bytes / GB:.1f} GB free"
+    message = f"{card.name}, {free}, driver {card.driver}"
+    if torch_is_cpu_build():
+        fix = "Remove .venv and run scripts/setup for the GPU build"
+        return Check("GPU", "warn", f"{message}; torch is the CPU build", fix)
+    return Check("GPU", "ok", message)
+
+
+def _isolation() -> Check:
+    problem = SANDBOXES["bubblewrap"].problem()
+    if problem is None:
+        return Check("isolation", "ok", "bubblewrap makes sandboxes here")
+    found, _, fix = problem.partition("; ")
+    return Check("isolation", "fail", found, fix[:1].upper() + fix[1:])
+
+
+def _folder(name: str, folder: Path, needed: int, hint: str) -> Check:
+    try:
+        check_runs_dir(folder)
+        check_space(folder, needed, field=name, hint=hint)
+    except PtbLiteError as error:
+        return Check(name, "fail", error.message, hint[:1].upper() + hint[1:])
+    return Check(name, "ok", f"{folder} can be written and has room")
+
+
+def _embedded_models() -> Iterator[Check]:
+    for name in SOURCES:
+        if read_record(model_folder(name)) is not None:
+            yield Check(name, "ok", "converted, in the cache")
+        else:
+            yield Check(name, "warn", "not converted yet: its first run does it", _SETUP)
+
+
+def _token() -> Check:
+    if os.environ.get(TOKEN_VARIABLE):
+        return Check("Hub token", "ok", f"{TOKEN_VARIABLE} is set")
+    fix = f"For gated models of the Hub set {TOKEN_VARIABLE}; the embedded models need none"
+    return Check("Hub token", "ok", f"{TOKEN_VARIABLE} is not set", fix)
+
+
+def _hub() -> Check:
+    """Whether the Hub answers, and takes the token where one is set."""
+    from huggingface_hub import constants, get_token
+    from huggingface_hub.errors import HTTPError
+    from huggingface_hub.utils import build_hf_headers, get_session
+
+    address = constants.ENDPOINT
+    asked = f"{address}/api/whoami-v2" if get_token() else address
+    try:
+        answer = get_session().get(asked, headers=build_hf_headers(), timeout=_HUB_SECONDS)
+    except (HTTPError, OSError) as error:
+        fix = "Connect to the network, or keep to the embedded models"
+        return Check("Hub", "warn", f"{address} cannot be reached ({error})"[:300], fix)
+    if answer.status_code == 401:
+        return Check("Hub", "warn", f"the Hub refuses the token of {TOKEN_VARIABLE}", "Renew it")
+    return Check("Hub", "ok", f"{address} answers")
