@@ -1,0 +1,74 @@
+"""The frozen base model, in NF4 or plain, ready for an adapter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ptb_lite.training.plan import TrainingPlan
+
+
+def load_base(folder: Path, plan: TrainingPlan) -> Any:
+    """The causal language model of `folder`, safetensors only, no code from the folder.
+
+    Raises OSError or ValueError when the folder holds no such model.
+    """
+    from transformers import AutoModelForCausalLM
+
+    dtype = getattr(torch, plan.dtype)
+    extra = {"quantization_config": nf4_config(plan.dtype)} if plan.quantise else {}
+    model = AutoModelForCausalLM.from_pretrained(
+        str(folder),
+        dtype=dtype,
+        device_map={"": 0} if plan.device == "cuda" else None,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        **extra,
+    )
+    if plan.quantise and plan.unpack_once:
+        unpack(model, dtype)
+    return model
+
+
+def nf4_config(dtype: str) -> Any:
+    """4-bit NormalFloat with double quantisation (Dettmers et al. 2023, QLoRA, section 3)."""
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, dtype),
+    )
+
+
+def unpack(model: Any, dtype: torch.dtype) -> None:
+    """Replace each 4-bit layer by a plain one that holds the same NF4-rounded numbers, in place.
+
+    bitsandbytes unpacks a layer's weights to the compute dtype for every product, forward and
+    backward; frozen weights unpack to the same numbers each time, so once is enough.
+    """
+    from bitsandbytes.functional import dequantize_4bit
+    from bitsandbytes.nn import Linear4bit
+
+    packed = [(name, m) for name, m in model.named_modules() if isinstance(m, Linear4bit)]
+    for name, module in packed:
+        weight = dequantize_4bit(module.weight.data, module.weight.quant_state).to(dtype)
+        plain = torch.nn.Linear(
+            module.in_features, module.out_features, bias=module.bias is not None, device="meta"
+        )
+        plain.weight = torch.nn.Parameter(weight, requires_grad=False)
+        if module.bias is not None:
+            plain.bias = torch.nn.Parameter(module.bias.data.to(dtype), requires_grad=False)
+        model.set_submodule(name, plain)
+    # The model no longer is what these say, and PEFT and TRL act on them.
+    model.is_quantized = False
+    model.is_loaded_in_4bit = False
+    for attribute in ("hf_quantizer", "quantization_method"):
+        if hasattr(model, attribute):
+            delattr(model, attribute)
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config

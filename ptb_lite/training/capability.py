@@ -1,0 +1,53 @@
+"""What this machine and a model folder are like: the facts that `choose_plan` decides by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psutil
+import torch
+
+from ptb_lite.training.plan import Capability, ModelShape
+
+
+def probe() -> Capability:
+    """The first visible GPU when there is one, else the CPU."""
+    if torch.cuda.is_available():
+        free, _total = torch.cuda.mem_get_info()
+        return Capability(
+            device="cuda", memory_free=free, fast_bfloat16=torch.cuda.is_bf16_supported(False)
+        )
+    return Capability(
+        device="cpu",
+        memory_free=psutil.virtual_memory().available,
+        fast_bfloat16=_cpu_multiplies_bfloat16(),
+    )
+
+
+def model_shape(config: Any) -> ModelShape:
+    """Sizes of a transformers config, counted on a model of that config without memory."""
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    head = model.get_output_embeddings()
+    linear = sum(
+        module.weight.numel()
+        for module in model.modules()
+        if isinstance(module, torch.nn.Linear) and module is not head
+    )
+    text = config.get_text_config()
+    return ModelShape(
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        linear=linear,
+        layers=text.num_hidden_layers,
+        hidden=text.hidden_size,
+        intermediate=getattr(text, "intermediate_size", None) or 4 * text.hidden_size,
+    )
+
+
+def _cpu_multiplies_bfloat16() -> bool:
+    """AVX512-BF16 or AMX on x86, the bf16 extension on ARM."""
+    supported = torch.cpu.get_capabilities()
+    names = ("avx512_bf16", "amx_bf16", "amx_tile", "bf16")
+    return any(bool(supported.get(name)) for name in names)

@@ -1,0 +1,123 @@
+"""The override of TRL's trainer: the language-model head on the supervised positions only.
+
+Why: TRL 1.16 projects only the positions that carry a label, but where Triton does not run (any
+CPU) it scores every position of the batch, in tiles that are computed again in the backward pass,
+whose products are made in float32, and it folds entropy and accuracy from them. With a vocabulary
+of 262,144 words and answers of a few tokens that is most of a step: 520 positions projected where
+some 30 have a label.
+
+Method: the hidden states h of the N supervised positions are gathered to one matrix [N, H] before
+the head W [V, H], whose weights are frozen. One pass over row chunks of it computes
+
+    loss_i = logsumexp(W h_i) - (W h_i)[y_i]        dloss_i/dh_i = (softmax(W h_i) - onehot(y_i)) W
+
+so the logits of a chunk live once, never as [batch, length, V], and the backward pass multiplies
+the stored [N, H] gradient by a scalar. (The head's gradient formed in the forward pass: as in
+"Liger Kernel", Hsu et al. 2024, section 3.2, fused linear cross-entropy.)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional
+from trl import SFTTrainer
+
+# Rows of logits alive at once: 128 rows of 262,144 float32 are 134 MB.
+ROWS = 128
+
+
+class FrozenHeadLoss(torch.autograd.Function):  # type: ignore[misc]
+    """Sum of the cross-entropy of `labels` [N] under `hidden` [N, H] @ `weight` [V, H] transposed.
+
+    The product is made in the dtype of `hidden`, the softmax in float32, as the stock head does.
+    Returns (loss sum, number of labels that are the most likely word). `weight` gets no gradient.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        gradient = torch.empty_like(hidden)
+        total = hidden.new_zeros((), dtype=torch.float32)
+        correct = labels.new_zeros(())
+        for start in range(0, len(labels), ROWS):
+            rows, wanted = hidden[start : start + ROWS], labels[start : start + ROWS]
+            logits = functional.linear(rows, weight).float()
+            correct += (logits.argmax(-1) == wanted).sum()
+            logits -= logits.logsumexp(-1, keepdim=True)
+            picked = wanted[:, None]
+            total -= logits.gather(1, picked).sum()
+            probabilities = logits.exp_()
+            probabilities.scatter_add_(1, picked, probabilities.new_full((len(rows), 1), -1.0))
+            gradient[start : start + ROWS] = probabilities.to(hidden.dtype) @ weight
+        ctx.save_for_backward(gradient)
+        ctx.mark_non_differentiable(correct)
+        return total, correct
+
+    @staticmethod
+    def backward(
+        ctx: Any, grad_total: torch.Tensor, _grad_correct: torch.Tensor | None
+    ) -> tuple[torch.Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return (gradient * grad_total).to(gradient.dtype), None, None
+
+
+class SupervisedHeadTrainer(SFTTrainer):  # type: ignore[misc]
+    """`SFTTrainer` whose training loss is `FrozenHeadLoss`; all else is stock.
+
+    Applies to a causal language model with a frozen, bias-free head and no logit scaling or
+    softcapping; `can_override` says whether a model is one. Evaluation stays stock.
+    """
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        if return_outputs or not model.training:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        inner = self.accelerator.unwrap_model(model).get_base_model()
+        labels = inputs["labels"][:, 1:]
+        supervised = labels != -100
+        outputs = inner.base_model(
+            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
+        )
+        weight = inner.get_output_embeddings().weight
+        hidden = outputs.last_hidden_state[:, :-1][supervised].to(weight.dtype)
+        total, correct = FrozenHeadLoss.apply(hidden, weight, labels[supervised])
+        count = supervised.sum()
+        items = count if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
+        self._note(inputs, correct, count)
+        return total / items.clamp(min=1)
+
+    def _note(self, inputs: dict[str, Any], correct: torch.Tensor, count: torch.Tensor) -> None:
+        """Keep the metrics that cost nothing; the entropy is not among them."""
+        accuracy = (correct / count.clamp(min=1)).item()
+        self._metrics["train"]["mean_token_accuracy"].append(accuracy)
+        self._total_train_tokens += int(inputs["attention_mask"].sum())
+        self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
+
+
+def can_override(model: Any) -> str | None:
+    """Why the override does not apply to a causal language model, or None when it does."""
+    head = model.get_output_embeddings()
+    if head is None or getattr(head, "bias", None) is not None:
+        return "the head has a bias"
+    if not head.weight.is_floating_point():
+        return "the head is quantised"
+    config = model.config.get_text_config()
+    for name in (
+        "final_logit_softcapping",
+        "logit_scale",
+        "logits_scaling",
+        "output_multiplier",
+        "lm_head_multiplier",
+        "output_router_logits",
+    ):
+        if getattr(config, name, None) not in (None, False, 1.0):
+            return f"the model uses {name}"
+    return None

@@ -1,0 +1,213 @@
+"""One training run, from a configuration to an adapter. Imports torch: own process only."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import AutoConfig, AutoTokenizer
+from trl import SFTConfig, SFTTrainer
+
+from ptb_lite.events import Outcome, Record
+from ptb_lite.training.adapter import save_adapter
+from ptb_lite.training.base import load_base
+from ptb_lite.training.callbacks import Checkpoints, Ending, Progress, checkpoint_folder
+from ptb_lite.training.capability import model_shape, probe
+from ptb_lite.training.config import TrainingConfig, TrainingError
+from ptb_lite.training.data import Example, read_examples
+from ptb_lite.training.plan import TrainingPlan, choose_plan
+from ptb_lite.training.progress import Reporter
+from ptb_lite.training.supervised_head import SupervisedHeadTrainer, can_override
+
+RECORD = "training.json"
+
+
+class TrainingRecord(Record):
+    """`training.json` beside the adapter: what was run and how it went.
+
+    `losses` has one mean loss (nats per supervised token) a step; `seconds` is wall time from the
+    start of the program's work to the saved adapter.
+    """
+
+    version: Literal[1] = 1
+    outcome: Outcome
+    steps: int
+    examples: int
+    seconds: float
+    losses: tuple[float, ...]
+    plan: dict[str, object]
+    settings: dict[str, object]
+
+
+def train(config: TrainingConfig, reporter: Reporter) -> TrainingRecord:
+    """Train and save; the record is also written to `config.output`.
+
+    Raises TrainingError for anything in `config` that cannot be used.
+    """
+    began = time.monotonic()
+    examples = read_examples(config.data)
+    tokenizer, dataset = tokenised(config, examples)
+    plan = plan_for(config, dataset)
+    for reason in plan.reasons:
+        reporter.note(reason)
+    model = load_base(config.base_model, plan)
+    ending = Ending(None if config.max_minutes is None else began + 60 * config.max_minutes)
+    ending.listen()
+    with tempfile.TemporaryDirectory(prefix="ptb-lite-train-") as scratch:
+        trainer = make_trainer(config, plan, model, tokenizer, dataset, Path(scratch))
+        progress = Progress(reporter, lambda: trainer._total_train_tokens)
+        trainer.add_callback(progress)
+        _add_checkpoints(trainer, config, reporter)
+        trainer.add_callback(ending)
+        trainer.train()
+    _save(trainer, config, config.output)
+    record = TrainingRecord(
+        outcome=ending.outcome,
+        steps=trainer.state.global_step,
+        examples=len(dataset),
+        seconds=time.monotonic() - began,
+        losses=tuple(progress.losses),
+        plan=dataclasses.asdict(plan),
+        settings={key: _plain(value) for key, value in dataclasses.asdict(config).items()},
+    )
+    (config.output / RECORD).write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    reporter.ended(
+        record.outcome, steps=record.steps, seconds=record.seconds, path=str(config.output)
+    )
+    return record
+
+
+def tokenised(config: TrainingConfig, examples: Sequence[Example]) -> tuple[Any, Any]:
+    """(tokenizer, dataset of input_ids and labels, each at most `max_length` tokens).
+
+    As TRL does it: the end-of-sequence token is put after the completion, prompt and completion are
+    tokenised together, and only the completion's tokens have a label. Raises TrainingError when no
+    example has a supervised token left after truncation.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(str(config.base_model), local_files_only=True)
+    end = tokenizer.eos_token or ""
+    prompts = tokenizer([e.prompt for e in examples])["input_ids"]
+    whole = tokenizer([e.prompt + e.completion + end for e in examples])["input_ids"]
+    rows = []
+    for prompt_ids, ids in zip(prompts, whole, strict=True):
+        start = _common_prefix(prompt_ids, ids)
+        labels = [-100] * start + ids[start:]
+        if any(label != -100 for label in labels[: config.max_length]):
+            rows.append(
+                {"input_ids": ids[: config.max_length], "labels": labels[: config.max_length]}
+            )
+    if not rows:
+        raise TrainingError(
+            f"every prompt in {config.data} is longer than {config.max_length} tokens",
+            field="--max-length",
+        )
+    return tokenizer, Dataset.from_list(rows)
+
+
+def plan_for(config: TrainingConfig, dataset: Any) -> TrainingPlan:
+    """The plan for this machine, this model and the longest batch of this data."""
+    try:
+        model_config = AutoConfig.from_pretrained(str(config.base_model), trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise TrainingError(
+            f"{config.base_model} holds no model that can be read: {error}", field="--base-model"
+        ) from error
+    longest = max(len(ids) for ids in dataset["input_ids"])
+    return choose_plan(
+        probe(),
+        model_shape(model_config),
+        nf4=config.quantization == "nf4",
+        batch_tokens=config.batch_size * longest,
+    )
+
+
+def make_trainer(
+    config: TrainingConfig,
+    plan: TrainingPlan,
+    model: Any,
+    tokenizer: Any,
+    dataset: Any,
+    scratch: Path,
+) -> Any:
+    """TRL's trainer, with the head on supervised positions where the model allows it."""
+    obstacle = can_override(model)
+    trainer_class = SupervisedHeadTrainer if obstacle is None else SFTTrainer
+    return trainer_class(
+        model=model,
+        args=sft_arguments(config, plan, scratch),
+        train_dataset=dataset,
+        processing_class=tokenizer,
+        peft_config=lora(config),
+    )
+
+
+def sft_arguments(config: TrainingConfig, plan: TrainingPlan, scratch: Path) -> SFTConfig:
+    """TRL's settings: nothing is saved, sent or downloaded by the trainer itself."""
+    return SFTConfig(
+        output_dir=str(scratch),
+        max_steps=config.steps,
+        per_device_train_batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        warmup_steps=max(1, round(config.steps * config.warmup_ratio)),
+        lr_scheduler_type="cosine",
+        max_length=config.max_length,
+        gradient_checkpointing=plan.gradient_checkpointing,
+        bf16=plan.dtype == "bfloat16",
+        use_cpu=plan.device == "cpu",
+        train_sampling_strategy="group_by_length",
+        max_grad_norm=1.0,
+        seed=config.seed,
+        data_seed=config.seed,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=plan.device == "cuda",
+    )
+
+
+def lora(config: TrainingConfig) -> LoraConfig:
+    """Adapters on every linear layer but the head (Dettmers et al. 2023, section 4)."""
+    return LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+        bias="none",
+    )
+
+
+def _add_checkpoints(trainer: Any, config: TrainingConfig, reporter: Reporter) -> None:
+    if not config.save_steps:
+        return
+
+    def save(step: int) -> None:
+        folder = checkpoint_folder(config.output, step)
+        _save(trainer, config, folder)
+        reporter.checkpoint(step, str(folder))
+
+    trainer.add_callback(Checkpoints(config.save_steps, save))
+
+
+def _save(trainer: Any, config: TrainingConfig, folder: Path) -> None:
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    save_adapter(model, folder, base=config.adapter_base or str(config.base_model))
+
+
+def _common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
+    for index, (a, b) in enumerate(zip(first, second, strict=False)):
+        if a != b:
+            return index
+    return min(len(first), len(second))
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
