@@ -42,11 +42,10 @@ class Device:
 
     def describe(self) -> str:
         """One line for people and agents."""
+        size = f"{self.memory_bytes / GB:.1f} GB"
         if self.kind == "cuda":
-            return f"{self.name}, {self.memory_bytes / GB:.1f} GB of GPU memory, {self.cores} cores"
-        return (
-            f"no GPU, {self.cores} cores ({self.name}), {self.memory_bytes / GB:.1f} GB of memory"
-        )
+            return f"{self.name} with {size} of GPU memory, {self.cores} processor cores"
+        return f"{self.cores} processor cores ({self.name}), {size} of memory, no GPU"
 
 
 def detect_device(asked: Literal["auto", "cpu", "cuda"] = "auto") -> Device:
