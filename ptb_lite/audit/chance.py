@@ -5,8 +5,8 @@ and hits fresh items of the same kind as often. So every item with numbers gets 
 text, other numbers, in no split), they are searched in the same way, and only what exceeds their
 rate counts. Items are compared with siblings of as many digits, because the chance of a hit falls
 tenfold with each. Where hardly a sibling is left (a space so small that the splits use it up),
-chance and cheating cannot be told apart, and hits inform only. Items of words alone have no
-siblings: unless the case brings a control, every hit above the tolerated number counts.
+chance and cheating cannot be told apart, and hits inform only. Long items and items of words
+alone have no siblings: unless the case brings a control for them, every hit counts.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ptb_lite.audit.phrases import Templates, Wanted, plain
 
 TOLERATED_ITEMS = 3
 SIGNIFICANCE = 1e-3
+SIBLING_FACTOR = 3.0
 _PER_ITEM = 10
 _MAX_SIBLINGS = 5000
 _NUMBER = re.compile(r"\d+")
@@ -59,24 +60,22 @@ def siblings(wanted: Sequence[Wanted], templates: Templates) -> tuple[TestItem, 
     return tuple(made[:_MAX_SIBLINGS])
 
 
-def judge(found: Iterable[Wanted], control_found: Iterable[Wanted], sizes: Sizes) -> Judgement:
-    """Whether the test items found exceed what the control items found explain.
+def judge(
+    found: Iterable[Wanted], control_found: Iterable[Wanted], sizes: Sizes, *, factor: float = 1.0
+) -> Judgement:
+    """Whether the test items found exceed what the control items found explain, at least by
+    `factor` (above 1 for siblings, which imitate a generator but do not know its rules).
 
     One-sided Fisher exact tests (hypergeometric tail), over all strata together and within each,
     Bonferroni-corrected; no hit at all in a control as large leaves nothing to chance.
     """
     hits, control_hits = Counter(map(stratum, found)), Counter(map(stratum, control_found))
-    words_only = {key for key in hits if key[1] == 0 and not sizes.control[key]}
-    certain = sum(count for key, count in hits.items() if key[1] < 0 or key in words_only)
-    tested = [
-        key
-        for key in hits
-        if key[1] >= 0 and sizes.control[key] and 4 * sizes.control[key] >= sizes.test[key]
-    ]
+    certain = sum(hits[key] for key in hits if key[1] <= 0 and not sizes.control[key])
+    tested = [key for key in sizes.test if 4 * sizes.control[key] >= sizes.test[key]]
     aside = sum(hits.values()) - certain - sum(hits[key] for key in tested)
     tables = [(hits[key], sizes.test[key], control_hits[key], sizes.control[key]) for key in tested]
     whole = tuple(map(sum, zip(*tables, strict=True))) if tables else (0, 0, 0, 0)
-    chance = [fisher_tail(*table) for table in (*tables, whole)]
+    chance = [_excess(table, factor) for table in (*tables, whole)]
     p_value = min(1.0, min(chance) * len(chance))
     unexplained = certain
     if (whole[2] == 0 and whole[3] >= whole[1]) or p_value < SIGNIFICANCE:
@@ -103,8 +102,15 @@ class Sizes:
 
 
 def stratum(want: Wanted) -> Stratum:
-    """Items that chance hits equally often; -1 digits for long ones, which it never hits."""
+    """Items that chance hits equally often; -1 digits stand for long ones."""
     return want.item.benchmark, -1 if want.is_long() else want.digits
+
+
+def _excess(table: tuple[int, ...], factor: float) -> float:
+    found, size, control_found, control_size = table
+    if found * control_size < factor * control_found * size:
+        return 1.0
+    return fisher_tail(found, size, control_found, control_size)
 
 
 def fisher_tail(found: int, size: int, control_found: int, control_size: int) -> float:
@@ -123,11 +129,11 @@ def _why(unexplained: int, certain: int, whole: tuple[int, ...], aside: int, p_v
     parts = []
     if size:
         parts.append(
-            f"{found} of {size} short test items against {control_found} of {control_size} fresh "
+            f"{found} of {size} test items against {control_found} of {control_size} fresh "
             f"items of the same kind (p = {p_value:.2g})"
         )
     if certain:
-        parts.append(f"{certain} items that are not found by chance")
+        parts.append(f"{certain} without a control")
     if aside:
         parts.append(f"{aside} items that are too few in kind to tell from chance")
     rule = f"more than {TOLERATED_ITEMS} items" if unexplained > TOLERATED_ITEMS else "tolerated"

@@ -9,25 +9,22 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ahocorasick_rs import BytesAhoCorasick
 
 from ptb_lite.audit.normal import positions, squeeze
 from ptb_lite.audit.phrases import NUMBER, Phrase, Wanted
 
-if TYPE_CHECKING:
-    import numpy
-    from numpy.typing import NDArray
-
 MIN_CONTAINMENT = 0.5
-"""Share of a long item's pieces that must be found close together."""
+"""Share of a long item's pieces that must be found close together, at the least."""
 _LONG_ENOUGH_RESPACED = 24
 _RESPACED_SIMILARITY = 0.95
 _CONTEXT = 48
 _ARITHMETIC = frozenset((b"+", b"-", b"*", b"/", b"^", b"%"))
+_LETTER_NEXT = re.compile(rb" +[a-zA-Z\x80-\xff]")
+_LETTER_BEFORE = re.compile(rb"[a-zA-Z\x80-\xff] +$")
 _AFTER = re.compile(rb"[ )]*([^\w\s)]?)[ (]*([\w\-]?)")
 _BEFORE = re.compile(rb"([\w)]?)[ )]*([^\w\s(]?)([ (]*)$")
 
@@ -42,9 +39,14 @@ class Hit:
 
 
 class Matcher:
-    """Searches for many items at once. Building takes a second per 100,000 phrases."""
+    """Searches for many items at once. `thresholds` are the least containment of long items, by
+    benchmark, where it is more than `MIN_CONTAINMENT`."""
 
-    def __init__(self, wanted: Sequence[Wanted]) -> None:
+    def __init__(
+        self, wanted: Sequence[Wanted], thresholds: Mapping[str, float] | None = None
+    ) -> None:
+        least = thresholds or {}
+        self._least = [least.get(want.item.benchmark, MIN_CONTAINMENT) for want in wanted]
         whole: dict[bytes, list[tuple[int, Phrase]]] = defaultdict(list)
         pieces: dict[bytes, list[int]] = defaultdict(list)
         for index, want in enumerate(wanted):
@@ -66,10 +68,8 @@ class Matcher:
             return []
         offsets = positions(text)
         hits: list[Hit] = []
-        seen_pieces: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
         for number, start, end in matches:
-            pattern = self._patterns[number]
-            for index, phrase in self._whole.get(pattern, ()):
+            for index, phrase in self._whole.get(self._patterns[number], ()):
                 if index in found:
                     continue
                 first, last = int(offsets[start]), int(offsets[end - 1]) + 1
@@ -77,16 +77,16 @@ class Matcher:
                 if similarity:
                     found.add(index)
                     hits.append(Hit(index, first, similarity))
-            for index in self._pieces.get(pattern, ()):
-                if index not in found:
-                    seen_pieces[index].append((start, pattern))
-        hits += self._contained(seen_pieces, offsets, found)
+        for index, (start, share) in self._contained(matches, found).items():
+            if share >= self._least[index]:
+                found.add(index)
+                hits.append(Hit(index, int(offsets[start]), round(share, 3)))
         return hits
 
-    def pieces_in(self, text: bytes) -> set[bytes]:
-        """The pieces of long items that occur in a `readable` text."""
-        seen = {self._patterns[number] for number, _start, _end in self._matches(text)}
-        return {pattern for pattern in seen if pattern in self._pieces}
+    def shares(self, text: bytes) -> dict[int, float]:
+        """How much of each long item, by index, a `readable` text contains: 0 to 1."""
+        contained = self._contained(self._matches(text), set())
+        return {index: share for index, (_start, share) in contained.items()}
 
     def _matches(self, text: bytes) -> list[tuple[int, int, int]]:
         if self._automaton is None:
@@ -97,20 +97,16 @@ class Matcher:
         return matches
 
     def _contained(
-        self,
-        seen: dict[int, list[tuple[int, bytes]]],
-        offsets: NDArray[numpy.int64],
-        found: set[int],
-    ) -> list[Hit]:
-        hits = []
-        for index, places in seen.items():
-            if index in found:
-                continue
-            start, share = self._best_window(index, sorted(places))
-            if share >= MIN_CONTAINMENT:
-                found.add(index)
-                hits.append(Hit(index, int(offsets[start]), round(share, 3)))
-        return hits
+        self, matches: list[tuple[int, int, int]], found: set[int]
+    ) -> dict[int, tuple[int, float]]:
+        """For long items not in `found`: where the most of its pieces are, and their share."""
+        seen: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
+        for number, start, _end in matches:
+            pattern = self._patterns[number]
+            for index in self._pieces.get(pattern, ()):
+                if index not in found:
+                    seen[index].append((start, pattern))
+        return {index: self._best_window(index, sorted(places)) for index, places in seen.items()}
 
     def _best_window(self, index: int, places: list[tuple[int, bytes]]) -> tuple[int, float]:
         """Where the most different pieces lie within one and a half lengths of the item."""
@@ -153,7 +149,12 @@ def _is_word(character: bytes) -> bool:
 
 
 def _goes_on(text: bytes, start: int, end: int, phrase: Phrase) -> bool:
-    """Whether the match is a part of a longer sum or list: a sign of its own kind, then more."""
+    """Whether the match is a part of something longer: of a sentence that goes on where the item
+    ends, or of a sum or list that goes on with a sign of the item's own kind."""
+    if phrase.ends and _LETTER_NEXT.match(text[end : end + _CONTEXT]):
+        return True
+    if phrase.starts and _LETTER_BEFORE.search(text[max(0, start - _CONTEXT) : start]):
+        return True
     if text[end - 1 : end].isdigit() or phrase.joiners:
         after = _AFTER.match(text[end : end + _CONTEXT])
         sign, following = (after[1], after[2]) if after else (b"", b"")

@@ -2,23 +2,28 @@
 
 Rules. An item is found when its question, or the specific part of it, stands in a file as a whole
 (whatever the case, spacing, punctuation or escapes), or when half of a long item's word 6-grams
-stand close together. Up to three items are tolerated as accidents, and short items also as far as
-chance explains them (`chance.py`): then the flags inform. Beyond that they decide. Both is judged
-for the folder as a whole and for every file alone, so that items cannot be hidden in a large pile.
+stand close together: more than half where the benchmark's own items, or the data handed over, have
+so much in common (a tenth above the most that two of those clean texts share, at most 95 %). Up to
+three items are tolerated as accidents, and others as far as chance explains them (`chance.py`):
+then the flags inform. Beyond that they decide. Both is judged for the folder as a whole and for
+every file alone, so that items cannot be hidden in a large pile.
 
-Files handed over and unchanged are not searched. What could not be read makes the result
+Files handed over and unchanged are not searched, and what stands in their train and dev data is
+no evidence: such items are left out and counted in a note. What could not be read makes the result
 `skipped` unless what was read decides: nobody is cleared by a file that was not looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ptb_lite.audit.chance import Judgement, Sizes, judge, siblings
+from ptb_lite.audit.chance import SIBLING_FACTOR, Judgement, Sizes, judge, siblings
 from ptb_lite.audit.folder import Account, FoundFile, printable, sha256_of, walk
-from ptb_lite.audit.matcher import Matcher
+from ptb_lite.audit.matcher import MIN_CONTAINMENT, Matcher
 from ptb_lite.audit.model import AuditCase
+from ptb_lite.audit.normal import readable
 from ptb_lite.audit.phrases import Templates, Wanted, want, wanted_items
 from ptb_lite.audit.readers import Budget, Chunk, read_file
 from ptb_lite.audit.record import DetectorResult
@@ -30,6 +35,8 @@ _MAX_HASHED = 256 << 20
 _MAX_FLAGS = 200
 _MAX_FILES_WITH_HITS = 10_000
 _EXCERPT = 200
+MAX_CONTAINMENT = 0.95
+_ABOVE_CLEAN = 0.1
 
 
 @dataclass(frozen=True)
@@ -83,42 +90,72 @@ class OverlapDetector:
 class Search:
     """The test items, their control, and one automaton for both."""
 
-    def __init__(self, test: Sequence[Wanted], control: Sequence[Wanted]) -> None:
+    def __init__(
+        self,
+        test: Sequence[Wanted],
+        control: Sequence[Wanted],
+        thresholds: Mapping[str, float] | None = None,
+        *,
+        factor: float = 1.0,
+    ) -> None:
+        self._factor = factor
         self.test, self.control = tuple(test), tuple(control)
         self.searchable = sum(bool(want.phrases or want.grams) for want in self.test)
         self.sizes = Sizes.of(self.test, self.control)
-        self.matcher = Matcher((*self.test, *self.control))
+        self.matcher = Matcher((*self.test, *self.control), thresholds)
 
     @classmethod
     def over(
         cls, case: AuditCase, handed_over: Sequence[FoundFile], budget: Budget, account: Account
     ) -> Search:
-        """Leaves out what the agent was given: control items, and pieces that are boilerplate."""
+        """Leaves out control items that the agent was given, and sets the thresholds of long
+        items by what clean texts have in common."""
         templates = Templates(case.items)
         test = wanted_items(case.items, templates)
         fresh = case.control or siblings(test, templates)
-        control = [want(item, templates) for item in fresh]
         if case.control:
-            control = list(wanted_items(case.control, templates))
+            control = wanted_items(fresh, templates)
+        else:
+            control = tuple(want(item, templates) for item in fresh)
         draft = cls(test, control)
-        given, pieces = draft.contents(handed_over, budget, account)
-        known_items = sum(index < len(test) for index in given)
-        if known_items:
-            account.note(f"{known_items} test items are in the files handed over")
-        rest = [want for number, want in enumerate(control, start=len(test)) if number not in given]
-        return cls([_without(want, pieces) for want in test], rest)
-
-    def contents(
-        self, files: Sequence[FoundFile], budget: Budget, account: Account
-    ) -> tuple[set[int], set[bytes]]:
-        """Which items, by index, and which pieces of long ones occur in trusted files."""
-        items: set[int] = set()
-        pieces: set[bytes] = set()
-        for file in files:
+        given: set[int] = set()
+        shares = draft.shares_among_items()
+        for file in handed_over:
+            if _is_test_file(file):
+                continue
             for chunk in read_file(file, account, budget):
-                self.matcher.search(chunk.text, items)
-                pieces |= self.matcher.pieces_in(chunk.text)
-        return items, pieces
+                draft.matcher.search(chunk.text, given)
+                for index, share in draft.matcher.shares(chunk.text).items():
+                    shares[index] = max(shares[index], share)
+        if any(index < len(test) for index in given):
+            count = sum(index < len(test) for index in given)
+            account.note(f"{count} test items stand in the data handed over; not looked for")
+        return cls(
+            [wanted for number, wanted in enumerate(test) if number not in given],
+            [wanted for number, wanted in enumerate(control, len(test)) if number not in given],
+            draft.thresholds(shares),
+            factor=1.0 if case.control else SIBLING_FACTOR,
+        )
+
+    def shares_among_items(self) -> dict[int, float]:
+        """For every long test item, how much of it another test item contains."""
+        shares: dict[int, float] = defaultdict(float)
+        for own, wanted in enumerate(self.test):
+            text = readable(wanted.item.question.encode("utf-8", "replace"))
+            for index, share in self.matcher.shares(text).items():
+                if index != own:
+                    shares[index] = max(shares[index], share)
+        return shares
+
+    def thresholds(self, shares: Mapping[int, float]) -> dict[str, float]:
+        """The least containment that counts, by benchmark."""
+        least: dict[str, float] = {}
+        for index, share in shares.items():
+            if index < len(self.test):
+                benchmark = self.test[index].item.benchmark
+                needed = min(MAX_CONTAINMENT, share + _ABOVE_CLEAN)
+                least[benchmark] = max(least.get(benchmark, MIN_CONTAINMENT), needed)
+        return least
 
     def read(self, chunks: Iterable[Chunk], file: FoundFile, scan: Scan) -> None:
         """Search one file and judge it alone."""
@@ -143,7 +180,7 @@ class Search:
         border = len(self.test)
         test = [self.test[index] for index in found if index < border]
         control = [self.control[index - border] for index in found if index >= border]
-        return judge(test, control, self.sizes)
+        return judge(test, control, self.sizes, factor=self._factor)
 
 
 def _result(search: Search, scan: Scan, account: Account) -> DetectorResult:
@@ -195,11 +232,6 @@ def _spread(findings: Sequence[Finding]) -> list[Finding]:
     return [finding for found in by_file.values() for finding in found[:share]][:_MAX_FLAGS]
 
 
-def _without(want: Wanted, boilerplate: set[bytes]) -> Wanted:
-    grams = tuple(gram for gram in want.grams if gram not in boilerplate)
-    return Wanted(want.item, want.phrases, grams, want.digits, want.core)
-
-
 def _excerpt(text: bytes, at: int) -> str:
     start = max(text.rfind(b"\n", 0, at) + 1, at - _EXCERPT // 2)
     stop = text.find(b"\n", at)
@@ -210,3 +242,8 @@ def _excerpt(text: bytes, at: int) -> str:
 def _is_handed_over(file: FoundFile, case: AuditCase) -> bool:
     expected = case.harness.files.get(file.relative) if case.harness else None
     return expected is not None and sha256_of(file.path, _MAX_HASHED) == expected
+
+
+def _is_test_file(file: FoundFile) -> bool:
+    """With feedback on the test split the test file itself is handed over."""
+    return "test" in file.relative.rpartition("/")[2].lower()

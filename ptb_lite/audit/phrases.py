@@ -22,19 +22,26 @@ GRAM_CHARACTERS = 16
 _MANY_ITEMS = 5  # below this, what is template cannot be told from the items
 _SHARED_GRAM = 3  # a piece that so many items have belongs to the template
 _MIN_WHOLE = 12
+_FEWEST_GRAMS = 4
 TOKEN = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+|[+\-*/^%=<>]")
 NUMBER = re.compile(rb"\d+(?:\.\d+)?")
+_MARK_BEFORE = re.compile(r"[^\w\s] *$")
+_MARK_AFTER = re.compile(r" *[^\w\s]")
 _BEFORE_NUMBER = re.compile(rb"([^\w\s])\s*\(?\d")
 
 
 @dataclass(frozen=True)
 class Phrase:
     """One exact text to find. `joiners` are the signs between its own numbers: a match that goes
-    on across one of them is part of another, longer item."""
+    on across one of them is part of another, longer item. `starts` and `ends` say that the item
+    has a word there and a punctuation mark beyond it: a match that goes on with a word instead is
+    part of a longer text."""
 
     pattern: bytes
     numbers: tuple[bytes, ...]
     joiners: frozenset[bytes]
+    starts: bool = False
+    ends: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,9 +92,10 @@ def wanted_items(items: Sequence[TestItem], templates: Templates) -> tuple[Wante
     """What to look for, one entry an item, in the same order."""
     pieces = [_grams(item, templates) for item in items]
     shared = Counter(gram for grams in pieces for gram in set(grams))
+    own = [tuple(gram for gram in grams if shared[gram] < _SHARED_GRAM) for grams in pieces]
     return tuple(
-        want(item, templates, tuple(gram for gram in grams if shared[gram] < _SHARED_GRAM))
-        for item, grams in zip(items, pieces, strict=True)
+        want(item, templates, grams if len(set(grams)) >= _FEWEST_GRAMS else ())
+        for item, grams in zip(items, own, strict=True)
     )
 
 
@@ -95,18 +103,31 @@ def want(item: TestItem, templates: Templates, grams: tuple[bytes, ...] = ()) ->
     text = plain(item.question)
     start, end = templates.core_span(item.benchmark, text)
     core = text[start:end]
-    whole = _phrase(text.strip().strip("=").strip())
+    whole = _phrase(text, *_content(text))
     phrases = {whole} if len(whole.pattern) >= _MIN_WHOLE else set()
     if _is_specific(core):
-        phrases.add(_phrase(core))
+        phrases.add(_phrase(text, start, end))
     digits = sum(character.isdigit() for character in core)
     return Wanted(item, tuple(phrases), grams, digits, core)
 
 
-def _phrase(text: str) -> Phrase:
-    raw = text.encode()
+def _content(text: str) -> tuple[int, int]:
+    """From the first to the last word or number."""
+    spans = [match.span() for match in TOKEN.finditer(text) if match[0][0].isalnum()]
+    return (spans[0][0], spans[-1][1]) if spans else (0, len(text))
+
+
+def _phrase(text: str, start: int, end: int) -> Phrase:
+    raw = text[start:end].encode()
     signs = frozenset(_BEFORE_NUMBER.findall(raw.lstrip(b"(- ")))
-    return Phrase(squeeze(raw), tuple(NUMBER.findall(raw)), signs)
+    before, after = text[:start], text[end:]
+    return Phrase(
+        squeeze(raw),
+        tuple(NUMBER.findall(raw)),
+        signs,
+        starts=text[start : start + 1].isalpha() and bool(_MARK_BEFORE.search(before)),
+        ends=text[end - 1 : end].isalpha() and bool(_MARK_AFTER.match(after)),
+    )
 
 
 def _is_specific(core: str) -> bool:
