@@ -9,15 +9,27 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ptb_lite.catalog.embedded import cache_root
+from ptb_lite.catalog.embedded import (
+    SOURCES,
+    PackageParts,
+    cache_root,
+    model_folder,
+    read_record,
+)
 from ptb_lite.catalog.entries import ModelEntry
 from ptb_lite.catalog.hub import check_access, is_cached
 from ptb_lite.catalog.loader import Catalog
+from ptb_lite.catalog.weights import base_model_folder
+from ptb_lite.choices import Device as DeviceName
 from ptb_lite.errors import CatalogError, SpecError
+from ptb_lite.hardware import detect_device, evaluation_memory, fit_problem, training_memory
 from ptb_lite.sandbox import sandbox
 from ptb_lite.spec import RunSpec
 
 GB = 10**9
+# The smallest job that makes sense: short items, as many at once as the evaluation takes.
+_SEQUENCE = 256
+_EVALUATION_BATCH = 32
 # Journal, traces, checkpoints of an adapter and evaluations, with room to spare.
 _RUN_BYTES = GB
 
@@ -28,6 +40,7 @@ def preflight(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> None:
     check_runs_dir(runs_dir)
     check_space(runs_dir, _RUN_BYTES, field="runs-dir", hint="choose another with --runs-dir")
     check_sandbox(spec.sandbox)
+    check_device(spec.device, entry)
     check_model(entry)
 
 
@@ -65,14 +78,50 @@ def check_sandbox(name: str) -> None:
         raise SpecError(problem, field="sandbox", hint="`ptb-lite doctor` checks it again")
 
 
+def check_device(name: DeviceName, entry: ModelEntry) -> None:
+    """The device exists, and evaluation and 4-bit training fit it at their smallest."""
+    device = detect_device(name)
+    evaluation = evaluation_memory(entry, sequence=_SEQUENCE, batch=_EVALUATION_BATCH)
+    training = training_memory(entry, sequence=_SEQUENCE, batch=1)
+    for what, estimate in (("evaluating", evaluation), ("training", training)):
+        problem = fit_problem(estimate, device, f"{what} {entry.id}")
+        if problem is not None:
+            raise SpecError(
+                problem,
+                field="model",
+                hint="Choose a smaller one (`ptb-lite list models`), another --device, "
+                "or close what uses the memory",
+            )
+
+
 def check_model(entry: ModelEntry) -> None:
-    """A Hub model is here already, or may be downloaded and has room."""
-    if entry.source == "embedded" or is_cached(entry):
-        return
+    """The model's files are here, or can be had and have room."""
     try:
-        check_access(entry)
+        match entry.source:
+            case "embedded":
+                _check_embedded(entry)
+            case "local":
+                base_model_folder(entry)
+            case "hub":
+                _check_hub(entry)
     except CatalogError as error:
-        raise SpecError(error.message, field=error.field, hint=error.hint) from error
+        raise SpecError(error.message, field=error.field or "model", hint=error.hint) from error
+
+
+def _check_embedded(entry: ModelEntry) -> None:
+    if read_record(model_folder(entry.id)) is not None:
+        return
+    origin = SOURCES[entry.id].origin
+    if isinstance(origin, PackageParts):
+        origin.paths()
+    else:
+        origin.path(cache_root())
+
+
+def _check_hub(entry: ModelEntry) -> None:
+    if is_cached(entry):
+        return
+    check_access(entry)
     check_space(
         cache_root(),
         2 * entry.parameters + GB,

@@ -69,6 +69,15 @@ def audit(
     )
 
 
-def doctor(as_json: Json = False) -> None:
-    """Check what this machine has, and what it lacks."""
-    raise NotImplementedError
+def doctor(
+    online: Annotated[bool, typer.Option("--online", help="Ask the Hub as well.")] = False,
+    runs_dir: RunsDir = RUNS,
+    as_json: Json = False,
+) -> None:
+    """Check what this machine has, and what it lacks.
+
+    Exit codes: 0 nothing fails, 1 something does.
+    """
+    from ptb_lite.cli.doctor import check_and_print
+
+    raise typer.Exit(check_and_print(runs_dir, online=online, as_json=as_json))
