@@ -27,9 +27,9 @@ from ptb_lite.sandbox import sandbox
 from ptb_lite.spec import RunSpec
 
 GB = 10**9
-# The smallest job that makes sense: short items, as many at once as the evaluation takes.
+# The smallest job that makes sense: short items; the evaluation halves its batch where it must.
 _SEQUENCE = 256
-_EVALUATION_BATCH = 32
+_EVALUATION_BATCH = 4
 # Journal, traces, checkpoints of an adapter and evaluations, with room to spare.
 _RUN_BYTES = GB
 

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 DEMO = ("run", "--preset", "offline-demo")
+EVAL = ("eval", "gemma-3-270m-embedded", "--benchmark", "add-numbers")
 
 
 @pytest.fixture
@@ -42,9 +43,7 @@ def cli(tmp_path: Path) -> Cli:
     return call
 
 
-def assert_refused(
-    done: subprocess.CompletedProcess[str], tmp_path: Path, *parts: str, started: bool = False
-) -> None:
+def assert_refused(done: subprocess.CompletedProcess[str], tmp_path: Path, *parts: str) -> None:
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     assert done.stderr.startswith("error: ")
@@ -52,7 +51,7 @@ def assert_refused(
     assert "Traceback" not in done.stderr
     for part in parts:
         assert part in done.stderr
-    assert started or not (tmp_path / "runs").exists()
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(
@@ -84,6 +83,14 @@ def assert_refused(
         (("stop", "nope"), ("run: ", "ptb-lite ls")),
         (("report", "nope"), ("run: ", "ptb-lite ls")),
         (("show", "../../etc"), ("run: ",)),
+        (("audit", "nope"), ("run: ", "ptb-lite ls")),
+        (("eval", "gemma-3-270m-embeded", "--benchmark", "add-numbers"), ("model: ", "Did you")),
+        (("eval", "gemma-3-270m-embedded"), ("--benchmark",)),
+        ((*EVAL, "--limit", "0"), ("limit: ",)),
+        ((*EVAL, "--limit", "999999"), ("limit: ",)),
+        ((*EVAL, "--shots", "-1"), ("shots: ",)),
+        ((*EVAL, "--seed", "-1"), ("seed: ",)),
+        ((*EVAL, "--adapter", "/nonexistent"), ("adapter: ", "adapter_config.json")),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
@@ -129,6 +136,15 @@ def test_hub_model_while_offline(cli: Cli, tmp_path: Path) -> None:
 def test_gated_model_without_token(cli: Cli, tmp_path: Path) -> None:
     done = cli(*DEMO, "--model", "gemma-3-270m", "--device", "cpu")
     assert_refused(done, tmp_path, "model: ", "HF_TOKEN", "huggingface.co/google/gemma-3-270m")
+
+
+def test_model_too_large_for_any_device(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "models.yaml").write_text(
+        "qwen3-4b-base: {parameters: 100000000000000}\n"
+    )
+    done = cli(*DEMO, "--model", "qwen3-4b-base", "--device", "cpu")
+    assert_refused(done, tmp_path, "model: ", "needs about", "are available")
 
 
 def test_debug_shows_the_traceback(cli: Cli) -> None:

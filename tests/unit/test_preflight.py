@@ -8,7 +8,15 @@ import pytest
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.errors import SpecError
-from ptb_lite.preflight import check_runs_dir, check_sandbox, check_space
+from ptb_lite.hardware import Device
+from ptb_lite.preflight import (
+    check_device,
+    check_model,
+    check_runs_dir,
+    check_sandbox,
+    check_space,
+)
+from ptb_lite.preset import Preset, load_presets
 from ptb_lite.sandbox import SANDBOXES
 
 Usage = namedtuple("Usage", "total used free")
@@ -53,3 +61,46 @@ def test_a_sandbox_with_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SpecError, match="bwrap is not installed"):
         check_sandbox("bubblewrap")
     check_sandbox("none")
+
+
+def _card(gib: float) -> Device:
+    """A card of that size, with what a desktop and the driver take of it already gone."""
+    size = round(gib * 2**30)
+    return Device("cuda", "a card", size, size - 600_000_000, 8, (8, 6), "600")
+
+
+GPU_PRESETS = [p for p in load_presets(Path("/nonexistent")).values() if p.min_gpu_gb]
+
+
+@pytest.mark.parametrize("preset", GPU_PRESETS, ids=lambda preset: preset.id)
+def test_a_preset_fits_the_card_that_it_names(
+    preset: Preset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ptb_lite.preflight.detect_device", lambda _: _card(preset.min_gpu_gb))
+    check_device(preset.device, CATALOG.model(preset.model))
+
+
+def test_a_model_too_large_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ptb_lite.preflight.detect_device", lambda _: _card(6))
+    with pytest.raises(SpecError, match="qwen3-4b-base needs about") as caught:
+        check_device("cuda", CATALOG.model("qwen3-4b-base"))
+    assert caught.value.field == "model"
+    assert "--device" in caught.value.hint
+
+
+def test_an_embedded_model_that_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PTB_LITE_CACHE", str(tmp_path))
+    with pytest.raises(SpecError, match="scripts/setup") as caught:
+        check_model(CATALOG.model("smollm2-135m-instruct-embedded"))
+    assert caught.value.field
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_local_model_without_files(tmp_path: Path) -> None:
+    entry = CATALOG.model("qwen3-0.6b-base").model_copy(
+        update={"source": "local", "path": str(tmp_path)}
+    )
+    with pytest.raises(SpecError):
+        check_model(entry)
