@@ -128,8 +128,13 @@ class Matcher:
 
 def _compare(text: bytes, start: int, end: int, phrase: Phrase) -> float:
     """1 for the same words and numbers, less when only the letters agree, 0 for another text."""
-    if _cuts_token(text, start, end) or _goes_on(text, start, end, phrase):
+    if _goes_on(text, start, end, phrase):
         return 0.0
+    if _cuts_token(text, start, end):
+        # In a binary file a length byte may stand right before a text.
+        cut_word = text[start : start + 1].isalpha() and not _is_word(text[end : end + 1])
+        long = len(phrase.pattern) >= _LONG_ENOUGH_RESPACED
+        return _RESPACED_SIMILARITY if cut_word and long else 0.0
     if tuple(NUMBER.findall(text[start:end])) == phrase.numbers:
         return 1.0
     return _RESPACED_SIMILARITY if len(phrase.pattern) >= _LONG_ENOUGH_RESPACED else 0.0

@@ -24,7 +24,9 @@ _LOWER = bytes(code + 32 if 65 <= code <= 90 else code for code in range(256))
 _TEXT_ONLY = bytes(code if 32 <= code < 127 or code in b"\t\n\r" else 32 for code in range(256))
 _CODE_POINT = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 _FOREIGN_PUNCTUATION = re.compile(r"[^\w\x00-\x7f]+")
-_ALIKE = str.maketrans({"×": "*", "÷": "/", "−": "-", "–": "-", "—": "-", "∕": "/", "⁄": "/"})
+_INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+_SIGNS_ALIKE = {"×": "*", "÷": "/", "−": "-", "–": "-", "—": "-", "∕": "/", "⁄": "/"}
+_ALIKE = str.maketrans({**_SIGNS_ALIKE, **dict.fromkeys(_INVISIBLE, "")})
 
 
 def readable(raw: bytes) -> bytes:
@@ -55,7 +57,7 @@ def positions(text: bytes) -> NDArray[numpy.int64]:
 
 
 def _unescape(raw: bytes) -> bytes:
-    """Undo the escapes of JSON and of string literals without changing any length."""
+    """Undo the escapes of JSON and of string literals; no line end comes or goes."""
     raw = raw.replace(b"\\\\", b" \\")
     raw = raw.replace(b"\\n", b" " + LINE_BREAK).replace(b"\\t", b"  ").replace(b"\\r", b"  ")
     return _CODE_POINT.sub(_character, raw) if b"\\u" in raw or b"\\x" in raw else raw
@@ -64,7 +66,7 @@ def _unescape(raw: bytes) -> bytes:
 def _character(match: re.Match[bytes]) -> bytes:
     character = chr(int(match[1] or match[2], 16))
     known = character.isprintable() and not 0xD800 <= ord(character) < 0xE000
-    return (character.encode() if known else b" ").ljust(len(match[0]))
+    return character.encode() if known or character in _INVISIBLE else b" "
 
 
 def _fold(raw: bytes) -> bytes:

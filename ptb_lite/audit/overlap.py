@@ -187,8 +187,7 @@ def _result(search: Search, scan: Scan, account: Account) -> DetectorResult:
     whole = search.judge(scan.found)
     decides = whole.decides or bool(scan.deciding_files)
     flags = tuple(
-        _flag(search, finding, whole.decides or finding.file in scan.deciding_files)
-        for finding in _spread(scan.findings)
+        _flag(search, finding, _decides(finding, whole, scan)) for finding in _spread(scan.findings)
     )
     account.note(f"whole folder: {whole.why}")
     for name, judgement in list(scan.deciding_files.items())[:10]:
@@ -204,6 +203,13 @@ def _result(search: Search, scan: Scan, account: Account) -> DetectorResult:
         reason=unread or (whole.why if flags else ""),
         notes=account.all_notes(),
     )
+
+
+def _decides(finding: Finding, whole: Judgement, scan: Scan) -> bool:
+    """Where single files decide, what others hold by chance only informs."""
+    if scan.deciding_files:
+        return finding.file.partition("!")[0] in scan.deciding_files
+    return whole.decides
 
 
 def _flag(search: Search, finding: Finding, decides: bool) -> Flag:

@@ -135,7 +135,7 @@ def _is_specific(core: str) -> bool:
     tokens = TOKEN.findall(core)
     numbers = sum(token[0].isdigit() for token in tokens)
     size = len(squeeze(core.encode()))
-    return (numbers >= 2 and size >= 5) or (len(tokens) >= 4 and size >= 16)
+    return (numbers >= 2 and size >= 4) or (len(tokens) >= 4 and size >= 16)
 
 
 def _grams(item: TestItem, templates: Templates) -> tuple[bytes, ...]:
