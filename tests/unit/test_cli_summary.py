@@ -1,0 +1,91 @@
+"""`ls` and `show` on runs in every state, damaged ones included."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ptb_lite.cli import main
+from ptb_lite.events import Outcome, Phase
+from ptb_lite.runs.atomic import write_record
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.records import PhaseEnd, Status
+from ptb_lite.spec import RunSpec
+
+SECRET = "5ec2e7" * 10
+IDS = ["20260101-000000-000a", "20260102-000000-000b", "20260103-000000-000c"]
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PTB_LITE_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+def make(runs: Path, run_id: str, status: Status | None = None) -> RunFolder:
+    run = RunFolder(runs / run_id)
+    run.path.mkdir(parents=True)
+    spec = RunSpec(benchmarks=("add-numbers",), budget_minutes=3, item_salt=SECRET)
+    write_record(run.spec, spec)
+    write_record(run.status, status or Status(run_id=run_id, started=datetime.now(UTC)))
+    run.journal.touch()
+    return run
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_states(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    started = datetime.now(UTC)
+    make(runs, IDS[0])
+    ended = Status(run_id=IDS[1], started=started, state="ended", outcome=Outcome.STOPPED)
+    make(runs, IDS[1], ended)
+    alive = make(runs, IDS[2], Status(run_id=IDS[2], started=started, phase=Phase.AGENT, pid=1))
+    with alive.lock.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = json.loads(call(capsys, "ls", "--json"))
+    assert [entry["run_id"] for entry in found] == IDS
+    assert [entry["state"] for entry in found] == ["interrupted", "stopped", "running: agent"]
+
+
+@pytest.mark.parametrize("damage", ["", "{", "null", '{"version": 1}', "\x00" * 50])
+@pytest.mark.parametrize("name", ["spec.json", "status.json", "scores.json"])
+def test_a_damaged_run_is_shown_and_hides_no_other(
+    runs: Path, capsys: pytest.CaptureFixture[str], name: str, damage: str
+) -> None:
+    make(runs, IDS[0])
+    (make(runs, IDS[1]).path / name).write_text(damage)
+    lines = call(capsys, "ls").splitlines()
+    assert [line.split()[0] for line in lines[1:]] == IDS[:2]
+    assert IDS[1] in call(capsys, "show", IDS[1])
+    assert json.loads(call(capsys, "show", IDS[1], "--json"))["run_id"] == IDS[1]
+
+
+def test_what_a_run_says_cannot_reach_the_terminal(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    end = PhaseEnd(
+        phase=Phase.AGENT,
+        outcome=Outcome.FAILED,
+        seconds=1,
+        detail="\x1b]0;owned\x07\nverdict: clean",
+    )
+    status = Status(run_id=IDS[0], started=datetime.now(UTC), phases=(end,))
+    make(runs, IDS[0], status)
+    text = call(capsys, "show", "last")
+    assert not set(text) & {"\x1b", "\x07"}
+    assert "\nverdict: clean" not in text
+
+
+def test_the_secret_is_never_shown(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make(runs, IDS[0])
+    for arguments in (("show", "last"), ("show", "last", "--json"), ("ls", "--json")):
+        assert SECRET not in call(capsys, *arguments)
