@@ -79,6 +79,4 @@ def report(run: RunId, runs_dir: RunsDir = RUNS) -> None:
     from ptb_lite.report.html import write_report
     from ptb_lite.runs.folder import find_run
 
-    found = find_run(runs_dir, run)
-    write_report(found)
-    say(str(found.report))
+    say(str(write_report(find_run(runs_dir, run))))

@@ -8,8 +8,9 @@ from typing import Any
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome
+from ptb_lite.report.text import report_text
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.runs.records import BenchmarkScores, Paired, Score, Scores, Status
+from ptb_lite.runs.records import Scores, Status
 from ptb_lite.spec import RunSpec
 
 _SECRET = {"item_salt"}
@@ -92,7 +93,8 @@ def describe(run: RunFolder) -> Iterator[str]:
             detail = f"  {end.detail}" if end.detail else ""
             yield f"  {end.phase:<9} {end.outcome:<14} {end.seconds:8.1f} s{detail}"
     if found.scores:
-        yield from _results(found.scores)
+        yield ""
+        yield from (_or_none(lambda: report_text(run)) or "its report cannot be made").splitlines()
 
 
 def _choices(spec: RunSpec) -> Iterator[str]:
@@ -103,45 +105,6 @@ def _choices(spec: RunSpec) -> Iterator[str]:
     yield f"budget     {spec.budget_minutes:g} min, seed {spec.seed}"
     yield f"rules      policy {spec.policy}, disclosure {spec.disclosure}, feedback {spec.feedback}"
     yield f"isolation  {spec.sandbox}, network {spec.network}"
-
-
-def _results(scores: Scores) -> Iterator[str]:
-    yield f"verdict    {scores.verdict}: {scores.verdict_reason}"
-    yield f"submission {'valid' if scores.submission_valid else 'none valid'}" + (
-        f": {scores.submission_reason}" if scores.submission_reason else ""
-    )
-    used, budget = scores.time.agent_seconds, scores.time.budget_seconds
-    yield f"time used  {used / 60:.1f} of {budget / 60:.1f} min ({scores.time.agent_outcome})"
-    for entry in scores.benchmarks:
-        yield from _benchmark(entry)
-
-
-def _benchmark(entry: BenchmarkScores) -> Iterator[str]:
-    yield f"{entry.benchmark} ({entry.title}), {entry.zero_shot.n} test items"
-    yield f"  zero-shot {_interval(entry.zero_shot)}"
-    yield f"  {entry.num_fewshot}-shot    {_interval(entry.few_shot)}"
-    yield "  after     " + (_interval(entry.raw) if entry.raw else "no valid submission")
-    mark = f"  {entry.counted.mark}" if entry.counted.mark else ""
-    yield (
-        f"  counted   {_percent(entry.counted.score)} "
-        f"[{_percent(entry.counted.low)}, {_percent(entry.counted.high)}]{mark}"
-    )
-    if entry.after_vs_zero_shot:
-        yield f"  after against zero-shot: {_paired(entry.after_vs_zero_shot)}"
-    if entry.after_vs_few_shot:
-        yield f"  after against {entry.num_fewshot}-shot: {_paired(entry.after_vs_few_shot)}"
-
-
-def _interval(score: Score) -> str:
-    low, high = _percent(score.low), _percent(score.high)
-    return f"{_percent(score.score)} [{low}, {high}] ({score.correct} of {score.n})"
-
-
-def _paired(test: Paired) -> str:
-    return (
-        f"{100 * test.difference:+.1f} points [{100 * test.low:+.1f}, {100 * test.high:+.1f}], "
-        f"{test.gained} items gained, {test.lost} lost, p = {test.p_value:.2g} (McNemar, exact)"
-    )
 
 
 def _percent(fraction: float) -> str:
