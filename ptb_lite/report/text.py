@@ -1,0 +1,95 @@
+"""The report as plain lines for a terminal, and as the JSON that scripts read."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.events import Verdict
+from ptb_lite.report.data import BenchmarkView, ReportData, gather
+from ptb_lite.report.words import duration, visible
+from ptb_lite.runs.folder import RunFolder
+
+_BAR = 24
+_MAX_FLAGS = 10
+
+
+def report_text(run: RunFolder) -> str:
+    """Raises PtbLiteError when the run's spec or status cannot be read."""
+    return render_text(gather(run))
+
+
+def report_json(run: RunFolder) -> str:
+    """The content of scores.json as one line. Raises PtbLiteError when there is none."""
+    scores = run.read_scores()
+    if scores is None:
+        raise PtbLiteError(
+            "has no scores yet", field=f"run {run.run_id}", hint="Wait for it, or `ptb-lite resume`"
+        )
+    return scores.model_dump_json()
+
+
+def render_text(data: ReportData) -> str:
+    """Lines of at most about 100 columns, without any control character but line ends."""
+    return "\n".join(_clean(line) for line in _lines(data)) + "\n"
+
+
+def _lines(data: ReportData) -> Iterator[str]:
+    scores = data.scores
+    yield f"run {data.run_id}"
+    if scores is None:
+        outcome = data.status.outcome.value if data.status.outcome else data.status.state
+        yield f"  no scores: {outcome} {data.status.detail}".rstrip()
+        return
+    yield f"  model {scores.model}, agent {scores.agent}, seed {scores.seed}"
+    yield f"  sandbox {scores.sandbox}, feedback {scores.feedback}, policy {scores.policy}"
+    for benchmark in data.benchmarks:
+        yield ""
+        yield from _benchmark_lines(benchmark)
+    if data.average:
+        yield ""
+        yield from textwrap.wrap(data.average, 98)
+    yield ""
+    if not scores.submission_valid:
+        yield f"no valid submission: {scores.submission_reason}"
+    yield f"verdict: {scores.verdict.value} ({scores.verdict_reason})"
+    yield from _flag_lines(data)
+    used, budget = scores.time.agent_seconds, scores.time.budget_seconds
+    share = f", {100 * used / budget:.0f} %" if budget > 0 else ""
+    ended = scores.time.agent_outcome.value
+    yield f"agent's time: {duration(used)} of {duration(budget)}{share} ({ended})"
+    yield "phases: " + ", ".join(f"{name} {duration(seconds)}" for name, seconds in data.phases)
+
+
+def _benchmark_lines(benchmark: BenchmarkView) -> Iterator[str]:
+    yield f"{benchmark.name}: {benchmark.title}"
+    width = max(len(bar.label) for bar in benchmark.bars)
+    for bar in benchmark.bars:
+        filled = "#" * round(bar.score * _BAR)
+        yield f"  {bar.label:<{width}}  {filled:<{_BAR}}  {bar.text}"
+    for comparison in benchmark.comparisons:
+        yield f"  {comparison.label}: {comparison.text}"
+    if benchmark.remark:
+        yield f"  note: {benchmark.remark}"
+
+
+def _flag_lines(data: ReportData) -> Iterator[str]:
+    if data.audit is None:
+        return
+    flags = sorted(data.audit.flags(), key=lambda flag: not flag.decides)
+    for flag in flags[:_MAX_FLAGS]:
+        place = f"{flag.file}:{flag.line}" if flag.line else flag.file or "run"
+        weight = "decides" if flag.decides else "informs"
+        yield f"  [{weight}] {flag.detector}/{flag.kind} {place}: {flag.message}"
+    if len(flags) > _MAX_FLAGS:
+        yield f"  and {len(flags) - _MAX_FLAGS} more flags in audit.json"
+    for result in data.audit.results:
+        if result.status == "skipped":
+            yield f"  {result.detector} skipped: {result.reason}"
+    if data.scores and data.scores.verdict is Verdict.INCONCLUSIVE:
+        yield "  inconclusive is not clean: the raw score stands, with this mark"
+
+
+def _clean(line: str) -> str:
+    return visible(line.replace("\n", " "))

@@ -1,0 +1,19 @@
+"""How times and untrusted text are written for people."""
+
+from __future__ import annotations
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: "42 s", "4 min 10 s", "2 h 05 min"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def visible(value: object) -> str:
+    """Text without characters that are unseen or turn the direction of what follows."""
+    kept = (c if c.isprintable() or c == "\n" else "\ufffd" for c in str(value))
+    return "".join(kept)
