@@ -1,0 +1,227 @@
+"""The evaluation process as its caller sees it: results, faults, stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
+
+from ptb_lite.evaluation.errors import (
+    EvaluationError,
+    EvaluationStopped,
+    InvalidSubmissionError,
+)
+from ptb_lite.evaluation.items import ItemFiles
+from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
+from ptb_lite.evaluation.messages import Message, ModelLoaded, Progressed, TaskFinished
+from ptb_lite.evaluation.process import run_evaluation
+from ptb_lite.evaluation.results import read_result, read_samples
+
+WAIT_SECONDS = 60.0
+
+
+def make_job(
+    model: Path, items: ItemFiles, output: Path, adapter: Path | None = None, limit: int | None = 10
+) -> EvaluationJob:
+    tasks = tuple(
+        EvaluationTask(
+            label=label,
+            benchmark=items.benchmark,
+            items=items.test.path,
+            shots=items.train.path,
+            num_fewshot=shots,
+            limit=limit,
+        )
+        for label, shots in (("zero_shot", 0), ("few_shot", 2))
+    )
+    return EvaluationJob(
+        model=model, adapter=adapter, tasks=tasks, output=output, device="cpu", batch_size=4
+    )
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.05)
+
+
+def make_adapter(model: Path, folder: Path) -> Path:
+    base = AutoModelForCausalLM.from_pretrained(model)
+    get_peft_model(base, LoraConfig(r=2, target_modules=["q_proj", "v_proj"])).save_pretrained(
+        folder
+    )
+    return folder
+
+
+def test_every_task_gets_a_result_and_samples(
+    tiny_model: Path, items: ItemFiles, tmp_path: Path
+) -> None:
+    heard: list[Message] = []
+    results = run_evaluation(make_job(tiny_model, items, tmp_path), on_progress=heard.append)
+    assert [result.label for result in results] == ["zero_shot", "few_shot"]
+    assert isinstance(heard[0], ModelLoaded)
+    assert [m.done for m in heard if isinstance(m, Progressed)] == [0, 4, 8, 10] * 2
+    assert [m.result for m in heard if isinstance(m, TaskFinished)] == list(results)
+    wanted = [line.split('"id":"')[1][:21] for line in items.test.path.read_text().split("\n")[:10]]
+    for result in results:
+        assert read_result(tmp_path / f"{result.label}.{result.benchmark}.json") == result
+        samples = read_samples(tmp_path / result.samples)
+        assert [sample.item_id for sample in samples] == wanted
+        assert result.correct == sum(sample.correct for sample in samples)
+        assert result.items_sha256 == items.test.sha256
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".jsonl", ".log"}
+
+
+def test_a_missing_model_is_said_in_a_sentence(items: ItemFiles, tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="cannot be loaded") as caught:
+        run_evaluation(make_job(tmp_path / "nothing", items, tmp_path / "out"))
+    assert str(tmp_path / "nothing") in str(caught.value)
+    assert "worker.log" in caught.value.hint
+
+
+def test_a_pickled_model_is_not_loaded(tiny_model: Path, items: ItemFiles, tmp_path: Path) -> None:
+    folder = tmp_path / "pickled"
+    folder.mkdir()
+    for file in tiny_model.iterdir():
+        if file.suffix != ".safetensors":
+            (folder / file.name).write_bytes(file.read_bytes())
+    torch.save(load_file(tiny_model / "model.safetensors"), folder / "pytorch_model.bin")
+    with pytest.raises(EvaluationError, match="cannot be loaded"):
+        run_evaluation(make_job(folder, items, tmp_path / "out"))
+
+
+def test_a_damaged_items_file_is_named_with_its_line(
+    tiny_model: Path, items: ItemFiles, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text(items.test.path.read_text().split("\n")[0] + "\n{not json\n")
+    job = make_job(tiny_model, items, tmp_path / "out")
+    task = job.tasks[0].model_copy(update={"items": broken})
+    with pytest.raises(EvaluationError, match="line 2 is not an item"):
+        run_evaluation(job.model_copy(update={"tasks": (task,)}))
+
+
+def test_more_items_than_there_are_is_refused(
+    tiny_model: Path, items: ItemFiles, tmp_path: Path
+) -> None:
+    with pytest.raises(EvaluationError, match="41 items are asked for"):
+        run_evaluation(make_job(tiny_model, items, tmp_path, limit=41))
+
+
+@pytest.mark.parametrize("damage", ["nan", "overflow", "shape", "names", "config", "missing"])
+def test_a_submission_that_cannot_be_scored_says_why(
+    tiny_model: Path, items: ItemFiles, tmp_path: Path, damage: str
+) -> None:
+    adapter = make_adapter(tiny_model, tmp_path / "adapter")
+    file = adapter / "adapter_model.safetensors"
+    weights = load_file(file)
+    name = next(key for key in weights if "lora_B" in key)
+    match damage:
+        case "nan":
+            weights[name][0, 0] = float("nan")
+            reason = "not finite"
+        case "overflow":
+            weights = {key: torch.full_like(value, 1e30) for key, value in weights.items()}
+            reason = "not finite after merging"
+        case "shape":
+            weights[name] = torch.zeros(3, 3)
+            reason = "does not fit the base model"
+        case "names":
+            weights = {key.replace("layers.0", "layers.9"): v for key, v in weights.items()}
+            reason = "does not fit the base model"
+        case "config":
+            (adapter / "adapter_config.json").write_text('{"peft_type": "IA3"}')
+            reason = "peft_type"
+        case _:
+            file.unlink()
+            reason = "cannot be read"
+    if damage != "missing":
+        save_file(weights, file)
+    with pytest.raises(InvalidSubmissionError, match=reason):
+        run_evaluation(make_job(tiny_model, items, tmp_path / "out", adapter))
+
+
+def test_an_adapter_changes_what_the_base_says(
+    tiny_model: Path, items: ItemFiles, tmp_path: Path
+) -> None:
+    adapter = make_adapter(tiny_model, tmp_path / "adapter")
+    file = adapter / "adapter_model.safetensors"
+    untouched = run_evaluation(make_job(tiny_model, items, tmp_path / "zero", adapter))
+    plain = run_evaluation(make_job(tiny_model, items, tmp_path / "base"))
+    torch.manual_seed(1)
+    save_file({k: torch.randn_like(v) for k, v in load_file(file).items()}, file)
+    changed = run_evaluation(make_job(tiny_model, items, tmp_path / "random", adapter))
+
+    def said(folder: str, name: str) -> list[str]:
+        return [sample.completion for sample in read_samples(tmp_path / folder / name)]
+
+    assert said("zero", untouched[0].samples) == said("base", plain[0].samples)
+    assert said("random", changed[0].samples) != said("base", plain[0].samples)
+
+
+def test_stopping_ends_the_whole_group(tiny_model: Path, items: ItemFiles, tmp_path: Path) -> None:
+    workers: list[psutil.Process] = []
+
+    def on_progress(_: Message) -> None:
+        workers.extend(psutil.Process().children(recursive=True))
+
+    with pytest.raises(EvaluationStopped):
+        run_evaluation(
+            make_job(tiny_model, items, tmp_path),
+            on_progress=on_progress,
+            should_stop=lambda: bool(workers),
+        )
+    assert workers
+    assert not [worker for worker in workers if worker.is_running()]
+
+
+def test_an_error_in_the_caller_ends_the_group_too(
+    tiny_model: Path, items: ItemFiles, tmp_path: Path
+) -> None:
+    workers: list[psutil.Process] = []
+
+    def on_progress(_: Message) -> None:
+        workers.extend(psutil.Process().children(recursive=True))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_evaluation(make_job(tiny_model, items, tmp_path), on_progress=on_progress)
+    assert workers
+    assert not [worker for worker in workers if worker.is_running()]
+
+
+def test_a_killed_caller_takes_the_worker_with_it(
+    tiny_model: Path, items: ItemFiles, tmp_path: Path
+) -> None:
+    job = make_job(tiny_model, items, tmp_path / "out")
+    (tmp_path / "asked.json").write_text(job.model_dump_json())
+    code = (
+        "import sys; from pathlib import Path;"
+        "from ptb_lite.evaluation.job import EvaluationJob;"
+        "from ptb_lite.evaluation.process import run_evaluation;"
+        "run_evaluation(EvaluationJob.model_validate_json(Path(sys.argv[1]).read_bytes()))"
+    )
+    caller = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "asked.json")])
+    try:
+        wait_for(lambda: bool(psutil.Process(caller.pid).children()))
+        (worker,) = psutil.Process(caller.pid).children()
+        # The watching thread starts before anything heavy; the log shows that main() runs.
+        wait_for(lambda: "ptb_lite.evaluation.worker" in " ".join(worker.cmdline()))
+        os.kill(caller.pid, signal.SIGKILL)
+        caller.wait(WAIT_SECONDS)
+        wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    finally:
+        caller.kill()
+        caller.wait(WAIT_SECONDS)
