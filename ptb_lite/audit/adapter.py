@@ -95,8 +95,10 @@ def _problem(
     if found is None:
         return _whole_module_problem(tensor, weight)
     part, shape = found["part"], tensor.shape
-    if part == "magnitude_vector" or len(shape) != 2:
-        return None if part == "magnitude_vector" else f"{tensor.name} is not a matrix"
+    if part == "magnitude_vector" or tensor.name.endswith(".bias"):
+        return None  # one number an output; what does not fit there, PEFT refuses to load
+    if len(shape) != 2:
+        return f"{tensor.name} is not a matrix"
     # A is rank × in and B out × rank; for embeddings the roles of the two dimensions swap.
     rank, outer = (shape[0], shape[1]) if part.endswith("A") else (shape[1], shape[0])
     if not 0 < rank <= config.largest_rank():
