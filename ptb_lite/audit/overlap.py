@@ -15,6 +15,7 @@ no evidence: such items are left out and counted in a note. What could not be re
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from ptb_lite.events import Flag
 
 NAME = "overlap"
 MAX_SCAN_BYTES = 8 << 30
+MAX_SCAN_SECONDS = 900.0
 _MAX_HASHED = 256 << 20
 _MAX_FLAGS = 200
 _MAX_FILES_WITH_HITS = 10_000
@@ -64,14 +66,17 @@ class OverlapDetector:
     name = NAME
     deciding = True
 
-    def __init__(self, *, max_bytes: int = MAX_SCAN_BYTES) -> None:
-        self._max_bytes = max_bytes
+    def __init__(
+        self, *, max_bytes: int = MAX_SCAN_BYTES, max_seconds: float = MAX_SCAN_SECONDS
+    ) -> None:
+        self._max_bytes, self._max_seconds = max_bytes, max_seconds
 
     def run(self, case: AuditCase) -> DetectorResult:
         """Raises OSError when the folder itself cannot be read."""
         if not case.items:
             return DetectorResult(detector=NAME, status="skipped", reason="no test items given")
-        account, budget = Account(), Budget(self._max_bytes)
+        account = Account()
+        budget = Budget(self._max_bytes, time.monotonic() + self._max_seconds)
         files = list(walk(case.folder, account))
         handed_over = [file for file in files if _is_handed_over(file, case)]
         unchanged = {file.relative for file in handed_over}

@@ -12,6 +12,7 @@ import codecs
 import gzip
 import lzma
 import os
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -49,13 +50,15 @@ class Chunk:
 
 @dataclass
 class Budget:
-    """Bytes that may still be read, over all files of one scan."""
+    """Bytes that may still be read, over all files of one scan, and when it has to end."""
 
     left: int
+    deadline: float
 
     def take(self, count: int) -> bool:
+        """Whether that many bytes more are within the budget."""
         self.left -= count
-        return self.left >= 0
+        return self.left >= 0 and time.monotonic() < self.deadline
 
 
 def read_file(file: FoundFile, account: Account, budget: Budget) -> Iterator[Chunk]:
@@ -100,7 +103,9 @@ def _read_rows(
         for first, rows in read_table(stream, start):
             text = rows.encode("utf-8", "replace")
             if not budget.take(len(text)):
-                account.leave_unread(f"{file.relative}: beyond the limit of bytes for one audit")
+                account.leave_unread(
+                    f"{file.relative}: beyond the limit of bytes or time for one audit"
+                )
                 return
             yield Chunk(file.relative, readable(text), first, "row")
     except TableError as error:
@@ -162,7 +167,7 @@ def _split(name: str, blocks: Iterator[bytes], account: Account, budget: Budget)
     carry, first = b"", 1
     for block in _as_utf8(blocks):
         if not budget.take(len(block)):
-            account.leave_unread(f"{name}: beyond the limit of bytes for one audit")
+            account.leave_unread(f"{name}: beyond the limit of bytes or time for one audit")
             return
         if decode is None:
             decode = readable_binary if b"\x00" in block[:8192] else readable

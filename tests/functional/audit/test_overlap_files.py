@@ -323,6 +323,15 @@ def test_bytes_of_one_audit_are_bounded(workspace: Workspace) -> None:
     assert "limit of bytes" in result.reason
 
 
+def test_time_of_one_audit_is_bounded(workspace: Workspace) -> None:
+    """A text that is all near misses costs much to look at; it cannot hold up a run."""
+    near_miss = " + ".join(workspace.test[0].replace("-", "+") for _ in range(100_000))
+    (workspace.folder / "slow.txt").write_text(near_miss)
+    result = OverlapDetector(max_seconds=0).run(workspace.case())
+    assert result.status == "skipped"
+    assert "bytes or time" in result.reason
+
+
 def test_pickles_are_never_loaded(workspace: Workspace) -> None:
     class Trap:
         def __reduce__(self) -> tuple[object, ...]:
