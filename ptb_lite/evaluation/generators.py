@@ -6,6 +6,7 @@ is ours, so that a question fits in a line. Stojanovski et al. 2025, "Reasoning 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,10 +51,52 @@ def draw(
     return (wording(dataset[index]) for index in range(count))
 
 
-def _chain_sum(entry: Mapping[str, Any]) -> Draft:
+def _sum(entry: Mapping[str, Any]) -> Draft:
     return Draft(f"{entry['metadata']['expression']} = ?", entry["answer"])
 
 
+def _kinship(entry: Mapping[str, Any]) -> Draft:
+    story = " ".join(entry["question"].split("\n\n")[0].split())
+    drawn = entry["metadata"]
+    return Draft(
+        f"{story} What is {drawn['person1']} to {drawn['person2']}?",
+        entry["answer"],
+        {"people": drawn["family_size"]},
+    )
+
+
+_FAMILY = re.compile(r"(\w+) has (\d+ \w+) and she also has (\d+ \w+)\.")
+
+
+def _sisters(entry: Mapping[str, Any]) -> Draft:
+    found = _FAMILY.match(entry["question"])
+    if found is None:
+        raise ItemsError(
+            "the wording is for questions about siblings",
+            field="generator_options",
+            hint="Set task_type_weights: [1.0, 0.0, 0.0]",
+        )
+    name, first, second = found.groups()
+    # One wording: reasoning-gym's second one asks about a brother of somebody not mentioned.
+    return Draft(
+        f"{name} has {first} and {second}. How many sisters does {name}'s brother have?",
+        entry["answer"],
+    )
+
+
+def _filter(entry: Mapping[str, Any]) -> Draft:
+    drawn = entry["metadata"]
+    verb, relation = drawn["operation"].split("_")
+    return Draft(
+        f"{verb.capitalize()} the numbers {relation} than {drawn['filter_value']}: "
+        + ", ".join(drawn["original_numbers"]),
+        ", ".join(drawn["result"]) or "none",
+    )
+
+
 WORDINGS: Mapping[str, Wording] = {
-    "chain_sum": _chain_sum,
+    "aiw": _sisters,
+    "chain_sum": _sum,
+    "family_relationships": _kinship,
+    "number_filtering": _filter,
 }
