@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from ptb_lite.training.progress import Reporter
         from ptb_lite.training.train import train
 
+        warnings.simplefilter("ignore", FutureWarning)
         logging.set_verbosity_error()
         logging.disable_progress_bar()
         train(config, Reporter(as_json=as_json))

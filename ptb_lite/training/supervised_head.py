@@ -45,12 +45,16 @@ class FrozenHeadLoss(torch.autograd.Function):  # type: ignore[misc]
         for start in range(0, len(labels), ROWS):
             rows, wanted = hidden[start : start + ROWS], labels[start : start + ROWS]
             logits = functional.linear(rows, weight).float()
-            correct += (logits.argmax(-1) == wanted).sum()
-            logits -= logits.logsumexp(-1, keepdim=True)
+            highest, likeliest = logits.max(-1, keepdim=True)
             picked = wanted[:, None]
+            correct += (likeliest == picked).sum()
+            # In place from here on: each pass over the logits counts.
+            logits -= highest
             total -= logits.gather(1, picked).sum()
-            probabilities = logits.exp_()
-            probabilities.scatter_add_(1, picked, probabilities.new_full((len(rows), 1), -1.0))
+            mass = logits.exp_().sum(-1, keepdim=True)
+            total += mass.log().sum()
+            probabilities = logits.div_(mass)
+            probabilities.scatter_add_(1, picked, -torch.ones_like(mass))
             gradient[start : start + ROWS] = probabilities.to(hidden.dtype) @ weight
         ctx.save_for_backward(gradient)
         ctx.mark_non_differentiable(correct)

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from datasets import Dataset
 from peft import LoraConfig
-from transformers import AutoConfig, AutoTokenizer
+from peft.tuners.lora import LoraLayer
+from transformers import AutoConfig, AutoTokenizer, PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from ptb_lite.events import Outcome, Record
@@ -138,13 +139,18 @@ def make_trainer(
     """TRL's trainer, with the head on supervised positions where the model allows it."""
     obstacle = can_override(model)
     trainer_class = SupervisedHeadTrainer if obstacle is None else SFTTrainer
-    return trainer_class(
+    trainer = trainer_class(
         model=model,
         args=sft_arguments(config, plan, scratch),
         train_dataset=dataset,
         processing_class=tokenizer,
         peft_config=lora(config),
     )
+    if plan.dtype == "bfloat16":
+        keep_input_dtype(trainer.model)
+    # It prints dictionaries to standard output, which is for progress lines.
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 def sft_arguments(config: TrainingConfig, plan: TrainingPlan, scratch: Path) -> SFTConfig:
@@ -160,7 +166,6 @@ def sft_arguments(config: TrainingConfig, plan: TrainingPlan, scratch: Path) -> 
         gradient_checkpointing=plan.gradient_checkpointing,
         bf16=plan.dtype == "bfloat16",
         use_cpu=plan.device == "cpu",
-        train_sampling_strategy="group_by_length",
         max_grad_norm=1.0,
         seed=config.seed,
         data_seed=config.seed,
@@ -171,6 +176,17 @@ def sft_arguments(config: TrainingConfig, plan: TrainingPlan, scratch: Path) -> 
         disable_tqdm=True,
         dataloader_pin_memory=plan.device == "cuda",
     )
+
+
+def keep_input_dtype(model: Any) -> None:
+    """Leave a LoRA layer's input in bfloat16, in place.
+
+    PEFT casts it to the adapter's float32, and autocast casts it back for the product: two copies
+    for each of the layers, and the same numbers.
+    """
+    for module in model.modules():
+        if isinstance(module, LoraLayer):
+            module.cast_input_dtype_enabled = False
 
 
 def lora(config: TrainingConfig) -> LoraConfig:
