@@ -85,7 +85,8 @@ def describe(run: RunFolder) -> Iterator[str]:
     found = summarise(run)
     yield f"run        {run.run_id}"
     yield f"folder     {run.path}"
-    yield f"state      {found.state}"
+    detail = f": {found.status.detail}" if found.status and found.status.detail else ""
+    yield f"state      {found.state}{detail}"
     if found.spec:
         yield from _choices(found.spec)
     if found.status:
