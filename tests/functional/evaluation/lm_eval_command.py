@@ -1,0 +1,54 @@
+"""The `lm_eval` command as a person would type it, for comparison."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from ptb_lite.evaluation.engine import task_definition
+from ptb_lite.evaluation.items import ItemFiles
+from ptb_lite.evaluation.worker import OFFLINE
+
+
+@dataclass(frozen=True)
+class CommandScore:
+    """`samples`: item id to (completion, correct)."""
+
+    score: float
+    samples: dict[str, tuple[str, bool]]
+
+
+def lm_eval_command(
+    model: Path, items: ItemFiles, output: Path, *, shots: int, limit: int, batch_size: int
+) -> CommandScore:
+    """What `lm_eval` says of the packaged task. Raises CalledProcessError when it fails."""
+    metadata = {"items": str(items.test.path), "shots": str(items.train.path)}
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "lm_eval", "run", "--model", "hf"),
+            *("--model_args", f"pretrained={model},dtype=bfloat16"),
+            *("--tasks", str(task_definition(items.benchmark))),
+            *("--metadata", json.dumps(metadata)),
+            *("--num_fewshot", str(shots), "--limit", str(limit)),
+            *("--batch_size", str(batch_size), "--device", "cpu"),
+            *("--log_samples", "--output_path", str(output)),
+        ],
+        check=True,
+        capture_output=True,
+        env={**os.environ, **OFFLINE},
+        timeout=280,
+    )
+    (results,) = output.rglob("results_*.json")
+    (samples,) = output.rglob("samples_*.jsonl")
+    scores = json.loads(results.read_text())["results"][f"ptb_lite_{items.benchmark}"]
+    lines = [json.loads(line) for line in samples.read_text().splitlines()]
+    return CommandScore(
+        score=scores["correct,none"],
+        samples={
+            line["doc"]["id"]: (line["filtered_resps"][0], line["correct"] == 1.0) for line in lines
+        },
+    )
