@@ -22,8 +22,13 @@ def load_items(items: str, shots: str | None = None, **_: Any) -> dict[str, Data
     """
     return {
         "test": _dataset(Path(items)),
-        "train": _dataset(Path(shots)) if shots else Dataset.from_list([], features=FEATURES),
+        "train": _dataset(Path(shots)) if shots else _dataset_of_none(),
     }
+
+
+def _dataset_of_none() -> Dataset:
+    # `from_list([])` refuses the features of an empty list.
+    return Dataset.from_dict({name: [] for name in FEATURES}, features=FEATURES)
 
 
 def doc_to_text(doc: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Event, Outcome, RunFinished, Verdict
-from ptb_lite.report.text import scores_table
+from ptb_lite.report.text import report_text
 from ptb_lite.runner.lines import PlainLines
 from ptb_lite.runs.folder import RunFolder, require_folder
 from ptb_lite.runs.journal import JournalFollower
@@ -99,6 +99,6 @@ def _close(run: RunFolder, out: TextIO, json_output: bool, say: Say) -> int:
     if json_output:
         print(scores.model_dump_json(indent=2), file=out, flush=True)
     else:
-        print(scores_table(run), file=out, flush=True)
+        print(report_text(run), file=out, flush=True)
         print(f"report: {run.report}", file=out, flush=True)
     return exit_code(run)
