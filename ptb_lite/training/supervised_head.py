@@ -87,9 +87,13 @@ class SupervisedHeadTrainer(SFTTrainer):  # type: ignore[misc]
         inner = self.accelerator.unwrap_model(model).get_base_model()
         labels = inputs["labels"][:, 1:]
         supervised = labels != -100
-        outputs = inner.base_model(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
-        )
+        # Called past the wrapper that turns autocast on, so it is turned on here.
+        with self.accelerator.autocast():
+            outputs = inner.base_model(
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                use_cache=False,
+            )
         weight = inner.get_output_embeddings().weight
         hidden = outputs.last_hidden_state[:, :-1][supervised].to(weight.dtype)
         total, correct = FrozenHeadLoss.apply(hidden, weight, labels[supervised])
