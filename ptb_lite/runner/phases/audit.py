@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from ptb_lite.audit.model import AuditCase, HarnessManifest, TestItem
 from ptb_lite.audit.run import run_audit
+from ptb_lite.evaluation.control import control_items
 from ptb_lite.evaluation.items import read_items
 from ptb_lite.events import Flag, FlagRaised, VerdictReached
 from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal, base_names
+from ptb_lite.runner.phases.seal import SUBMISSION
 from ptb_lite.runs.atomic import read_record, write_record
 
 
 def audit(context: RunContext) -> PhaseResult:
     """Leave audit.json; flags and the verdict go to the journal as they come.
 
-    A submission that the seal refused is not audited as a submission: it is never scored.
+    A submission that the seal refused is looked at where it lies, for the reason; it is never
+    scored.
     """
     context.check_stop()
     prepared = read_record(context.run.prepared, Prepared)
     seal = read_record(context.run.seal, Seal)
     case = AuditCase(
         folder=context.run.workspace,
-        submission=context.run.sealed if seal.valid else None,
+        submission=context.run.sealed if seal.valid else context.run.workspace / SUBMISSION,
         items=_test_items(context, prepared),
+        control=_control(context, prepared),
         base_model=prepared.base_model,
         base_sha256=prepared.base_sha256,
         base_ids=base_names(context, prepared),
@@ -45,3 +49,21 @@ def _test_items(context: RunContext, prepared: Prepared) -> tuple[TestItem, ...]
         for benchmark in prepared.benchmarks
         for item in read_items(context.run.path / benchmark.test)
     )
+
+
+def _control(context: RunContext, prepared: Prepared) -> tuple[TestItem, ...]:
+    """Items like the test items that nobody has seen."""
+    found = []
+    for benchmark in prepared.benchmarks:
+        splits = (benchmark.train, benchmark.dev, benchmark.test)
+        items = control_items(
+            context.catalog.benchmark(benchmark.id),
+            [context.run.path / split for split in splits],
+            seed=context.spec.seed,
+            salt=context.spec.item_salt,
+        )
+        found += [
+            TestItem(id=item.id, question=item.question, target=item.target, benchmark=benchmark.id)
+            for item in items
+        ]
+    return tuple(found)
