@@ -57,7 +57,10 @@ def train(config: TrainingConfig, reporter: Reporter) -> TrainingRecord:
     plan = plan_for(config, dataset)
     for reason in plan.reasons:
         reporter.note(reason)
-    model = load_base(config.base_model, plan)
+    try:
+        model = load_base(config.base_model, plan)
+    except (OSError, ValueError) as error:
+        raise _unreadable(config, error) from error
     ending = Ending(None if config.max_minutes is None else began + 60 * config.max_minutes)
     ending.listen()
     with tempfile.TemporaryDirectory(prefix="ptb-lite-train-") as scratch:
@@ -91,7 +94,10 @@ def tokenised(config: TrainingConfig, examples: Sequence[Example]) -> tuple[Any,
     tokenised together, and only the completion's tokens have a label. Raises TrainingError when no
     example has a supervised token left after truncation.
     """
-    tokenizer = AutoTokenizer.from_pretrained(str(config.base_model), local_files_only=True)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(config.base_model), local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise _unreadable(config, error) from error
     end = tokenizer.eos_token or ""
     prompts = tokenizer([e.prompt for e in examples])["input_ids"]
     whole = tokenizer([e.prompt + e.completion + end for e in examples])["input_ids"]
@@ -116,9 +122,7 @@ def plan_for(config: TrainingConfig, dataset: Any) -> TrainingPlan:
     try:
         model_config = AutoConfig.from_pretrained(str(config.base_model), trust_remote_code=False)
     except (OSError, ValueError) as error:
-        raise TrainingError(
-            f"{config.base_model} holds no model that can be read: {error}", field="--base-model"
-        ) from error
+        raise _unreadable(config, error) from error
     longest = max(len(ids) for ids in dataset["input_ids"])
     return choose_plan(
         probe(),
@@ -216,6 +220,13 @@ def _add_checkpoints(trainer: Any, config: TrainingConfig, reporter: Reporter) -
 def _save(trainer: Any, config: TrainingConfig, folder: Path) -> None:
     model = trainer.accelerator.unwrap_model(trainer.model)
     save_adapter(model, folder, base=config.adapter_base or str(config.base_model))
+
+
+def _unreadable(config: TrainingConfig, error: Exception) -> TrainingError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return TrainingError(
+        f"{config.base_model} holds no model that can be read: {reason}", field="--base-model"
+    )
 
 
 def _common_prefix(first: Sequence[int], second: Sequence[int]) -> int:

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ptb_lite.training.plan import Capability, ModelShape, TrainingPlan, choose_plan
+
+SMALL = ModelShape(
+    parameters=268_000_000, linear=100_000_000, layers=18, hidden=640, intermediate=2048
+)
+LARGE = ModelShape(
+    parameters=4_000_000_000, linear=3_600_000_000, layers=36, hidden=2560, intermediate=9728
+)
+
+
+def plan(
+    shape: ModelShape, gigabytes: float, *, tokens: int = 16 * 64, **given: object
+) -> TrainingPlan:
+    capability = Capability(
+        device="cpu", memory_free=int(gigabytes * 1e9), fast_bfloat16=bool(given.get("fast", True))
+    )
+    return choose_plan(capability, shape, nf4=bool(given.get("nf4", True)), batch_tokens=tokens)
+
+
+def test_with_room_the_weights_are_unpacked_once_and_nothing_is_computed_twice() -> None:
+    chosen = plan(SMALL, 8)
+    assert chosen.quantise
+    assert chosen.unpack_once
+    assert not chosen.gradient_checkpointing
+
+
+def test_without_room_the_weights_stay_packed() -> None:
+    chosen = plan(LARGE, 8)
+    assert chosen.quantise
+    assert not chosen.unpack_once
+
+
+def test_long_batches_are_checkpointed() -> None:
+    assert plan(SMALL, 8, tokens=64 * 4096).gradient_checkpointing
+
+
+def test_without_bfloat16_hardware_it_computes_in_float32() -> None:
+    assert plan(SMALL, 8, fast=False).dtype == "float32"
+
+
+def test_without_nf4_nothing_is_unpacked() -> None:
+    chosen = plan(SMALL, 8, nf4=False)
+    assert not chosen.quantise
+    assert not chosen.unpack_once
+
+
+@pytest.mark.parametrize("shape", [SMALL, LARGE])
+@given(gigabytes=st.floats(0.1, 500), tokens=st.integers(1, 10**6))
+def test_more_memory_never_makes_a_slower_plan(
+    shape: ModelShape, gigabytes: float, tokens: int
+) -> None:
+    less, more = plan(shape, gigabytes, tokens=tokens), plan(shape, 2 * gigabytes, tokens=tokens)
+    assert less.unpack_once <= more.unpack_once
+    if less.unpack_once == more.unpack_once:
+        assert less.gradient_checkpointing >= more.gradient_checkpointing
+
+
+def test_every_choice_has_a_reason() -> None:
+    text = " ".join(plan(SMALL, 8).reasons)
+    for word in ("bfloat16", "NF4", "checkpointing"):
+        assert word in text
