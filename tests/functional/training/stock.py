@@ -61,6 +61,16 @@ def batch_losses(trainer: Any, batches: list[dict[str, torch.Tensor]]) -> list[f
     return losses
 
 
+def gradient(trainer: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The gradient of one batch's loss for all adapter weights, as one float32 vector."""
+    trainer.model.train()
+    trainer.model.zero_grad()
+    with trainer.accelerator.autocast():
+        trainer.compute_loss(trainer.model, dict(batch)).backward()
+    named = sorted((n, p.grad) for n, p in trainer.model.named_parameters() if p.requires_grad)
+    return torch.cat([value.float().flatten() for _, value in named])
+
+
 def copy_adapter(source: Any, target: Any) -> None:
     """Give `target` the adapter weights of `source`, made other than zero in both first."""
     torch.manual_seed(1)

@@ -12,7 +12,7 @@ from ptb_lite.training.config import TrainingConfig
 from ptb_lite.training.data import read_examples
 from ptb_lite.training.supervised_head import SupervisedHeadTrainer
 from ptb_lite.training.train import make_trainer, plan_for, tokenised
-from tests.functional.training.stock import batch_losses, copy_adapter, stock_trainer
+from tests.functional.training.stock import batch_losses, copy_adapter, gradient, stock_trainer
 
 
 def test_losses_agree_to_a_thousandth(tiny_gemma: Path, sums: Path, tmp_path: Path) -> None:
@@ -30,6 +30,10 @@ def test_losses_agree_to_a_thousandth(tiny_gemma: Path, sums: Path, tmp_path: Pa
     expected = batch_losses(theirs, batches)
     assert batch_losses(ours, batches) == pytest.approx(expected, abs=1e-3)
     assert max(expected) - min(expected) > 1e-2, "batches that differ, or this shows nothing"
+    theirs_down, ours_down = gradient(theirs, batches[0]), gradient(ours, batches[0])
+    # Stock keeps the adapter and its gradient in bfloat16, ours in float32.
+    assert torch.cosine_similarity(ours_down, theirs_down, dim=0) > 0.999
+    assert ours_down.norm() == pytest.approx(float(theirs_down.norm()), rel=0.01)
 
 
 def test_unpacked_layers_hold_the_numbers_that_the_packed_ones_multiply_with(
