@@ -29,8 +29,10 @@ BATCH_SIZE = 16
 MAX_EPOCHS = 3
 # A share of the budget goes into training; the rest is for loading, the choice and the slow.
 TRAINING_SHARE = 0.55
-# Rough and on the slow side: a run that is slower still is ended in time by --max-minutes.
-SECONDS_PER_STEP = {"cpu": 1.1, "cuda": 0.2}
+# Seconds of a step: what does not depend on length, and what each character of a batch adds.
+# Measured on two cores with the embedded model, on the slow side: a run that is slower still is
+# ended in time by --max-minutes.
+STEP_SECONDS = {"cpu": (0.55, 0.0003), "cuda": (0.1, 0.00001)}
 CHOICES = 3
 # Loading a model and scoring one checkpoint on dev takes about so long on two cores.
 SECONDS_PER_CHOICE = 12.0
@@ -58,43 +60,58 @@ def main() -> int:
 
 
 def _work(task: Task) -> bool:
-    examples = _write_training_data(task, Path(DATA))
-    plan = plan_training(task, examples, _left(task))
+    rows = training_rows(task)
+    Path(DATA).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    plan = plan_training(task.device, rows, _left(task))
     _say(
         AgentEventKind.MESSAGE,
-        f"{examples} training examples from the train split; {plan.steps} steps of batch "
+        f"{len(rows)} training examples from the train split; {plan.steps} steps of batch "
         f"{BATCH_SIZE}, at most {plan.max_minutes:.1f} minutes",
     )
-    _train(task, plan)
+    try:
+        _train(task, plan)
+    except PtbLiteError as error:
+        # The checkpoints made before it failed are still worth handing in.
+        _say(AgentEventKind.ERROR, str(error))
     checkpoints = _checkpoints()
     if not checkpoints:
-        return Path(task.submission).is_dir()
+        return False
+    # The last one first: whatever becomes of the choice, it is handed in.
+    _submit(checkpoints[-1], Path(task.submission))
     best = _choose(task, checkpoints[-CHOICES:])
-    _submit(best, Path(task.submission))
+    if best != checkpoints[-1]:
+        _submit(best, Path(task.submission))
     _say(AgentEventKind.MESSAGE, f"submitted {best.name}")
     return True
 
 
-def plan_training(task: Task, examples: int, seconds_left: float) -> Plan:
+def plan_training(device: str, rows: Sequence[dict[str, str]], seconds_left: float) -> Plan:
     """The steps that fit into the time left, at most `MAX_EPOCHS` passes over the examples."""
+    characters = sum(len(row["prompt"]) + len(row["completion"]) for row in rows) / len(rows)
+    fixed, each = STEP_SECONDS["cuda" if device.startswith("cuda") else "cpu"]
+    step_seconds = fixed + each * characters * BATCH_SIZE
     training = max(5.0, seconds_left * TRAINING_SHARE)
-    epochs = -(-examples * MAX_EPOCHS // BATCH_SIZE)
-    steps = max(1, min(epochs, int(training / SECONDS_PER_STEP.get(task.device, 1.0))))
+    epochs = -(-len(rows) * MAX_EPOCHS // BATCH_SIZE)
+    steps = max(1, min(epochs, int(training / step_seconds)))
     # What is left after the limit must do for the choice between the checkpoints.
     limit = max(training, seconds_left - SECONDS_PER_CHOICE * (CHOICES + 2))
     return Plan(steps=steps, save_steps=max(1, steps // 4), max_minutes=limit / 60)
 
 
-def _write_training_data(task: Task, path: Path) -> int:
-    """All train items of all benchmarks, mixed, as the evaluation will ask them."""
+def training_rows(task: Task) -> list[dict[str, str]]:
+    """All train items of all benchmarks, mixed, as the evaluation will ask them.
+
+    Raises PtbLiteError when there is none.
+    """
     rows = [
         {"prompt": prompt(item.question), "completion": completion(item.target)}
         for benchmark in task.benchmarks
         for item in read_items(Path(benchmark.train))
     ]
+    if not rows:
+        raise PtbLiteError("the train splits of this task are empty")
     random.Random(task.seed).shuffle(rows)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return len(rows)
+    return rows
 
 
 def _train(task: Task, plan: Plan) -> None:
@@ -130,8 +147,19 @@ def _choose(task: Task, checkpoints: Sequence[Path]) -> Path:
     if len(checkpoints) == 1 or enough < 1:
         return checkpoints[-1]
     looked_at = list(checkpoints[-enough:])
+    try:
+        scores = _scores(looked_at)
+    except PtbLiteError as error:
+        _say(AgentEventKind.ERROR, str(error))
+        return checkpoints[-1]
+    means = {path: sum(found) / len(found) for path, found in scores.items()}
+    return max(looked_at, key=lambda path: (means.get(str(path), -1.0), looked_at.index(path)))
+
+
+def _scores(checkpoints: Sequence[Path]) -> dict[str, list[float]]:
+    """What evaluate.py says of each checkpoint: by its folder, one score per benchmark."""
     command = [sys.executable, "evaluate.py", "--json"]
-    for checkpoint in looked_at:
+    for checkpoint in checkpoints:
         command += ["--model", str(checkpoint)]
     scores: dict[str, list[float]] = {}
     for line in _run(command):
@@ -143,8 +171,7 @@ def _choose(task: Task, checkpoints: Sequence[Path]) -> Path:
                 AgentEventKind.TOOL_RESULT,
                 f"{model} on dev of {message.get('benchmark')}: {score:.1%}",
             )
-    means = {path: sum(found) / len(found) for path, found in scores.items()}
-    return max(looked_at, key=lambda path: (means.get(str(path), -1.0), looked_at.index(path)))
+    return scores
 
 
 def _checkpoints() -> list[Path]:
@@ -157,13 +184,17 @@ def _checkpoints() -> list[Path]:
 
 def _submit(source: Path, target: Path) -> None:
     """Put an adapter into the submission folder, whole or not at all."""
-    fresh = target.with_name(target.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
+    fresh, old = (target.with_name(target.name + end) for end in (".new", ".old"))
+    for folder in (fresh, old):
+        shutil.rmtree(folder, ignore_errors=True)
     fresh.mkdir()
     for name in ADAPTER_FILES:
         shutil.copyfile(source / name, fresh / name)
-    shutil.rmtree(target, ignore_errors=True)
+    # Two renames: the moment without a submission is as short as can be.
+    if target.exists():
+        target.rename(old)
     fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _run(command: Sequence[str]) -> Iterator[str]:
