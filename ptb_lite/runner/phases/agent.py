@@ -119,6 +119,9 @@ def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
             stopped = True
         time.sleep(POLL_SECONDS)
     reader.finish()
+    if stopped:
+        # That was the stop of the agent: what it submitted is still sealed, audited and scored.
+        context.stop.clear()
     return AgentEnd(
         started=begun,
         budget_seconds=budget,
