@@ -17,7 +17,10 @@ CASES = {
     ),
     "wrong base": ("submit(base='someone/else')", "someone/else"),
     "not a number": ("submit(fill=float('nan'))", "finite"),
-    "50 GB": ("submit(); os.truncate('final_model/adapter_model.safetensors', 50 * 10**9)", "too large"),
+    "50 GB": (
+        "submit(); os.truncate('final_model/adapter_model.safetensors', 50 * 10**9)",
+        "too large",
+    ),
     "link out": (
         "submit(); os.remove('final_model/adapter_config.json'); "
         "os.symlink('/etc/passwd', 'final_model/adapter_config.json')",

@@ -64,6 +64,10 @@ print(os.path.exists("../data"), os.path.exists("../spec.json"), glob.glob("/roo
 print(sorted(os.environ))
 print(subprocess.run(["bash", "timer.sh"], capture_output=True, text=True).stdout)
 print(subprocess.run(["ptb-lite-train", "--help"], capture_output=True).returncode)
+submit()
+command = ["python", "evaluate.py", "--json", "--limit", "3"]
+print(subprocess.run(command, capture_output=True, text=True).stdout)
+print(subprocess.run([*command, "--model", "nowhere"], capture_output=True).returncode)
 """
     )
     said = (run.trace / "stdout.log").read_text().splitlines()
@@ -72,6 +76,10 @@ print(subprocess.run(["ptb-lite-train", "--help"], capture_output=True).returnco
     assert "PTB_LITE_STATE" not in said[2]
     assert "seconds left" in said[3]
     assert said[5] == "0"
+    scored = json.loads(said[6])
+    assert (scored["model"], scored["benchmark"], scored["n"]) == ("final_model", "add-numbers", 3)
+    assert 0.0 <= scored["low"] <= scored["score"] <= scored["high"] <= 1.0
+    assert said[8] == "1"
     assert not list((run.workspace / "data").rglob("test.jsonl"))
 
 
