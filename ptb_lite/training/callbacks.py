@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Callable
@@ -23,11 +24,16 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         self._tokens = tokens
         self._began = 0.0
         self._before = 0
+        self._rate = 0.0
         self.losses: list[float] = []
 
-    def on_step_begin(self, _args: Any, _state: Any, _control: Any, **_kwargs: Any) -> None:
+    def on_step_begin(
+        self, _args: Any, _state: Any, _control: Any, optimizer: Any = None, **_kwargs: Any
+    ) -> None:
         self._began = time.monotonic()
         self._before = self._tokens()
+        # What the step uses; the scheduler's own figure misses what `Cooldown` does.
+        self._rate = float(optimizer.param_groups[0]["lr"])
 
     def on_log(
         self, _args: Any, state: Any, _control: Any, logs: dict[str, Any] | None = None, **_kw: Any
@@ -40,7 +46,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             step=state.global_step,
             steps=state.max_steps,
             loss=self.losses[-1],
-            learning_rate=float(logs["learning_rate"]),
+            learning_rate=self._rate,
             tokens_per_second=(self._tokens() - self._before) / elapsed,
         )
 
@@ -94,6 +100,50 @@ class Ending(TrainerCallback):  # type: ignore[misc]
             self.outcome = Outcome.TIME_EXCEEDED
         control.should_training_stop = self.outcome is not Outcome.FINISHED
         return control
+
+
+class Cooldown(TrainerCallback):  # type: ignore[misc]
+    """Brings the learning rate down by the deadline where the steps will not be done by then.
+
+    A run that its time limit ends in the middle of a schedule stops at a high rate, which costs
+    most of what the last steps would have gained. At the pace so far, a run that will be done in
+    time is left alone, and so stays the same for the same seed. `deadline` is in seconds of
+    time.monotonic().
+    """
+
+    SETTLED = 3
+
+    def __init__(self, deadline: float | None) -> None:
+        self._deadline = deadline
+        self._began: float | None = None
+
+    def on_step_begin(self, _args: Any, _state: Any, _control: Any, **_kwargs: Any) -> None:
+        if self._began is None:
+            self._began = time.monotonic()
+
+    def on_step_end(
+        self, args: Any, state: Any, _control: Any, optimizer: Any = None, **_kwargs: Any
+    ) -> None:
+        if self._deadline is None or self._began is None or state.global_step < self.SETTLED:
+            return
+        factor = late_factor(
+            time.monotonic() - self._began,
+            self._deadline - self._began,
+            done=state.global_step,
+            steps=state.max_steps,
+        )
+        for group in optimizer.param_groups:
+            group["lr"] = min(group["lr"], args.learning_rate * factor)
+
+
+def late_factor(elapsed: float, limit: float, *, done: int, steps: int) -> float:
+    """The share of the peak rate for the next step: 1 when all steps fit into `limit` seconds.
+
+    Otherwise the cosine of Loshchilov and Hutter 2017 (SGDR, equation 5) over time, 0 at the limit.
+    """
+    if elapsed / done * steps <= limit:
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, elapsed / limit)))
 
 
 def checkpoint_folder(output: Path, step: int) -> Path:

@@ -18,7 +18,7 @@ from trl import SFTConfig, SFTTrainer
 from ptb_lite.events import Outcome, Record
 from ptb_lite.training.adapter import save_adapter
 from ptb_lite.training.base import load_base
-from ptb_lite.training.callbacks import Checkpoints, Ending, Progress, checkpoint_folder
+from ptb_lite.training.callbacks import Checkpoints, Cooldown, Ending, Progress, checkpoint_folder
 from ptb_lite.training.capability import model_shape, probe
 from ptb_lite.training.config import TrainingConfig, TrainingError
 from ptb_lite.training.data import Example, read_examples
@@ -61,13 +61,15 @@ def train(config: TrainingConfig, reporter: Reporter) -> TrainingRecord:
         model = load_base(config.base_model, plan)
     except (OSError, ValueError) as error:
         raise _unreadable(config, error) from error
-    ending = Ending(None if config.max_minutes is None else began + 60 * config.max_minutes)
+    deadline = None if config.max_minutes is None else began + 60 * config.max_minutes
+    ending = Ending(deadline)
     ending.listen()
     with tempfile.TemporaryDirectory(prefix="ptb-lite-train-") as scratch:
         trainer = make_trainer(config, plan, model, tokenizer, dataset, Path(scratch))
         progress = Progress(reporter, lambda: trainer._total_train_tokens)
         trainer.add_callback(progress)
         _add_checkpoints(trainer, config, reporter)
+        trainer.add_callback(Cooldown(deadline))
         trainer.add_callback(ending)
         trainer.train()
     _save(trainer, config, config.output)
