@@ -17,7 +17,8 @@ from ptb_lite.events import AgentEvent
 class Backend(Protocol):
     """How to start one kind of agent and how to read what it prints.
 
-    `resumable`: whether a session that was cut off can go on in a new process.
+    `resumable`: whether a session can go on in a new process. One object reads the output of one
+    agent, all its processes included, in order: it may remember what it has read.
     """
 
     resumable: bool
@@ -25,19 +26,37 @@ class Backend(Protocol):
     def command(self, start: AgentStart) -> list[str]:
         """The program and its arguments; it is started in the workspace."""
 
-    def environment(self, start: AgentStart) -> Mapping[str, str]:
-        """Variables beyond those that every agent gets."""
+    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
+        """The command that goes on with a session by saying `message` to it.
 
-    def read_line(self, line: bytes) -> AgentEvent | None:
-        """The event in one line of output; None for a line that says nothing. Never raises."""
+        Raises NotImplementedError where the backend is not resumable.
+        """
+
+    def environment(self, start: AgentStart) -> Mapping[str, str]:
+        """Variables beyond those that every agent gets, its key included."""
+
+    def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
+        """The events in one line of output; empty for a line that says nothing. Never raises."""
 
 
 @dataclass(frozen=True)
 class AgentPlan:
-    """A backend with what it needs to be started."""
+    """A backend with what it needs to be started.
+
+    `read_only` are paths that a sandbox must show it, `folders` come first on its PATH.
+    """
 
     backend: Backend
     start: AgentStart
+    read_only: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()
+
+    def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
+        """The backend's events of a line, with the agent's key masked."""
+        key = self.start.key
+        if key is not None and key.value:
+            line = line.replace(key.value.encode(), b"[key]")
+        return self.backend.read_line(line)
 
 
 def plan_agent(entry: AgentEntry, *, workspace: Path, model: str | None) -> AgentPlan:

@@ -8,11 +8,18 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ptb_lite.agents.backend import AgentPlan, Backend, plan_agent
+from ptb_lite.agents.backend import AgentPlan, plan_agent
 from ptb_lite.agents.reading import LineSplitter
 from ptb_lite.audit.model import HarnessManifest
 from ptb_lite.evaluation.task_file import Task
-from ptb_lite.events import AgentEnded, AgentSpoke, AgentStarted, Outcome
+from ptb_lite.events import (
+    AgentEnded,
+    AgentEvent,
+    AgentEventKind,
+    AgentSpoke,
+    AgentStarted,
+    Outcome,
+)
 from ptb_lite.runner.context import AgentEnd, PhaseResult, Prepared, RunContext
 from ptb_lite.runner.phases.prepare import task_of
 from ptb_lite.runs.atomic import read_record, write_record
@@ -98,7 +105,7 @@ def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
             plan.backend.command(plan.start),
             SandboxPlan(
                 workspace=context.run.workspace,
-                read_only=(*interpreter_paths(), prepared.base_model),
+                read_only=(*interpreter_paths(), prepared.base_model, *plan.read_only),
                 environment=environment,
                 network=context.spec.network,
                 gpu=task.device == "cuda",
@@ -110,7 +117,7 @@ def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
         stdout=output,
         stderr=context.run.trace / "stderr.log",
     )
-    reader = _TraceReader(output, context, plan.backend)
+    reader = _TraceReader(output, context, plan)
     stopped = False
     while (ended := supervised.poll()) is None:
         reader.read()
@@ -134,7 +141,8 @@ def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
 
 def _environment(context: RunContext, task: Task, plan: AgentPlan) -> dict[str, str]:
     """All that the agent's environment holds: nothing of the host's is inherited."""
-    binaries = [str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]
+    own = [str(Path(sys.executable).parent), *map(str, plan.folders)]
+    binaries = [*own, "/usr/local/bin", "/usr/bin", "/bin"]
     environment = {
         "PATH": os.pathsep.join(binaries),
         "HOME": SANDBOX_HOME if context.spec.sandbox != "none" else str(context.run.workspace),
@@ -153,12 +161,13 @@ def _environment(context: RunContext, task: Task, plan: AgentPlan) -> dict[str, 
 class _TraceReader:
     """Follows the agent's raw output while it grows, and journals what it says."""
 
-    def __init__(self, path: Path, context: RunContext, backend: Backend) -> None:
+    def __init__(self, path: Path, context: RunContext, plan: AgentPlan) -> None:
         self._path = path
         self._context = context
-        self._backend = backend
+        self._plan = plan
         self._offset = 0
         self._told = 0
+        self._unknown = 0
         self._splitter = LineSplitter()
 
     def read(self, limit: int = 1 << 22) -> None:
@@ -176,15 +185,21 @@ class _TraceReader:
         while self._told < MAX_EVENTS and self._offset < self._path.stat().st_size:
             self.read()
         self._tell(self._splitter.rest())
+        if self._unknown:
+            self._context.warn(f"{self._unknown} lines of the agent's output were not understood")
 
     def _tell(self, lines: list[bytes]) -> None:
         for line in lines:
-            event = self._backend.read_line(line)
-            if event is None or self._told >= MAX_EVENTS:
-                continue
-            self._context.journal.write(AgentSpoke(event=event))
-            self._told += 1
-            if self._told == MAX_EVENTS:
-                self._context.warn(
-                    f"the agent's events after the first {MAX_EVENTS} are in trace/ only"
-                )
+            for event in self._plan.read_line(line):
+                self._tell_one(event)
+
+    def _tell_one(self, event: AgentEvent) -> None:
+        if self._told >= MAX_EVENTS:
+            return
+        self._unknown += event.kind is AgentEventKind.UNKNOWN
+        self._context.journal.write(AgentSpoke(event=event))
+        self._told += 1
+        if self._told == MAX_EVENTS:
+            self._context.warn(
+                f"the agent's events after the first {MAX_EVENTS} are in trace/ only"
+            )
