@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from ptb_lite.agents.command import CommandBackend
+from ptb_lite.agents.local import LocalBackend, local_start
+from ptb_lite.agents.prompt_only import PromptOnlyBackend
 from ptb_lite.agents.recipe import RecipeBackend
 from ptb_lite.agents.start import AgentStart
 from ptb_lite.catalog.entries import AgentEntry
@@ -60,10 +63,17 @@ class AgentPlan:
 
 
 def plan_agent(entry: AgentEntry, *, workspace: Path, model: str | None) -> AgentPlan:
-    """The backend that the catalogue's entry names, with the paths of one workspace."""
+    """The backend that the catalogue's entry names, with the paths of one workspace.
+
+    Raises PtbLiteError when what the backend needs of this machine is missing.
+    """
     start = AgentStart(workspace=workspace, prompt_file=workspace / "prompt.md", model=model)
     match entry.backend:
         case "recipe":
             return AgentPlan(RecipeBackend(), start)
+        case "prompt-only":
+            return AgentPlan(PromptOnlyBackend(), start)
+        case "local":
+            return AgentPlan(LocalBackend(), local_start(start, os.environ))
         case "command":
             return AgentPlan(CommandBackend(entry.command), start)

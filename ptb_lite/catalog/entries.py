@@ -98,7 +98,7 @@ class AgentEntry(Entry):
     """
 
     title: Line
-    backend: Literal["recipe", "command"]
+    backend: Literal["recipe", "prompt-only", "local", "command"]
     command: tuple[str, ...] = ()
     needs_account: bool
     needs_network: bool
