@@ -12,6 +12,7 @@ from ptb_lite.agents.command import CommandBackend
 from ptb_lite.agents.local import LocalBackend, local_start
 from ptb_lite.agents.prompt_only import PromptOnlyBackend
 from ptb_lite.agents.recipe import RecipeBackend
+from ptb_lite.agents.scaffold import find_scaffold
 from ptb_lite.agents.start import AgentStart
 from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.events import AgentEvent
@@ -77,3 +78,7 @@ def plan_agent(entry: AgentEntry, *, workspace: Path, model: str | None) -> Agen
             return AgentPlan(LocalBackend(), local_start(start, os.environ))
         case "command":
             return AgentPlan(CommandBackend(entry.command), start)
+        case "claude-code" | "codex" | "gemini" | "opencode":
+            found = find_scaffold(entry, start, os.environ)
+            program = found.program
+            return AgentPlan(found.backend, found.start, program.read_only, program.folders)

@@ -22,7 +22,7 @@ from ptb_lite.agents.json_lines import (
     unknown,
     usage,
 )
-from ptb_lite.agents.start import AgentStart
+from ptb_lite.agents.start import AgentStart, in_home
 from ptb_lite.events import AgentEvent, AgentEventKind
 
 _BASH_LIMIT_MS = "36000000"
@@ -36,10 +36,10 @@ class ClaudeCodeBackend:
         self._message: tuple[object, dict[str, float]] = (None, {})
 
     def command(self, start: AgentStart) -> list[str]:
-        return [*_program(start), "-p", start.prompt()]
+        return in_home([*_program(start), "-p", start.prompt()])
 
     def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
-        return [*_program(start), "--resume", session_id, "-p", message]
+        return in_home([*_program(start), "--resume", session_id, "-p", message])
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:
         environment = {

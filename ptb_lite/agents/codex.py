@@ -21,7 +21,7 @@ from ptb_lite.agents.json_lines import (
     unknown,
     usage,
 )
-from ptb_lite.agents.start import AgentStart
+from ptb_lite.agents.start import AgentStart, in_home
 from ptb_lite.events import AgentEvent, AgentEventKind
 
 # `codex exec` takes a key from this variable alone without a login.
@@ -37,13 +37,13 @@ class CodexBackend:
         self._thread_id: object = None
 
     def command(self, start: AgentStart) -> list[str]:
-        return [start.program, "exec", *_options(start), start.prompt()]
+        return in_home([start.program, "exec", *_options(start), start.prompt()])
 
     def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
-        return [start.program, "exec", "resume", *_options(start), session_id, message]
+        return in_home([start.program, "exec", "resume", *_options(start), session_id, message])
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:
-        environment = {"HOME": str(start.home), "CODEX_HOME": str(start.home)}
+        environment = {"HOME": str(start.home)}
         if start.key is not None:
             environment[_KEY_VARIABLE] = start.key.value
         return environment

@@ -20,7 +20,7 @@ from ptb_lite.agents.json_lines import (
     unknown,
     usage,
 )
-from ptb_lite.agents.start import AgentStart
+from ptb_lite.agents.start import AgentStart, in_home
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import AgentEvent, AgentEventKind
 
@@ -33,10 +33,10 @@ class OpenCodeBackend:
 
     def command(self, start: AgentStart) -> list[str]:
         """Raises PtbLiteError without a model as PROVIDER/MODEL."""
-        return [*_program(start), "--", start.prompt()]
+        return in_home([*_program(start), "--", start.prompt()])
 
     def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
-        return [*_program(start), "--session", session_id, "--", message]
+        return in_home([*_program(start), "--session", session_id, "--", message])
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:
         environment = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,3 +38,12 @@ class AgentStart:
     def prompt(self) -> str:
         """The prompt's text; raises OSError and UnicodeDecodeError as reading the file does."""
         return self.prompt_file.read_text(encoding="utf-8")
+
+
+def in_home(command: Sequence[str]) -> list[str]:
+    """`command`, with its home made before it starts.
+
+    That is done by a shell inside the sandbox: on the host, what lies in the workspace could be a
+    link to anywhere.
+    """
+    return ["sh", "-c", 'mkdir -p "$HOME" && exec "$@"', "sh", *command]

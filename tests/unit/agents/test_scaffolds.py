@@ -297,7 +297,7 @@ def test_half_a_surrogate_pair_and_huge_numbers_do_no_harm(name: str) -> None:
 def test_claude_code_is_started_and_resumed(tmp_path: Path) -> None:
     begin = start(tmp_path, key=Key("ANTHROPIC_API_KEY", "s3cret"), endpoint="http://h:1")
     command = ClaudeCodeBackend().command(begin)
-    assert command[0] == "/p/agent"
+    assert "/p/agent" in command
     assert command[-2:] == ["-p", "# Do it\n"]
     assert {"--verbose", "stream-json", "--dangerously-skip-permissions", "m"} < set(command)
     again = ClaudeCodeBackend().resume(begin, "sid", "go on")
@@ -310,11 +310,11 @@ def test_claude_code_is_started_and_resumed(tmp_path: Path) -> None:
 def test_codex_gets_its_provider_as_toml(tmp_path: Path) -> None:
     begin = start(tmp_path, endpoint='http://h:1/"v1')
     command = CodexBackend().command(begin)
-    assert command[:2] == ["/p/agent", "exec"]
+    assert command[4:6] == ["/p/agent", "exec"]
     assert command[-1] == "# Do it\n"
     assert 'model_providers.ptb-lite.base_url="http://h:1/\\"v1"' in command
     assert 'model_providers.ptb-lite.wire_api="responses"' in command
-    assert CodexBackend().resume(begin, "tid", "go on")[:3] == ["/p/agent", "exec", "resume"]
+    assert CodexBackend().resume(begin, "tid", "go on")[4:7] == ["/p/agent", "exec", "resume"]
     assert CodexBackend().resume(begin, "tid", "go on")[-2:] == ["tid", "go on"]
     assert CodexBackend().environment(begin)["CODEX_API_KEY"] == "s3cret"
 
