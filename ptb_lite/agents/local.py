@@ -56,10 +56,9 @@ def local_start(start: AgentStart, environment: Mapping[str, str]) -> AgentStart
 
     Raises PtbLiteError when the model or the endpoint is missing, or is no URL.
     """
-    name, at, url = (start.model or "").rpartition("@")
     # A name may hold an @ of its own, so only what looks like a URL is taken for one.
-    if not (at and re.match(r"https?:", url)):
-        name, url = start.model or "", ""
+    named = re.fullmatch(r"(.*?)@(https?:.*)", start.model or "")
+    name, url = named.groups() if named else (start.model or "", "")
     key_variable = KEY_VARIABLE
     if not url:
         url = environment.get(ENDPOINT_VARIABLE, "")

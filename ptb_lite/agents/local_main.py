@@ -114,8 +114,6 @@ class LocalAgent:
                 self._session = self._session.with_messages({"role": "user", "content": NUDGE})
             else:
                 break
-            # Also now: a kill leaves no time for the end of `run`.
-            save_session(self._session, self._path)
         used = f"{self._session.input_tokens} tokens in, {self._session.output_tokens} out"
         say(AgentEventKind.END, used)
         return 0
@@ -145,6 +143,8 @@ class LocalAgent:
                 "output_tokens": self._session.output_tokens + reply.output_tokens,
             }
         )
+        # Also now: a kill during the command leaves no time for the end of `run`.
+        save_session(self._session, self._path)
         if reply.reasoning:
             say(AgentEventKind.REASONING, reply.reasoning)
         if reply.text:
