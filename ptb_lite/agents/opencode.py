@@ -24,6 +24,9 @@ from ptb_lite.agents.start import AgentStart, in_home
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import AgentEvent, AgentEventKind
 
+# A server of one's own: under a known provider's name it would be spoken to in that one's ways.
+_OWN_PROVIDER = "ptb-lite"
+
 
 class OpenCodeBackend:
     resumable = True
@@ -99,6 +102,8 @@ def provider_and_model(model: str | None) -> tuple[str, str]:
 
 def _program(start: AgentStart) -> list[str]:
     provider, name = provider_and_model(start.model)
+    if start.endpoint is not None:
+        provider = _OWN_PROVIDER
     return [start.program, "run", "--format", "json", "--auto", "-m", f"{provider}/{name}"]
 
 
@@ -106,15 +111,14 @@ def _settings(start: AgentStart) -> dict[str, Any]:
     settings: dict[str, Any] = {"autoupdate": False, "share": "disabled"}
     if start.endpoint is None:
         return settings
-    # A server of one's own speaks chat completions, whatever the provider is called.
-    provider, name = provider_and_model(start.model)
+    _, name = provider_and_model(start.model)
     options = {"baseURL": start.endpoint}
     if start.key is not None:
         options["apiKey"] = f"{{env:{start.key.variable}}}"
     settings["provider"] = {
-        provider: {
+        _OWN_PROVIDER: {
             "npm": "@ai-sdk/openai-compatible",
-            "name": provider,
+            "name": _OWN_PROVIDER,
             "options": options,
             "models": {name: {"name": name, "tool_call": True}},
         }

@@ -19,7 +19,10 @@ SHELL_TOOLS = ("Bash", "shell", "shell_command", "exec_command", "run_shell_comm
 
 
 class ModelServer(ThreadingHTTPServer):
-    """`asked` are the paths of all requests, `keys` what they authenticated with."""
+    """`asked` are the paths of all requests, `keys` what they authenticated with.
+
+    `last` is the body of the last request that was answered as a model does.
+    """
 
     daemon_threads = True
 
@@ -29,6 +32,7 @@ class ModelServer(ThreadingHTTPServer):
         self.asked: list[str] = []
         self.keys: set[str] = set()
         self.calls = 0
+        self.last = ""
 
     @property
     def url(self) -> str:
@@ -64,16 +68,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self._note()
-        body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
+        sent = self.rfile.read(int(self.headers.get("content-length", 0))).decode() or "{}"
+        body = json.loads(sent)
         path = self.path.partition("?")[0]
         if path.endswith("/messages"):
-            self._events(anthropic(body, self.server))
+            self._events(anthropic(body, self.server), sent)
         elif path.endswith("/responses"):
-            self._events(responses(body, self.server))
+            self._events(responses(body, self.server), sent)
         elif path.endswith("/chat/completions"):
-            self._events(chat(body, self.server))
+            self._events(chat(body, self.server), sent)
         elif path.endswith(":streamGenerateContent"):
-            self._events(gemini(body, self.server))
+            self._events(gemini(body, self.server), sent)
         elif path.endswith(":generateContent"):
             (only,) = gemini({}, self.server)
             self._send(json.dumps(only), "application/json")
@@ -89,7 +94,8 @@ class _Handler(BaseHTTPRequestHandler):
             if value := self.headers.get(name):
                 self.server.keys.add(value.removeprefix("Bearer "))
 
-    def _events(self, events: list[dict[str, Any]]) -> None:
+    def _events(self, events: list[dict[str, Any]], sent: str) -> None:
+        self.server.last = sent
         lines = []
         for event in events:
             if "type" in event:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ptb_lite.agents.backend import AgentPlan, plan_agent
+from ptb_lite.agents.program import find_program
 from ptb_lite.agents.reading import LineSplitter
 from ptb_lite.catalog import load_catalog
 from ptb_lite.events import AgentEvent, AgentEventKind, Outcome
@@ -21,6 +23,7 @@ from tests.functional.agents.model_server import (
     ModelServer,
     model_server,
 )
+from tests.functional.sandbox.lab import wait_until
 
 KEY = "sk-test-0123456789abcdef"
 PATIENCE = 120.0
@@ -32,6 +35,8 @@ AGENTS = {
     "gemini": ("GEMINI_API_KEY", "", "gemini-2.5-pro"),
     "opencode": ("OPENAI_API_KEY", "/v1", "openai/fake-model"),
 }
+# A child that leaves the session, and a tool that ignores the request to end.
+STAY = "setsid sleep 1000 & trap '' TERM; cp /proc/self/status proof.txt; sleep 1000"
 K = AgentEventKind
 
 
@@ -108,8 +113,6 @@ def stage(
 def make_stage(
     agent: str, server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Stage:
-    from ptb_lite.agents.program import find_program
-
     entry = CATALOG.agent(agent)
     if find_program(entry.program) is None:
         pytest.skip(f"{entry.program} is not installed: {entry.install}")
@@ -131,30 +134,85 @@ def tokens(events: list[AgentEvent]) -> tuple[float, float]:
     return sum(u["input_tokens"] for u in used), sum(u["output_tokens"] for u in used)
 
 
-def check_turn(stage: Stage, ended: Ended, events: list[AgentEvent], shell_calls: int = 1) -> str:
-    """One tool call, its result, the final answer, tokens; the session's id."""
+def check_turn(stage: Stage, ended: Ended, events: list[AgentEvent]) -> None:
+    """One tool call, its result, the final answer, tokens; every line understood."""
     assert ended.outcome is Outcome.FINISHED, (ended, stage.said()[-3000:], stage.errors())
     kinds = [event.kind for event in events]
     assert K.UNKNOWN not in kinds, [e.text for e in events if e.kind is K.UNKNOWN]
-    assert kinds.count(K.TOOL_CALL) == shell_calls
+    assert kinds.count(K.TOOL_CALL) == 1
     assert any("written" in e.text for e in events if e.kind is K.TOOL_RESULT), events
     assert DONE in [e.text for e in events if e.kind is K.MESSAGE]
-    (session_id,) = {e.session_id for e in events if e.session_id}
-    assert session_id is not None
-    return session_id
+    assert tokens(events) == (2 * INPUT_TOKENS, 2 * OUTPUT_TOKENS)
+
+
+def session_ids(events: list[AgentEvent]) -> set[str]:
+    return {event.session_id for event in events if event.session_id is not None}
+
+
+def processes_of(stage: Stage) -> list[list[str]]:
+    """Command lines of the living processes whose environment or arguments name the workspace."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            told = [*process.cmdline(), *process.environ().values()]
+            alive = process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            continue
+        if alive and process.pid != os.getpid() and any(str(stage.workspace) in t for t in told):
+            found.append(process.cmdline())
+    return found
 
 
 def test_a_tool_call_a_file_an_answer_and_on_again(stage: Stage, server: ModelServer) -> None:
     backend, begin = stage.plan.backend, stage.plan.start
     ended, events = stage.run(backend.command(begin))
-    session_id = check_turn(stage, ended, events)
+    check_turn(stage, ended, events)
     assert (stage.workspace / "proof.txt").exists()
-    assert tokens(events) == (2 * INPUT_TOKENS, 2 * OUTPUT_TOKENS)
     assert server.keys == {KEY}
-    seen = (stage.workspace / "seen.txt").read_text()
-    assert "hidden" not in seen
+    secrets = [
+        line
+        for line in (stage.workspace / "seen.txt").read_text().splitlines()
+        if KEY in line or "hidden" in line
+    ]
+    assert len(secrets) <= 1, secrets
+    (session_id,) = session_ids(events)
     (stage.workspace / "proof.txt").unlink()
+
     ended, events = stage.run(backend.resume(begin, session_id, "Go on."))
     check_turn(stage, ended, events)
     assert (stage.workspace / "proof.txt").exists()
-    assert tokens(events) == (2 * INPUT_TOKENS, 2 * OUTPUT_TOKENS)
+    # A program that names its session again names the same.
+    assert session_ids(events) <= {session_id}
+    # The model was told the first conversation as well.
+    assert "Write the file." in server.last
+    assert "Go on." in server.last
+
+
+def test_no_process_is_left_after_a_stop(
+    agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with model_server(STAY) as server:
+        stage = make_stage(agent, server, tmp_path, monkeypatch)
+        running = stage.start(stage.plan.backend.command(stage.plan.start))
+        wait_until((stage.workspace / "proof.txt").exists, "the tool's call", PATIENCE)
+        assert processes_of(stage)
+        running.stop()
+        ended = running.wait(PATIENCE)
+    assert ended is not None
+    assert ended.outcome is Outcome.STOPPED
+    wait_until(lambda: not processes_of(stage), "the end of all processes", 2.0)
+
+
+def test_the_deadline_ends_a_real_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with model_server(STAY) as server:
+        stage = make_stage("claude-code", server, tmp_path, monkeypatch)
+        running = stage.start(stage.plan.backend.command(stage.plan.start), deadline=12.0)
+        wait_until((stage.workspace / "proof.txt").exists, "the tool's call", 12.0)
+        ended = running.wait(PATIENCE)
+        # What it said until then is understood, and its tokens are counted.
+        events = [e for line in stage.said().splitlines() for e in stage.plan.read_line(line)]
+    assert ended is not None
+    assert ended.outcome is Outcome.TIME_EXCEEDED
+    assert ended.seconds < 14.0
+    assert tokens(events)[0] == INPUT_TOKENS
+    wait_until(lambda: not processes_of(stage), "the end of all processes", 2.0)

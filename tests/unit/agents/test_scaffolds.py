@@ -326,8 +326,9 @@ def test_opencode_wants_provider_and_model(tmp_path: Path) -> None:
     begin = start(tmp_path, model="openrouter/a/b", endpoint="http://h:1")
     assert OpenCodeBackend().resume(begin, "sid", "-x")[-4:] == ["--session", "sid", "--", "-x"]
     settings = json.loads(OpenCodeBackend().environment(begin)["OPENCODE_CONFIG_CONTENT"])
-    assert settings["provider"]["openrouter"]["options"]["baseURL"] == "http://h:1"
-    assert "a/b" in settings["provider"]["openrouter"]["models"]
+    assert settings["provider"]["ptb-lite"]["options"]["baseURL"] == "http://h:1"
+    assert "a/b" in settings["provider"]["ptb-lite"]["models"]
+    assert "ptb-lite/a/b" in OpenCodeBackend().command(begin)
 
 
 @pytest.mark.parametrize("name", BACKENDS)
