@@ -94,6 +94,8 @@ def _options(start: AgentStart) -> list[str]:
         "--json",
         "--skip-git-repo-check",
         "--dangerously-bypass-approvals-and-sandbox",
+        # A login shell sets a PATH of its own, without this project's commands.
+        *("-c", "allow_login_shell=false"),
         *(("-m", start.model) if start.model else ()),
     ]
     if start.endpoint is not None:

@@ -37,6 +37,7 @@ AGENTS = {
 }
 # A child that leaves the session, and a tool that ignores the request to end.
 STAY = "setsid sleep 1000 & trap '' TERM; cp /proc/self/status proof.txt; sleep 1000"
+FOLDER = "/opt/ptb-lite-test/bin"
 K = AgentEventKind
 
 
@@ -52,7 +53,8 @@ class Stage:
         return self.plan.start.workspace
 
     def start(self, command: list[str], deadline: float = PATIENCE) -> Supervised:
-        folders = [*self.plan.folders, Path("/usr/local/bin"), Path("/usr/bin"), Path("/bin")]
+        own = [*self.plan.folders, Path(FOLDER)]
+        folders = [*own, Path("/usr/local/bin"), Path("/usr/bin"), Path("/bin")]
         environment = {
             "PATH": os.pathsep.join(map(str, folders)),
             "LANG": "C.UTF-8",
@@ -169,11 +171,10 @@ def test_a_tool_call_a_file_an_answer_and_on_again(stage: Stage, server: ModelSe
     check_turn(stage, ended, events)
     assert (stage.workspace / "proof.txt").exists()
     assert server.keys == {KEY}
-    secrets = [
-        line
-        for line in (stage.workspace / "seen.txt").read_text().splitlines()
-        if KEY in line or "hidden" in line
-    ]
+    seen = (stage.workspace / "seen.txt").read_text()
+    # Its commands find the programs that we put on the PATH, and at most the one key.
+    assert f"{FOLDER}:/usr/local/bin:/usr/bin:/bin" in seen
+    secrets = [line for line in seen.splitlines() if KEY in line or "hidden" in line]
     assert len(secrets) <= 1, secrets
     (session_id,) = session_ids(events)
     (stage.workspace / "proof.txt").unlink()
