@@ -82,9 +82,7 @@ class OpenCodeBackend:
             case "step_finish":
                 return usage(_figures(inner(part, "tokens")))
             case "error":
-                error = inner(value, "error")
-                reason = inner(error, "data").get("message") or error.get("name")
-                return (said(AgentEventKind.ERROR, reason),)
+                return (said(AgentEventKind.ERROR, _reason(inner(value, "error"))),)
         return None
 
 
@@ -124,6 +122,13 @@ def _settings(start: AgentStart) -> dict[str, Any]:
         }
     }
     return settings
+
+
+def _reason(error: dict[str, Any]) -> object:
+    """What went wrong, with the status that the model's server answered."""
+    data = inner(error, "data")
+    reason, status = data.get("message") or error.get("name"), data.get("statusCode")
+    return f"{status}: {reason}" if isinstance(status, int) else reason
 
 
 def _figures(tokens: dict[str, Any]) -> dict[str, float]:

@@ -14,6 +14,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 DONE = "All done."
+REFUSAL = {
+    "type": "error",
+    "error": {"type": "authentication_error", "code": 401, "message": "invalid x-api-key"},
+}
 INPUT_TOKENS, OUTPUT_TOKENS = 100, 20
 SHELL_TOOLS = ("Bash", "shell", "shell_command", "exec_command", "run_shell_command", "bash")
 
@@ -26,9 +30,10 @@ class ModelServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, command: str) -> None:
+    def __init__(self, command: str, *, refuses: bool = False) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.command = command
+        self.refuses = refuses
         self.asked: list[str] = []
         self.keys: set[str] = set()
         self.calls = 0
@@ -40,8 +45,9 @@ class ModelServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def model_server(command: str) -> Iterator[ModelServer]:
-    server = ModelServer(command)
+def model_server(command: str, *, refuses: bool = False) -> Iterator[ModelServer]:
+    """`refuses`: every key is a wrong one."""
+    server = ModelServer(command, refuses=refuses)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -68,6 +74,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self._note()
+        if self.server.refuses:
+            self._send(json.dumps(REFUSAL), "application/json", status=401)
+            return
         sent = self.rfile.read(int(self.headers.get("content-length", 0))).decode() or "{}"
         body = json.loads(sent)
         path = self.path.partition("?")[0]
@@ -105,9 +114,9 @@ class _Handler(BaseHTTPRequestHandler):
             lines.append("data: [DONE]\n\n")
         self._send("".join(lines), "text/event-stream")
 
-    def _send(self, text: str, kind: str) -> None:
+    def _send(self, text: str, kind: str, status: int = 200) -> None:
         data = text.encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(data)))
         self.end_headers()

@@ -217,3 +217,23 @@ def test_the_deadline_ends_a_real_program(tmp_path: Path, monkeypatch: pytest.Mo
     assert ended.seconds < 14.0
     assert tokens(events)[0] == INPUT_TOKENS
     wait_until(lambda: not processes_of(stage), "the end of all processes", 2.0)
+
+
+def test_a_refused_key_shows_as_an_error(
+    agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused() -> bool:
+        lines = stage.said().splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith(b"\n")]
+        events = [event for line in whole for event in stage.plan.read_line(line)]
+        return any("401" in event.text for event in events if event.kind is K.ERROR)
+
+    with model_server("true", refuses=True) as server:
+        stage = make_stage(agent, server, tmp_path, monkeypatch)
+        running = stage.start(stage.plan.backend.command(stage.plan.start))
+        # Some would try again for minutes.
+        wait_until(refused, "an error", PATIENCE)
+        running.stop()
+        ended = running.wait(PATIENCE)
+    assert ended is not None
+    assert ended.outcome in (Outcome.STOPPED, Outcome.FAILED)

@@ -182,11 +182,11 @@ def test_opencode_names_its_session_once_and_adds_reasoning_tokens() -> None:
     failed = {
         "type": "error",
         "sessionID": "s",
-        "error": {"name": "APIError", "data": {"message": "no"}},
+        "error": {"name": "APIError", "data": {"message": "no", "statusCode": 401}},
     }
     events = read(OpenCodeBackend(), step, step, failed)
     assert kinds(events) == [K.SESSION, K.ERROR]
-    assert events[-1].text == "no"
+    assert events[-1].text == "401: no"
     assert tokens(events) == (20, 10)
 
 
