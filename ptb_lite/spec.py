@@ -29,10 +29,10 @@ class RunSpec(Record):
     """The content of `spec.json`: every choice of a run, all defaults filled in.
 
     `startup_minutes` is how long the agent may give no sign of life (None: 5 minutes or a fifth of
-    the budget, whichever is shorter; no limit for a person's own command). `limit` and `dev_limit`
-    count items per benchmark (None: all of the split). `item_salt` is the installation's secret
-    from which the test items are drawn: it never enters a workspace or a report. `packages` holds
-    the version of every package that affects a score.
+    the budget, whichever is shorter, at least 1; no limit for a person's own command).
+    `limit` and `dev_limit` count items per benchmark (None: all of the split). `item_salt` is the
+    installation's secret from which the test items are drawn: it never enters a workspace or a
+    report. `packages` holds the version of every package that affects a score.
     """
 
     version: Literal[1] = 1

@@ -8,6 +8,8 @@ from ptb_lite.events import AgentEvent, AgentEventKind
 
 STARTUP_SECONDS = 300.0
 STARTUP_SHARE = 0.2
+# Below this a busy machine that is still starting the program would look like a dead agent.
+SHORTEST_STARTUP_SECONDS = 60.0
 REFUSALS = 3
 _REFUSED = re.compile(
     r"\b40[13]\b|unauthori[sz]ed|unauthenticated|authentication|permission[_ ]denied"
@@ -29,10 +31,10 @@ _WORK = {
 
 def startup_limit(budget_seconds: float, chosen_minutes: float | None) -> float:
     """Seconds in which a first event must come: as chosen, or 5 minutes or a fifth of the budget,
-    whichever is shorter."""
+    whichever is shorter, but not less than a minute."""
     if chosen_minutes is not None:
         return chosen_minutes * 60
-    return min(STARTUP_SECONDS, STARTUP_SHARE * budget_seconds)
+    return max(SHORTEST_STARTUP_SECONDS, min(STARTUP_SECONDS, STARTUP_SHARE * budget_seconds))
 
 
 class AgentWatch:

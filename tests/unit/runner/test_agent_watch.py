@@ -21,7 +21,7 @@ def heard(*events: tuple[AgentEventKind, str], limit: float | None = 60.0) -> Ag
 
 @pytest.mark.parametrize(
     ("budget_minutes", "chosen", "seconds"),
-    [(600, None, 300), (10, None, 120), (10, 1.5, 90), (0.5, None, 6)],
+    [(600, None, 300), (10, None, 120), (10, 0.5, 30), (2, None, 60)],
 )
 def test_the_limit_is_short_beside_the_budget(
     budget_minutes: float, chosen: float | None, seconds: float
