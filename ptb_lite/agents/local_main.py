@@ -94,7 +94,7 @@ class LocalAgent:
         try:
             return self._work()
         finally:
-            save_session(self._session, self._path)
+            self._save()
 
     def _work(self) -> int:
         nudges = 0
@@ -144,7 +144,7 @@ class LocalAgent:
             }
         )
         # Also now: a kill during the command leaves no time for the end of `run`.
-        save_session(self._session, self._path)
+        self._save()
         if reply.reasoning:
             say(AgentEventKind.REASONING, reply.reasoning)
         if reply.text:
@@ -156,6 +156,13 @@ class LocalAgent:
                 "output_tokens": float(reply.output_tokens),
             },
         )
+
+    def _save(self) -> None:
+        """Keep the trajectory; without room for it the work goes on, and cannot be resumed."""
+        try:
+            save_session(self._session, self._path)
+        except OSError as error:
+            say(AgentEventKind.ERROR, f"the session cannot be saved: {error}")
 
     def _do_calls(self, calls: Sequence[Call]) -> None:
         for call in calls:

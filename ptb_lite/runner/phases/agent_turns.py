@@ -120,6 +120,8 @@ class AgentTurns:
         if self._left() < REPROMPT_SHARE * self._place.budget_seconds:
             return None
         if self._context.stop.is_set():
+            # Asked for while the agent was being looked at: as in a turn, it ends the agent alone.
+            self._context.stop.clear()
             return None
         if not self._agent.backend.resumable or self._watch.session_id is None:
             self._context.warn("the agent's early end is accepted: it has no session to go on with")

@@ -255,6 +255,15 @@ def test_another_session_is_not_taken_for_it(desk: Desk) -> None:
     assert "no saved session" in texts(found, Kind.ERROR)[0]
 
 
+def test_a_session_that_cannot_be_saved_does_not_end_the_work(desk: Desk) -> None:
+    (desk.folder / ".home").write_text("no folder")
+    with chat_server(calls("touch made.txt"), says("done")) as chat:
+        code, found = desk.run(chat)
+    assert code == 0
+    assert (desk.folder / "made.txt").exists()
+    assert "cannot be saved" in texts(found, Kind.ERROR)[0]
+
+
 def test_the_program_is_light() -> None:
     code = (
         "import sys, ptb_lite.agents.local_main; "
