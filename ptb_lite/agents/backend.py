@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ptb_lite.agents.command import CommandBackend
 from ptb_lite.agents.local import LocalBackend, local_start
+from ptb_lite.agents.masking import mask_line
 from ptb_lite.agents.prompt_only import PromptOnlyBackend
 from ptb_lite.agents.recipe import RecipeBackend
 from ptb_lite.agents.scaffold import find_scaffold
@@ -58,9 +59,7 @@ class AgentPlan:
     def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
         """The backend's events of a line, with the agent's key masked."""
         key = self.start.key
-        if key is not None and key.value:
-            line = line.replace(key.value.encode(), b"[key]")
-        return self.backend.read_line(line)
+        return self.backend.read_line(line if key is None else mask_line(line, key.value))
 
 
 def plan_agent(entry: AgentEntry, *, workspace: Path, model: str | None) -> AgentPlan:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ptb_lite.agents.backend import AgentPlan, plan_agent
+from ptb_lite.agents.masking import mask_file
 from ptb_lite.audit.model import HarnessManifest
 from ptb_lite.evaluation.task_file import Task
 from ptb_lite.events import AgentEnded, AgentStarted, Outcome
@@ -97,7 +98,17 @@ def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
         gpu=task.device == "cuda",
     )
     place = Place(task=task, box=box, plan=sandbox_plan, began=begun, budget_seconds=budget)
-    return AgentTurns(context, plan, place).run()
+    try:
+        return AgentTurns(context, plan, place).run()
+    finally:
+        _mask_key(context, plan)
+
+
+def _mask_key(context: RunContext, plan: AgentPlan) -> None:
+    """The trace is kept and shown to others; the agent's processes, which had the key, are gone."""
+    if plan.start.key is not None:
+        for name in ("stdout.log", "stderr.log"):
+            mask_file(context.run.trace / name, plan.start.key.value)
 
 
 def _environment(context: RunContext, task: Task, plan: AgentPlan) -> dict[str, str]:

@@ -46,4 +46,6 @@ def test_a_run_from_prompt_to_score(
     assert [e.kind for e in spoken].count(AgentEventKind.TOOL_CALL) == 1
     assert sum(e.data["input_tokens"] for e in spoken if e.kind is AgentEventKind.USAGE) == 200
     assert not [p.message for p in events if isinstance(p, Warned)]
-    assert KEY not in run.journal.read_text()
+    kept = [path for path in run.path.rglob("*") if path.is_file()]
+    own = [path for path in kept if not path.is_relative_to(run.workspace)]
+    assert [path for path in own if KEY.encode() in path.read_bytes()] == []

@@ -84,14 +84,14 @@ def test_what_is_missing_is_said_with_the_way_to_it(
     assert found.installed
     assert not found.ready
     assert found.message == "1.2.3 (agent); no key is set"
-    monkeypatch.setenv(variable, "s3cret")
+    monkeypatch.setenv(variable, "s3cret-key")
     assert check_agent(entry, os.environ).ready
     plan = plan_agent(entry, workspace=tmp_path, model="openai/m")
     assert plan.start.key is not None
-    assert plan.start.key.value == "s3cret"
+    assert plan.start.key.value == "s3cret-key"
     assert plan.start.endpoint is None
     # Whatever line holds the key, no event does.
-    assert "s3cret" not in str(plan.read_line(b"the key is s3cret"))
+    assert "s3cret-key" not in str(plan.read_line(b"the key is s3cret-key"))
 
 
 def test_a_login_is_named_but_is_no_key(install: Install, tmp_path: Path) -> None:
