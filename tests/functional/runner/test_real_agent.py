@@ -22,19 +22,25 @@ AGENTS = {
 }
 
 
-@pytest.mark.parametrize("agent", AGENTS)
-def test_a_run_from_prompt_to_score(
-    bench: Bench, agent: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def prepare(agent: str, server_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give this process the agent's key and endpoint; the model's name. Skips without it."""
     entry = load_catalog().agent(agent)
     if find_program(entry.program) is None:
         pytest.skip(f"{entry.program} is not installed: {entry.install}")
     variable, path, model = AGENTS[agent]
+    monkeypatch.setenv(variable, KEY)
+    assert entry.endpoint_variable is not None
+    monkeypatch.setenv(entry.endpoint_variable, server_url + path)
+    return model
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_a_run_from_prompt_to_score(
+    bench: Bench, agent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code = SUBMIT + f"submit(); print(open('prompt.md').read()[:20], {KEY!r})"
     with model_server(f"python -c {shlex.quote(code)}") as server:
-        monkeypatch.setenv(variable, KEY)
-        assert entry.endpoint_variable is not None
-        monkeypatch.setenv(entry.endpoint_variable, server.url + path)
+        model = prepare(agent, server.url, monkeypatch)
         run = bench.run("", agent=agent, agent_model=model, minutes=2.0, network="full")
     events = [event.payload for event in read_journal(run.journal).events]
     spoken = [payload.event for payload in events if isinstance(payload, AgentSpoke)]
@@ -49,3 +55,30 @@ def test_a_run_from_prompt_to_score(
     kept = [path for path in run.path.rglob("*") if path.is_file()]
     own = [path for path in kept if not path.is_relative_to(run.workspace)]
     assert [path for path in own if KEY.encode() in path.read_bytes()] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("agent", AGENTS)
+def test_an_early_end_is_asked_on_in_the_same_session(
+    bench: Bench, agent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with model_server("echo again >> turns.txt") as server:
+        model = prepare(agent, server.url, monkeypatch)
+        run = bench.run(
+            "",
+            agent=agent,
+            agent_model=model,
+            minutes=0.7,
+            network="full",
+            on_early_stop="reprompt",
+        )
+    events = [event.payload for event in read_journal(run.journal).events]
+    spoken = [payload.event for payload in events if isinstance(payload, AgentSpoke)]
+    turns = (run.workspace / "turns.txt").read_text().count("again")
+    calls = [event for event in spoken if event.kind is AgentEventKind.TOOL_CALL]
+    used = sum(e.data["input_tokens"] for e in spoken if e.kind is AgentEventKind.USAGE)
+    assert turns >= 2
+    assert len({event.session_id for event in spoken if event.session_id is not None}) == 1
+    # The deadline may cut the last turn short at any point.
+    assert turns - 1 <= len(calls) <= turns + 1
+    assert 200 * (turns - 1) <= used <= 200 * (turns + 1)
