@@ -29,6 +29,9 @@ from ptb_lite.evaluation.task_file import read_task
 from ptb_lite.events import AgentEvent, AgentEventKind
 
 COMMAND_SECONDS = 600.0
+# The runner ends everything at the deadline. Ending a moment before it would look like an agent
+# that was done, so this program gives up by itself only later.
+GRACE_SECONDS = 5.0
 MAX_EVENT_TEXT = 20_000
 # A reply without a command, before anything was done, is a slip of form more often than an end.
 MAX_NUDGES = 2
@@ -75,6 +78,7 @@ class LocalAgent:
 
     def __init__(self, settings: Settings) -> None:
         self._deadline = read_task(Path()).deadline
+        self._give_up = self._deadline + GRACE_SECONDS
         self._path = settings.session
         self._session = _opened(settings)
         key = os.environ.get(KEY_VARIABLE, "")
@@ -83,7 +87,7 @@ class LocalAgent:
             settings.endpoint,
             settings.model,
             key=key,
-            deadline=self._deadline,
+            deadline=self._give_up,
             say=lambda text: say(AgentEventKind.ERROR, text),
         )
         self._commands = 0
@@ -98,7 +102,7 @@ class LocalAgent:
 
     def _work(self) -> int:
         nudges = 0
-        while time.time() < self._deadline:
+        while time.time() < self._give_up:
             try:
                 reply = self._ask()
             except ChatError as error:
@@ -193,7 +197,7 @@ class LocalAgent:
     def _run(self, command: str, seconds: float) -> str:
         self._commands += 1
         say(AgentEventKind.TOOL_CALL, command, tool="bash")
-        left = max(0.0, self._deadline - time.time())
+        left = max(0.0, self._give_up - time.time())
         ran = run_command(command, seconds=min(seconds, left), environment=self._environment)
         return _told(f"{ran.output}\n[{_end(ran)}; {self._left()}]")
 

@@ -50,7 +50,8 @@ def run_agent(context: RunContext) -> PhaseResult:
         )
     )
     # However the agent ended, what it left is sealed and scored: the phase itself is finished.
-    return PhaseResult(detail=f"agent: {end.outcome.value.replace('_', ' ')}")
+    why = f" ({end.detail})" if end.detail else ""
+    return PhaseResult(detail=f"agent: {end.outcome.value.replace('_', ' ')}{why}")
 
 
 def _interrupted(context: RunContext) -> AgentEnd:

@@ -38,6 +38,7 @@ def test_an_agent_that_never_speaks_is_ended_and_the_run_goes_on(bench: Bench) -
     assert scores is not None
     assert scores.submission_valid
     assert scores.time.agent_outcome is Outcome.FAILED
+    assert any("no sign of life" in ended.detail for ended in run.read_status().phases)
 
 
 def test_an_agent_whose_key_is_refused_again_and_again_is_ended(
