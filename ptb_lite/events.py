@@ -85,8 +85,9 @@ class AgentEvent(Record):
     """One thing that an agent said or did, whatever the backend.
 
     `text` is bounded by the parser that made it; the raw line stays in `trace/`. `data` holds the
-    numbers of `usage` (input_tokens, output_tokens) and `training` (step, steps, loss,
-    learning_rate, tokens_per_second).
+    numbers of `usage` (input_tokens, of which cached_input_tokens came from a cache, and
+    output_tokens, reasoning included: all since the last usage event, so that they can be summed)
+    and of `training` (step, steps, loss, learning_rate, tokens_per_second).
     """
 
     kind: AgentEventKind

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from ptb_lite.agents.backend import plan_agent
 from ptb_lite.catalog.embedded import (
     SOURCES,
     PackageParts,
@@ -21,7 +22,7 @@ from ptb_lite.catalog.hub import check_access, is_cached
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.choices import Device as DeviceName
-from ptb_lite.errors import CatalogError, SpecError
+from ptb_lite.errors import CatalogError, PtbLiteError, SpecError
 from ptb_lite.hardware import detect_device, evaluation_memory, fit_problem, training_memory
 from ptb_lite.sandbox import sandbox
 from ptb_lite.spec import RunSpec
@@ -41,6 +42,7 @@ def preflight(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> None:
     check_space(runs_dir, _RUN_BYTES, field="runs-dir", hint="choose another with --runs-dir")
     check_sandbox(spec.sandbox)
     check_device(spec.device, entry)
+    check_agent(spec, catalog)
     check_model(entry)
 
 
@@ -76,6 +78,15 @@ def check_sandbox(name: str) -> None:
     problem = sandbox(name).problem()
     if problem is not None:
         raise SpecError(problem, field="sandbox", hint="`ptb-lite doctor` checks it again")
+
+
+def check_agent(spec: RunSpec, catalog: Catalog) -> None:
+    """The agent's program and key are there: else the run would find out after its baseline."""
+    entry = catalog.agent(spec.agent)
+    try:
+        plan_agent(entry, workspace=Path(), model=spec.agent_model)
+    except PtbLiteError as error:
+        raise SpecError(error.message, field=error.field or "agent", hint=error.hint) from error
 
 
 def check_device(name: DeviceName, entry: ModelEntry) -> None:

@@ -11,7 +11,7 @@ from pydantic import Field
 from ptb_lite.catalog.entries import Entry, Line
 from ptb_lite.catalog.loader import config_root, find
 from ptb_lite.catalog.yaml_file import read_yaml, validate_at
-from ptb_lite.choices import Device, Disclosure, Feedback, Network, Policy, SandboxName
+from ptb_lite.choices import Device, Disclosure, EarlyStop, Feedback, Network, Policy, SandboxName
 from ptb_lite.errors import CatalogError
 from ptb_lite.evaluation.job import Generation
 
@@ -32,6 +32,8 @@ class Preset(Entry):
     agent_model: str | None = None
     benchmarks: Annotated[tuple[str, ...], Field(min_length=1)]
     budget_minutes: float
+    startup_minutes: float | None = None
+    on_early_stop: EarlyStop = "accept"
     limit: int | None = None
     dev_limit: int | None = None
     seed: int = 0

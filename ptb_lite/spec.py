@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from ptb_lite.catalog.entries import EntryId
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.yaml_file import plain_message
-from ptb_lite.choices import Device, Disclosure, Feedback, Network, Policy, SandboxName
+from ptb_lite.choices import Device, Disclosure, EarlyStop, Feedback, Network, Policy, SandboxName
 from ptb_lite.errors import CatalogError, SpecError
 from ptb_lite.evaluation.job import Generation
 from ptb_lite.events import Record
@@ -28,9 +28,11 @@ _PRESET_ONLY = {"id", "title", "summary", "min_gpu_gb"}
 class RunSpec(Record):
     """The content of `spec.json`: every choice of a run, all defaults filled in.
 
-    `limit` and `dev_limit` count items per benchmark (None: all of the split). `item_salt` is
-    the installation's secret from which the test items are drawn: it never enters a workspace
-    or a report. `packages` holds the version of every package that affects a score.
+    `startup_minutes` is how long the agent may give no sign of life (None: 5 minutes or a fifth of
+    the budget, whichever is shorter, at least 1; no limit for a person's own command).
+    `limit` and `dev_limit` count items per benchmark (None: all of the split). `item_salt` is the
+    installation's secret from which the test items are drawn: it never enters a workspace or a
+    report. `packages` holds the version of every package that affects a score.
     """
 
     version: Literal[1] = 1
@@ -40,6 +42,8 @@ class RunSpec(Record):
     agent_model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     benchmarks: Annotated[tuple[EntryId, ...], Field(min_length=1, max_length=50)]
     budget_minutes: Annotated[float, Field(gt=0, le=MAX_BUDGET_MINUTES, allow_inf_nan=False)]
+    startup_minutes: Annotated[float, Field(gt=0, le=MAX_BUDGET_MINUTES)] | None = None
+    on_early_stop: EarlyStop = "accept"
     limit: Annotated[int, Field(gt=0)] | None = None
     dev_limit: Annotated[int, Field(gt=0)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from ptb_lite.agents.command import CommandBackend
+from ptb_lite.agents.local import LocalBackend, local_start
+from ptb_lite.agents.masking import mask_line
+from ptb_lite.agents.prompt_only import PromptOnlyBackend
 from ptb_lite.agents.recipe import RecipeBackend
+from ptb_lite.agents.scaffold import find_scaffold
 from ptb_lite.agents.start import AgentStart
 from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.events import AgentEvent
@@ -17,7 +22,8 @@ from ptb_lite.events import AgentEvent
 class Backend(Protocol):
     """How to start one kind of agent and how to read what it prints.
 
-    `resumable`: whether a session that was cut off can go on in a new process.
+    `resumable`: whether a session can go on in a new process. One object reads the output of one
+    agent, all its processes included, in order: it may remember what it has read.
     """
 
     resumable: bool
@@ -25,26 +31,53 @@ class Backend(Protocol):
     def command(self, start: AgentStart) -> list[str]:
         """The program and its arguments; it is started in the workspace."""
 
-    def environment(self, start: AgentStart) -> Mapping[str, str]:
-        """Variables beyond those that every agent gets."""
+    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
+        """The command that goes on with a session by saying `message` to it.
 
-    def read_line(self, line: bytes) -> AgentEvent | None:
-        """The event in one line of output; None for a line that says nothing. Never raises."""
+        Raises NotImplementedError where the backend is not resumable.
+        """
+
+    def environment(self, start: AgentStart) -> Mapping[str, str]:
+        """Variables beyond those that every agent gets, its key included."""
+
+    def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
+        """The events in one line of output; empty for a line that says nothing. Never raises."""
 
 
 @dataclass(frozen=True)
 class AgentPlan:
-    """A backend with what it needs to be started."""
+    """A backend with what it needs to be started.
+
+    `read_only` are paths that a sandbox must show it, `folders` come first on its PATH.
+    """
 
     backend: Backend
     start: AgentStart
+    read_only: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()
+
+    def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
+        """The backend's events of a line, with the agent's key masked."""
+        key = self.start.key
+        return self.backend.read_line(line if key is None else mask_line(line, key.value))
 
 
 def plan_agent(entry: AgentEntry, *, workspace: Path, model: str | None) -> AgentPlan:
-    """The backend that the catalogue's entry names, with the paths of one workspace."""
+    """The backend that the catalogue's entry names, with the paths of one workspace.
+
+    Raises PtbLiteError when what the backend needs of this machine is missing.
+    """
     start = AgentStart(workspace=workspace, prompt_file=workspace / "prompt.md", model=model)
     match entry.backend:
         case "recipe":
             return AgentPlan(RecipeBackend(), start)
+        case "prompt-only":
+            return AgentPlan(PromptOnlyBackend(), start)
+        case "local":
+            return AgentPlan(LocalBackend(), local_start(start, os.environ))
         case "command":
             return AgentPlan(CommandBackend(entry.command), start)
+        case "claude-code" | "codex" | "gemini" | "opencode":
+            found = find_scaffold(entry, start, os.environ)
+            program = found.program
+            return AgentPlan(found.backend, found.start, program.read_only, program.folders)

@@ -23,8 +23,12 @@ class CommandBackend:
     def environment(self, start: AgentStart) -> Mapping[str, str]:  # noqa: ARG002
         return {}
 
-    def read_line(self, line: bytes) -> AgentEvent | None:
-        return text_event(line)
+    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
+        raise NotImplementedError("a command has no sessions")
+
+    def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
+        event = text_event(line)
+        return () if event is None else (event,)
 
 
 def _replace(argument: str, filled: Mapping[str, str]) -> str:

@@ -19,5 +19,9 @@ class RecipeBackend:
     def environment(self, start: AgentStart) -> Mapping[str, str]:  # noqa: ARG002
         return {}
 
-    def read_line(self, line: bytes) -> AgentEvent | None:
-        return vocabulary_event(line)
+    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
+        raise NotImplementedError("the recipe has no sessions")
+
+    def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
+        event = vocabulary_event(line)
+        return () if event is None else (event,)

@@ -2,14 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
 @dataclass(frozen=True)
+class Key:
+    """The one secret that an agent gets, and the variable of the host that it came from."""
+
+    variable: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class AgentStart:
-    """`model` is the language model behind the scaffold, None where there is none."""
+    """`model` is the language model behind the scaffold, None where there is none.
+
+    `program` is the scaffold's program on this machine, `endpoint` the base URL of a person's own
+    model server (None: the scaffold's own), `key` what it authenticates with.
+    """
 
     workspace: Path
     prompt_file: Path
     model: str | None
+    program: str = ""
+    endpoint: str | None = None
+    key: Key | None = None
+
+    @property
+    def home(self) -> Path:
+        """Where a scaffold keeps its sessions: in the workspace, so that they can be resumed."""
+        return self.workspace / ".home"
+
+    def prompt(self) -> str:
+        """The prompt's text; raises OSError and UnicodeDecodeError as reading the file does."""
+        return self.prompt_file.read_text(encoding="utf-8")
+
+
+def in_home(command: Sequence[str]) -> list[str]:
+    """`command`, with its home made before it starts.
+
+    That is done by a shell inside the sandbox: on the host, what lies in the workspace could be a
+    link to anywhere.
+    """
+    return ["sh", "-c", 'mkdir -p "$HOME" && exec "$@"', "sh", *command]

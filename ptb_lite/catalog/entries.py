@@ -17,6 +17,11 @@ EntryId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Count = Annotated[int, Field(gt=0)]
 Line = Annotated[str, Field(min_length=1, max_length=300)]
 HubId = Annotated[str, Field(pattern=r"^[\w.-]{1,96}/[\w.-]{1,96}$")]
+Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
+AgentBackend = Literal[
+    "recipe", "prompt-only", "local", "command", "claude-code", "codex", "gemini", "opencode"
+]
+SCAFFOLD_BACKENDS = ("claude-code", "codex", "gemini", "opencode")
 ChatFamily = Literal["gemma", "qwen3", "smollm"]
 
 
@@ -95,17 +100,28 @@ class AgentEntry(Entry):
 
     `backend` names the code that starts it. `command` is what the `command` backend starts, one
     argument an entry; `{prompt_file}` and `{model}` in it are filled in.
+
+    Of a scaffold: `program` is its command's name, `install` the command line that installs it,
+    `keys` the variables of which one may hold its key, best first, `endpoint` the host that it
+    talks to by itself, `endpoint_variable` the one that may hold the base URL of another.
     """
 
     title: Line
-    backend: Literal["recipe", "command"]
+    backend: AgentBackend
     command: tuple[str, ...] = ()
     needs_account: bool
     needs_network: bool
     summary: str = ""
+    program: str = ""
+    install: str = ""
+    keys: tuple[Variable, ...] = ()
+    endpoint: str = ""
+    endpoint_variable: Variable | None = None
 
     @model_validator(mode="after")
     def _command_where_needed(self) -> AgentEntry:
         if (self.backend == "command") != bool(self.command):
             raise ValueError("backend 'command', and only that one, needs a command")
+        if self.backend in SCAFFOLD_BACKENDS and not (self.program and self.install):
+            raise ValueError(f"backend '{self.backend}' needs program and install")
         return self

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ptb_lite.choices import Device, Disclosure, Feedback, Network, Policy, SandboxName
+from ptb_lite.choices import Device, Disclosure, EarlyStop, Feedback, Network, Policy, SandboxName
 from ptb_lite.cli.options import RUNS, Json, RunsDir
 
 
@@ -17,11 +17,21 @@ def run(
     ] = None,
     model: Annotated[str | None, typer.Option(help="The base model.")] = None,
     agent: Annotated[str | None, typer.Option(help="The agent that post-trains it.")] = None,
+    agent_model: Annotated[
+        str | None, typer.Option(help="The language model behind the agent; local: NAME@URL.")
+    ] = None,
     benchmark: Annotated[
         list[str] | None, typer.Option(help="What to be good at; give it again for more.")
     ] = None,
     hours: Annotated[float | None, typer.Option(help="The agent's time, up to 168.")] = None,
     minutes: Annotated[float | None, typer.Option(help="The agent's time, in minutes.")] = None,
+    startup_minutes: Annotated[
+        float | None, typer.Option(help="How long the agent may give no sign of life.")
+    ] = None,
+    on_early_stop: Annotated[
+        EarlyStop | None,
+        typer.Option(help="What to do when the agent ends early: accept, or ask it to go on."),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(help="Test items per benchmark; all where left out.")
     ] = None,
@@ -61,9 +71,12 @@ def run(
         overrides={
             "model": model,
             "agent": agent,
+            "agent_model": agent_model,
             "benchmarks": tuple(benchmark) if benchmark else None,
             "hours": hours,
             "minutes": minutes,
+            "startup_minutes": startup_minutes,
+            "on_early_stop": on_early_stop,
             "limit": limit,
             "seed": seed,
             "policy": policy,

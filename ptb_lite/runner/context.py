@@ -68,8 +68,29 @@ class Prepared(Record):
     benchmarks: tuple[PreparedBenchmark, ...]
 
 
+class SubmissionSeen(Record):
+    """A change of the submission folder, `seconds` after the agent began."""
+
+    seconds: float
+    files: int
+    bytes: int
+
+
+class AgentTurn(Record):
+    """One process of the agent: when it began, after the agent did, and how long it took."""
+
+    began_seconds: float
+    seconds: float
+    outcome: Outcome
+
+
 class AgentEnd(Record):
-    """The content of agent.json, born with `outcome` None when the agent starts."""
+    """The content of agent.json, born with `outcome` None when the agent starts.
+
+    `seconds` is the time of all its processes, `idle_seconds` what it left of the budget, and
+    `silent_seconds` the longest time without any output while it ran. `turns` has more than one
+    entry when the agent ended early and was asked to go on.
+    """
 
     version: Literal[1] = 1
     started: float
@@ -78,6 +99,10 @@ class AgentEnd(Record):
     exit_code: int | None = None
     seconds: float = 0.0
     detail: str = ""
+    idle_seconds: float = 0.0
+    silent_seconds: float = 0.0
+    turns: tuple[AgentTurn, ...] = ()
+    submissions: tuple[SubmissionSeen, ...] = ()
 
 
 class Seal(Record):

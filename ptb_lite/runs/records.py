@@ -100,12 +100,19 @@ class Average(Record):
 
 
 class TimeUsed(Record):
-    """Seconds: the agent's budget, what it used of it, and every phase."""
+    """Seconds: the agent's budget, what it used of it, and every phase.
+
+    `idle_seconds` is the part of the budget in which no process of the agent ran, `submissions`
+    when it handed something in, `turns` how often it was started or asked to go on.
+    """
 
     budget_seconds: float
     agent_seconds: float
     agent_outcome: Outcome
     phases: dict[str, float]
+    idle_seconds: float = 0.0
+    submissions: tuple[float, ...] = ()
+    turns: int = 1
 
 
 class Scores(Record):

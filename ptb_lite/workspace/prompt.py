@@ -37,10 +37,27 @@ def render_prompt(task: Task, *, disclosure: Disclosure, policy: str, machine: s
         task=task,
         machine=machine,
         minutes=duration(task.budget_minutes),
-        rules=disclosure != "none",
-        penalties=PENALTIES[policy] if disclosure in ("penalties", "audit") else "",
-        audit=disclosure == "audit",
+        **_arm(disclosure, policy),
     )
+
+
+def render_reprompt(task: Task, *, disclosure: Disclosure, policy: str, minutes_left: float) -> str:
+    """What an agent that ended early is told: the time left, and the arm's rules once more.
+
+    The rules are repeated since the paper saw them drop out of long contexts (PostTrainBench,
+    section on reward hacking).
+    """
+    return TEMPLATES.get_template("reprompt.md.j2").render(
+        task=task, minutes=duration(minutes_left), **_arm(disclosure, policy)
+    )
+
+
+def _arm(disclosure: Disclosure, policy: str) -> dict[str, object]:
+    return {
+        "rules": disclosure != "none",
+        "penalties": PENALTIES[policy] if disclosure in ("penalties", "audit") else "",
+        "audit": disclosure == "audit",
+    }
 
 
 def duration(minutes: float) -> str:

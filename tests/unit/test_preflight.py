@@ -10,6 +10,7 @@ from ptb_lite.catalog import load_catalog
 from ptb_lite.errors import SpecError
 from ptb_lite.hardware import Device
 from ptb_lite.preflight import (
+    check_agent,
     check_device,
     check_model,
     check_runs_dir,
@@ -18,6 +19,7 @@ from ptb_lite.preflight import (
 )
 from ptb_lite.preset import Preset, load_presets
 from ptb_lite.sandbox import SANDBOXES
+from ptb_lite.spec import resolve_spec
 
 Usage = namedtuple("Usage", "total used free")
 CATALOG = load_catalog(Path("/nonexistent"))
@@ -48,6 +50,26 @@ def test_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SpecError, match=r"0\.1 GB are free .* 1\.0 GB are needed") as caught:
         check_space(tmp_path / "new", 10**9, field="runs-dir", hint="choose another")
     assert caught.value.hint == "Free some room, or choose another"
+
+
+def test_an_agent_without_its_program_or_its_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choices = {"model": "gemma-3-270m", "agent": "codex", "benchmarks": ("add-numbers",)}
+    spec = resolve_spec(
+        preset=None, overrides={**choices, "minutes": 1.0, "network": "full"}, catalog=CATALOG
+    )
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in CATALOG.agent("codex").keys:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SpecError, match="npm install -g @openai/codex"):
+        check_agent(spec, CATALOG)
+    (tmp_path / "codex").write_text("")
+    (tmp_path / "codex").chmod(0o755)
+    with pytest.raises(SpecError, match="Set CODEX_API_KEY or OPENAI_API_KEY"):
+        check_agent(spec, CATALOG)
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    check_agent(spec, CATALOG)
 
 
 def test_a_sandbox_with_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:

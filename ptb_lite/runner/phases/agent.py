@@ -8,20 +8,17 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ptb_lite.agents.backend import AgentPlan, Backend, plan_agent
-from ptb_lite.agents.reading import LineSplitter
+from ptb_lite.agents.backend import AgentPlan, plan_agent
+from ptb_lite.agents.masking import mask_file
 from ptb_lite.audit.model import HarnessManifest
 from ptb_lite.evaluation.task_file import Task
-from ptb_lite.events import AgentEnded, AgentSpoke, AgentStarted, Outcome
+from ptb_lite.events import AgentEnded, AgentStarted, Outcome
 from ptb_lite.runner.context import AgentEnd, PhaseResult, Prepared, RunContext
+from ptb_lite.runner.phases.agent_turns import AgentTurns, Place
 from ptb_lite.runner.phases.prepare import task_of
 from ptb_lite.runs.atomic import read_record, write_record
-from ptb_lite.sandbox import SANDBOX_HOME, SandboxPlan, interpreter_paths, sandbox, start
+from ptb_lite.sandbox import SANDBOX_HOME, SandboxPlan, interpreter_paths, sandbox
 from ptb_lite.workspace.prepare import start_clock
-
-POLL_SECONDS = 0.1
-# A journal is read whole by every view; what comes after so many events stays in the trace alone.
-MAX_EVENTS = 100_000
 
 
 def run_agent(context: RunContext) -> PhaseResult:
@@ -53,7 +50,8 @@ def run_agent(context: RunContext) -> PhaseResult:
         )
     )
     # However the agent ended, what it left is sealed and scored: the phase itself is finished.
-    return PhaseResult(detail=f"agent: {end.outcome.value.replace('_', ' ')}")
+    why = f" ({end.detail})" if end.detail else ""
+    return PhaseResult(detail=f"agent: {end.outcome.value.replace('_', ' ')}{why}")
 
 
 def _interrupted(context: RunContext) -> AgentEnd:
@@ -62,10 +60,12 @@ def _interrupted(context: RunContext) -> AgentEnd:
         return begun
     output = context.run.trace / "stdout.log"
     last = output.stat().st_mtime if output.exists() else begun.started
+    seconds = min(max(0.0, last - begun.started), begun.budget_seconds)
     return begun.model_copy(
         update={
             "outcome": Outcome.INTERRUPTED,
-            "seconds": min(max(0.0, last - begun.started), begun.budget_seconds),
+            "seconds": seconds,
+            "idle_seconds": begun.budget_seconds - seconds,
             "detail": "the runner died while the agent worked; what it had submitted is used",
         }
     )
@@ -81,7 +81,6 @@ def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
     )
     write_record(context.run.harness, manifest)
     context.run.trace.mkdir(exist_ok=True)
-    output = context.run.trace / "stdout.log"
     box = sandbox(context.spec.sandbox)
     write_record(context.run.agent_end, AgentEnd(started=begun, budget_seconds=budget))
     context.journal.write(
@@ -92,49 +91,31 @@ def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
             deadline=datetime.fromtimestamp(begun + budget, UTC),
         )
     )
-    environment = _environment(context, task, plan)
-    supervised = start(
-        box.wrap(
-            plan.backend.command(plan.start),
-            SandboxPlan(
-                workspace=context.run.workspace,
-                read_only=(*interpreter_paths(), prepared.base_model),
-                environment=environment,
-                network=context.spec.network,
-                gpu=task.device == "cuda",
-            ),
-        ),
-        environment=environment,
-        cwd=context.run.workspace,
-        deadline_seconds=budget,
-        stdout=output,
-        stderr=context.run.trace / "stderr.log",
+    sandbox_plan = SandboxPlan(
+        workspace=context.run.workspace,
+        read_only=(*interpreter_paths(), prepared.base_model, *plan.read_only),
+        environment=_environment(context, task, plan),
+        network=context.spec.network,
+        gpu=task.device == "cuda",
     )
-    reader = _TraceReader(output, context, plan.backend)
-    stopped = False
-    while (ended := supervised.poll()) is None:
-        reader.read()
-        if context.stop.is_set() and not stopped:
-            supervised.stop()
-            stopped = True
-        time.sleep(POLL_SECONDS)
-    reader.finish()
-    if stopped:
-        # That was the stop of the agent: what it submitted is still sealed, audited and scored.
-        context.stop.clear()
-    return AgentEnd(
-        started=begun,
-        budget_seconds=budget,
-        outcome=ended.outcome,
-        exit_code=ended.exit_code,
-        seconds=min(ended.seconds, budget),
-        detail=ended.detail,
-    )
+    place = Place(task=task, box=box, plan=sandbox_plan, began=begun, budget_seconds=budget)
+    try:
+        return AgentTurns(context, plan, place).run()
+    finally:
+        _mask_key(context, plan)
+
+
+def _mask_key(context: RunContext, plan: AgentPlan) -> None:
+    """The trace is kept and shown to others; the agent's processes, which had the key, are gone."""
+    if plan.start.key is not None:
+        for name in ("stdout.log", "stderr.log"):
+            mask_file(context.run.trace / name, plan.start.key.value)
 
 
 def _environment(context: RunContext, task: Task, plan: AgentPlan) -> dict[str, str]:
     """All that the agent's environment holds: nothing of the host's is inherited."""
-    binaries = [str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]
+    own = [str(Path(sys.executable).parent), *map(str, plan.folders)]
+    binaries = [*own, "/usr/local/bin", "/usr/bin", "/bin"]
     environment = {
         "PATH": os.pathsep.join(binaries),
         "HOME": SANDBOX_HOME if context.spec.sandbox != "none" else str(context.run.workspace),
@@ -148,43 +129,3 @@ def _environment(context: RunContext, task: Task, plan: AgentPlan) -> dict[str, 
     if task.device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""
     return {**environment, **plan.backend.environment(plan.start)}
-
-
-class _TraceReader:
-    """Follows the agent's raw output while it grows, and journals what it says."""
-
-    def __init__(self, path: Path, context: RunContext, backend: Backend) -> None:
-        self._path = path
-        self._context = context
-        self._backend = backend
-        self._offset = 0
-        self._told = 0
-        self._splitter = LineSplitter()
-
-    def read(self, limit: int = 1 << 22) -> None:
-        """Journal what came since the last call, `limit` bytes of it at most."""
-        if not self._path.exists() or self._told >= MAX_EVENTS:
-            return
-        with self._path.open("rb") as stream:
-            stream.seek(self._offset)
-            chunk = stream.read(limit)
-        self._offset += len(chunk)
-        self._tell(self._splitter.feed(chunk))
-
-    def finish(self) -> None:
-        """Journal the rest, with a last line that has no line end."""
-        while self._told < MAX_EVENTS and self._offset < self._path.stat().st_size:
-            self.read()
-        self._tell(self._splitter.rest())
-
-    def _tell(self, lines: list[bytes]) -> None:
-        for line in lines:
-            event = self._backend.read_line(line)
-            if event is None or self._told >= MAX_EVENTS:
-                continue
-            self._context.journal.write(AgentSpoke(event=event))
-            self._told += 1
-            if self._told == MAX_EVENTS:
-                self._context.warn(
-                    f"the agent's events after the first {MAX_EVENTS} are in trace/ only"
-                )

@@ -51,6 +51,9 @@ def report(context: RunContext) -> PhaseResult:
             agent_seconds=agent.seconds,
             agent_outcome=agent.outcome,
             phases={end.phase.value: end.seconds for end in status.phases},
+            idle_seconds=agent.idle_seconds,
+            submissions=tuple(seen.seconds for seen in agent.submissions),
+            turns=max(1, len(agent.turns)),
         ),
     )
     write_record(run.scores, scores)

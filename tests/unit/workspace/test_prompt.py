@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, TaskGeneration
-from ptb_lite.workspace.prompt import Disclosure, duration, render_prompt
+from ptb_lite.workspace.prompt import Disclosure, duration, render_prompt, render_reprompt
 
 
 def task(*names: str, feedback: str = "dev") -> Task:
@@ -67,6 +67,17 @@ def test_several_benchmarks_are_all_named() -> None:
     )
     assert "**SUMS** (`sums`)" in text
     assert "data/words/train.jsonl" in text
+
+
+@pytest.mark.parametrize("arm", ["none", "rules", "penalties", "audit"])
+def test_a_reprompt_has_the_time_left_and_repeats_what_its_arm_was_told(arm: Disclosure) -> None:
+    text = render_reprompt(task("sums"), disclosure=arm, policy="reset", minutes_left=12.0)
+    assert "12 minutes left" in text
+    assert "1 hour 30 minutes" not in text
+    assert "final_model/" in text
+    told = prompt(arm).replace("1 hour 30 minutes", "12 minutes")
+    heading = "## Rules" if arm != "none" else "## Time"
+    assert text[text.index(heading) :] == told[told.index(heading) :]
 
 
 def test_feedback_test_says_so() -> None:

@@ -1,0 +1,152 @@
+"""Codex, driven by `codex exec --json` (seen with 0.169.0).
+
+Its counts are those of the whole thread, earlier processes included. Servers other than its own
+it reaches only as a provider that speaks the Responses protocol. It reads stdin when there is any.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ptb_lite.agents.json_lines import (
+    count,
+    increase,
+    inner,
+    json_object,
+    said,
+    session,
+    tool_call,
+    unknown,
+    usage,
+)
+from ptb_lite.agents.start import AgentStart, in_home
+from ptb_lite.events import AgentEvent, AgentEventKind
+
+# `codex exec` takes a key from this variable alone without a login.
+_KEY_VARIABLE = "CODEX_API_KEY"
+_PROVIDER = "ptb-lite"
+
+
+class CodexBackend:
+    resumable = True
+
+    def __init__(self) -> None:
+        self._thread: dict[str, float] = {}
+        self._thread_id: object = None
+
+    def command(self, start: AgentStart) -> list[str]:
+        return in_home([start.program, "exec", *_options(start), start.prompt()])
+
+    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
+        return in_home([start.program, "exec", "resume", *_options(start), session_id, message])
+
+    def environment(self, start: AgentStart) -> Mapping[str, str]:
+        environment = {"HOME": str(start.home)}
+        if start.key is not None:
+            environment[_KEY_VARIABLE] = start.key.value
+        return environment
+
+    def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
+        value = json_object(line)
+        if value is None:
+            return unknown(line)
+        match value.get("type"):
+            case "thread.started":
+                if value.get("thread_id") != self._thread_id:
+                    self._thread_id, self._thread = value.get("thread_id"), {}
+                return (session(self._thread_id),)
+            case "turn.started":
+                return ()
+            case "item.started":
+                return _started(inner(value, "item"))
+            case "item.updated":
+                return ()
+            case "item.completed":
+                return _completed(inner(value, "item"))
+            case "turn.completed":
+                return (*self._usage(value), said(AgentEventKind.END, "completed"))
+            case "turn.failed":
+                reason = inner(value, "error").get("message")
+                return (
+                    said(AgentEventKind.ERROR, reason),
+                    said(AgentEventKind.END, "failed"),
+                )
+            case "error":
+                return (said(AgentEventKind.ERROR, value.get("message")),)
+        return unknown(line)
+
+    def _usage(self, value: dict[str, Any]) -> tuple[AgentEvent, ...]:
+        counts = inner(value, "usage")
+        now = {
+            "input_tokens": count(counts.get("input_tokens")),
+            "cached_input_tokens": count(counts.get("cached_input_tokens")),
+            "output_tokens": count(counts.get("output_tokens")),
+        }
+        grown = increase(self._thread, now)
+        self._thread = now
+        return usage(grown)
+
+
+def _options(start: AgentStart) -> list[str]:
+    options = [
+        "--json",
+        "--skip-git-repo-check",
+        "--dangerously-bypass-approvals-and-sandbox",
+        # A login shell sets a PATH of its own, without this project's commands.
+        *("-c", "allow_login_shell=false"),
+        *(("-m", start.model) if start.model else ()),
+    ]
+    if start.endpoint is not None:
+        provider = f"model_providers.{_PROVIDER}"
+        settings = {
+            "model_provider": _PROVIDER,
+            f"{provider}.name": _PROVIDER,
+            f"{provider}.base_url": start.endpoint,
+            f"{provider}.env_key": _KEY_VARIABLE,
+            f"{provider}.wire_api": "responses",
+        }
+        # The values are TOML, whose basic strings JSON's are.
+        for name, value in settings.items():
+            options += ["-c", f"{name}={json.dumps(value, ensure_ascii=False)}"]
+    return options
+
+
+def _started(item: dict[str, Any]) -> tuple[AgentEvent, ...]:
+    match item.get("type"):
+        case "command_execution":
+            return (tool_call("shell", {"command": item.get("command")}),)
+        case "mcp_tool_call":
+            return (tool_call(item.get("tool"), item.get("arguments")),)
+    # Everything else is told whole when it is complete.
+    return ()
+
+
+def _completed(item: dict[str, Any]) -> tuple[AgentEvent, ...]:
+    match item.get("type"):
+        case "agent_message":
+            return (said(AgentEventKind.MESSAGE, item.get("text")),)
+        case "reasoning":
+            return (said(AgentEventKind.REASONING, item.get("text")),)
+        case "command_execution":
+            return (said(AgentEventKind.TOOL_RESULT, _output(item), "shell"),)
+        case "mcp_tool_call":
+            result = item.get("result") or item.get("error")
+            return (said(AgentEventKind.TOOL_RESULT, result, item.get("tool")),)
+        case "file_change":
+            return (said(AgentEventKind.TOOL_CALL, item.get("changes"), "file_change"),)
+        case "web_search":
+            return (said(AgentEventKind.TOOL_CALL, item.get("query"), "web_search"),)
+        case "todo_list":
+            return (said(AgentEventKind.TOOL_CALL, item.get("items"), "todo_list"),)
+        case "error":
+            return (said(AgentEventKind.ERROR, item.get("message")),)
+    return (said(AgentEventKind.UNKNOWN, item),)
+
+
+def _output(item: dict[str, Any]) -> str:
+    """What a command printed, with the exit code of one that failed."""
+    output, code = item.get("aggregated_output"), item.get("exit_code")
+    text = output if isinstance(output, str) else ""
+    return text if code in (0, None) else f"[exit code {code}] {text}"

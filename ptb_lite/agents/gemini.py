@@ -1,0 +1,98 @@
+"""Gemini CLI, driven by `gemini -p` (seen with 0.61.0).
+
+It takes a server of one's own from its environment only when a settings file says that a key is
+how it authenticates. It ignores SIGTERM for 15 s and leaves orphans: the supervisor ends those.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ptb_lite.agents.json_lines import (
+    count,
+    inner,
+    json_object,
+    said,
+    session,
+    tool_call,
+    unknown,
+    usage,
+)
+from ptb_lite.agents.start import AgentStart
+from ptb_lite.events import AgentEvent, AgentEventKind
+
+_SETTINGS = {
+    "security": {"auth": {"selectedType": "gemini-api-key"}},
+    "general": {"disableAutoUpdate": True, "enableAutoUpdate": False},
+    "privacy": {"usageStatisticsEnabled": False},
+}
+# Written inside the sandbox: on the host the agent's home could hold a link to anywhere.
+_WITH_SETTINGS = 'mkdir -p "$HOME/.gemini" && printf %s "$1" >"$HOME/.gemini/settings.json" && '
+_WITH_SETTINGS += 'shift && exec "$@"'
+
+
+class GeminiBackend:
+    resumable = True
+
+    def command(self, start: AgentStart) -> list[str]:
+        return [*_program(start), "-p", start.prompt()]
+
+    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
+        return [*_program(start), "--resume", session_id, "-p", message]
+
+    def environment(self, start: AgentStart) -> Mapping[str, str]:
+        environment = {"HOME": str(start.home)}
+        if start.endpoint is not None:
+            environment["GOOGLE_GEMINI_BASE_URL"] = start.endpoint
+        if start.key is not None:
+            environment[start.key.variable] = start.key.value
+        return environment
+
+    def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
+        value = json_object(line)
+        if value is None:
+            return unknown(line)
+        match value.get("type"):
+            case "init":
+                return (session(value.get("session_id"), value.get("model")),)
+            case "message":
+                # What a user says here is our own prompt.
+                own = value.get("role") != "assistant"
+                return () if own else (said(AgentEventKind.MESSAGE, value.get("content")),)
+            case "tool_use":
+                return (tool_call(value.get("tool_name"), value.get("parameters")),)
+            case "tool_result":
+                return (said(AgentEventKind.TOOL_RESULT, _output(value)),)
+            case "error":
+                return (said(AgentEventKind.ERROR, value.get("message")),)
+            case "result":
+                return _result(value)
+        return unknown(line)
+
+
+def _program(start: AgentStart) -> list[str]:
+    return [
+        *("sh", "-c", _WITH_SETTINGS, "sh", json.dumps(_SETTINGS), start.program),
+        *("-o", "stream-json", "--yolo", "--skip-trust"),
+        *(("-m", start.model) if start.model else ()),
+    ]
+
+
+def _output(value: dict[str, Any]) -> object:
+    return value.get("output") or inner(value, "error").get("message")
+
+
+def _result(value: dict[str, Any]) -> tuple[AgentEvent, ...]:
+    stats = inner(value, "stats")
+    figures = {
+        "input_tokens": count(stats.get("input_tokens")),
+        "cached_input_tokens": count(stats.get("cached")),
+        "output_tokens": count(stats.get("output_tokens")),
+    }
+    end = said(AgentEventKind.END, value.get("status"))
+    if value.get("status") != "error":
+        return (*usage(figures), end)
+    reason = inner(value, "error").get("message") or "failed without a reason"
+    return (*usage(figures), said(AgentEventKind.ERROR, reason), end)

@@ -1,0 +1,142 @@
+"""OpenCode, driven by `opencode run` (seen with 1.18.33).
+
+It has neither a first nor a last event, and tells of a tool only once it is done. Without a model
+it silently takes a hosted one, so a model is required.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ptb_lite.agents.json_lines import (
+    count,
+    inner,
+    json_object,
+    said,
+    session,
+    tool_call,
+    unknown,
+    usage,
+)
+from ptb_lite.agents.start import AgentStart, in_home
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.events import AgentEvent, AgentEventKind
+
+# A server of one's own: under a known provider's name it would be spoken to in that one's ways.
+_OWN_PROVIDER = "ptb-lite"
+
+
+class OpenCodeBackend:
+    resumable = True
+
+    def __init__(self) -> None:
+        self._session_id: object = None
+
+    def command(self, start: AgentStart) -> list[str]:
+        """Raises PtbLiteError without a model as PROVIDER/MODEL."""
+        return in_home([*_program(start), "--", start.prompt()])
+
+    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
+        return in_home([*_program(start), "--session", session_id, "--", message])
+
+    def environment(self, start: AgentStart) -> Mapping[str, str]:
+        environment = {
+            "HOME": str(start.home),
+            "OPENCODE_DISABLE_AUTOUPDATE": "1",
+            "OPENCODE_CONFIG_CONTENT": json.dumps(_settings(start)),
+        }
+        if start.key is not None:
+            environment[start.key.variable] = start.key.value
+        return environment
+
+    def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
+        value = json_object(line)
+        if value is None:
+            return unknown(line)
+        events = self._read(value)
+        if events is None:
+            return unknown(line)
+        if value.get("sessionID") in (None, self._session_id):
+            return events
+        self._session_id = value.get("sessionID")
+        return (session(self._session_id), *events)
+
+    def _read(self, value: dict[str, Any]) -> tuple[AgentEvent, ...] | None:
+        part = inner(value, "part")
+        match value.get("type"):
+            case "step_start":
+                return ()
+            case "text":
+                return (said(AgentEventKind.MESSAGE, part.get("text")),)
+            case "reasoning":
+                return (said(AgentEventKind.REASONING, part.get("text")),)
+            case "tool_use":
+                state = inner(part, "state")
+                result = state.get("output") or state.get("error")
+                return (
+                    tool_call(part.get("tool"), state.get("input")),
+                    said(AgentEventKind.TOOL_RESULT, result, part.get("tool")),
+                )
+            case "step_finish":
+                return usage(_figures(inner(part, "tokens")))
+            case "error":
+                return (said(AgentEventKind.ERROR, _reason(inner(value, "error"))),)
+        return None
+
+
+def provider_and_model(model: str | None) -> tuple[str, str]:
+    """The two parts of PROVIDER/MODEL; raises PtbLiteError where one is missing."""
+    provider, _, name = (model or "").partition("/")
+    if not provider or not name:
+        raise PtbLiteError(
+            f"opencode needs a model as PROVIDER/MODEL, not {model!r}",
+            field="agent-model",
+            hint="For instance --agent-model anthropic/claude-sonnet-4-5",
+        )
+    return provider, name
+
+
+def _program(start: AgentStart) -> list[str]:
+    provider, name = provider_and_model(start.model)
+    if start.endpoint is not None:
+        provider = _OWN_PROVIDER
+    return [start.program, "run", "--format", "json", "--auto", "-m", f"{provider}/{name}"]
+
+
+def _settings(start: AgentStart) -> dict[str, Any]:
+    settings: dict[str, Any] = {"autoupdate": False, "share": "disabled"}
+    if start.endpoint is None:
+        return settings
+    _, name = provider_and_model(start.model)
+    options = {"baseURL": start.endpoint}
+    if start.key is not None:
+        options["apiKey"] = f"{{env:{start.key.variable}}}"
+    settings["provider"] = {
+        _OWN_PROVIDER: {
+            "npm": "@ai-sdk/openai-compatible",
+            "name": _OWN_PROVIDER,
+            "options": options,
+            "models": {name: {"name": name, "tool_call": True}},
+        }
+    }
+    return settings
+
+
+def _reason(error: dict[str, Any]) -> object:
+    """What went wrong, with the status that the model's server answered."""
+    data = inner(error, "data")
+    reason, status = data.get("message") or error.get("name"), data.get("statusCode")
+    return f"{status}: {reason}" if isinstance(status, int) else reason
+
+
+def _figures(tokens: dict[str, Any]) -> dict[str, float]:
+    """OpenCode counts cache reads and reasoning beside input and output, not within them."""
+    read = count(inner(tokens, "cache").get("read"))
+    written = count(inner(tokens, "cache").get("write"))
+    return {
+        "input_tokens": count(tokens.get("input")) + read + written,
+        "cached_input_tokens": read,
+        "output_tokens": count(tokens.get("output")) + count(tokens.get("reasoning")),
+    }

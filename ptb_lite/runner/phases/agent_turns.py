@@ -1,0 +1,152 @@
+"""The agent's processes, one after another on one clock, each watched to its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ptb_lite.agents.backend import AgentPlan
+from ptb_lite.agents.command import CommandBackend
+from ptb_lite.evaluation.task_file import Task
+from ptb_lite.events import Outcome
+from ptb_lite.runner.context import AgentEnd, AgentTurn, RunContext
+from ptb_lite.runner.phases.agent_trace import TraceReader
+from ptb_lite.runner.phases.agent_watch import AgentWatch, Silence, startup_limit
+from ptb_lite.runner.phases.submissions import SubmissionWatch
+from ptb_lite.sandbox import Ended, Sandbox, SandboxPlan, start
+from ptb_lite.workspace.prompt import render_reprompt
+
+POLL_SECONDS = 0.1
+# An agent that ends when less than this part of its budget is left has used it.
+REPROMPT_SHARE = 0.1
+# So often in a row an agent may answer without doing anything before its end is accepted.
+MAX_EMPTY_TURNS = 3
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an agent works: its task (with the deadline), its isolation, and since when."""
+
+    task: Task
+    box: Sandbox
+    plan: SandboxPlan
+    began: float
+    budget_seconds: float
+
+
+class AgentTurns:
+    """Runs one agent. Where the spec says so, an agent that ends early is asked to go on."""
+
+    def __init__(self, context: RunContext, agent: AgentPlan, place: Place) -> None:
+        self._context = context
+        self._agent = agent
+        self._place = place
+        self._watch = AgentWatch(_startup_seconds(context, agent, place))
+        self._reader = TraceReader(
+            context.run.trace / "stdout.log", context, agent, self._watch.hear
+        )
+        self._submissions = SubmissionWatch(context.run.workspace / place.task.submission)
+        self._silence = Silence(time.monotonic())
+        self._turns: list[AgentTurn] = []
+        self._empty_turns = 0
+
+    def run(self) -> AgentEnd:
+        """The agent's end, after its last process."""
+        ended = self._turn(self._agent.backend.command(self._agent.start))
+        while (message := self._reprompt(ended)) is not None:
+            assert self._watch.session_id is not None
+            self._context.warn(
+                f"the agent ended with {self._left():.0f} seconds left and is asked to go on"
+            )
+            ended = self._turn(
+                self._agent.backend.resume(self._agent.start, self._watch.session_id, message)
+            )
+        self._reader.finish()
+        budget = self._place.budget_seconds
+        seconds = min(sum(turn.seconds for turn in self._turns), budget)
+        return AgentEnd(
+            started=self._place.began,
+            budget_seconds=budget,
+            outcome=ended.outcome,
+            exit_code=ended.exit_code,
+            seconds=seconds,
+            detail=ended.detail,
+            idle_seconds=budget - seconds,
+            silent_seconds=self._silence.longest,
+            turns=tuple(self._turns),
+            submissions=self._submissions.finish(self._elapsed()),
+        )
+
+    def _turn(self, command: Sequence[str]) -> Ended:
+        """One process of the agent, to its end."""
+        context, place = self._context, self._place
+        self._watch.begin_turn()
+        began = self._elapsed()
+        supervised = start(
+            place.box.wrap(command, place.plan),
+            environment=place.plan.environment,
+            cwd=context.run.workspace,
+            deadline_seconds=place.budget_seconds if not self._turns else max(0.0, self._left()),
+            stdout=context.run.trace / "stdout.log",
+            stderr=context.run.trace / "stderr.log",
+        )
+        problem: str | None = None
+        stopped = False
+        while (ended := supervised.poll()) is None:
+            self._silence.note(time.monotonic(), active=self._reader.read())
+            self._submissions.look(self._elapsed())
+            if not stopped and problem is None:
+                stopped = context.stop.is_set()
+                problem = self._watch.problem(self._elapsed() - began)
+                if stopped or problem:
+                    supervised.stop()
+            time.sleep(POLL_SECONDS)
+        self._reader.finish_turn()
+        if stopped:
+            # That was the stop of the agent: what it submitted is still sealed, audited and scored.
+            context.stop.clear()
+        elif problem and ended.outcome is Outcome.STOPPED:
+            ended = Ended(Outcome.FAILED, None, ended.seconds, f"ended by the runner: {problem}")
+        self._turns.append(
+            AgentTurn(began_seconds=began, seconds=ended.seconds, outcome=ended.outcome)
+        )
+        return ended
+
+    def _reprompt(self, ended: Ended) -> str | None:
+        """What an agent that ended by itself is told to go on; None: its end is accepted."""
+        if self._context.spec.on_early_stop == "accept" or ended.outcome is not Outcome.FINISHED:
+            return None
+        if self._left() < REPROMPT_SHARE * self._place.budget_seconds:
+            return None
+        if self._context.stop.is_set():
+            # Asked for while the agent was being looked at: as in a turn, it ends the agent alone.
+            self._context.stop.clear()
+            return None
+        if not self._agent.backend.resumable or self._watch.session_id is None:
+            self._context.warn("the agent's early end is accepted: it has no session to go on with")
+            return None
+        self._empty_turns = 0 if self._watch.tool_calls else self._empty_turns + 1
+        if self._empty_turns >= MAX_EMPTY_TURNS:
+            self._context.warn("the agent's early end is accepted: it does nothing when asked")
+            return None
+        return render_reprompt(
+            self._place.task,
+            disclosure=self._context.spec.disclosure,
+            policy=self._context.spec.policy,
+            minutes_left=self._left() / 60,
+        )
+
+    def _elapsed(self) -> float:
+        return time.time() - self._place.began
+
+    def _left(self) -> float:
+        return self._place.budget_seconds - self._elapsed()
+
+
+def _startup_seconds(context: RunContext, agent: AgentPlan, place: Place) -> float | None:
+    """No limit for a person's own command, unless one is chosen: it may well say nothing."""
+    chosen = context.spec.startup_minutes
+    if chosen is None and isinstance(agent.backend, CommandBackend):
+        return None
+    return startup_limit(place.budget_seconds, chosen)

@@ -1,0 +1,72 @@
+"""When the agent handed something in: each change of the submission folder, seen from outside."""
+
+from __future__ import annotations
+
+import os
+from itertools import islice
+from pathlib import Path
+
+from ptb_lite.runner.context import SubmissionSeen
+
+SETTLED_SECONDS = 1.0
+MAX_FILES = 100
+MAX_SEEN = 1000
+
+_Print = tuple[tuple[str, int, int, int], ...]
+
+
+class SubmissionWatch:
+    """Looks at names, sizes and times only, and follows no link: the folder is the agent's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._last: _Print = ()
+        self._since = 0.0
+        self._noted = True
+        self._seen: list[SubmissionSeen] = []
+
+    def look(self, seconds: float) -> None:
+        """Look at the folder, `seconds` after the agent began.
+
+        A change counts from when it was first seen, once nothing changed for `SETTLED_SECONDS`: an
+        adapter is written in several steps.
+        """
+        found = _fingerprint(self._folder)
+        if found != self._last:
+            self._last, self._since, self._noted = found, seconds, not found
+        elif not self._noted and seconds - self._since >= SETTLED_SECONDS:
+            self._note()
+
+    def finish(self, seconds: float) -> tuple[SubmissionSeen, ...]:
+        """All submissions, in order, with the one that is there when the agent has ended."""
+        self.look(seconds)
+        if not self._noted:
+            self._note()
+        return tuple(self._seen)
+
+    def _note(self) -> None:
+        self._noted = True
+        if len(self._seen) < MAX_SEEN:
+            sizes = [size for _, size, _, _ in self._last]
+            self._seen.append(
+                SubmissionSeen(seconds=self._since, files=len(sizes), bytes=sum(sizes))
+            )
+
+
+def _fingerprint(folder: Path) -> _Print:
+    """Name, size, time and inode of the folder's entries; empty when it is no folder."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return ()
+    try:
+        with os.scandir(handle) as entries:
+            found = []
+            for entry in islice(entries, MAX_FILES):
+                about = entry.stat(follow_symlinks=False)
+                found.append((entry.name, about.st_size, about.st_mtime_ns, about.st_ino))
+    except OSError:
+        return ()  # changed in this moment: the next look sees it
+    finally:
+        os.close(handle)
+    return tuple(sorted(found))

@@ -1,0 +1,84 @@
+"""A whole run with a real scaffold, whose model on loopback has it hand in an adapter."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from ptb_lite.agents.program import find_program
+from ptb_lite.catalog import load_catalog
+from ptb_lite.events import AgentEventKind, AgentSpoke, Outcome, Verdict, Warned
+from ptb_lite.runs.journal import read_journal
+from tests.functional.agents.model_server import model_server
+from tests.functional.runner.conftest import SUBMIT, Bench
+
+KEY = "sk-test-0123456789abcdef"
+AGENTS = {
+    "claude-code": ("ANTHROPIC_API_KEY", "", "fake-model"),
+    "codex": ("CODEX_API_KEY", "/v1", "fake-model"),
+    "gemini": ("GEMINI_API_KEY", "", "gemini-2.5-pro"),
+    "opencode": ("OPENAI_API_KEY", "/v1", "openai/fake-model"),
+}
+
+
+def prepare(agent: str, server_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give this process the agent's key and endpoint; the model's name. Skips without it."""
+    entry = load_catalog().agent(agent)
+    if find_program(entry.program) is None:
+        pytest.skip(f"{entry.program} is not installed: {entry.install}")
+    variable, path, model = AGENTS[agent]
+    monkeypatch.setenv(variable, KEY)
+    assert entry.endpoint_variable is not None
+    monkeypatch.setenv(entry.endpoint_variable, server_url + path)
+    return model
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_a_run_from_prompt_to_score(
+    bench: Bench, agent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = SUBMIT + f"submit(); print(open('prompt.md').read()[:20], {KEY!r})"
+    with model_server(f"python -c {shlex.quote(code)}") as server:
+        model = prepare(agent, server.url, monkeypatch)
+        run = bench.run("", agent=agent, agent_model=model, minutes=2.0, network="full")
+    events = [event.payload for event in read_journal(run.journal).events]
+    spoken = [payload.event for payload in events if isinstance(payload, AgentSpoke)]
+    assert run.read_status().outcome is Outcome.FINISHED, run.read_status().detail
+    scores = run.read_scores()
+    assert scores is not None
+    assert scores.submission_valid, scores.submission_reason
+    assert scores.verdict is Verdict.CLEAN, (run.path / "audit.json").read_text()[:3000]
+    assert [e.kind for e in spoken].count(AgentEventKind.TOOL_CALL) == 1
+    assert sum(e.data["input_tokens"] for e in spoken if e.kind is AgentEventKind.USAGE) == 200
+    assert not [p.message for p in events if isinstance(p, Warned)]
+    kept = [path for path in run.path.rglob("*") if path.is_file()]
+    own = [path for path in kept if not path.is_relative_to(run.workspace)]
+    assert [path for path in own if KEY.encode() in path.read_bytes()] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("agent", AGENTS)
+def test_an_early_end_is_asked_on_in_the_same_session(
+    bench: Bench, agent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with model_server("echo again >> turns.txt") as server:
+        model = prepare(agent, server.url, monkeypatch)
+        run = bench.run(
+            "",
+            agent=agent,
+            agent_model=model,
+            minutes=0.7,
+            network="full",
+            on_early_stop="reprompt",
+        )
+    events = [event.payload for event in read_journal(run.journal).events]
+    spoken = [payload.event for payload in events if isinstance(payload, AgentSpoke)]
+    turns = (run.workspace / "turns.txt").read_text().count("again")
+    calls = [event for event in spoken if event.kind is AgentEventKind.TOOL_CALL]
+    used = sum(e.data["input_tokens"] for e in spoken if e.kind is AgentEventKind.USAGE)
+    assert turns >= 2
+    assert len({event.session_id for event in spoken if event.session_id is not None}) == 1
+    # The deadline may cut the last turn short at any point.
+    assert turns - 1 <= len(calls) <= turns + 1
+    assert 200 * (turns - 1) <= used <= 200 * (turns + 1)
