@@ -76,7 +76,8 @@ def plan_agent(entry: AgentEntry, *, workspace: Path, model: str | None) -> Agen
         case "local":
             return AgentPlan(LocalBackend(), local_start(start, os.environ))
         case "command":
-            return AgentPlan(CommandBackend(entry.command), start)
+            backend = CommandBackend(entry.command)
+            return AgentPlan(backend, start, read_only=backend.files())
         case "claude-code" | "codex" | "gemini" | "opencode":
             found = find_scaffold(entry, start, os.environ)
             program = found.program

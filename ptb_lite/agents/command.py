@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ptb_lite.agents.reading import text_event
 from ptb_lite.agents.start import AgentStart
@@ -14,6 +16,15 @@ class CommandBackend:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = tuple(command)
+
+    def files(self) -> tuple[Path, ...]:
+        """The files that the command names by an absolute path.
+
+        A sandbox must show them: a person's own script lies outside of it.
+        """
+        absolute = (argument for argument in self._command if argument.startswith("/"))
+        # An argument may be anything; unlike Path.is_file, this never raises.
+        return tuple(Path(name) for name in absolute if os.path.isfile(name))  # noqa: PTH113
 
     def command(self, start: AgentStart) -> list[str]:
         """The command with `{prompt_file}` and `{model}` filled in; other braces stay."""

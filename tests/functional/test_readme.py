@@ -63,6 +63,8 @@ def test_every_fence_is_one_that_is_tested() -> None:
         ("sh", ""),
         ("sh", "slow"),
         ("yaml", "agents.yaml"),
+        # What a run printed: nothing to run.
+        ("text", "sample"),
     }
 
 

@@ -52,24 +52,28 @@ class Bench:
     runs_dir: Path
     agents: dict[str, dict[str, object]] = field(default_factory=dict)
 
-    def agent(self, code: str) -> str:
-        """The id of a new agent that runs `code`, with `submit()` at hand."""
+    def agent(self, command: list[str]) -> str:
+        """The id of a new agent that runs `command`."""
         name = f"agent-{len(self.agents)}"
         self.agents[name] = {
             "title": name,
             "backend": "command",
-            "command": ["python", "-c", SUBMIT + code],
+            "command": command,
             "needs_account": False,
             "needs_network": False,
         }
         (self.config / "agents.yaml").write_text(yaml.safe_dump(self.agents))
         return name
 
-    def start(self, code: str, **overrides: object) -> RunFolder:
-        """Launch a run whose agent runs `code`; returns at once."""
+    def start(self, code: str | list[str], **overrides: object) -> RunFolder:
+        """Launch a run whose agent runs `code`, with `submit()` at hand, or a command line.
+
+        Returns at once.
+        """
+        command = ["python", "-c", SUBMIT + code] if isinstance(code, str) else code
         choices = {
             "model": "tiny",
-            "agent": self.agent(code),
+            "agent": self.agent(command),
             "benchmarks": ("add-numbers",),
             "minutes": 1.0,
             "limit": 4,
@@ -85,7 +89,7 @@ class Bench:
         wait_until(lambda: not run.runner_lives(), seconds, lambda: run.log.read_text()[-2000:])
         return run
 
-    def run(self, code: str, **overrides: object) -> RunFolder:
+    def run(self, code: str | list[str], **overrides: object) -> RunFolder:
         return self.finish(self.start(code, **overrides))
 
     def resume(self, run: RunFolder) -> RunFolder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from pathlib import Path
 
 from ptb_lite.events import AgentEventKind, AgentSpoke, Outcome, Phase, PhaseFinished, Verdict
 from ptb_lite.runner.console import watch
@@ -12,7 +13,7 @@ from ptb_lite.runner.context import AgentEnd
 from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
-from tests.functional.runner.conftest import Bench
+from tests.functional.runner.conftest import SUBMIT, Bench
 
 
 def agent_end(run: RunFolder) -> AgentEnd:
@@ -81,6 +82,16 @@ print(subprocess.run([*command, "--model", "nowhere"], capture_output=True).retu
     assert 0.0 <= scored["low"] <= scored["score"] <= scored["high"] <= 1.0
     assert said[8] == "1"
     assert not list((run.workspace / "data").rglob("test.jsonl"))
+
+
+def test_a_persons_own_script_runs_in_the_sandbox(bench: Bench, tmp_path: Path) -> None:
+    script = tmp_path / "my agent.py"
+    script.write_text(SUBMIT + "submit(); print('from my own script')")
+    run = bench.run(["python", str(script), "{prompt_file}"])
+    assert (run.trace / "stdout.log").read_text() == "from my own script\n"
+    scores = run.read_scores()
+    assert scores is not None
+    assert scores.submission_valid
 
 
 def test_the_deadline_ends_the_agent_and_what_was_submitted_counts(bench: Bench) -> None:

@@ -32,3 +32,19 @@ def test_a_command_gets_its_placeholders_and_keeps_other_braces(tmp_path: Path) 
         "{other}",
         "awk '{print}'",
     ]
+
+
+def test_a_script_named_by_its_path_is_shown_to_the_sandbox(tmp_path: Path) -> None:
+    script = tmp_path / "agent.py"
+    script.write_text("")
+    command = (
+        "python3",
+        str(script),
+        "relative.py",
+        "/no/such/file",
+        "/etc",
+        "/" + 999 * "x",
+        "--x=/etc",
+    )
+    plan = plan_agent(entry(backend="command", command=command), workspace=tmp_path, model=None)
+    assert plan.read_only == (script,)
