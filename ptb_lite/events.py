@@ -164,6 +164,32 @@ class AgentEnded(Record):
     detail: str = ""
 
 
+class HostAsked(Record):
+    """The agent asked its network for a host; `allowed` says whether it was let through."""
+
+    type: Literal["host_asked"] = "host_asked"
+    host: str
+    port: int
+    allowed: bool
+
+
+class DeviceSampled(Record):
+    """What the machine did at one moment; None: this machine does not say.
+
+    Shares lie in [0, 1], memory in bytes, temperature in degrees Celsius, power in watts.
+    """
+
+    type: Literal["device_sampled"] = "device_sampled"
+    cpu: float | None = None
+    memory_used: int | None = None
+    memory_total: int | None = None
+    gpu: float | None = None
+    gpu_memory_used: int | None = None
+    gpu_memory_total: int | None = None
+    gpu_temperature: float | None = None
+    gpu_power: float | None = None
+
+
 class SubmissionSealed(Record):
     type: Literal["submission_sealed"] = "submission_sealed"
     files: int
@@ -177,8 +203,11 @@ class SubmissionRefused(Record):
 
 
 class FlagRaised(Record):
+    """`live`: seen while the agent was at work; the final audit says again what still stands."""
+
     type: Literal["flag_raised"] = "flag_raised"
     flag: Flag
+    live: bool = False
 
 
 class VerdictReached(Record):
@@ -208,6 +237,8 @@ Payload = Annotated[
     | AgentStarted
     | AgentSpoke
     | AgentEnded
+    | HostAsked
+    | DeviceSampled
     | SubmissionSealed
     | SubmissionRefused
     | FlagRaised

@@ -71,11 +71,20 @@ class Paired(Record):
     high: float
 
 
+class PaperLine(Record):
+    """A published score of the same benchmark, in [0, 1]: never measured here."""
+
+    label: str
+    score: float
+
+
 class BenchmarkScores(Record):
     """One benchmark before and after.
 
     `raw` is what the submission scored, None when there was no valid submission; `counted` is
-    the score after the policy.
+    the score after the policy. `paper` are published figures to read it against, `needed_n` how
+    many items would show the difference that was observed, `smallest_gain` the smallest gain in
+    [0, 1] that so many items can show.
     """
 
     benchmark: str
@@ -87,6 +96,9 @@ class BenchmarkScores(Record):
     counted: CountedScore
     after_vs_zero_shot: Paired | None
     after_vs_few_shot: Paired | None
+    paper: tuple[PaperLine, ...] = ()
+    needed_n: int | None = None
+    smallest_gain: float | None = None
 
 
 class Average(Record):
