@@ -43,6 +43,9 @@ def model_shape(config: Any) -> ModelShape:
         layers=text.num_hidden_layers,
         hidden=text.hidden_size,
         intermediate=getattr(text, "intermediate_size", None) or 4 * text.hidden_size,
+        vocabulary=text.vocab_size,
+        attention=text.num_attention_heads
+        * (getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads),
     )
 
 

@@ -24,6 +24,8 @@ import torch
 from torch.nn import functional
 from trl import SFTTrainer
 
+from ptb_lite.training.batch_parts import BatchParts
+
 # Rows of logits alive at once: 128 rows of 262,144 float32 are 134 MB.
 ROWS = 128
 
@@ -68,7 +70,11 @@ class FrozenHeadLoss(torch.autograd.Function):  # type: ignore[misc]
         return (gradient * grad_total).to(gradient.dtype), None, None
 
 
-class SupervisedHeadTrainer(SFTTrainer):  # type: ignore[misc]
+class PartsTrainer(BatchParts, SFTTrainer):  # type: ignore[misc]
+    """`SFTTrainer` that takes a batch in parts."""
+
+
+class SupervisedHeadTrainer(PartsTrainer):
     """`SFTTrainer` whose training loss is `FrozenHeadLoss`; all else is stock.
 
     Applies to a causal language model with a frozen, bias-free head and no logit scaling or

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tempfile
 import time
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from datasets import Dataset
 from peft import LoraConfig
 from peft.tuners.lora import LoraLayer
 from transformers import AutoConfig, AutoTokenizer, PrinterCallback
-from trl import SFTConfig, SFTTrainer
+from trl import SFTConfig
 
 from ptb_lite.events import Outcome, Record
 from ptb_lite.training.adapter import save_adapter
@@ -24,9 +25,14 @@ from ptb_lite.training.config import TrainingConfig, TrainingError
 from ptb_lite.training.data import Example, read_examples
 from ptb_lite.training.plan import TrainingPlan, choose_plan
 from ptb_lite.training.progress import Reporter
-from ptb_lite.training.supervised_head import SupervisedHeadTrainer, can_override
+from ptb_lite.training.supervised_head import (
+    PartsTrainer,
+    SupervisedHeadTrainer,
+    can_override,
+)
 
 RECORD = "training.json"
+VISION = r".*(vision_tower|multi_modal_projector).*"
 
 
 class TrainingRecord(Record):
@@ -69,6 +75,9 @@ def train(config: TrainingConfig, reporter: Reporter) -> TrainingRecord:
         progress = Progress(reporter, lambda: trainer._total_train_tokens)
         trainer.add_callback(progress)
         _add_checkpoints(trainer, config, reporter)
+        trainer.on_halved = lambda rows: reporter.note(
+            f"out of memory: batches now go through the model {rows} rows at a time"
+        )
         trainer.add_callback(Cooldown(deadline))
         trainer.add_callback(ending)
         trainer.train()
@@ -131,6 +140,7 @@ def plan_for(config: TrainingConfig, dataset: Any) -> TrainingPlan:
         model_shape(model_config),
         nf4=config.quantization == "nf4",
         batch_tokens=config.batch_size * longest,
+        batch_size=config.batch_size,
     )
 
 
@@ -144,14 +154,15 @@ def make_trainer(
 ) -> Any:
     """TRL's trainer, with the head on supervised positions where the model allows it."""
     obstacle = can_override(model)
-    trainer_class = SupervisedHeadTrainer if obstacle is None else SFTTrainer
+    trainer_class = SupervisedHeadTrainer if obstacle is None else PartsTrainer
     trainer = trainer_class(
         model=model,
         args=sft_arguments(config, plan, scratch),
         train_dataset=dataset,
         processing_class=tokenizer,
-        peft_config=lora(config),
+        peft_config=lora(config, model),
     )
+    trainer.parts = plan.parts
     if plan.dtype == "bfloat16":
         keep_input_dtype(trainer.model)
     # It prints dictionaries to standard output, which is for progress lines.
@@ -195,16 +206,24 @@ def keep_input_dtype(model: Any) -> None:
             module.cast_input_dtype_enabled = False
 
 
-def lora(config: TrainingConfig) -> LoraConfig:
-    """Adapters on every linear layer but the head (Dettmers et al. 2023, section 4)."""
+def lora(config: TrainingConfig, model: Any) -> LoraConfig:
+    """Adapters on every linear layer but the head (Dettmers et al. 2023, section 4).
+
+    Text is all that is trained: a vision tower would get adapters without a gradient.
+    """
     return LoraConfig(
         r=config.lora_rank,
         lora_alpha=config.lora_alpha,
         lora_dropout=0.0,
         target_modules="all-linear",
+        exclude_modules=VISION if _has_vision(model) else None,
         task_type="CAUSAL_LM",
         bias="none",
     )
+
+
+def _has_vision(model: Any) -> bool:
+    return any(re.fullmatch(VISION, name) for name, _ in model.named_modules())
 
 
 def _add_checkpoints(trainer: Any, config: TrainingConfig, reporter: Reporter) -> None:

@@ -20,7 +20,13 @@ def plan(
     capability = Capability(
         device="cpu", memory_free=int(gigabytes * 1e9), fast_bfloat16=bool(given.get("fast", True))
     )
-    return choose_plan(capability, shape, nf4=bool(given.get("nf4", True)), batch_tokens=tokens)
+    return choose_plan(
+        capability,
+        shape,
+        nf4=bool(given.get("nf4", True)),
+        batch_tokens=tokens,
+        batch_size=int(str(given.get("rows", 1))),
+    )
 
 
 def test_with_room_the_weights_are_unpacked_once_and_nothing_is_computed_twice() -> None:
@@ -55,13 +61,33 @@ def test_without_nf4_nothing_is_unpacked() -> None:
 def test_more_memory_never_makes_a_slower_plan(
     shape: ModelShape, gigabytes: float, tokens: int
 ) -> None:
-    less, more = plan(shape, gigabytes, tokens=tokens), plan(shape, 2 * gigabytes, tokens=tokens)
-    assert less.unpack_once <= more.unpack_once
-    if less.unpack_once == more.unpack_once:
-        assert less.gradient_checkpointing >= more.gradient_checkpointing
+    less = plan(shape, gigabytes, tokens=tokens, rows=16)
+    more = plan(shape, 2 * gigabytes, tokens=tokens, rows=16)
+    assert less.gradient_checkpointing >= more.gradient_checkpointing
+    if less.gradient_checkpointing == more.gradient_checkpointing:
+        assert less.parts >= more.parts
+        if less.parts == more.parts:
+            assert less.unpack_once <= more.unpack_once
 
 
 def test_every_choice_has_a_reason() -> None:
     text = " ".join(plan(SMALL, 8).reasons)
     for word in ("bfloat16", "NF4", "checkpointing"):
         assert word in text
+
+
+def test_smaller_parts_come_before_computing_twice() -> None:
+    chosen = plan(LARGE, 24, tokens=16 * 1024, rows=16)
+    assert not chosen.gradient_checkpointing
+    assert chosen.parts > 1
+
+
+def test_where_not_even_a_row_fits_its_layers_are_checkpointed() -> None:
+    chosen = plan(LARGE, 5, tokens=16 * 4096, rows=16)
+    assert chosen.gradient_checkpointing
+
+
+def test_what_cannot_fit_is_tried_in_the_smallest_way() -> None:
+    chosen = plan(LARGE, 0.1, tokens=16 * 4096, rows=16)
+    assert chosen.gradient_checkpointing
+    assert chosen.parts == 16
