@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,7 @@ from ptb_lite.events import Record
 MAX_CONFIG_BYTES = 256 * 1024
 MAX_ADAPTER_BYTES = 8 * 1024**3
 MAX_NAMED = 3
+VISION = "vision_tower|multi_modal_projector"
 # PEFT reads these names as regular expressions; plain ones cannot run away.
 ModuleName = Annotated[str, Field(pattern=r"^[\w.]{1,200}$")]
 
@@ -120,9 +122,13 @@ def merge_adapter(base: PreTrainedModel, adapter: Path) -> PreTrainedModel:
     bad = non_finite(weights)
     if bad:
         raise InvalidSubmissionError(f"weights that are not finite: {_some(bad)}")
+    arguments = _arguments(config)
+    if not any(re.search(VISION, name) for name in weights) and _has_vision(base):
+        # Adapters of text alone: their module names also occur in the tower, which has none.
+        arguments["exclude_modules"] = rf".*({VISION}).*"
     try:
         # Onto the base's class and shapes only: nothing of the submission names a class.
-        wrapped = get_peft_model(base, LoraConfig(task_type="CAUSAL_LM", **_arguments(config)))
+        wrapped = get_peft_model(base, LoraConfig(task_type="CAUSAL_LM", **arguments))
         outcome = set_peft_model_state_dict(wrapped, weights)
     except (ValueError, KeyError, RuntimeError, TypeError) as error:
         raise InvalidSubmissionError(
@@ -136,6 +142,10 @@ def merge_adapter(base: PreTrainedModel, adapter: Path) -> PreTrainedModel:
             f"{_some([*outcome.unexpected_keys, *missing])}"
         )
     return wrapped.merge_and_unload()
+
+
+def _has_vision(model: PreTrainedModel) -> bool:
+    return any(re.search(VISION, name) for name, _ in model.named_modules())
 
 
 def read_adapter_config(path: Path) -> AdapterConfig:

@@ -72,6 +72,8 @@ def prepare_environment() -> None:
     """Settings that libraries read at import: models are local, so the network is not asked."""
     os.environ.update(OFFLINE)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Batches of all lengths follow each other: without it a card fills with gaps.
+    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
 
 
 def end_with_the_caller() -> None:

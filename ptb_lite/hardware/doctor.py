@@ -17,6 +17,7 @@ from ptb_lite.catalog.embedded import SOURCES, cache_root, model_folder, read_re
 from ptb_lite.catalog.hub import TOKEN_VARIABLE
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.hardware.device import cpu_device, cuda_device, torch_is_cpu_build
+from ptb_lite.hardware.gpu_checks import optional_software, probe_gpu
 from ptb_lite.preflight import check_runs_dir, check_space
 from ptb_lite.sandbox import SANDBOXES
 
@@ -50,7 +51,7 @@ def doctor_checks(runs_dir: Path, *, online: bool = False) -> tuple[Check, ...]:
         _python(),
         _packages(),
         _processor(),
-        _gpu(),
+        *_gpu(),
         _isolation(),
         _folder("runs folder", runs_dir, _RUN_BYTES, "choose another with --runs-dir"),
         _folder("cache folder", cache_root(), _CACHE_BYTES, "set PTB_LITE_CACHE to another"),
@@ -105,16 +106,40 @@ def _processor() -> Check:
     return Check("processor", "ok", message)
 
 
-def _gpu() -> Check:
+def _gpu() -> Iterator[Check]:
     card = cuda_device()
     if card is None:
-        return Check("GPU", "ok", "no NVIDIA GPU: models run on the processor")
+        yield Check("GPU", "ok", "no NVIDIA GPU: models run on the processor")
+        return
     free = f"{card.available_bytes / GB:.1f} of {card.memory_bytes / GB:.1f} GB free"
     message = f"{card.name}, {free}, driver {card.driver}"
     if torch_is_cpu_build():
         fix = "Remove .venv and run scripts/setup for the GPU build"
-        return Check("GPU", "warn", f"{message}; torch is the CPU build", fix)
-    return Check("GPU", "ok", message)
+        yield Check("GPU", "warn", f"{message}; torch is the CPU build", fix)
+        return
+    yield Check("GPU", "ok", message)
+    yield from _gpu_software()
+
+
+def _gpu_software() -> Iterator[Check]:
+    found = probe_gpu()
+    if found.torch_error:
+        fix = "Match the driver to torch's CUDA version, or take --device cpu"
+        yield Check("torch on the GPU", "warn", found.torch_error, fix)
+        return
+    if found.bfloat16:
+        yield Check("bfloat16", "ok", "the GPU multiplies it")
+    else:
+        fix = "Cards since Ampere (2020) do; this one trains in float32, several times slower"
+        yield Check("bfloat16", "warn", "the GPU does not multiply it", fix)
+    if found.four_bit_error:
+        fix = "Reinstall bitsandbytes for this CUDA version; models of 3B and more need it"
+        yield Check("4-bit on the GPU", "warn", f"bitsandbytes: {found.four_bit_error}", fix)
+    else:
+        yield Check("4-bit on the GPU", "ok", "bitsandbytes packs NF4 on the GPU")
+    extras = optional_software().items()
+    words = [f"{name} {'is' if there else 'is not'} installed" for name, there in extras]
+    yield Check("optional GPU software", "ok", ", ".join(words))
 
 
 def _isolation() -> Check:

@@ -19,6 +19,8 @@ _WIDTH = {"bfloat16": 2, "float32": 4}
 _NF4_BYTES = (4 + 0.127) / 8
 # The interpreter with its libraries, or CUDA's context and loaded kernels.
 _PROCESS_BYTES = 800_000_000
+# The training loss takes so many rows of logits at a time.
+_HEAD_ROWS = 128
 # Blocks that an allocator holds and cannot use.
 _FRAGMENTATION = 0.1
 
@@ -102,25 +104,31 @@ def training_memory(
                  bfloat16; none: everything in bfloat16
     adapter      rank * (inputs + outputs) of all linear layers, at 16 bytes: weight, gradient and
                  Adam's two moments in float32
-    activations  per token and layer 2 bytes * (12 hidden + 4 attention width + 4 intermediate)
-                 (Korthikanti et al. 2022, section 4, without the quadratic term, which fused
-                 attention does not keep, and with a gated feed-forward); with checkpointing one
-                 such layer, and 2 bytes * hidden a layer
-    logits       supervised tokens * vocabulary at 10 bytes: bfloat16, float32 and its gradient.
-                 `supervised` counts a sequence's tokens that the head is applied to; None: all
+    activations  per token and layer 2 bytes * (8 hidden + 4 queries + 4 keys + 4 intermediate)
+                 (as in Korthikanti et al. 2022, section 4, without the quadratic term, which
+                 fused attention does not keep, with a gated feed-forward and frozen weights;
+                 the factors are those that a GPU showed, docs/performance.md); with checkpointing
+                 one such layer, and 2 bytes * hidden a layer
+    logits       the head's rows that are alive at once (128, or fewer where `supervised`, a
+                 sequence's tokens that the head is applied to, are fewer) * vocabulary at 12
+                 bytes: three float32 rows
     overhead     the process, and a tenth of the rest lost to fragmentation
     """
     tokens = sequence * batch
     embeddings = _embedding_parameters(model)
     linear = model.parameters - embeddings
     width = _NF4_BYTES if quantisation == "nf4" else 2.0
-    layer = 2 * tokens * (12 * model.hidden + 4 * _attention(model) + 4 * model.intermediate)
+    keys = model.kv_heads * model.head_dim
+    vectors = 8 * model.hidden + 4 * _attention(model) + 4 * keys + 4 * model.intermediate
+    layer = 2 * tokens * vectors
     kept = 2 * tokens * model.hidden * model.layers + layer
     return _with_overhead(
         weights=round(linear * width) + 2 * embeddings,
         adapter=16 * _adapter_parameters(model, rank),
         activations=kept if checkpointing else layer * model.layers,
-        logits=10 * batch * min(sequence, supervised or sequence) * model.vocabulary,
+        logits=12
+        * min(_HEAD_ROWS, batch * min(sequence, supervised or sequence))
+        * model.vocabulary,
         cache=0,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import psutil
@@ -15,13 +16,29 @@ def probe() -> Capability:
     if torch.cuda.is_available():
         free, _total = torch.cuda.mem_get_info()
         return Capability(
-            device="cuda", memory_free=free, fast_bfloat16=torch.cuda.is_bf16_supported(False)
+            device="cuda",
+            memory_free=free,
+            fast_bfloat16=torch.cuda.is_bf16_supported(False),
+            rate=product_rate(),
         )
     return Capability(
         device="cpu",
         memory_free=psutil.virtual_memory().available,
         fast_bfloat16=_cpu_multiplies_bfloat16(),
     )
+
+
+def product_rate(size: int = 4096, products: int = 5) -> float:
+    """Operations a second of a dense product of size x size on the GPU, random data."""
+    dtype = torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32
+    a, b = (torch.randn(size, size, device="cuda", dtype=dtype) for _ in range(2))
+    a @ b
+    torch.cuda.synchronize()
+    began = time.perf_counter()
+    for _ in range(products):
+        a @ b
+    torch.cuda.synchronize()
+    return products * 2 * size**3 / (time.perf_counter() - began)
 
 
 def model_shape(config: Any) -> ModelShape:
@@ -37,6 +54,7 @@ def model_shape(config: Any) -> ModelShape:
         if isinstance(module, torch.nn.Linear) and module is not head
     )
     text = config.get_text_config()
+    width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     return ModelShape(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         linear=linear,
@@ -44,8 +62,8 @@ def model_shape(config: Any) -> ModelShape:
         hidden=text.hidden_size,
         intermediate=getattr(text, "intermediate_size", None) or 4 * text.hidden_size,
         vocabulary=text.vocab_size,
-        attention=text.num_attention_heads
-        * (getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads),
+        attention=text.num_attention_heads * width,
+        keys=(getattr(text, "num_key_value_heads", None) or text.num_attention_heads) * width,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 Dtype = Literal["bfloat16", "float32"]
@@ -11,24 +12,40 @@ Dtype = Literal["bfloat16", "float32"]
 # Share of the free memory that a run may plan to use. The processor's memory is shared with all
 # other programs; a card's is the run's own, less what its allocator loses to fragments.
 MEMORY_SHARE = {"cpu": 0.6, "cuda": 0.85}
-# Rows of logits alive at once beside what the head's loss keeps of them, in float32.
+# Rows of logits alive at once in the head's loss, in float32.
 HEAD_BYTES_PER_WORD = 128 * 4 * 3
+ADAPTER_RANK = 16
+
+# What follows was measured on an H200 (docs/performance.md, "What each choice costs"); only the
+# order of the ways comes from it.
+# Share of the rate of a large product that a training step reaches.
+EFFICIENCY = 0.3
+# Seconds that starting a layer's kernels takes a part, forward and back, however small the part.
+LAUNCH_SECONDS = {"cpu": 0.0, "cuda": 0.006}
+PACKED_LAUNCHES = 1.5
+CHECKPOINT_LAUNCHES = 1.85
+# Of a step's work: every layer's forward pass once more, a third; weights unpacked each time.
+CHECKPOINT_WORK = 4 / 3
+PACKED_WORK = 1.03
 
 
 @dataclass(frozen=True)
 class Capability:
-    """What the machine offers: the device, its free memory in bytes, and whether it multiplies
-    bfloat16 in hardware (a GPU since Ampere; a CPU with AVX512-BF16, AMX or their like)."""
+    """What the machine offers: the device, its free memory in bytes, whether it multiplies
+    bfloat16 in hardware (a GPU since Ampere; a CPU with AVX512-BF16, AMX or their like), and the
+    operations a second of a large product."""
 
     device: Literal["cpu", "cuda"]
     memory_free: int
     fast_bfloat16: bool
+    rate: float = 1e12
 
 
 @dataclass(frozen=True)
 class ModelShape:
     """The sizes that decide memory. `linear` counts weights of linear layers, the head excepted;
-    `parameters` counts all; the others as in config.json."""
+    `parameters` counts all; `attention` is the width of all query heads together, `keys` that of all
+    key heads (0: `hidden`); the others as in config.json."""
 
     parameters: int
     linear: int
@@ -37,7 +54,7 @@ class ModelShape:
     intermediate: int
     vocabulary: int = 0
     attention: int = 0
-    """Width of all query heads together; 0: as wide as `hidden`."""
+    keys: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,12 +78,18 @@ class TrainingPlan:
 
 @dataclass(frozen=True)
 class _Way:
-    """One way to run: what it computes twice, how small its parts are, and its bytes."""
+    """One way to run: its choices, its bytes, and the seconds of a step by which ways compare."""
 
+    unpacked: bool
     checkpointing: bool
     parts: int
     weights: int
-    activations: int
+    kept: int
+    seconds: float
+
+    @property
+    def bytes(self) -> int:
+        return self.weights + self.kept
 
 
 def choose_plan(
@@ -79,29 +102,26 @@ def choose_plan(
 ) -> TrainingPlan:
     """The fastest way to run that fits; `batch_tokens` is batch size times longest example.
 
-    Smaller parts come before checkpointing, which computes every layer's forward pass twice; a
-    way that fits with the weights packed comes before one that must hold them unpacked. Where
-    nothing is estimated to fit, the smallest way is tried all the same.
+    Where nothing is estimated to fit, the smallest way is tried all the same.
     """
     dtype: Dtype = "bfloat16" if capability.fast_bfloat16 else "float32"
-    width = 2 if dtype == "bfloat16" else 4
     budget = int(capability.memory_free * MEMORY_SHARE[capability.device])
-    plain = shape.parameters * width
-    packed = (shape.parameters - shape.linear) * width + shape.linear // 2 + shape.linear // 16
-    weights = packed if nf4 else plain
-    ways = list(_ways(shape, weights, batch_tokens, batch_size, width))
-    way = next((way for way in ways if way.weights + way.activations <= budget), ways[-1])
-    unpack = nf4 and plain + way.activations <= budget
-    if unpack:
-        way = _Way(way.checkpointing, way.parts, plain, way.activations)
+    ways = list(_ways(capability, shape, dtype, nf4, batch_tokens, batch_size))
+    fitting = [way for way in ways if way.bytes <= budget]
+    # Of ways that take as long, the one that keeps a batch whole.
+    way = (
+        min(fitting, key=lambda way: (way.seconds, way.parts))
+        if fitting
+        else min(ways, key=lambda way: way.bytes)
+    )
     return TrainingPlan(
         device=capability.device,
         dtype=dtype,
         quantise=nf4,
-        unpack_once=unpack,
+        unpack_once=nf4 and way.unpacked,
         gradient_checkpointing=way.checkpointing,
         parts=way.parts,
-        reasons=_reasons(capability, dtype, nf4=nf4, unpack=unpack, way=way, budget=budget),
+        reasons=_reasons(capability, dtype, nf4=nf4, way=way, budget=budget),
     )
 
 
@@ -110,47 +130,82 @@ def activation_bytes(
 ) -> int:
     """What a step keeps for its backward pass, in bytes.
 
-    Per layer and token: about 16 vectors of the hidden size, half of them in float32 (norms), and 5
-    of the feed-forward size (Korthikanti et al. 2022, section 4.1, without dropout and with
-    attention that stores no score matrix). With checkpointing one such layer, and one vector of the
-    hidden size a layer. The head's rows of logits come on top.
+    Per layer and token: 8 vectors of the hidden size (norms keep some in float32), 4 each of the
+    queries', the keys' and the feed-forward size (as in Korthikanti et al. 2022, section 4.1,
+    without dropout, with attention that stores no score matrix, a gated feed-forward, and frozen
+    weights; within 15 % of what five models kept on a GPU, docs/performance.md). With checkpointing
+    one such layer, and one vector of the hidden size a layer. The head's rows of logits come on
+    top.
     """
-    layer = 16 * shape.hidden * (width + 4) // 2 + 5 * shape.intermediate * width
-    per_token = (
-        layer + shape.layers * shape.hidden * width if checkpointing else (shape.layers * layer)
-    )
+    attention, keys = shape.attention or shape.hidden, shape.keys or shape.hidden
+    layer = width * (8 * shape.hidden + 4 * attention + 4 * keys + 4 * shape.intermediate)
+    boundaries = shape.layers * shape.hidden * width
+    per_token = layer + boundaries if checkpointing else shape.layers * layer
     return tokens * per_token + HEAD_BYTES_PER_WORD * shape.vocabulary
 
 
+def adapter_bytes(shape: ModelShape) -> int:
+    """LoRA matrices of all linear layers with gradient and Adam's moments, in float32."""
+    attention = shape.attention or shape.hidden
+    ends = 7 * shape.hidden + 3 * shape.intermediate + 4 * attention
+    return 16 * ADAPTER_RANK * shape.layers * ends
+
+
 def _ways(
-    shape: ModelShape, weights: int, batch_tokens: int, batch_size: int, width: int
+    capability: Capability,
+    shape: ModelShape,
+    dtype: Dtype,
+    nf4: bool,
+    batch_tokens: int,
+    batch_size: int,
 ) -> Iterator[_Way]:
-    """Every way to run a batch, the fastest first."""
-    for checkpointing in (False, True):
-        parts = 1
-        while True:
+    """Every way to run a batch."""
+    width = 2 if dtype == "bfloat16" else 4
+    plain = shape.parameters * width
+    packed = (shape.parameters - shape.linear) * width + shape.linear // 2 + shape.linear // 16
+    work = 4.0 * shape.linear * batch_tokens / (EFFICIENCY * capability.rate)
+    launch = LAUNCH_SECONDS[capability.device] * shape.layers
+    unpackings = (True, False) if nf4 else (True,)
+    for unpacked, checkpointing in product(unpackings, (False, True)):
+        again = CHECKPOINT_WORK if checkpointing else 1.0
+        launches = CHECKPOINT_LAUNCHES if checkpointing else 1.0
+        slower = 1.0 if unpacked else PACKED_WORK
+        more = 1.0 if unpacked else PACKED_LAUNCHES
+        for parts in _part_counts(batch_size):
             tokens = -(-batch_tokens // parts)
             kept = activation_bytes(shape, tokens, width, checkpointing=checkpointing)
-            yield _Way(checkpointing, parts, weights, kept)
-            if parts >= batch_size:
-                break
-            parts = min(2 * parts, batch_size)
+            yield _Way(
+                unpacked=unpacked,
+                checkpointing=checkpointing,
+                parts=parts,
+                weights=plain if unpacked else packed,
+                kept=kept + adapter_bytes(shape),
+                seconds=max(work * again * slower, parts * launch * launches * more),
+            )
+
+
+def _part_counts(batch_size: int) -> Iterator[int]:
+    parts = 1
+    while parts < batch_size:
+        yield parts
+        parts *= 2
+    yield batch_size
 
 
 def _reasons(
-    capability: Capability, dtype: Dtype, *, nf4: bool, unpack: bool, way: _Way, budget: int
+    capability: Capability, dtype: Dtype, *, nf4: bool, way: _Way, budget: int
 ) -> tuple[str, ...]:
     multiplies = "multiplies" if capability.fast_bfloat16 else "does not multiply"
     reasons = [f"{dtype} because the {capability.device} {multiplies} bfloat16 in hardware"]
     if nf4:
         reasons.append(
-            f"NF4 weights {'unpacked once' if unpack else 'unpacked for each product'}: the "
+            f"NF4 weights {'unpacked once' if way.unpacked else 'unpacked for each product'}: the "
             f"weights take {_gb(way.weights)} of the {_gb(budget)} that may be used"
         )
     reasons.append(
         f"gradient checkpointing {'on' if way.checkpointing else 'off'}, a batch in "
         f"{way.parts} {'part' if way.parts == 1 else 'parts'}: what a step keeps takes "
-        f"{_gb(way.activations)} beside {_gb(way.weights)} of weights, {_gb(budget)} may be used"
+        f"{_gb(way.kept)} beside {_gb(way.weights)} of weights, {_gb(budget)} may be used"
     )
     return tuple(reasons)
 

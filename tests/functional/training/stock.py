@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import LoraConfig
-from transformers import BitsAndBytesConfig, PrinterCallback
+from transformers import AutoTokenizer, BitsAndBytesConfig, PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from ptb_lite.training.data import Example
@@ -37,6 +37,8 @@ def stock_trainer(
             model_init_kwargs={"dtype": torch.bfloat16},
         ),
         train_dataset=Dataset.from_list([vars(example) for example in examples]),
+        # Named, since for a model that also sees TRL looks for an image processor.
+        processing_class=AutoTokenizer.from_pretrained(str(model)),
         quantization_config=BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
