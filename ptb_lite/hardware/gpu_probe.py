@@ -23,10 +23,10 @@ def probe() -> GpuProbe:
         from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 
         packed, state = quantize_4bit(one, quant_type="nf4")
-        error = "" if bool((dequantize_4bit(packed, state) == one).all()) else "NF4 of 1 is not 1"
+        problem = "" if bool((dequantize_4bit(packed, state) == one).all()) else "NF4 of 1 is not 1"
     except (ImportError, RuntimeError, AttributeError, OSError) as failure:
-        error = _line(failure)
-    return GpuProbe(bfloat16=bfloat16, four_bit_error=error)
+        problem = _line(failure)
+    return GpuProbe(bfloat16=bfloat16, four_bit_error=problem)
 
 
 def _line(error: Exception) -> str:

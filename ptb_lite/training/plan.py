@@ -43,9 +43,12 @@ class Capability:
 
 @dataclass(frozen=True)
 class ModelShape:
-    """The sizes that decide memory. `linear` counts weights of linear layers, the head excepted;
-    `parameters` counts all; `attention` is the width of all query heads together, `keys` that of all
-    key heads (0: `hidden`); the others as in config.json."""
+    """The sizes that decide memory.
+
+    `linear` counts weights of linear layers, the head excepted; `parameters` counts all;
+    `attention` is the width of all query heads together, `keys` that of all key heads (0:
+    `hidden`); the others as in config.json.
+    """
 
     parameters: int
     linear: int
