@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ptb_lite.hardware.device import cuda_device
 from tests.bench.gpu_check.rows import Row, read_rows, table, write_row
 
 STEPS = ("doctor", "job", "training", "ways", "generation", "sandbox", "memory")
@@ -19,6 +20,12 @@ GENERATED = ("qwen3-0.6b-base", "gemma-3-1b-pt", "qwen3-4b-base")
 
 def main() -> int:
     given = parser().parse_args()
+    if not given.table and given.only != "doctor" and cuda_device() is None:
+        print(
+            "error: no NVIDIA GPU can be used here: check that nvidia-smi shows one",
+            file=sys.stderr,
+        )
+        return 2
     rows = given.output / "rows.jsonl"
     given.output.mkdir(parents=True, exist_ok=True)
     if given.step:
