@@ -84,21 +84,19 @@ def _score(samples: Samples) -> Score:
 def _counted(
     base: Score, raw: Score | None, verdict: Verdict, policy: str, flag_kinds: Sequence[str]
 ) -> CountedScore:
-    if raw is None:
-        return CountedScore(
-            score=base.score,
-            low=base.low,
-            high=base.high,
-            mark="no valid submission: counts as the base score",
-        )
-    counted = scoring.apply_policy(policy, verdict, raw.score, base.score, flag_kinds)
-    nearest = base if counted.score == base.score and counted.score != raw.score else raw
+    missing = "no valid submission: counts as the base score" if raw is None else ""
+    measured = base if raw is None else raw
+    counted = scoring.apply_policy(policy, verdict, measured.score, base.score, flag_kinds)
+    if counted.score == 0.0 and measured.score > 0.0:
+        # Zero by decree, not by measurement: it has no error.
+        return CountedScore(score=0.0, low=0.0, high=0.0, mark=counted.mark)
+    nearest = base if counted.score == base.score and counted.score != measured.score else measured
     shift = counted.score - nearest.score
     return CountedScore(
         score=counted.score,
         low=max(0.0, nearest.low + shift),
         high=min(1.0, nearest.high + shift),
-        mark=counted.mark,
+        mark=missing or counted.mark,
     )
 
 
