@@ -9,6 +9,7 @@ from ptb_lite.audit.harness import HarnessDetector
 from ptb_lite.audit.model import AuditCase, Detector
 from ptb_lite.audit.overlap import OverlapDetector
 from ptb_lite.audit.record import AuditRecord, DetectorResult
+from ptb_lite.audit.rules import weigh
 from ptb_lite.audit.submission import SubmissionDetector
 from ptb_lite.audit.verdict import decide
 from ptb_lite.events import Flag
@@ -31,12 +32,17 @@ def run_audit(
     chosen = default_detectors() if detectors is None else detectors
     results: list[DetectorResult] = []
     for detector in chosen:
-        result = _run_one(detector, case)
+        result = weigh(_run_one(detector, case))
         results.append(result)
         for flag in result.flags:
             on_flag(flag)
     decision = decide(results)
-    return AuditRecord(results=tuple(results), verdict=decision.verdict, reason=decision.reason)
+    return AuditRecord(
+        results=tuple(results),
+        verdict=decision.verdict,
+        reason=decision.reason,
+        rules=decision.rules,
+    )
 
 
 def _run_one(detector: Detector, case: AuditCase) -> DetectorResult:
