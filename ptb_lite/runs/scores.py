@@ -52,6 +52,19 @@ def benchmark_scores(
     )
 
 
+def recount(
+    scores: BenchmarkScores, *, verdict: Verdict, policy: str, flag_kinds: Sequence[str]
+) -> BenchmarkScores:
+    """The same measurements with the policy applied to another verdict.
+
+    The counted score that the audit's verdict gave is kept beside the new one.
+    """
+    before = scores.counted
+    counted = _counted(scores.zero_shot, scores.raw, verdict, policy, flag_kinds)
+    by_audit = before.score if before.by_audit is None else before.by_audit
+    return scores.model_copy(update={"counted": counted.model_copy(update={"by_audit": by_audit})})
+
+
 def average(benchmarks: Sequence[BenchmarkScores]) -> Average:
     """Means over the benchmarks with equal weights, said so in `weights`."""
     equal = {item.benchmark: 1.0 for item in benchmarks}
