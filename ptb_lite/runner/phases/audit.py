@@ -8,6 +8,7 @@ from ptb_lite.evaluation.control import control_items
 from ptb_lite.evaluation.items import read_items
 from ptb_lite.events import Flag, FlagRaised, VerdictReached
 from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal, base_names
+from ptb_lite.runner.evidence import with_run_facts
 from ptb_lite.runner.phases.seal import SUBMISSION
 from ptb_lite.runs.atomic import read_record, write_record
 
@@ -32,6 +33,8 @@ def audit(context: RunContext) -> PhaseResult:
         harness=read_record(context.run.harness, HarnessManifest),
         trace=context.run.trace,
     )
+
+    case = with_run_facts(case, context.run, context.spec, context.catalog)
 
     def tell(flag: Flag) -> None:
         context.journal.write(FlagRaised(flag=flag))
