@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
+from ptb_lite.audit.folder import Listing, list_files
 from ptb_lite.audit.losses import Losses
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.events import Record
+
+if TYPE_CHECKING:
+    from ptb_lite.audit.programs import Programs
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,18 @@ class AuditCase:
         """The ids of the benchmarks under test, from the items and from `benchmark_kinds`."""
         named = {item.benchmark for item in self.items if item.benchmark}
         return frozenset(named | set(self.benchmark_kinds))
+
+    @cached_property
+    def listing(self) -> Listing:
+        """The files of `folder`, walked once for all detectors. Raises OSError."""
+        return list_files(self.folder)
+
+    @cached_property
+    def programs(self) -> Programs:
+        """The agent's programs, commands and trace, read once for all detectors. Raises OSError."""
+        from ptb_lite.audit.programs import read_programs  # which needs this class
+
+        return read_programs(self)
 
 
 class Detector(Protocol):
