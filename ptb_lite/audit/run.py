@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from ptb_lite.audit.harness import HarnessDetector
+from ptb_lite.audit.ingestion import IngestionDetector
 from ptb_lite.audit.model import AuditCase, Detector
 from ptb_lite.audit.overlap import OverlapDetector
 from ptb_lite.audit.record import AuditRecord, DetectorResult
@@ -16,7 +17,12 @@ from ptb_lite.events import Flag
 
 
 def default_detectors() -> tuple[Detector, ...]:
-    return (OverlapDetector(), HarnessDetector(), SubmissionDetector())
+    return (
+        OverlapDetector(),
+        IngestionDetector(),
+        HarnessDetector(),
+        SubmissionDetector(),
+    )
 
 
 def run_audit(

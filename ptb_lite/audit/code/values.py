@@ -41,6 +41,12 @@ class Site:
         values = [*self.args, *self.keywords.values()]
         return [text for value in values for text in value.texts()]
 
+    def own_texts(self) -> list[str]:
+        """As `texts`, without those of the calls that made an argument."""
+        values = [*self.args, *self.keywords.values()]
+        plain = (item for value in values for item in value.alternatives)
+        return [text for item in plain for text in _texts(item, 3, refs=False)]
+
     def argument(self, position: int, *keywords: str) -> Value:
         """The argument at `position` or by keyword; one that is worth nothing when absent."""
         for keyword in keywords:
@@ -112,18 +118,20 @@ def _same(left: Any, right: Any) -> bool:
     return type(left) is type(right) and left == right
 
 
-def _texts(value: Any, depth: int) -> list[str]:
+def _texts(value: Any, depth: int, *, refs: bool = True) -> list[str]:
     match value:
         case str():
             return [value]
         case bytes():
             return [value.decode("utf-8", "replace")]
         case list() | tuple() | set() if depth:
-            return [text for item in list(value)[:1000] for text in _texts(item, depth - 1)]
+            return [
+                text for item in list(value)[:1000] for text in _texts(item, depth - 1, refs=refs)
+            ]
         case dict() if depth:
             items = [*value.keys(), *value.values()][:1000]
-            return [text for item in items for text in _texts(item, depth - 1)]
-        case Ref():
+            return [text for item in items for text in _texts(item, depth - 1, refs=refs)]
+        case Ref() if refs:
             # `Path("a") / name` and `open(name)` carry the text that made them.
             return value.site.texts() if value.site and depth else []
         case _:

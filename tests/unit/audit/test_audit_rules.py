@@ -85,7 +85,8 @@ def test_default_detectors_on_a_folder_that_is_none(tmp_path: Path) -> None:
     items = (TestItem("t", "12 + 34 + 56"),)
     record = run_audit(AuditCase(folder=tmp_path / "absent", items=items))
     assert record.verdict is Verdict.INCONCLUSIVE
-    assert len(record.results) == len(default_detectors()) == 3
+    assert len(record.results) == len(default_detectors())
+    assert all(result.status == "skipped" for result in record.results)
 
 
 def test_any_folder_can_be_clean_without_a_manifest(tmp_path: Path) -> None:
@@ -93,7 +94,9 @@ def test_any_folder_can_be_clean_without_a_manifest(tmp_path: Path) -> None:
     record = run_audit(AuditCase(folder=tmp_path, items=(TestItem("t", "12 + 34 + 56"),)))
     assert record.verdict is Verdict.CLEAN
     statuses = {result.detector: result.status for result in record.results}
-    assert statuses == {"overlap": "clean", "harness": "skipped", "submission": "skipped"}
+    skipped = {name for name, status in statuses.items() if status == "skipped"}
+    assert statuses["overlap"] == "clean"
+    assert {"harness", "submission", "ingestion"} <= skipped
 
 
 @pytest.fixture
