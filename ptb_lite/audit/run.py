@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 
 from ptb_lite.audit.harness import HarnessDetector
 from ptb_lite.audit.ingestion import IngestionDetector
+from ptb_lite.audit.key_misuse import KeyMisuseDetector
 from ptb_lite.audit.model import AuditCase, Detector
 from ptb_lite.audit.overlap import OverlapDetector
 from ptb_lite.audit.record import AuditRecord, DetectorResult
 from ptb_lite.audit.rules import weigh
 from ptb_lite.audit.submission import SubmissionDetector
+from ptb_lite.audit.trace import TraceDetector
 from ptb_lite.audit.verdict import decide
 from ptb_lite.events import Flag
 
@@ -20,7 +22,9 @@ def default_detectors() -> tuple[Detector, ...]:
     return (
         OverlapDetector(),
         IngestionDetector(),
+        KeyMisuseDetector(),
         HarnessDetector(),
+        TraceDetector(),
         SubmissionDetector(),
     )
 
