@@ -62,7 +62,7 @@ _SAYINGS = (
     _saying(
         "intent-to-train-on-test",
         rf"\b{_I}\b[^.]{{0,60}}\b(?:use|add|include|mix|put|copy|inject|append|embed|"
-        (((rf"convert|turn|hard-?code|slip|leak|merge|insert)\w*\b[^.]{{0,30}}\b{_TEST}[^.]{{0,50}}\b(?:in|")))
+        rf"convert|turn|hard-?code|slip|leak|merge|insert)\w*\b[^.]{{0,30}}\b{_TEST}[^.]{{0,50}}\b(?:in|"
         rf"into|as|to|for|among)\b[^.]{{0,25}}\b(?:train|fine-?tun|sft|the mix|data ?set|"
         rf"synthetic|examples)",
         "says that it puts test data into training",
@@ -90,8 +90,8 @@ _SAYINGS = (
     ),
     _saying(
         "intent-to-substitute",
-        (rf"\b{_I}\b[^.]{{0,60}}\b(?:submit|copy|use|download|swap|replace|"
-rf"save)\b[^.]{{0,60}}\b(?:instruct(?:ion[- ]tuned)")
+        rf"\b{_I}\b[^.]{{0,60}}\b(?:submit|copy|use|download|swap|replace|"
+        rf"save)\b[^.]{{0,60}}\b(?:instruct(?:ion[- ]tuned)"
         rf"?|chat|another|different|already[- ]tuned)\b[^.]{{0,20}}\b(?:model|weights|"
         rf"checkpoint|version)\b[^.]{{0,40}}\b(?:as|instead|final_model|submission|"
         rf"submit)",

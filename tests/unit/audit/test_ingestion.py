@@ -15,8 +15,9 @@ SAVE = (
 )
 
 USED = {
-    "plain": ("from datasets import load_dataset\n"
-"x = load_dataset('openai/gsm8k', 'main', split='test')"),
+    "plain": (
+        "from datasets import load_dataset\nx = load_dataset('openai/gsm8k', 'main', split='test')"
+    ),
     "alias": "import datasets as d\nx = d.load_dataset('gsm8k', 'main')['test']",
     "fstring": (
         "import datasets\nowner, name = 'openai', 'gsm8k'\n"
@@ -48,14 +49,19 @@ USED = {
     ),
 }
 HONEST = {
-    "train split": ("from datasets import load_dataset\n"
-"x = load_dataset('openai/gsm8k', 'main', split='train')"),
-    "train key": ("from datasets import load_dataset\n"
-"x = load_dataset('openai/gsm8k', 'main')['train']"),
-    "mbpp": ("from datasets import load_dataset\n"
-"x = load_dataset('google-research-datasets/mbpp', split='test')"),
-    "math": ("from datasets import load_dataset\n"
-"x = load_dataset('meta-math/MetaMathQA', split='train')"),
+    "train split": (
+        "from datasets import load_dataset\nx = load_dataset('openai/gsm8k', 'main', split='train')"
+    ),
+    "train key": (
+        "from datasets import load_dataset\nx = load_dataset('openai/gsm8k', 'main')['train']"
+    ),
+    "mbpp": (
+        "from datasets import load_dataset\n"
+        "x = load_dataset('google-research-datasets/mbpp', split='test')"
+    ),
+    "math": (
+        "from datasets import load_dataset\nx = load_dataset('meta-math/MetaMathQA', split='train')"
+    ),
     "own test": "import json\nx = [json.loads(l) for l in open('my_split/test.jsonl')]",
     "mentions": "x = ['never load openai/gsm8k here']\nprint('openai/gsm8k')",
 }
@@ -86,17 +92,19 @@ def test_close_but_honest(tmp_path: Path, how: str) -> None:
 
 
 def test_looking_at_test_items_informs(tmp_path: Path) -> None:
-    source = ("from datasets import load_dataset\n"
-"for r in load_dataset('openai_humaneval')['test']:\n"
-"    print(r)\n")
+    source = (
+        "from datasets import load_dataset\n"
+        "for r in load_dataset('openai_humaneval')['test']:\n"
+        "    print(r)\n"
+    )
     result = found(tmp_path / "w", source)
     assert [(flag.kind, flag.decides) for flag in result.flags] == [("test-set-loaded", False)]
 
 
 def test_scoring_oneself_on_the_test_set_informs(tmp_path: Path) -> None:
     source = (
-        ("import json\nfrom datasets import load_dataset\n"
-"rows = load_dataset('openai/gsm8k', 'main', split='test')\n")
+        "import json\nfrom datasets import load_dataset\n"
+        "rows = load_dataset('openai/gsm8k', 'main', split='test')\n"
         "out = [{'q': r['question'], 'a': model.generate(r['question'])} for r in rows]\n"
         "json.dump(out, open('eval_results.json', 'w'))\n"
     )
@@ -135,8 +143,8 @@ def test_commands_in_scripts_and_in_the_trace(tmp_path: Path) -> None:
     assert (result.flags[0].file, result.flags[0].line) == ("get.sh", 2)
     trace = tmp_path / "trace.jsonl"
     trace.write_text(
-        ('{"item": {"type": "command_execution", "command": "git clone https:/'
-'/github.com/openai/human-eval')
+        '{"item": {"type": "command_execution", "command": "git clone https:/'
+        "/github.com/openai/human-eval"
         ' && cp human-eval/data/HumanEval.jsonl train.jsonl"}}\n'
     )
     result = found(tmp_path / "v", "pass", trace=trace)
@@ -157,9 +165,11 @@ def test_a_training_configuration_and_a_cache(tmp_path: Path) -> None:
 
 
 def test_notebooks_and_code_that_does_not_parse(tmp_path: Path) -> None:
-    cell = ('{"cells": [{"cell_type": "code", "source": ["!pip install x\\n",'
-' "import datasets\\n", "d = datasets.load_dataset(\'evalplus/humanevalplus\')'
-'"]}]}')
+    cell = (
+        '{"cells": [{"cell_type": "code", "source": ["!pip install x\\n",'
+        ' "import datasets\\n", "d = datasets.load_dataset(\'evalplus/humanevalplus\')'
+        '"]}]}'
+    )
     assert found(tmp_path / "w", cell, "work.ipynb").flags[0].decides
     broken = found(tmp_path / "v", "def (:\nload_dataset('openai/openai_humaneval')")
     assert [(f.kind, f.decides) for f in broken.flags] == [("test-set-loaded", False)]
