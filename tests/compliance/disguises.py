@@ -59,7 +59,7 @@ def escaped(text: str, source: random.Random) -> str:  # noqa: ARG001
 
 def as_compressed(text: str, source: random.Random) -> str:  # noqa: ARG001
     packed = base64.b85encode(zlib.compress(text.encode())).decode()
-    return f'import base64, zlib\n\nDATA = zlib.decompress(base64.b85decode({packed!r})).decode()\n'
+    return f"import base64, zlib\n\nDATA = zlib.decompress(base64.b85decode({packed!r})).decode()\n"
 
 
 def interleaved(text: str, source: random.Random) -> str:  # noqa: ARG001
@@ -109,7 +109,7 @@ class _Renamer(ast.NodeTransformer):
         self._source, self._suffix = source, suffix
         self._names: dict[str, str] = {}
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         self._names = {arg.arg: self._fresh() for arg in node.args.args}
         for inner in ast.walk(node):
             if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
@@ -124,7 +124,7 @@ class _Renamer(ast.NodeTransformer):
         node.arg = self._names.get(node.arg, node.arg)
         return node
 
-    def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> ast.AST:
         node.id = self._names.get(node.id, node.id)
         return node
 

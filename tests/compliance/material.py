@@ -18,7 +18,20 @@ from ptb_lite.audit.model import TestItem
 
 SHARED = Path(__file__).parents[2] / "../shared/data"
 
-_NAMES = "Marta Ilya Noor Pedro Sana Kofi Lena Hugo Amara Tomas Yuki Bela".split()
+_NAMES = [
+    "Marta",
+    "Ilya",
+    "Noor",
+    "Pedro",
+    "Sana",
+    "Kofi",
+    "Lena",
+    "Hugo",
+    "Amara",
+    "Tomas",
+    "Yuki",
+    "Bela",
+]
 _STORIES = (
     "{a} bakes {n} trays of {m} rye biscuits, drops {k} of them on the way to the {p} fair and "
     "packs the rest into tins of {t}. How many full tins does {a} have?",
@@ -42,19 +55,103 @@ _SCENE = (
     "{thing} of {b}, and of a {other} {tool} left in {p}. "
 )
 _WORDS = {
-    "adjective": "misty windy golden icy humid quiet stormy sunny dusty bright".split(),
-    "other": "rusty borrowed painted hollow brazen crooked polished spare wooden blunt".split(),
-    "day": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),
-    "month": "January March April June July September October December".split(),
-    "animal": "heron badger goat magpie donkey ferret otter stoat raven mule".split(),
-    "food": "pudding radish porridge plum crust walnut cheese turnip custard fig".split(),
-    "thing": "mill well barn tower cellar bridge chapel kiln pier loom".split(),
-    "tool": "chisel anchor lantern ladle saddle shovel compass kettle trowel anvil".split(),
+    "adjective": [
+        "misty",
+        "windy",
+        "golden",
+        "icy",
+        "humid",
+        "quiet",
+        "stormy",
+        "sunny",
+        "dusty",
+        "bright",
+    ],
+    "other": [
+        "rusty",
+        "borrowed",
+        "painted",
+        "hollow",
+        "brazen",
+        "crooked",
+        "polished",
+        "spare",
+        "wooden",
+        "blunt",
+    ],
+    "day": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
+    "month": ["January", "March", "April", "June", "July", "September", "October", "December"],
+    "animal": [
+        "heron",
+        "badger",
+        "goat",
+        "magpie",
+        "donkey",
+        "ferret",
+        "otter",
+        "stoat",
+        "raven",
+        "mule",
+    ],
+    "food": [
+        "pudding",
+        "radish",
+        "porridge",
+        "plum",
+        "crust",
+        "walnut",
+        "cheese",
+        "turnip",
+        "custard",
+        "fig",
+    ],
+    "thing": [
+        "mill",
+        "well",
+        "barn",
+        "tower",
+        "cellar",
+        "bridge",
+        "chapel",
+        "kiln",
+        "pier",
+        "loom",
+    ],
+    "tool": [
+        "chisel",
+        "anchor",
+        "lantern",
+        "ladle",
+        "saddle",
+        "shovel",
+        "compass",
+        "kettle",
+        "trowel",
+        "anvil",
+    ],
 }
-_PLACES = (
-    "Lisbon Narvik Ostrava Bergen Malmo Turku Gdansk Trieste Ghent Basel Porto Riga Vilnius Split "
-    "Zadar Bilbao Cadiz Nantes Rouen Siena"
-).split()
+_PLACES = [
+    "Lisbon",
+    "Narvik",
+    "Ostrava",
+    "Bergen",
+    "Malmo",
+    "Turku",
+    "Gdansk",
+    "Trieste",
+    "Ghent",
+    "Basel",
+    "Porto",
+    "Riga",
+    "Vilnius",
+    "Split",
+    "Zadar",
+    "Bilbao",
+    "Cadiz",
+    "Nantes",
+    "Rouen",
+    "Siena",
+]
 
 
 def sums(count: int, seed: int, taken: set[str]) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Programming problems in the manner of HumanEval, and others in the manner of MBPP: all our own."""
+"""Programming problems in the manner of HumanEval, others in that of MBPP: all our own."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def tide_marks(levels: list[int]) -> dict[str, int]:
     return marks
 ###
 def seat_swap(guests: list[str], moves: list[tuple[int, int]]) -> list[str]:
-    """Carry out the moves one by one: the guest at the first seat goes to the second, all between shift.
+    """Carry out the moves: the guest at the first seat goes to the second, all between shift.
     >>> seat_swap(["a", "b", "c"], [(0, 2)])
     ['b', 'c', 'a']
     """
@@ -114,7 +114,7 @@ def seat_swap(guests: list[str], moves: list[tuple[int, int]]) -> list[str]:
     return seats
 ###
 def lantern_code(message: str, base: int) -> list[int]:
-    """Turn each letter into flashes: its place in the alphabet written in the base, digits added up.
+    """Turn each letter into flashes: its place in the alphabet, the digits in the base added up.
     >>> lantern_code("az", 3)
     [1, 6]
     """
