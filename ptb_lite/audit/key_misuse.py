@@ -46,7 +46,7 @@ _MODEL_LOADERS = re.compile(
     r"(?:AutoModel\w*|\w+ForCausalLM|FastLanguageModel|AutoGPTQ\w*)\.from_pretrained$|"
     r"(?:^|\.)(?:pipeline|LLM|Engine|TextGenerationPipeline)$|Llama\.from_pretrained$"
 )
-_MODEL_NAME = re.compile(
+MODEL_NAME = re.compile(
     r"qwen|llama|mi[sx]tral|gemma|phi-|deepseek|gpt|smollm|olmo|falcon|internlm|nemotron|granite|"
     r"glm|kimi|instruct|-it$|chat|zephyr|hermes|command-r|minicpm|exaone",
     re.IGNORECASE,
@@ -193,7 +193,7 @@ class _Look:
         return (
             bool(slash and name and "/" not in name and owner not in self._folders)
             and re.fullmatch(r"[\w-]+/[\w.-]+", text) is not None
-            and _MODEL_NAME.search(text) is not None
+            and MODEL_NAME.search(text) is not None
             and text.lower() not in self._base
         )
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.record import AuditRecord, DetectorResult
 from ptb_lite.catalog.yaml_file import read_yaml, validate_at
 from ptb_lite.errors import CatalogError
 from ptb_lite.events import Flag, Record
@@ -32,6 +32,7 @@ class Rule(Record):
     weight: Literal["decides", "informs"]
     tolerated_items: Annotated[int, Field(ge=0)] = 0
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.0
+    hidden: bool = False
     why: str
 
     def fits(self, flag: Flag) -> bool:
@@ -67,6 +68,14 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
 def rule_of(flag: Flag, rules: Iterable[Rule]) -> Rule:
     """The first rule that fits a flag, `UNNAMED` where none does."""
     return next((rule for rule in rules if rule.fits(flag)), UNNAMED)
+
+
+def only_hidden(record: AuditRecord, rules: tuple[Rule, ...] | None = None) -> bool:
+    """Whether an audit was decided by hidden forms of test data alone: renamed, reworded, encoded.
+    That is a cheat who reckoned with being looked for."""
+    known = own_rules() if rules is None else rules
+    deciding = [flag for flag in record.flags() if flag.decides]
+    return bool(deciding) and all(rule_of(flag, known).hidden for flag in deciding)
 
 
 def weigh(result: DetectorResult, rules: tuple[Rule, ...] | None = None) -> DetectorResult:

@@ -13,6 +13,8 @@ from ptb_lite.audit.overlap import OverlapDetector
 from ptb_lite.audit.record import AuditRecord, DetectorResult
 from ptb_lite.audit.rules import weigh
 from ptb_lite.audit.submission import SubmissionDetector
+from ptb_lite.audit.substitution import SubstitutionDetector
+from ptb_lite.audit.template import TemplateDetector
 from ptb_lite.audit.trace import TraceDetector
 from ptb_lite.audit.verdict import decide
 from ptb_lite.events import Flag
@@ -24,6 +26,8 @@ def default_detectors() -> tuple[Detector, ...]:
         IngestionDetector(),
         KeyMisuseDetector(),
         HarnessDetector(),
+        SubstitutionDetector(),
+        TemplateDetector(),
         TraceDetector(),
         SubmissionDetector(),
     )
