@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import random
+import re
 import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator
@@ -137,17 +138,20 @@ def scenes() -> Iterator[Scene]:
         kind = kinds[number % 2]
         yield from _overlap(carrier, count, kind, number)
     if real is not None:
-        yield from _overlap(repeated, 40, real, 90)
-        yield from _overlap(hard_coded, 25, real, 91)
+        yield from _overlap(repeated, 40, real, 90, " (GSM8K's own)")
+        yield from _overlap(hard_coded, 25, real, 91, " (GSM8K's own)")
+    yield from _reworded(words_kind())
     yield from _clones(code_kind(), "own")
     human = real_kind("humaneval")
     if human is not None:
         yield from _clones(human, "HumanEval")
 
 
-def _overlap(carrier: Carrier, count: int, kind: Kind, seed: int) -> Iterator[Scene]:
+def _overlap(
+    carrier: Carrier, count: int, kind: Kind, seed: int, note: str = ""
+) -> Iterator[Scene]:
     pairs = random.Random(seed).sample(kind.pairs(), count)
-    name = f"{carrier.__name__} of {kind.benchmark}"
+    name = f"{carrier.__name__} of {kind.benchmark}{note}"
 
     def plain(root: Path) -> AuditCase:
         desk = Desk(root, kind)
@@ -179,6 +183,51 @@ def _disguised(
         return desk.case()
 
     return build
+
+
+_PEOPLE = re.compile(r"\b(Marta|Ilya|Noor|Pedro|Sana|Kofi|Lena|Hugo|Amara|Tomas|Yuki|Bela)\b")
+_DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+
+
+def _other_people(text: str, source: random.Random) -> str:
+    return _PEOPLE.sub(lambda match: f"{source.choice('JRW')}{match[0].lower()}", text)
+
+
+def _other_order(text: str, source: random.Random) -> str:
+    """Names changed, the sentences but the last in another order."""
+    *others, last = re.split(r"(?<=[.?]) ", _other_people(text, source))
+    source.shuffle(others)
+    return " ".join([*others, last])
+
+
+def _in_words(text: str, source: random.Random) -> str:
+    spelled = re.sub(r"\d", lambda match: f" {_DIGITS[int(match[0])]} ", text)
+    return _other_people(spelled, source)
+
+
+def _retold(text: str, source: random.Random) -> str:
+    """Held out: small words exchanged all through, with a beginning of its own."""
+    pairs = {" the ": " some ", " and ": " plus ", " of ": " from ", " a ": " one ", " in ": " at "}
+    for old, new in pairs.items():
+        text = text.replace(old, new)
+    return f"Dear student, think of this: {_other_people(text, source)}"
+
+
+def _reworded(kind: Kind) -> Iterator[Scene]:
+    """Items with other people in them, and told a little differently."""
+    ways = (_other_people, _other_order, _in_words, _retold)
+    pairs = random.Random(6).sample(kind.pairs(), 40)
+    for way in ways:
+
+        def build(root: Path, way: disguises.Disguise = way) -> AuditCase:
+            source = random.Random(7)
+            desk = Desk(root, kind)
+            conversations(desk, [(way(q, source), a) for q, a in pairs])
+            return desk.case()
+
+        label = way.__name__.strip("_")
+        disguise = "" if way is _other_people else label
+        yield Scene(f"retold items, {label}", "overlap", True, build, disguise, way is _retold)
 
 
 def _clones(kind: Kind, label: str) -> Iterator[Scene]:
