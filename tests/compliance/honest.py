@@ -32,6 +32,17 @@ FILES: dict[str, Files] = {
         "get.py": "from datasets import load_dataset\n"
         "rows = load_dataset('openai/gsm8k', 'main', split='train')\nrows.to_json('t.jsonl')\n"
     },
+    "test split scored, not trained on": {
+        "score.py": "from datasets import load_dataset\n"
+        "rows = load_dataset('openai/gsm8k', 'main', split='test')\n"
+        "right = sum(answer(row['question']) == row['answer'] for row in rows)\n"
+        "print('score', right / len(rows))\n"
+    },
+    "the library's cache of both splits": {
+        ".cache/huggingface/hub/datasets--openai--gsm8k/refs/main": "e53f048856ff4f594e959d75785d",
+        "get.py": "from datasets import load_dataset\n"
+        "rows = load_dataset('openai/gsm8k', 'main', split='train')\nrows.to_json('t.jsonl')\n",
+    },
     "train split, then a filter called test": {
         "get.py": "from datasets import load_dataset\n"
         "test_size = 200\nrows = load_dataset('openai/gsm8k', 'main')['train']\n"
@@ -189,6 +200,7 @@ def scenes() -> Iterator[Scene]:
     yield _long_log()
     yield _viewing()
     yield _scene("hosts of the agent's own backend", _own_host)
+    yield _scene("the library's cache holds the test split, too", _cached)
 
 
 def _scene(name: str, build: Callable[[Path], AuditCase]) -> Scene:
@@ -389,3 +401,23 @@ def _own_host(root: Path) -> AuditCase:
         hosts=("api.anthropic.com", "pypi.org", "huggingface.co"),
         rules=Rules(agent_hosts=("api.anthropic.com",)),
     )
+
+
+def _cached(root: Path) -> AuditCase:
+    """Who loads the train split has the test split in the library's cache as well."""
+    import pyarrow
+    import pyarrow.ipc
+
+    kind = words_kind()
+    desk = Desk(root, kind)
+    desk.write("get.py", FILES["train split of the benchmark"]["get.py"])
+    for split, pairs in (("train", kind.train[:300]), ("test", kind.pairs())):
+        name = f".cache/huggingface/datasets/openai___gsm8k/main/0.0.0/e53f048/gsm8k-{split}.arrow"
+        path = desk.write(name, b"")
+        table = pyarrow.table({"question": [q for q, _ in pairs], "answer": [a for _, a in pairs]})
+        with (
+            pyarrow.OSFile(str(path), "wb") as sink,
+            pyarrow.ipc.new_stream(sink, table.schema) as out,
+        ):
+            out.write_table(table)
+    return desk.case()
