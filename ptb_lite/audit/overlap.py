@@ -22,12 +22,14 @@ from dataclasses import dataclass, field
 
 from ptb_lite.audit.chance import SIBLING_FACTOR, Judgement, Sizes, judge, siblings
 from ptb_lite.audit.folder import Account, FoundFile, printable, sha256_of, walk
-from ptb_lite.audit.matcher import MIN_CONTAINMENT, Matcher
+from ptb_lite.audit.made import made_texts
+from ptb_lite.audit.matcher import MIN_CONTAINMENT, Hit, Matcher
 from ptb_lite.audit.model import AuditCase
 from ptb_lite.audit.normal import readable
 from ptb_lite.audit.phrases import Templates, Wanted, want, wanted_items
 from ptb_lite.audit.readers import Budget, Chunk, read_file
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.views import hidden_texts
 from ptb_lite.events import Flag
 
 NAME = "overlap"
@@ -88,7 +90,9 @@ class OverlapDetector:
         scan = Scan()
         for file in files:
             if file.relative not in unchanged:
-                search.read(read_file(file, account, budget), file, scan)
+                search.read(read_file(file, account, budget), file.relative, scan)
+        for name, chunks in made_texts(case):
+            search.read(chunks, name, scan)
         return _result(search, scan, account)
 
 
@@ -162,24 +166,33 @@ class Search:
                 least[benchmark] = max(least.get(benchmark, MIN_CONTAINMENT), needed)
         return least
 
-    def read(self, chunks: Iterable[Chunk], file: FoundFile, scan: Scan) -> None:
+    def read(self, chunks: Iterable[Chunk], file: str, scan: Scan) -> None:
         """Search one file and judge it alone."""
         found: set[int] = set()
         for chunk in chunks:
             for hit in self.matcher.search(chunk.text, found):
-                new = hit.index < len(self.test) and len(scan.findings) < 10 * _MAX_FLAGS
-                if new:
-                    line = chunk.first + chunk.text.count(b"\n", 0, hit.start)
-                    place = Finding(
-                        hit.index, chunk.file, line, hit.similarity, _excerpt(chunk.text, hit.start)
-                    )
-                    scan.findings.append(place)
+                self._tell(chunk, chunk.text, hit.start, hit, scan)
+            hidden = hidden_texts(chunk.raw)
+            if hidden is None:
+                continue
+            text = readable(hidden.text)
+            for hit in self.matcher.search(text, found):
+                self._tell(chunk, chunk.raw, hidden.offset_of(hit.start), hit, scan, text)
         scan.found |= found
         if found and scan.files_with_hits < _MAX_FILES_WITH_HITS:
             scan.files_with_hits += 1
             judgement = self.judge(found)
             if judgement.decides:
-                scan.deciding_files[file.relative] = judgement
+                scan.deciding_files[file] = judgement
+
+    def _tell(
+        self, chunk: Chunk, text: bytes, at: int, hit: Hit, scan: Scan, shown: bytes | None = None
+    ) -> None:
+        """`at` is the place in `text`, whose lines are the file's; `shown` what was decoded."""
+        if hit.index < len(self.test) and len(scan.findings) < 10 * _MAX_FLAGS:
+            line = chunk.first + text.count(b"\n", 0, at)
+            excerpt = _excerpt(text, at) if shown is None else _excerpt(shown, hit.start)
+            scan.findings.append(Finding(hit.index, chunk.file, line, hit.similarity, excerpt))
 
     def judge(self, found: set[int]) -> Judgement:
         border = len(self.test)

@@ -403,7 +403,7 @@ class Expressions:
     def _plain(value: Value) -> Any:
         """The one constant that it is; None when it is not known or may be several."""
         plain = [item for item in value.alternatives if not isinstance(item, Ref)]
-        return plain[0] if len(plain) == 1 and not value.refs() else None
+        return plain[0] if len(plain) == 1 else None
 
 
 def _attempt(function: Callable[..., Any], *args: Any) -> list[Any]:
