@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from ptb_lite.audit.code_clone import CodeCloneDetector
 from ptb_lite.audit.harness import HarnessDetector
 from ptb_lite.audit.ingestion import IngestionDetector
 from ptb_lite.audit.key_misuse import KeyMisuseDetector
@@ -23,6 +24,7 @@ from ptb_lite.events import Flag
 def default_detectors() -> tuple[Detector, ...]:
     return (
         OverlapDetector(),
+        CodeCloneDetector(),
         IngestionDetector(),
         KeyMisuseDetector(),
         HarnessDetector(),

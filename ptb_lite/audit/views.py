@@ -29,6 +29,11 @@ _CODES = re.compile(rb"(?:\b\d{2,3}\b[\s,;]{1,3}){16,}\d{2,3}")
 _NOT_ALPHABET = re.compile(rb"\\?\s|\\n")
 _TAG = re.compile(rb"<[^<>]{0,200}>")
 _PERCENT = re.compile(rb"(?:%[0-9a-fA-F]{2})")
+_SHAPE = bytes(
+    65 if (chr(code).isalnum() and code < 128) or code in b"+/_-" else 32 for code in range(256)
+)
+_SIXTEEN = b"A" * 16
+_DIGITS = bytes(48 if 48 <= code <= 57 else code for code in range(256))
 _PRINTABLE = frozenset(range(32, 127)) | {9, 10, 13}
 _NOT_PRINTABLE = bytes(code for code in range(256) if code not in _PRINTABLE and code < 128)
 
@@ -74,38 +79,45 @@ def _decoded(raw: bytes, depth: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _runs(raw: bytes) -> Iterator[tuple[int, bytes]]:
-    for number, match in enumerate(_BASE64.finditer(raw)):
+    for number, match in enumerate(_BASE64.finditer(raw) if _has_run(raw) else ()):
         if number > MAX_RUNS:
             break
         text = _from_base64(match[0])
         if text is not None:
             yield match.start(), text
-    if b"0x" in raw or b"\\x" in raw or _has_long_hex(raw):
+    if raw.count(b"0x") > 15 or raw.count(b"\\x") > 15:
         for match in _HEX.finditer(raw):
             text = _from_hex(match[0])
             if text is not None:
                 yield match.start(), text
-    for match in _CODES.finditer(raw):
-        text = _from_codes(match[0])
-        if text is not None:
-            yield match.start(), text
+    if _has_codes(raw):
+        for match in _CODES.finditer(raw):
+            text = _from_codes(match[0])
+            if text is not None:
+                yield match.start(), text
     if raw.count(b"&#") > 4 or raw.count(b"&quot;") > 4:
         text = html.unescape(_TAG.sub(b" ", raw).decode("utf-8", "replace")).encode()
         yield 0, text
-    if raw.count(b"=20") + raw.count(b"=\n") + raw.count(b"=3D") > 4:
+    if b"=20" in raw and raw.count(b"=20") + raw.count(b"=\n") > 4:
         yield 0, quopri.decodestring(raw)
     if len(_PERCENT.findall(raw[: 1 << 16])) > 8:
         yield 0, urllib.parse.unquote_to_bytes(raw)
 
 
-def _has_long_hex(raw: bytes) -> bool:
-    return re.search(rb"[0-9a-fA-F]{32}", raw) is not None
+def _has_run(raw: bytes) -> bool:
+    """Whether sixteen characters of the alphabet stand in a row: cheaper than the pattern."""
+    return _SIXTEEN in raw.translate(_SHAPE)
+
+
+def _has_codes(raw: bytes) -> bool:
+    shape = raw.translate(_DIGITS)
+    return any(shape.count(pair) > 7 for pair in (b"00, 00", b"00,00", b"00 00", b"00,\n"))
 
 
 def _from_base64(run: bytes) -> bytes | None:
     packed = _NOT_ALPHABET.sub(b"", run).rstrip(b"=")
     if _is_hex(packed):
-        return None  # left to the hexadecimal decoder
+        return _from_hex(packed)
     packed = packed.replace(b"-", b"+").replace(b"_", b"/")
     try:
         start = base64.b64decode(packed[:64])
