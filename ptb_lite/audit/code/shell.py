@@ -67,6 +67,8 @@ class _Reader:
         self.commands: list[Command] = []
         self.programs: list[Embedded] = []
         self._variables: dict[str, str] = {}
+        # What variables may add in all: "A=$A$A" on every line would double it each time.
+        self._room = MAX_SHELL
 
     def script(self, text: str, first: int, depth: int) -> None:
         if depth > 4:
@@ -135,7 +137,9 @@ class _Reader:
     def _expand(self, word: str) -> str:
         def put_in(match: re.Match[str]) -> str:
             name = match[1] or match[3]
-            return self._variables.get(name, match[2] or match[0])
+            value = self._variables.get(name, match[2] or match[0])
+            self._room -= len(value)
+            return value if self._room > 0 else match[0]
 
         return _VARIABLE.sub(put_in, word) if "$" in word else word
 
