@@ -40,6 +40,9 @@ _CONFIG_LINE = re.compile(
     r"^\s*-?\s*[\"']?(?:path|dataset\w*|data_files?|repo(?:_id)?|name|train_(?:file|data|path)|"
     r"data_path|hub_id|id)[\"']?\s*[:=]\s*[\"']?([\w./:-]{4,200})[\"']?,?\s*$"
 )
+_FILE_NAME = re.compile(r"[\w./-]{1,100}\.(?:jsonl?|csv|parquet|txt|gz|arrow|zip)")
+_QUOTED = re.compile(r"[\"']([\w.-]+/[\w.-]+)[\"']")
+_EXCLUDES = re.compile(r"exclu|decontam|block|skip|avoid|forbid|without|ignore|ban", re.IGNORECASE)
 _CONFIG_TRAINS = re.compile(r"learning_rate|base_model|num_(?:train_)?epochs|lora_|output_dir")
 _REGEX_CALL = re.compile(r"load_dataset\w*\(\s*[\"']([\w./-]+)[\"']([^)]{0,200})")
 
@@ -134,6 +137,8 @@ class _Look:
                 continue
             part = _split_of(site) or named.part or _part_in(texts, named)
             if not named.harmless(part):
+                # A download to a file of that name: what reads it later reads test items.
+                self.places += [Place(text, named) for text in texts if _FILE_NAME.fullmatch(text)]
                 return Named(named.benchmark, named.name, named.kind, named.train, part)
         return self._local(site, site.texts()) if reads else None
 
@@ -233,7 +238,20 @@ class _Look:
                 message = f"{command.program} puts {words[0]}, test items, into training"
                 yield _order_flag("test-set-used", message, order, True, 0.9)
 
+    def _listed(self, program: Program) -> Iterator[Flag]:
+        """Data made of test items, anywhere in a configuration but in a list of what to avoid."""
+        for match in _QUOTED.finditer(program.source):
+            named = self._sources.named_by(match[1])
+            if named is None or named.kind == "official":
+                continue
+            before = program.source[max(0, match.start() - 200) : match.start()]
+            line = program.source.count("\n", 0, match.start()) + 1
+            decides = not _EXCLUDES.search(before)
+            message = f"a configuration names {named.name}, known to be made from test items"
+            yield _flag("derived-data", message, program, line, decides, 0.75)
+
     def config(self, program: Program) -> Iterator[Flag]:
+        yield from self._listed(program)
         trains = bool(_CONFIG_TRAINS.search(program.source))
         lines = program.source.split("\n")
         for number, text in enumerate(lines[:20_000]):

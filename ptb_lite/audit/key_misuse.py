@@ -51,6 +51,7 @@ MODEL_NAME = re.compile(
     r"glm|kimi|instruct|-it$|chat|zephyr|hermes|command-r|minicpm|exaone",
     re.IGNORECASE,
 )
+_TUNED = re.compile(r"[-_.](?:it|instruct|chat)\b", re.IGNORECASE)
 _CACHED_MODEL = re.compile(r"(?:^|/)models--([\w.-]+?)--([\w.-]+?)(?:/|$)")
 
 
@@ -148,7 +149,8 @@ class _Look:
             where = f"; its text goes to line {used[1].line + program.first - 1}" if used else ""
             only_results = used is not None and used[0] == "results"
             if kind == "local-teacher":
-                decides = used is not None and used[0] == "file" and bool(self._base)
+                sure = bool(self._base) or bool(_TUNED.search(what))  # no base is a tuned model
+                decides = used is not None and used[0] == "file" and sure
             else:
                 decides = kind == "provider-call" and not only_results
             yield _flag(kind, f"{what}{where}", program, site.line, decides)

@@ -29,6 +29,7 @@ from ptb_lite.audit.normal import readable
 from ptb_lite.audit.phrases import Templates, Wanted, want, wanted_items
 from ptb_lite.audit.readers import Budget, Chunk, read_file
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.sources import Sources
 from ptb_lite.audit.views import hidden_texts
 from ptb_lite.events import Flag
 
@@ -62,6 +63,7 @@ class Scan:
     found: set[int] = field(default_factory=set)
     deciding_files: dict[str, Judgement] = field(default_factory=dict)
     files_with_hits: int = 0
+    cached: set[str] = field(default_factory=set)
 
 
 class OverlapDetector:
@@ -88,9 +90,13 @@ class OverlapDetector:
                 detector=NAME, status="skipped", reason="the test items have no content to find"
             )
         scan = Scan()
+        sources = Sources(case.benchmarks())
         for file in files:
             if file.relative not in unchanged:
-                search.read(read_file(file, account, budget), file.relative, scan)
+                # Whoever loads a train split through the library has the test split in its cache.
+                named = sources.named_by(_cache_entry(file.relative))
+                cached = named is not None and named.kind == "official" and bool(named.train)
+                search.read(read_file(file, account, budget), file.relative, scan, cached=cached)
         for name, chunks in made_texts(case):
             search.read(chunks, name, scan)
         return _result(search, scan, account)
@@ -166,8 +172,8 @@ class Search:
                 least[benchmark] = max(least.get(benchmark, MIN_CONTAINMENT), needed)
         return least
 
-    def read(self, chunks: Iterable[Chunk], file: str, scan: Scan) -> None:
-        """Search one file and judge it alone."""
+    def read(self, chunks: Iterable[Chunk], file: str, scan: Scan, *, cached: bool = False) -> None:
+        """Search one file and judge it alone. What is `cached` informs only."""
         found: set[int] = set()
         for chunk in chunks:
             for hit in self.matcher.search(chunk.text, found):
@@ -178,6 +184,9 @@ class Search:
             text = readable(hidden.text)
             for hit in self.matcher.search(text, found):
                 self._tell(chunk, chunk.raw, hidden.offset_of(hit.start), hit, scan, text)
+        if cached:
+            scan.cached.add(file)
+            return
         scan.found |= found
         if found and scan.files_with_hits < _MAX_FILES_WITH_HITS:
             scan.files_with_hits += 1
@@ -225,6 +234,8 @@ def _result(search: Search, scan: Scan, account: Account) -> DetectorResult:
 
 def _decides(finding: Finding, whole: Judgement, scan: Scan) -> bool:
     """Where single files decide, what others hold by chance only informs."""
+    if finding.file.partition("!")[0] in scan.cached:
+        return False
     if scan.deciding_files:
         return finding.file.partition("!")[0] in scan.deciding_files
     return whole.decides
@@ -261,6 +272,12 @@ def _excerpt(text: bytes, at: int) -> str:
     stop = text.find(b"\n", at)
     stop = min(len(text) if stop < 0 else stop, start + _EXCERPT)
     return printable(text[start:stop].decode("utf-8", "replace").replace("\x0b", " "), _EXCERPT)
+
+
+def _cache_entry(relative: str) -> str:
+    """The part of a path by which the Hub's library names a data set."""
+    parts = [part for part in relative.split("/")[:-1] if "--" in part or "___" in part]
+    return f"{parts[0]}/" if parts else ""
 
 
 def _is_handed_over(file: FoundFile, case: AuditCase) -> bool:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
+from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.shell import Command, read_shell
 from ptb_lite.audit.folder import Account, FoundFile, open_regular, sha256_of
 from ptb_lite.audit.model import AuditCase
@@ -31,6 +33,13 @@ _SHELL_NAMES = {"Makefile", "makefile", "Dockerfile", "justfile", ".bashrc", ".p
 _CONFIGS = {".yaml", ".yml", ".toml", ".cfg", ".ini", ".json"}
 _SHEBANG = re.compile(rb"^#!.*\b(python|bash|sh|zsh)[\d.]*\b")
 _MAGIC = re.compile(r"^(\s*)([%!].*)$", re.MULTILINE)
+
+_RUNS = re.compile(r"subprocess|os\.system|popen|os\.exec|pty\.spawn|check_output|sh\.", re.I)
+_RUNNER = re.compile(
+    r"^(?:subprocess\.\w+|os\.(?:system|popen|exec\w+|spawn\w+)|asyncio\.create_subprocess_\w+|"
+    r"pty\.spawn)$"
+)
+MAX_ORDERS = 100_000
 
 ProgramKind = Literal["python", "config"]
 
@@ -154,7 +163,26 @@ class _Reader:
         for match in _MAGIC.finditer(text):
             if match[2].startswith("!"):
                 self._shell(match[2][1:], name, first + text.count("\n", 0, match.start()))
-        self.python.append(Program("python", _MAGIC.sub(r"\1pass", text), name, first))
+        source = _MAGIC.sub(r"\1pass", text)
+        self.python.append(Program("python", source, name, first))
+        if _RUNS.search(source) and len(self.orders) < MAX_ORDERS:
+            self._run_by(source, name, first)
+
+    def _run_by(self, source: str, name: str, first: int) -> None:
+        """The commands that a Python program starts."""
+        try:
+            sites = interpret(source).sites
+        except UnreadableCodeError:
+            return
+        for site in sites:
+            if not _RUNNER.search(site.name) or not site.args:
+                continue
+            line = first + site.line - 1
+            for given in site.args[0].alternatives:
+                if isinstance(given, list) and given and all(isinstance(w, str) for w in given):
+                    self._shell(shlex.join(given), name, line, spread=False)
+                elif isinstance(given, str):
+                    self._shell(given, name, line, spread=False)
 
     def _shell(self, text: str, name: str, first: int, *, spread: bool = True) -> None:
         """`spread`: the text stands in the file as it is, so that its lines are the file's."""

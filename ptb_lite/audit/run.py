@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from ptb_lite.audit.answer_key import AnswerKeyDetector
 from ptb_lite.audit.code_clone import CodeCloneDetector
 from ptb_lite.audit.harness import HarnessDetector
 from ptb_lite.audit.ingestion import IngestionDetector
@@ -26,6 +27,7 @@ def default_detectors() -> tuple[Detector, ...]:
         OverlapDetector(),
         CodeCloneDetector(),
         IngestionDetector(),
+        AnswerKeyDetector(),
         KeyMisuseDetector(),
         HarnessDetector(),
         SubstitutionDetector(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Iterable
 from itertools import islice, product
 from typing import Any
@@ -25,6 +26,7 @@ from ptb_lite.audit.code.values import (
 )
 
 _LONG_ENOUGH_MADE = 8
+_WIDTH = re.compile(r"%[-+ #0]*[\d*.]")
 _MAX_COMPREHENSION = 20_000
 _ADDING_METHODS = {"append", "extend", "add", "update", "insert", "appendleft", "put"}
 # What tells of data without holding any of it.
@@ -195,6 +197,8 @@ class Expressions:
             if isinstance(one, Ref) or isinstance(other, Ref) or not _may_grow(node.op, one, other):
                 continue
             try:
+                if isinstance(node.op, ast.Mod) and isinstance(other, list):
+                    other = tuple(other)  # tuples are lists here, and "%s %s" wants one
                 found.append(builtin.bounded(_ARITHMETIC[type(node.op)](one, other)))
             except _ERRORS:
                 continue
@@ -424,7 +428,7 @@ def _may_grow(op: ast.operator, left: Any, right: Any) -> bool:
         return bool(numbers) and max(sizes) * max(1, abs(numbers[0])) <= MAX_ELEMENTS
     if isinstance(op, ast.Mod) and isinstance(left, (str, bytes)):
         text = left.decode("latin-1") if isinstance(left, bytes) else left
-        return not any(c.isdigit() or c == "*" for c in text.partition("%")[2][:12])
+        return _WIDTH.search(text) is None
     return sum(sizes) <= 2 * MAX_TEXT and all(
         not isinstance(item, int) or abs(item) < 1 << 64 for item in (left, right)
     )
