@@ -222,7 +222,7 @@ def _says(saying: Saying, sentence: str) -> bool:
 def ordered(order: Order, case: AuditCase) -> Iterator[Flag]:
     """The flags of one command."""
     command = order.command
-    for word in _written_words(command):
+    for word in written_words(command):
         name = PurePosixPath(word).name
         handed_over = case.harness is None or any(
             PurePosixPath(path).name == name for path in case.harness.files
@@ -247,7 +247,7 @@ def ordered(order: Order, case: AuditCase) -> Iterator[Flag]:
         yield _order_flag("stops-timer", "ends the timer", order, True)
 
 
-def _written_words(command: Command) -> Iterator[str]:
+def written_words(command: Command) -> Iterator[str]:
     """The paths that a command writes to, as far as its form tells."""
     words = command.words
     for position, word in enumerate(words[1:], start=1):

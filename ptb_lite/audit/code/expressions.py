@@ -26,6 +26,9 @@ from ptb_lite.audit.code.values import (
 )
 
 _LONG_ENOUGH_MADE = 8
+_PATH_METHODS = {
+    "read_text", "read_bytes", "write_text", "write_bytes", "open", "glob", "rglob", "iterdir",
+}  # fmt: skip
 _WIDTH = re.compile(r"%[-+ #0]*[\d*.]")
 _MAX_COMPREHENSION = 20_000
 _ADDING_METHODS = {"append", "extend", "add", "update", "insert", "appendleft", "put"}
@@ -191,7 +194,7 @@ class Expressions:
         found: list[Any] = []
         for one, other in islice(product(left.alternatives, right.alternatives), MAX_ALTERNATIVES):
             if isinstance(node.op, ast.Div) and isinstance(other, str):
-                base = " ".join(one.site.texts()) if isinstance(one, Ref) and one.site else one
+                base = "/".join(known(one).texts()) if isinstance(one, Ref) else one
                 found.append(f"{base}/{other}")
                 continue
             if isinstance(one, Ref) or isinstance(other, Ref) or not _may_grow(node.op, one, other):
@@ -316,6 +319,7 @@ class Expressions:
             if node.func.attr in _ADDING_METHODS:
                 self.taint(node.func.value, union(everything))
         found = [self._constant_call(node, owner, callee, args, keywords)]
+        found += self._path_call(node, owner, args, keywords)
         for ref in callee.refs():
             found.append(self._named_call(node, ref, args, keywords, callee.labels))
         result = merge(*found)
@@ -323,6 +327,22 @@ class Expressions:
         if dropped:
             return Value(result.alternatives)
         return self._made(node, result.with_labels(labels))
+
+    def _path_call(
+        self, node: ast.Call, owner: Value, args: list[Value], keywords: dict[str, Value]
+    ) -> list[Value]:
+        """`(Path("a") / "b").read_text()`: paths are texts here, and no text has such a method."""
+        if not isinstance(node.func, ast.Attribute) or node.func.attr not in _PATH_METHODS:
+            return []
+        found = []
+        for one in owner.alternatives:
+            if isinstance(one, str):
+                made = Site("pathlib.Path", node.lineno, (known(one),))
+                name = f"pathlib.Path().{node.func.attr}"
+                site = Site(name, node.lineno, tuple(args), keywords, made, owner.labels)
+                self.sites.append(site)
+                found.append(known(Ref(f"{name}()", site), labels=self._label(site)))
+        return found
 
     def _named_call(
         self,

@@ -132,7 +132,10 @@ def _texts(value: Any, depth: int, *, refs: bool = True) -> list[str]:
             items = [*value.keys(), *value.values()][:1000]
             return [text for item in items for text in _texts(item, depth - 1, refs=refs)]
         case Ref() if refs:
-            # `Path("a") / name` and `open(name)` carry the text that made them.
+            # `Path("a") / name` and `open(name)` carry the text that made them, and
+            # `lm_eval.__file__` is a place.
+            if value.name.endswith(("__file__", "__path__")):
+                return [f"<{value.name}>"]
             return value.site.texts() if value.site and depth else []
         case _:
             return []
