@@ -46,13 +46,15 @@ _ABOVE_CLEAN = 0.1
 
 @dataclass(frozen=True)
 class Finding:
-    """One item in one file, with the place and the text around it."""
+    """One item in one file, with the place and the text around it; `hidden` when it had to be
+    decoded or put together first."""
 
     index: int
     file: str
     line: int
     similarity: float
     excerpt: str
+    hidden: bool = False
 
 
 @dataclass
@@ -98,7 +100,7 @@ class OverlapDetector:
                 cached = named is not None and named.kind == "official" and bool(named.train)
                 search.read(read_file(file, account, budget), file.relative, scan, cached=cached)
         for name, chunks in made_texts(case):
-            search.read(chunks, name, scan)
+            search.read(chunks, name, scan, made=True)
         return _result(search, scan, account)
 
 
@@ -172,12 +174,21 @@ class Search:
                 least[benchmark] = max(least.get(benchmark, MIN_CONTAINMENT), needed)
         return least
 
-    def read(self, chunks: Iterable[Chunk], file: str, scan: Scan, *, cached: bool = False) -> None:
-        """Search one file and judge it alone. What is `cached` informs only."""
+    def read(
+        self,
+        chunks: Iterable[Chunk],
+        file: str,
+        scan: Scan,
+        *,
+        cached: bool = False,
+        made: bool = False,
+    ) -> None:
+        """Search one file and judge it alone. What is `cached` informs only; what is `made` stands
+        nowhere as it is."""
         found: set[int] = set()
         for chunk in chunks:
             for hit in self.matcher.search(chunk.text, found):
-                self._tell(chunk, chunk.text, hit.start, hit, scan)
+                self._tell(chunk, chunk.text, hit.start, hit, scan, chunk.text if made else None)
             hidden = hidden_texts(chunk.raw)
             if hidden is None:
                 continue
@@ -201,7 +212,10 @@ class Search:
         if hit.index < len(self.test) and len(scan.findings) < 10 * _MAX_FLAGS:
             line = chunk.first + text.count(b"\n", 0, at)
             excerpt = _excerpt(text, at) if shown is None else _excerpt(shown, hit.start)
-            scan.findings.append(Finding(hit.index, chunk.file, line, hit.similarity, excerpt))
+            hidden = shown is not None
+            scan.findings.append(
+                Finding(hit.index, chunk.file, line, hit.similarity, excerpt, hidden)
+            )
 
     def judge(self, found: set[int]) -> Judgement:
         border = len(self.test)
@@ -245,8 +259,9 @@ def _flag(search: Search, finding: Finding, decides: bool) -> Flag:
     item = search.test[finding.index].item
     return Flag(
         detector=NAME,
-        kind="test-item",
-        message=f"test item {printable(item.id, 80)} stands in {finding.file}",
+        kind="hidden-test-item" if finding.hidden else "test-item",
+        message=f"test item {printable(item.id, 80)} "
+        f"{'is hidden' if finding.hidden else 'stands'} in {finding.file}",
         decides=decides,
         file=finding.file,
         line=finding.line,

@@ -10,6 +10,7 @@ from ptb_lite.audit.code_clone import CodeCloneDetector
 from ptb_lite.audit.harness import HarnessDetector
 from ptb_lite.audit.ingestion import IngestionDetector
 from ptb_lite.audit.key_misuse import KeyMisuseDetector
+from ptb_lite.audit.memorisation import MemorisationDetector
 from ptb_lite.audit.model import AuditCase, Detector
 from ptb_lite.audit.overlap import OverlapDetector
 from ptb_lite.audit.record import AuditRecord, DetectorResult
@@ -32,6 +33,7 @@ def default_detectors() -> tuple[Detector, ...]:
         HarnessDetector(),
         SubstitutionDetector(),
         TemplateDetector(),
+        MemorisationDetector(),
         TraceDetector(),
         SubmissionDetector(),
     )
