@@ -18,6 +18,8 @@ PAIRED_INTERVAL = "Newcombe 1998 square-and-add (method 10)"
 # costs. Whatever makes the score itself worthless costs all of it.
 DEDUCTIONS: Mapping[str, float] = {
     "test-item": 1.0,
+    "hidden-test-item": 1.0,
+    "renamed-item": 1.0,
     "other-derived": 1.0,
     "changed-file": 0.5,
     "startup-code": 0.5,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.record import DetectorResult
-from ptb_lite.audit.rules import UNNAMED, own_rules, read_rules, rule_of, weigh
+from ptb_lite.audit.record import AuditRecord, DetectorResult
+from ptb_lite.audit.rules import UNNAMED, only_hidden, own_rules, read_rules, rule_of, weigh
 from ptb_lite.audit.run import default_detectors
 from ptb_lite.audit.verdict import decide
 from ptb_lite.errors import CatalogError
@@ -66,6 +66,24 @@ def test_all_rules_that_decide_are_named() -> None:
     decision = decide([weigh(flags("overlap", FOUR)), weigh(flags("harness", [None], kind="x"))])
     assert decision.rules == ("test-items-in-files", "harness-tampered")
     assert "test-items-in-files (overlap: k ×4)" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        ([flags("overlap", FOUR, kind="hidden-test-item")], True),
+        ([flags("code-clone", FOUR)], True),
+        ([flags("overlap", FOUR, kind="hidden-test-item"), flags("harness", [None])], False),
+        ([flags("overlap", FOUR, kind="test-item")], False),
+        ([flags("memorisation", [None])], False),
+        ([], False),
+    ],
+)
+def test_evasion_is_hidden_forms_alone(results: list[DetectorResult], expected: bool) -> None:
+    weighed = tuple(weigh(result) for result in results)
+    decision = decide(weighed)
+    record = AuditRecord(results=weighed, verdict=decision.verdict, reason=decision.reason)
+    assert only_hidden(record) is expected
 
 
 def test_every_detector_has_a_rule() -> None:
