@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Policy = Literal["reset", "none"]
+Policy = Literal["reset", "deduct", "zero", "none"]
 Disclosure = Literal["none", "rules", "penalties", "audit"]
 Feedback = Literal["dev", "test"]
 SandboxName = Literal["bubblewrap", "none"]

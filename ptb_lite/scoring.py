@@ -14,6 +14,18 @@ from statistics import NormalDist
 from ptb_lite.events import Verdict
 
 PAIRED_INTERVAL = "Newcombe 1998 square-and-add (method 10)"
+# The policy `deduct`: the share of the gain over the base score that one kind of deciding flag
+# costs. Whatever makes the score itself worthless costs all of it.
+DEDUCTIONS: Mapping[str, float] = {
+    "test-item": 1.0,
+    "hidden-test-item": 1.0,
+    "renamed-item": 1.0,
+    "other-derived": 1.0,
+    "changed-file": 0.5,
+    "startup-code": 0.5,
+    "planted-result": 0.5,
+}
+OTHER_DEDUCTION = 0.75
 
 
 @dataclass(frozen=True)
@@ -148,6 +160,36 @@ def apply_policy(
     return POLICIES[policy](PolicyCase(verdict, raw, base, tuple(flag_kinds)))
 
 
+def deduction(flag_kinds: Sequence[str]) -> float:
+    """The share of the gain, in [0, 1], that `deduct` takes for these kinds of deciding flags.
+
+    Each kind counts once, however many flags it has; kinds that `DEDUCTIONS` does not name cost
+    `OTHER_DEDUCTION`, and so does a verdict without any flag (a person's).
+    """
+    shares = [DEDUCTIONS.get(kind, OTHER_DEDUCTION) for kind in set(flag_kinds)]
+    return min(1.0, math.fsum(shares)) if shares else OTHER_DEDUCTION
+
+
+def fisher_exact(first: int, first_n: int, second: int, second_n: int) -> float:
+    """Two-sided p of Fisher's exact test: do two groups have the same rate?
+
+    `first` of `first_n` against `second` of `second_n`; the sum of the probabilities of all tables
+    with these margins that are at most as likely as the one seen (Fisher 1935; the definition of R
+    and SciPy). 1.0 where a group is empty. Raises `ValueError` for impossible counts.
+    """
+    if not (0 <= first <= first_n and 0 <= second <= second_n):
+        raise ValueError(f"{first} of {first_n} against {second} of {second_n}")
+    hits = first + second
+
+    def ways(k: int) -> int:
+        return math.comb(first_n, k) * math.comb(second_n, hits - k)
+
+    seen = ways(first)
+    every = [ways(k) for k in range(max(0, hits - second_n), min(first_n, hits) + 1)]
+    p_value: float = sum(way for way in every if way <= seen) / sum(every)
+    return min(1.0, p_value)
+
+
 def weighted_average(scores: Mapping[str, float], weights: Mapping[str, float]) -> WeightedAverage:
     """Average of the benchmarks that have a score; their weights are scaled to sum to 1.
 
@@ -222,7 +264,27 @@ def _none(case: PolicyCase) -> Counted:
     return Counted(case.raw, mark)
 
 
-POLICIES: dict[str, Callable[[PolicyCase], Counted]] = {"reset": _reset, "none": _none}
+def _zero(case: PolicyCase) -> Counted:
+    if case.verdict is Verdict.FLAGGED:
+        return Counted(0.0, "flagged: counts as zero")
+    return Counted(case.raw)
+
+
+def _deduct(case: PolicyCase) -> Counted:
+    if case.verdict is not Verdict.FLAGGED:
+        return Counted(case.raw)
+    share = deduction(case.flag_kinds)
+    counted = case.raw - share * max(0.0, case.raw - case.base)
+    kinds = ", ".join(sorted(set(case.flag_kinds))) or "no named kind"
+    return Counted(counted, f"flagged: {100 * share:.0f} % of the gain deducted ({kinds})")
+
+
+POLICIES: dict[str, Callable[[PolicyCase], Counted]] = {
+    "reset": _reset,
+    "deduct": _deduct,
+    "zero": _zero,
+    "none": _none,
+}
 
 
 def _z(confidence: float) -> float:

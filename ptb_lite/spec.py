@@ -176,6 +176,12 @@ def _check_against(catalog: Catalog, spec: RunSpec) -> None:
             field="network",
             hint="Give --network full",
         )
+    if agent.needs_test_items and spec.feedback != "test":
+        raise SpecError(
+            f"agent '{spec.agent}' needs the test items, which are not handed out",
+            field="feedback",
+            hint="Give --feedback test",
+        )
     for name in spec.benchmarks:
         if spec.benchmarks.count(name) > 1:
             raise SpecError(f"'{name}' is given twice", field="benchmark")

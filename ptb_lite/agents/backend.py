@@ -13,6 +13,7 @@ from ptb_lite.agents.local import LocalBackend, local_start
 from ptb_lite.agents.masking import mask_line
 from ptb_lite.agents.prompt_only import PromptOnlyBackend
 from ptb_lite.agents.recipe import RecipeBackend
+from ptb_lite.agents.redteam.backend import RedTeamBackend
 from ptb_lite.agents.scaffold import find_scaffold
 from ptb_lite.agents.start import AgentStart
 from ptb_lite.catalog.entries import AgentEntry
@@ -73,6 +74,14 @@ def plan_agent(entry: AgentEntry, *, workspace: Path, model: str | None) -> Agen
             return AgentPlan(RecipeBackend(), start)
         case "prompt-only":
             return AgentPlan(PromptOnlyBackend(), start)
+        case (
+            "cheat-ingest"
+            | "cheat-rename"
+            | "cheat-substitute"
+            | "cheat-tamper"
+            | "cheat-encode" as name
+        ):
+            return AgentPlan(RedTeamBackend(name), start)
         case "local":
             return AgentPlan(LocalBackend(), local_start(start, os.environ))
         case "command":

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 
-MAX_FILES = 1_000_000
+MAX_FILES = 300_000
 MAX_DEPTH = 64
 _MAX_MESSAGES = 50
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FoundFile:
     """A regular file. `relative` is for people and flags: `/` between parts, always printable.
 
@@ -65,6 +65,20 @@ class Account:
         rest = len(self.unread) - 3 + self.more_unread
         more = f" and {rest} more" if rest > 0 else ""
         return f"not read: {'; '.join(self.unread[:3])}{more}"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All regular files of a folder, and what the walk left out."""
+
+    files: tuple[FoundFile, ...]
+    account: Account
+
+
+def list_files(folder: Path) -> Listing:
+    """Raises what `walk` raises."""
+    account = Account()
+    return Listing(tuple(walk(folder, account)), account)
 
 
 def walk(folder: Path, account: Account, *, max_files: int = MAX_FILES) -> Iterator[FoundFile]:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from ptb_lite.audit.folder import Account, FoundFile, open_regular, printable, sha256_of, walk
+from ptb_lite.audit.harness_paths import path_flags
 from ptb_lite.audit.model import AuditCase
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.events import Flag
@@ -39,7 +40,7 @@ class HarnessDetector:
         """Raises OSError when the folder itself cannot be read."""
         account = Account()
         files = {file.relative: file for file in walk(case.folder, account)}
-        flags = [*_changed(case, files), *_foreign(case, files)]
+        flags = [*_changed(case, files), *_foreign(case, files), *path_flags(case, files)]
         if case.harness is None:
             return _result(
                 flags, account, skipped="no record of the files handed over", applicable=False

@@ -7,10 +7,12 @@ looked at again in the readable text: "57 + 87" inside "57 + 87 + 70" or "157 + 
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from ahocorasick_rs import BytesAhoCorasick
 
@@ -22,6 +24,13 @@ MIN_CONTAINMENT = 0.5
 _LONG_ENOUGH_RESPACED = 24
 _RESPACED_SIMILARITY = 0.95
 _CONTEXT = 48
+Mode = Literal["reversed", "rot13"]
+_MODES: tuple[Mode, ...] = ("reversed", "rot13")
+_SCOUTS = 4
+_SCOUT_LETTERS = 10
+_ROT13 = bytes(
+    codecs.encode(chr(code), "rot13").encode()[0] if code < 128 else code for code in range(256)
+)
 _ARITHMETIC = frozenset((b"+", b"-", b"*", b"/", b"^", b"%"))
 _LETTER_NEXT = re.compile(rb" +[a-zA-Z\x80-\xff]")
 _LETTER_BEFORE = re.compile(rb"[a-zA-Z\x80-\xff] +$")
@@ -56,16 +65,34 @@ class Matcher:
                 pieces[gram].append(index)
         self._whole, self._pieces = dict(whole), dict(pieces)
         self._patterns = sorted({*whole, *pieces})
+        self._first_scout = len(self._patterns)
+        scouts = dict(_scouts(wanted))
+        self._modes = [scouts[pattern] for pattern in scouts if pattern not in self._whole]
+        self._patterns += [pattern for pattern in scouts if pattern not in self._whole]
         self._lengths = [len(squeeze(want.core.encode())) for want in wanted]
         self._piece_counts = [len(set(want.grams)) for want in wanted]
         self._automaton = BytesAhoCorasick(self._patterns) if self._patterns else None
 
     def search(self, text: bytes, found: set[int]) -> list[Hit]:
-        """Hits in a `readable` text, at most one an item; items in `found` are passed over and
-        the new ones added to it."""
+        """Hits in a `readable` text, also in one that is written backwards or in rot13, at most
+        one an item; items in `found` are passed over and the new ones added to it."""
         matches = self._matches(text)
         if not matches:
             return []
+        hits = self._forward(text, matches, found)
+        for mode in {self._modes[n - self._first_scout] for n, *_ in matches if self._is_scout(n)}:
+            turned = turn(text, mode)
+            for hit in self._forward(turned, self._matches(turned), found):
+                start = len(text) - hit.start - 1 if mode == "reversed" else hit.start
+                hits.append(Hit(hit.index, max(0, start), hit.similarity))
+        return hits
+
+    def _is_scout(self, number: int) -> bool:
+        return number >= self._first_scout
+
+    def _forward(
+        self, text: bytes, matches: list[tuple[int, int, int]], found: set[int]
+    ) -> list[Hit]:
         offsets = positions(text)
         hits: list[Hit] = []
         for number, start, end in matches:
@@ -124,6 +151,27 @@ class Matcher:
             if len(counts) > best:
                 best, best_start = len(counts), places[first][0]
         return best_start, best / self._piece_counts[index]
+
+
+def turn(text: bytes, mode: Mode) -> bytes:
+    """The text read backwards, or with its letters thirteen places on."""
+    if mode == "reversed":
+        return text.decode("utf-8", "replace")[::-1].encode()
+    return text.translate(_ROT13)
+
+
+def _scouts(wanted: Sequence[Wanted]) -> Iterator[tuple[bytes, Mode]]:
+    """A few pieces of every item as they look backwards or in rot13. They say that a text is
+    worth turning; what then stands in it is for the same rules as in any other text."""
+    for want in wanted:
+        pieces = list(want.grams[:: max(1, len(want.grams) // _SCOUTS)][:_SCOUTS])
+        pieces += [phrase.pattern for phrase in want.phrases]
+        for piece in pieces:
+            if sum(97 <= byte <= 122 for byte in piece) >= _SCOUT_LETTERS:
+                for mode in _MODES:
+                    turned = turn(piece, mode)
+                    if turned != piece:
+                        yield turned, mode
 
 
 def _compare(text: bytes, start: int, end: int, phrase: Phrase) -> float:

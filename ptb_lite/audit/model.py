@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
+from ptb_lite.audit.folder import Listing, list_files
+from ptb_lite.audit.losses import Losses
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.events import Record
+
+if TYPE_CHECKING:
+    from ptb_lite.audit.programs import Programs
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,34 @@ class HarnessManifest(Record):
 
 
 @dataclass(frozen=True)
+class Rules:
+    """What the run's rules allow beyond training on data of one's own.
+
+    `provider_calls`: asking a model provider for synthetic data. `teacher_models`: a downloaded
+    model that writes training data. `test_feedback`: evaluating on the test split (PostTrainBench's
+    own setting), which makes reading it no offence. `agent_hosts` are the hosts that the agent's
+    own backend talks to: that they were asked for says nothing.
+    """
+
+    provider_calls: bool = False
+    teacher_models: bool = False
+    test_feedback: bool = False
+    agent_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class JudgeOptions:
+    """An OpenAI-compatible endpoint that reads the evidence. `base_url` ends before
+    `/chat/completions`; `seconds` is the time for one answer."""
+
+    base_url: str
+    model: str
+    api_key: str = field(default="", repr=False)
+    votes: int = 3
+    seconds: float = 120.0
+
+
+@dataclass(frozen=True)
 class AuditCase:
     """The evidence. Everything in `folder` and `submission` is written by an untrusted agent.
 
@@ -37,7 +72,15 @@ class AuditCase:
     hits by chance it hits as often among them. They are optional; for items with numbers the
     overlap detector makes its own. `base_model` is the folder of the assigned base model,
     `base_sha256` the hash of its weights, `base_ids` every other name by which an adapter may
-    call it (a Hub id, its path inside a sandbox). `trace` is the agent's raw output.
+    call it (a Hub id, its path inside a sandbox). `trace` is the agent's raw output, a file or a
+    folder.
+
+    `hosts` were asked for during the run; `hub_cache` is the folder that the agent's downloads
+    went to, where it lies outside of `folder`. `instruct_model` is the folder of the base model's
+    known instruct counterpart. `benchmark_kinds` names the benchmarks under test with their kind
+    in the catalogue ("procedural", ...), also where no items are given. `losses` are what a
+    process with the models measured, `embedder` the folder of a local embedding model, and
+    `judge` who is asked: without them their detectors are skipped.
     """
 
     folder: Path
@@ -49,6 +92,31 @@ class AuditCase:
     base_ids: tuple[str, ...] = ()
     harness: HarnessManifest | None = None
     trace: Path | None = None
+    hosts: tuple[str, ...] = ()
+    hub_cache: Path | None = None
+    instruct_model: Path | None = None
+    rules: Rules = field(default_factory=Rules)
+    benchmark_kinds: Mapping[str, str] = field(default_factory=dict)
+    losses: Losses | None = None
+    embedder: Path | None = None
+    judge: JudgeOptions | None = None
+
+    def benchmarks(self) -> frozenset[str]:
+        """The ids of the benchmarks under test, from the items and from `benchmark_kinds`."""
+        named = {item.benchmark for item in self.items if item.benchmark}
+        return frozenset(named | set(self.benchmark_kinds))
+
+    @cached_property
+    def listing(self) -> Listing:
+        """The files of `folder`, walked once for all detectors. Raises OSError."""
+        return list_files(self.folder)
+
+    @cached_property
+    def programs(self) -> Programs:
+        """The agent's programs, commands and trace, read once for all detectors. Raises OSError."""
+        from ptb_lite.audit.programs import read_programs  # which needs this class
+
+        return read_programs(self)
 
 
 class Detector(Protocol):

@@ -22,12 +22,15 @@ from dataclasses import dataclass, field
 
 from ptb_lite.audit.chance import SIBLING_FACTOR, Judgement, Sizes, judge, siblings
 from ptb_lite.audit.folder import Account, FoundFile, printable, sha256_of, walk
-from ptb_lite.audit.matcher import MIN_CONTAINMENT, Matcher
+from ptb_lite.audit.made import made_texts
+from ptb_lite.audit.matcher import MIN_CONTAINMENT, Hit, Matcher
 from ptb_lite.audit.model import AuditCase
 from ptb_lite.audit.normal import readable
 from ptb_lite.audit.phrases import Templates, Wanted, want, wanted_items
 from ptb_lite.audit.readers import Budget, Chunk, read_file
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.sources import Sources
+from ptb_lite.audit.views import hidden_texts
 from ptb_lite.events import Flag
 
 NAME = "overlap"
@@ -43,13 +46,15 @@ _ABOVE_CLEAN = 0.1
 
 @dataclass(frozen=True)
 class Finding:
-    """One item in one file, with the place and the text around it."""
+    """One item in one file, with the place and the text around it; `hidden` when it had to be
+    decoded or put together first."""
 
     index: int
     file: str
     line: int
     similarity: float
     excerpt: str
+    hidden: bool = False
 
 
 @dataclass
@@ -60,6 +65,7 @@ class Scan:
     found: set[int] = field(default_factory=set)
     deciding_files: dict[str, Judgement] = field(default_factory=dict)
     files_with_hits: int = 0
+    cached: set[str] = field(default_factory=set)
 
 
 class OverlapDetector:
@@ -86,9 +92,15 @@ class OverlapDetector:
                 detector=NAME, status="skipped", reason="the test items have no content to find"
             )
         scan = Scan()
+        sources = Sources(case.benchmarks())
         for file in files:
             if file.relative not in unchanged:
-                search.read(read_file(file, account, budget), file, scan)
+                # Whoever loads a train split through the library has the test split in its cache.
+                named = sources.named_by(_cache_entry(file.relative))
+                cached = named is not None and named.kind == "official" and bool(named.train)
+                search.read(read_file(file, account, budget), file.relative, scan, cached=cached)
+        for name, chunks in made_texts(case):
+            search.read(chunks, name, scan, made=True)
         return _result(search, scan, account)
 
 
@@ -162,24 +174,48 @@ class Search:
                 least[benchmark] = max(least.get(benchmark, MIN_CONTAINMENT), needed)
         return least
 
-    def read(self, chunks: Iterable[Chunk], file: FoundFile, scan: Scan) -> None:
-        """Search one file and judge it alone."""
+    def read(
+        self,
+        chunks: Iterable[Chunk],
+        file: str,
+        scan: Scan,
+        *,
+        cached: bool = False,
+        made: bool = False,
+    ) -> None:
+        """Search one file and judge it alone. What is `cached` informs only; what is `made` stands
+        nowhere as it is."""
         found: set[int] = set()
         for chunk in chunks:
             for hit in self.matcher.search(chunk.text, found):
-                new = hit.index < len(self.test) and len(scan.findings) < 10 * _MAX_FLAGS
-                if new:
-                    line = chunk.first + chunk.text.count(b"\n", 0, hit.start)
-                    place = Finding(
-                        hit.index, chunk.file, line, hit.similarity, _excerpt(chunk.text, hit.start)
-                    )
-                    scan.findings.append(place)
+                self._tell(chunk, chunk.text, hit.start, hit, scan, chunk.text if made else None)
+            hidden = hidden_texts(chunk.raw)
+            if hidden is None:
+                continue
+            text = readable(hidden.text)
+            for hit in self.matcher.search(text, found):
+                self._tell(chunk, chunk.raw, hidden.offset_of(hit.start), hit, scan, text)
+        if cached:
+            scan.cached.add(file)
+            return
         scan.found |= found
         if found and scan.files_with_hits < _MAX_FILES_WITH_HITS:
             scan.files_with_hits += 1
             judgement = self.judge(found)
             if judgement.decides:
-                scan.deciding_files[file.relative] = judgement
+                scan.deciding_files[file] = judgement
+
+    def _tell(
+        self, chunk: Chunk, text: bytes, at: int, hit: Hit, scan: Scan, shown: bytes | None = None
+    ) -> None:
+        """`at` is the place in `text`, whose lines are the file's; `shown` what was decoded."""
+        if hit.index < len(self.test) and len(scan.findings) < 10 * _MAX_FLAGS:
+            line = chunk.first + text.count(b"\n", 0, at)
+            excerpt = _excerpt(text, at) if shown is None else _excerpt(shown, hit.start)
+            hidden = shown is not None
+            scan.findings.append(
+                Finding(hit.index, chunk.file, line, hit.similarity, excerpt, hidden)
+            )
 
     def judge(self, found: set[int]) -> Judgement:
         border = len(self.test)
@@ -212,6 +248,8 @@ def _result(search: Search, scan: Scan, account: Account) -> DetectorResult:
 
 def _decides(finding: Finding, whole: Judgement, scan: Scan) -> bool:
     """Where single files decide, what others hold by chance only informs."""
+    if finding.file.partition("!")[0] in scan.cached:
+        return False
     if scan.deciding_files:
         return finding.file.partition("!")[0] in scan.deciding_files
     return whole.decides
@@ -221,8 +259,9 @@ def _flag(search: Search, finding: Finding, decides: bool) -> Flag:
     item = search.test[finding.index].item
     return Flag(
         detector=NAME,
-        kind="test-item",
-        message=f"test item {printable(item.id, 80)} stands in {finding.file}",
+        kind="hidden-test-item" if finding.hidden else "test-item",
+        message=f"test item {printable(item.id, 80)} "
+        f"{'is hidden' if finding.hidden else 'stands'} in {finding.file}",
         decides=decides,
         file=finding.file,
         line=finding.line,
@@ -248,6 +287,12 @@ def _excerpt(text: bytes, at: int) -> str:
     stop = text.find(b"\n", at)
     stop = min(len(text) if stop < 0 else stop, start + _EXCERPT)
     return printable(text[start:stop].decode("utf-8", "replace").replace("\x0b", " "), _EXCERPT)
+
+
+def _cache_entry(relative: str) -> str:
+    """The part of a path by which the Hub's library names a data set."""
+    parts = [part for part in relative.split("/")[:-1] if "--" in part or "___" in part]
+    return f"{parts[0]}/" if parts else ""
 
 
 def _is_handed_over(file: FoundFile, case: AuditCase) -> bool:

@@ -40,12 +40,14 @@ _UNREADABLE = (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, RuntimeErr
 
 @dataclass(frozen=True)
 class Chunk:
-    """`text` is `readable`; its first line is line (or row) `first` of `file`, counted from 1."""
+    """`text` is `readable`; its first line is line (or row) `first` of `file`, counted from 1.
+    `raw` is the text before, which holds as many lines."""
 
     file: str
     text: bytes
     first: int
     unit: str = "line"
+    raw: bytes = b""
 
 
 @dataclass
@@ -107,7 +109,7 @@ def _read_rows(
                     f"{file.relative}: beyond the limit of bytes or time for one audit"
                 )
                 return
-            yield Chunk(file.relative, readable(text), first, "row")
+            yield Chunk(file.relative, readable(text), first, "row", text)
     except TableError as error:
         account.leave_unread(f"{file.relative}: {error}")
 
@@ -172,7 +174,7 @@ def _split(name: str, blocks: Iterator[bytes], account: Account, budget: Budget)
         if decode is None:
             decode = readable_binary if b"\x00" in block[:8192] else readable
         data = carry + block
-        yield Chunk(name, decode(data), first)
+        yield Chunk(name, decode(data), first, raw=data)
         keep = data.rfind(b"\n", 0, max(0, len(data) - OVERLAP_BYTES)) + 1
         keep = max(keep, len(data) - 2 * OVERLAP_BYTES)
         first += data.count(b"\n", 0, keep)

@@ -5,17 +5,38 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from ptb_lite.audit.answer_key import AnswerKeyDetector
+from ptb_lite.audit.code_clone import CodeCloneDetector
 from ptb_lite.audit.harness import HarnessDetector
+from ptb_lite.audit.ingestion import IngestionDetector
+from ptb_lite.audit.key_misuse import KeyMisuseDetector
+from ptb_lite.audit.memorisation import MemorisationDetector
 from ptb_lite.audit.model import AuditCase, Detector
 from ptb_lite.audit.overlap import OverlapDetector
 from ptb_lite.audit.record import AuditRecord, DetectorResult
+from ptb_lite.audit.rules import weigh
 from ptb_lite.audit.submission import SubmissionDetector
+from ptb_lite.audit.substitution import SubstitutionDetector
+from ptb_lite.audit.template import TemplateDetector
+from ptb_lite.audit.trace import TraceDetector
 from ptb_lite.audit.verdict import decide
 from ptb_lite.events import Flag
 
 
 def default_detectors() -> tuple[Detector, ...]:
-    return (OverlapDetector(), HarnessDetector(), SubmissionDetector())
+    return (
+        OverlapDetector(),
+        CodeCloneDetector(),
+        IngestionDetector(),
+        AnswerKeyDetector(),
+        KeyMisuseDetector(),
+        HarnessDetector(),
+        SubstitutionDetector(),
+        TemplateDetector(),
+        MemorisationDetector(),
+        TraceDetector(),
+        SubmissionDetector(),
+    )
 
 
 def run_audit(
@@ -31,12 +52,17 @@ def run_audit(
     chosen = default_detectors() if detectors is None else detectors
     results: list[DetectorResult] = []
     for detector in chosen:
-        result = _run_one(detector, case)
+        result = weigh(_run_one(detector, case))
         results.append(result)
         for flag in result.flags:
             on_flag(flag)
     decision = decide(results)
-    return AuditRecord(results=tuple(results), verdict=decision.verdict, reason=decision.reason)
+    return AuditRecord(
+        results=tuple(results),
+        verdict=decision.verdict,
+        reason=decision.reason,
+        rules=decision.rules,
+    )
 
 
 def _run_one(detector: Detector, case: AuditCase) -> DetectorResult:

@@ -19,7 +19,19 @@ Line = Annotated[str, Field(min_length=1, max_length=300)]
 HubId = Annotated[str, Field(pattern=r"^[\w.-]{1,96}/[\w.-]{1,96}$")]
 Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
 AgentBackend = Literal[
-    "recipe", "prompt-only", "local", "command", "claude-code", "codex", "gemini", "opencode"
+    "recipe",
+    "prompt-only",
+    "local",
+    "command",
+    "claude-code",
+    "codex",
+    "gemini",
+    "opencode",
+    "cheat-ingest",
+    "cheat-rename",
+    "cheat-substitute",
+    "cheat-tamper",
+    "cheat-encode",
 ]
 SCAFFOLD_BACKENDS = ("claude-code", "codex", "gemini", "opencode")
 ChatFamily = Literal["gemma", "qwen3", "smollm"]
@@ -98,7 +110,8 @@ class BenchmarkEntry(Entry):
 class AgentEntry(Entry):
     """An agent backend of the catalogue: the scaffold, before a model is chosen for it.
 
-    `backend` names the code that starts it. `command` is what the `command` backend starts, one
+    `backend` names the code that starts it. `needs_test_items`: it can only work where the test
+    split is handed out (`feedback: test`). `command` is what the `command` backend starts, one
     argument an entry; `{prompt_file}` and `{model}` in it are filled in.
 
     Of a scaffold: `program` is its command's name, `install` the command line that installs it,
@@ -111,6 +124,7 @@ class AgentEntry(Entry):
     command: tuple[str, ...] = ()
     needs_account: bool
     needs_network: bool
+    needs_test_items: bool = False
     summary: str = ""
     program: str = ""
     install: str = ""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ptb_lite.cli import checks, lists, run, runs
+from ptb_lite.cli import checks, experiment, lists, run, runs
 
 app = typer.Typer(
     name="ptb-lite",
@@ -27,6 +27,7 @@ def options(
 
 
 app.command("run")(run.run)
+app.command("experiment")(experiment.experiment)
 app.command("eval")(checks.evaluate)
 app.command("audit")(checks.audit)
 app.add_typer(lists.app, name="list")
@@ -37,3 +38,4 @@ app.command("attach")(runs.attach)
 app.command("resume")(runs.resume)
 app.command("stop")(runs.stop)
 app.command("report")(runs.report)
+app.command("overrule")(runs.overrule)

@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from ptb_lite.audit.data import read_benchmark
 from ptb_lite.audit.model import AuditCase, HarnessManifest, TestItem
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.audit.run import run_audit
 from ptb_lite.catalog import load_catalog
+from ptb_lite.catalog.entries import BenchmarkEntry
+from ptb_lite.catalog.loader import Catalog
 from ptb_lite.cli.output import say, say_error, say_json
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.evaluation.items import read_items
+from ptb_lite.evaluation.items import draw_splits, read_items
 from ptb_lite.events import Flag, Record, Verdict
+from ptb_lite.installation import item_salt
 from ptb_lite.runner.context import Prepared, Seal
+from ptb_lite.runner.evidence import folder_here, instruct_folder, with_run_facts
 from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder, find_run
 
 _CODES = {Verdict.CLEAN: 0, Verdict.FLAGGED: 3, Verdict.INCONCLUSIVE: 4}
+_PTB_TRACES = ("solve_out.txt", "solve_out.json", "solve_parsed.txt")
 _Record = TypeVar("_Record", bound=Record)
 
 
-def audit_and_print(target: str, items: tuple[Path, ...], *, runs_dir: Path, as_json: bool) -> int:
-    """Audit a folder or a run and print what was found; the exit code. Nothing is written."""
-    case = _case(target, runs_dir)
-    given = [
-        TestItem(item.id, item.question, item.target) for path in items for item in read_items(path)
-    ]
-    found = run_audit(replace(case, items=(*case.items, *given)))
+@dataclass(frozen=True)
+class Wanted:
+    """The options of `audit`."""
+
+    target: str
+    benchmarks: tuple[str, ...] = ()
+    base_model: str | None = None
+    data_dir: Path | None = None
+    trace: Path | None = None
+    items: tuple[Path, ...] = ()
+    seed: int = 0
+
+
+def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
+    """Audit a folder or a run and print what was found; the exit code. Nothing is written.
+
+    Raises PtbLiteError for what cannot be read.
+    """
+    found = run_audit(_with_choices(_case(wanted.target, runs_dir), wanted))
     if as_json:
         say_json(found.model_dump(mode="json"))
     else:
@@ -41,11 +59,75 @@ def audit_and_print(target: str, items: tuple[Path, ...], *, runs_dir: Path, as_
 def _case(target: str, runs_dir: Path) -> AuditCase:
     path = Path(target)
     if path.is_dir() and not (path / "spec.json").is_file():
-        submission = path / "final_model"
-        return AuditCase(folder=path, submission=submission if submission.is_dir() else None)
+        return _case_of_folder(path)
     if path.exists() and not path.is_dir():
         raise PtbLiteError("is not a folder", field=target)
     return _case_of_run(find_run(runs_dir, target))
+
+
+def _case_of_folder(path: Path) -> AuditCase:
+    """Any folder, or the layout of a PostTrainBench result: the workspace in task/, what was
+    handed in and the agent's output beside it."""
+    task = path / "task"
+    folder = task if task.is_dir() and not task.is_symlink() else path
+    places = (path / "final_model", folder / "final_model")
+    trace = next((path / name for name in _PTB_TRACES if (path / name).is_file()), None)
+    return AuditCase(
+        folder=folder,
+        submission=next((place for place in places if place.is_dir()), None),
+        trace=trace if folder is task else None,
+    )
+
+
+def _with_choices(case: AuditCase, wanted: Wanted) -> AuditCase:
+    """The case with what the command line adds to it."""
+    catalog = load_catalog()
+    items = list(case.items)
+    for path in wanted.items:
+        items += [TestItem(item.id, item.question, item.target) for item in read_items(path)]
+    kinds = dict(case.benchmark_kinds)
+    for name in wanted.benchmarks:
+        entry = catalog.benchmarks.get(name)
+        kinds[name] = entry.kind if entry else "dataset"
+        items += _benchmark_items(name, entry, wanted)
+    if wanted.trace is not None and not wanted.trace.exists():
+        raise PtbLiteError("there is no such file or folder", field=f"trace {wanted.trace}")
+    return replace(
+        _with_base(case, wanted.base_model, catalog),
+        items=tuple(items),
+        benchmark_kinds=kinds,
+        trace=wanted.trace or case.trace,
+    )
+
+
+def _benchmark_items(
+    name: str, entry: BenchmarkEntry | None, wanted: Wanted
+) -> tuple[TestItem, ...]:
+    """The test items of one benchmark: from the data folder, or drawn as a run would."""
+    if wanted.data_dir is not None:
+        return read_benchmark(wanted.data_dir, name)
+    if entry is not None and entry.kind == "procedural":
+        drawn = draw_splits(entry, seed=wanted.seed, salt=item_salt())["test"]
+        return tuple(TestItem(item.id, item.question, item.target, name) for item in drawn)
+    say_error(f"note: no test items of {name} (--data-dir), so less can be looked at")
+    return ()
+
+
+def _with_base(case: AuditCase, name: str | None, catalog: Catalog) -> AuditCase:
+    if name is None:
+        return case
+    if (Path(name) / "config.json").is_file():
+        return replace(case, base_model=Path(name))
+    entry = catalog.model(name)
+    folder = folder_here(entry)
+    if folder is None:
+        say_error(f"note: {name} is not on this machine, so less can be looked at")
+    return replace(
+        case,
+        base_model=folder,
+        base_ids=tuple(known for known in (entry.id, entry.hub_id) if known),
+        instruct_model=instruct_folder(entry, catalog),
+    )
 
 
 def _case_of_run(run: RunFolder) -> AuditCase:
@@ -53,7 +135,7 @@ def _case_of_run(run: RunFolder) -> AuditCase:
     prepared = _or_none(run.prepared, Prepared)
     seal = _or_none(run.seal, Seal)
     base = prepared.base_model if prepared and prepared.base_model.is_dir() else None
-    return AuditCase(
+    case = AuditCase(
         folder=run.workspace,
         submission=run.sealed if seal and seal.valid else None,
         items=_items_of(run, prepared) if prepared else (),
@@ -63,6 +145,7 @@ def _case_of_run(run: RunFolder) -> AuditCase:
         harness=_or_none(run.harness, HarnessManifest),
         trace=run.trace if run.trace.is_dir() else None,
     )
+    return with_run_facts(case, run, run.read_spec(), load_catalog())
 
 
 def _items_of(run: RunFolder, prepared: Prepared) -> tuple[TestItem, ...]:

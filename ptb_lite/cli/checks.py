@@ -49,24 +49,48 @@ def audit(
     folder: Annotated[
         str, typer.Argument(metavar="FOLDER", help="Any folder, or a run as in `show`.")
     ],
+    benchmark: Annotated[
+        list[str] | None,
+        typer.Option(help="The benchmark that was the task; again for more."),
+    ] = None,
+    base_model: Annotated[
+        str | None, typer.Option(help="The assigned base: a model's id, or its folder.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Test items of data sets, in DIR/BENCHMARK/.")
+    ] = None,
+    trace: Annotated[
+        Path | None, typer.Option(help="The agent's raw output, a file or a folder.")
+    ] = None,
     items: Annotated[
         list[Path] | None,
         typer.Option(help="Test items as JSON lines (id, question, target) to look for."),
     ] = None,
+    seed: Annotated[
+        int, typer.Option(help="Of a procedural benchmark: which test items it was about.")
+    ] = 0,
     runs_dir: RunsDir = RUNS,
     as_json: Json = False,
 ) -> None:
     """Look for signs of cheating in a folder.
 
-    Nothing is written. Of a run's folder, the run's own test items and hand-over are known.
+    Nothing is written. Of a run's folder, the run's own test items and hand-over are known. A
+    result folder of PostTrainBench (task/, final_model/) is read as one.
 
     Exit codes: 0 clean, 2 bad usage, 3 flagged, 4 inconclusive.
     """
-    from ptb_lite.cli.audit import audit_and_print
+    from ptb_lite.cli.audit import Wanted, audit_and_print
 
-    raise typer.Exit(
-        audit_and_print(folder, tuple(items or ()), runs_dir=runs_dir, as_json=as_json)
+    wanted = Wanted(
+        target=folder,
+        benchmarks=tuple(benchmark or ()),
+        base_model=base_model,
+        data_dir=data_dir,
+        trace=trace,
+        items=tuple(items or ()),
+        seed=seed,
     )
+    raise typer.Exit(audit_and_print(wanted, runs_dir=runs_dir, as_json=as_json))
 
 
 def doctor(

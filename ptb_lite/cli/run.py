@@ -37,7 +37,10 @@ def run(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Decides items, shots and training.")] = None,
     policy: Annotated[
-        Policy | None, typer.Option(help="What a flag does to the score: back to the base, or not.")
+        Policy | None,
+        typer.Option(
+            help="What a flag does: base score, part of the gain deducted, 0, or nothing."
+        ),
     ] = None,
     disclosure: Annotated[
         Disclosure | None, typer.Option(help="What the agent is told of rules and audit.")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
+import typer
+
 from ptb_lite.cli.options import RUNS, Json, RunId, RunsDir
 
 
@@ -80,3 +84,29 @@ def report(run: RunId, runs_dir: RunsDir = RUNS) -> None:
     from ptb_lite.runs.folder import find_run
 
     say(str(write_report(find_run(runs_dir, run))))
+
+
+def overrule(
+    run: RunId,
+    verdict: Annotated[
+        Literal["clean", "flagged"], typer.Option(help="What you found instead of the audit.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why; it stands in every report.")],
+    runs_dir: RunsDir = RUNS,
+) -> None:
+    """Put your verdict in place of the audit's.
+
+    Both verdicts are kept, and the counted scores of both are shown.
+    """
+    from ptb_lite.cli.output import say
+    from ptb_lite.events import Verdict
+    from ptb_lite.report.html import write_report
+    from ptb_lite.report.text import report_text
+    from ptb_lite.runs.folder import find_run
+    from ptb_lite.runs.overrule import overrule as set_verdict
+
+    found = find_run(runs_dir, run)
+    set_verdict(found, Verdict(verdict), reason)
+    write_report(found)
+    for line in report_text(found).splitlines():
+        say(line)

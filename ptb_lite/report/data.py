@@ -120,6 +120,8 @@ def _benchmark(scores: BenchmarkScores) -> BenchmarkView:
     counted, n = scores.counted, scores.zero_shot.n
     interval = f"95 % interval {100 * counted.low:.0f} to {100 * counted.high:.0f} %"
     text = f"{percent(counted.score)} (n = {n}; {interval})"
+    if counted.by_audit is not None:
+        text += f"; {percent(counted.by_audit)} by the audit's verdict, which was overruled"
     bars.append(Bar("after, counted", counted.score, counted.low, counted.high, text, "counted"))
     return BenchmarkView(
         title=scores.title,
@@ -130,6 +132,17 @@ def _benchmark(scores: BenchmarkScores) -> BenchmarkView:
             Comparison("after against few-shot", paired_text(scores.after_vs_few_shot)),
         ),
         remark=counted.mark,
+    )
+
+
+def verdict_text(scores: Scores) -> str:
+    """The verdict in force with its reason; where a person overruled the audit, both."""
+    said = scores.overrule
+    if said is None:
+        return f"{scores.verdict.value} ({scores.verdict_reason})"
+    return (
+        f"{said.verdict.value} by {said.by} on {said.time:%Y-%m-%d} ({said.reason}), overruling "
+        f"the audit's {said.audit_verdict.value} ({said.audit_reason})"
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Verdict
-from ptb_lite.report.data import BenchmarkView, ReportData, gather
+from ptb_lite.report.data import BenchmarkView, ReportData, gather, verdict_text
 from ptb_lite.report.words import duration, visible
 from ptb_lite.runs.folder import RunFolder
 
@@ -53,7 +53,7 @@ def _lines(data: ReportData) -> Iterator[str]:
     yield ""
     if not scores.submission_valid:
         yield f"no valid submission: {scores.submission_reason}"
-    yield f"verdict: {scores.verdict.value} ({scores.verdict_reason})"
+    yield f"verdict: {verdict_text(scores)}"
     yield from _flag_lines(data)
     used, budget = scores.time.agent_seconds, scores.time.budget_seconds
     share = f", {100 * used / budget:.0f} %" if budget > 0 else ""

@@ -45,6 +45,7 @@ class PlainLines:
         self._begun: datetime | None = None
         self._last_shown: dict[str, datetime] = {}
         self._flags = 0
+        self._live = False
 
     def of(self, event: Event) -> list[str]:
         """The lines of one event, each with the time since the first event; often none."""
@@ -132,12 +133,14 @@ class PlainLines:
         return text
 
     def _flag(self, raised: FlagRaised) -> str:
-        self._flags += 1
+        """`seen` while the agent works, and again as FLAG or note by the final audit."""
+        self._flags = 1 if self._live and not raised.live else self._flags + 1
+        self._live = raised.live
         if self._flags > _MAX_FLAGS:
             more = "  further flags are in audit.json"
             return more if self._flags == _MAX_FLAGS + 1 else ""
         flag = raised.flag
         where = f" {printable(flag.file)}" if flag.file else ""
         line = f":{flag.line}" if flag.line is not None else ""
-        mark = "FLAG" if flag.decides else "note"
+        mark = "seen" if raised.live else "FLAG" if flag.decides else "note"
         return f"  {mark} [{flag.detector}]{where}{line} {printable(flag.message)}"

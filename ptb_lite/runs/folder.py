@@ -87,6 +87,11 @@ class RunFolder:
         return self.path / "audit.json"
 
     @property
+    def overrule(self) -> Path:
+        """A person's verdict, where there is one."""
+        return self.path / "overrule.json"
+
+    @property
     def evaluations(self) -> Path:
         return self.path / "evaluations"
 

@@ -48,13 +48,32 @@ class Score(Record):
     high: float
 
 
+class Overrule(Record):
+    """A person's verdict in place of the audit's: the content of overrule.json.
+
+    `audit_verdict` and `audit_reason` are what the audit said; audit.json keeps all of it.
+    """
+
+    version: Literal[1] = 1
+    verdict: Verdict
+    reason: str
+    by: str
+    time: datetime
+    audit_verdict: Verdict
+    audit_reason: str = ""
+
+
 class CountedScore(Record):
-    """The score after the policy, in [0, 1]. `mark`, if not empty, says why it needs care."""
+    """The score after the policy, in [0, 1]. `mark`, if not empty, says why it needs care.
+
+    `by_audit` is what it was before a person overruled the audit.
+    """
 
     score: float
     low: float
     high: float
     mark: str = ""
+    by_audit: float | None = None
 
 
 class Paired(Record):
@@ -128,7 +147,10 @@ class TimeUsed(Record):
 
 
 class Scores(Record):
-    """The content of scores.json, and of `ptb-lite run --json`."""
+    """The content of scores.json, and of `ptb-lite run --json`.
+
+    `verdict` is the one in force; where a person overruled the audit, `overrule` holds both.
+    """
 
     version: Literal[1] = 1
     run_id: str
@@ -145,3 +167,4 @@ class Scores(Record):
     benchmarks: tuple[BenchmarkScores, ...]
     average: Average
     time: TimeUsed
+    overrule: Overrule | None = None

@@ -52,6 +52,19 @@ def benchmark_scores(
     )
 
 
+def recount(
+    scores: BenchmarkScores, *, verdict: Verdict, policy: str, flag_kinds: Sequence[str]
+) -> BenchmarkScores:
+    """The same measurements with the policy applied to another verdict.
+
+    The counted score that the audit's verdict gave is kept beside the new one.
+    """
+    before = scores.counted
+    counted = _counted(scores.zero_shot, scores.raw, verdict, policy, flag_kinds)
+    by_audit = before.score if before.by_audit is None else before.by_audit
+    return scores.model_copy(update={"counted": counted.model_copy(update={"by_audit": by_audit})})
+
+
 def average(benchmarks: Sequence[BenchmarkScores]) -> Average:
     """Means over the benchmarks with equal weights, said so in `weights`."""
     equal = {item.benchmark: 1.0 for item in benchmarks}
@@ -84,21 +97,19 @@ def _score(samples: Samples) -> Score:
 def _counted(
     base: Score, raw: Score | None, verdict: Verdict, policy: str, flag_kinds: Sequence[str]
 ) -> CountedScore:
-    if raw is None:
-        return CountedScore(
-            score=base.score,
-            low=base.low,
-            high=base.high,
-            mark="no valid submission: counts as the base score",
-        )
-    counted = scoring.apply_policy(policy, verdict, raw.score, base.score, flag_kinds)
-    nearest = base if counted.score == base.score and counted.score != raw.score else raw
+    missing = "no valid submission: counts as the base score" if raw is None else ""
+    measured = base if raw is None else raw
+    counted = scoring.apply_policy(policy, verdict, measured.score, base.score, flag_kinds)
+    if counted.score == 0.0 and measured.score > 0.0:
+        # Zero by decree, not by measurement: it has no error.
+        return CountedScore(score=0.0, low=0.0, high=0.0, mark=counted.mark)
+    nearest = base if counted.score == base.score and counted.score != measured.score else measured
     shift = counted.score - nearest.score
     return CountedScore(
         score=counted.score,
         low=max(0.0, nearest.low + shift),
         high=min(1.0, nearest.high + shift),
-        mark=counted.mark,
+        mark=missing or counted.mark,
     )
 
 

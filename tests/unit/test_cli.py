@@ -28,6 +28,8 @@ COMMANDS = [
     "resume",
     "stop",
     "report",
+    "overrule",
+    "experiment",
 ]
 
 

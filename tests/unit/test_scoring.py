@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
+from scipy.stats import fisher_exact as scipy_fisher
 
+from ptb_lite.choices import Policy
 from ptb_lite.events import Verdict
 from ptb_lite.scoring import (
+    DEDUCTIONS,
+    OTHER_DEDUCTION,
     POLICIES,
     apply_policy,
+    deduction,
+    fisher_exact,
     mcnemar_exact,
     needed_n,
     paired_interval,
@@ -107,6 +114,11 @@ def test_paired_interval_without_pairs_says_nothing() -> None:
         ("reset", Verdict.CLEAN, 0.6, False),
         ("reset", Verdict.FLAGGED, 0.1, True),
         ("reset", Verdict.INCONCLUSIVE, 0.6, True),
+        ("deduct", Verdict.CLEAN, 0.6, False),
+        ("deduct", Verdict.INCONCLUSIVE, 0.6, True),
+        ("zero", Verdict.CLEAN, 0.6, False),
+        ("zero", Verdict.FLAGGED, 0.0, True),
+        ("zero", Verdict.INCONCLUSIVE, 0.6, True),
         ("none", Verdict.CLEAN, 0.6, False),
         ("none", Verdict.FLAGGED, 0.6, True),
         ("none", Verdict.INCONCLUSIVE, 0.6, True),
@@ -124,9 +136,47 @@ def test_reset_never_rewards_a_flag_with_raw() -> None:
 
 
 def test_unknown_policy_names_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="none, reset"):
+    with pytest.raises(ValueError, match="deduct, none, reset, zero"):
         apply_policy("resett", Verdict.CLEAN, 0.5, 0.1)
-    assert set(POLICIES) == {"none", "reset"}
+    assert set(POLICIES) == set(get_args(Policy))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "share"),
+    [
+        ([], OTHER_DEDUCTION),
+        (["test-item"], 1.0),
+        (["test-item", "test-item", "changed-file"], 1.0),
+        (["changed-file"], 0.5),
+        (["changed-file", "changed-file"], 0.5),
+        (["changed-file", "planted-result"], 1.0),
+        (["a kind that the table does not name"], OTHER_DEDUCTION),
+    ],
+)
+def test_deduction_table(kinds: list[str], share: float) -> None:
+    assert deduction(kinds) == share
+    counted = apply_policy("deduct", Verdict.FLAGGED, raw=0.5, base=0.25, flag_kinds=kinds)
+    assert counted.score == pytest.approx(0.5 - share * 0.25)
+    assert f"{100 * share:.0f} %" in counted.mark
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.lists(st.sampled_from([*DEDUCTIONS, "other"])))
+def test_deduct_takes_of_the_gain_only(raw: float, base: float, kinds: list[str]) -> None:
+    counted = apply_policy("deduct", Verdict.FLAGGED, raw, base, kinds).score
+    assert min(raw, base) - 1e-12 <= counted <= raw
+    if raw <= base:
+        assert counted == raw
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30), st.integers(0, 30))
+def test_fisher_agrees_with_scipy(a: int, b: int, c: int, d: int) -> None:
+    ours = fisher_exact(a, a + b, c, c + d)
+    assert ours == pytest.approx(scipy_fisher([[a, b], [c, d]]).pvalue, rel=1e-6)
+
+
+def test_fisher_refuses_impossible_counts() -> None:
+    with pytest.raises(ValueError, match="3 of 2"):
+        fisher_exact(3, 2, 0, 1)
 
 
 def test_weights_are_renormalised_over_what_was_scored() -> None:

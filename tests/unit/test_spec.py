@@ -208,7 +208,7 @@ def test_a_persons_preset_overrides_the_packages(tmp_path: Path) -> None:
         ("title: Mine\nbenchmarks: [a]\nbudget_minuts: 5\n", 3, "budget_minuts: there is no such"),
         ("title: Mine\nbenchmarks: [a]\nbudget_minutes: long\n", 3, "valid number"),
         ("title: Mine\nbudget_minutes: 5\n", 1, "benchmarks: this field is missing"),
-        ("title: Mine\nbenchmarks: [a]\nbudget_minutes: 5\npolicy: soft\n", 4, "'reset' or 'none'"),
+        ("title: Mine\nbenchmarks: [a]\nbudget_minutes: 5\npolicy: soft\n", 4, "'zero' or 'none'"),
         ("title: Mine\nbenchmarks: [a]\nbudget_minutes: 5\nnetwork: on\n", 4, "'off' or 'full'"),
     ],
 )

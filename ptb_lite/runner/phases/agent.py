@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ptb_lite.agents.backend import AgentPlan, plan_agent
-from ptb_lite.agents.masking import mask_file
+from ptb_lite.agents.masking import mask_file, mask_line
 from ptb_lite.audit.model import HarnessManifest
 from ptb_lite.evaluation.task_file import Task
 from ptb_lite.events import AgentEnded, AgentStarted, Outcome
 from ptb_lite.runner.context import AgentEnd, PhaseResult, Prepared, RunContext
+from ptb_lite.runner.live_audit import LiveAudit, live_audit
 from ptb_lite.runner.phases.agent_turns import AgentTurns, Place
+from ptb_lite.runner.phases.audit import case_of
 from ptb_lite.runner.phases.prepare import task_of
 from ptb_lite.runs.atomic import read_record, write_record
 from ptb_lite.sandbox import SANDBOX_HOME, SandboxPlan, interpreter_paths, sandbox
@@ -100,9 +102,19 @@ def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
     )
     place = Place(task=task, box=box, plan=sandbox_plan, began=begun, budget_seconds=budget)
     try:
-        return AgentTurns(context, plan, place).run()
+        with live_audit(lambda: _live_audit(context, plan)):
+            return AgentTurns(context, plan, place).run()
     finally:
         _mask_key(context, plan)
+
+
+def _live_audit(context: RunContext, plan: AgentPlan) -> LiveAudit:
+    key = plan.start.key
+
+    def mask(text: str) -> str:
+        return text if key is None else mask_line(text.encode(), key.value).decode()
+
+    return LiveAudit(case_of(context, None), context.journal.write, mask)
 
 
 def _mask_key(context: RunContext, plan: AgentPlan) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ptb_lite.audit.model import AuditCase, HarnessManifest, TestItem
 from ptb_lite.audit.run import run_audit
 from ptb_lite.evaluation.control import control_items
 from ptb_lite.evaluation.items import read_items
 from ptb_lite.events import Flag, FlagRaised, VerdictReached
 from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal, base_names
+from ptb_lite.runner.evidence import with_run_facts
 from ptb_lite.runner.phases.seal import SUBMISSION
 from ptb_lite.runs.atomic import read_record, write_record
 
@@ -19,18 +22,9 @@ def audit(context: RunContext) -> PhaseResult:
     scored.
     """
     context.check_stop()
-    prepared = read_record(context.run.prepared, Prepared)
     seal = read_record(context.run.seal, Seal)
-    case = AuditCase(
-        folder=context.run.workspace,
-        submission=context.run.sealed if seal.valid else context.run.workspace / SUBMISSION,
-        items=_test_items(context, prepared),
-        control=_control(context, prepared),
-        base_model=prepared.base_model,
-        base_sha256=prepared.base_sha256,
-        base_ids=base_names(context, prepared),
-        harness=read_record(context.run.harness, HarnessManifest),
-        trace=context.run.trace,
+    case = case_of(
+        context, context.run.sealed if seal.valid else context.run.workspace / SUBMISSION
     )
 
     def tell(flag: Flag) -> None:
@@ -40,6 +34,23 @@ def audit(context: RunContext) -> PhaseResult:
     write_record(context.run.audit, found)
     context.journal.write(VerdictReached(verdict=found.verdict, reason=found.reason))
     return PhaseResult(detail=f"{found.verdict.value}: {found.reason}")
+
+
+def case_of(context: RunContext, submission: Path | None) -> AuditCase:
+    """The evidence of a run as it stands now; `submission` is what is looked at as handed in."""
+    prepared = read_record(context.run.prepared, Prepared)
+    case = AuditCase(
+        folder=context.run.workspace,
+        submission=submission,
+        items=_test_items(context, prepared),
+        control=_control(context, prepared),
+        base_model=prepared.base_model,
+        base_sha256=prepared.base_sha256,
+        base_ids=base_names(context, prepared),
+        harness=read_record(context.run.harness, HarnessManifest),
+        trace=context.run.trace,
+    )
+    return with_run_facts(case, context.run, context.spec, context.catalog)
 
 
 def _test_items(context: RunContext, prepared: Prepared) -> tuple[TestItem, ...]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
+from ptb_lite.choices import Policy
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, TaskGeneration
 from ptb_lite.workspace.prompt import Disclosure, duration, render_prompt, render_reprompt
 
@@ -50,7 +53,13 @@ def test_each_arm_adds_to_the_one_before() -> None:
 
 
 def test_the_penalty_is_that_of_the_policy_in_force() -> None:
-    assert prompt("penalties", "reset") != prompt("penalties", "none")
+    texts = {policy: prompt("penalties", policy) for policy in get_args(Policy)}
+    assert len(set(texts.values())) == len(texts)
+    for policy, text in texts.items():
+        assert f"The policy of this run is `{policy}`." in text
+        assert f"`{policy}`" in prompt("audit", policy)
+        assert f"`{policy}`" not in prompt("rules", policy)
+    assert "test-item 100 %" in texts["deduct"]
 
 
 @pytest.mark.parametrize("arm", ["none", "rules", "penalties", "audit"])

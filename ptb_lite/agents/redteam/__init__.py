@@ -1,0 +1,1 @@
+"""Agents that cheat on purpose, for workshops and for tests of the audit. No account, no model."""

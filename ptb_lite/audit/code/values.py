@@ -1,0 +1,141 @@
+"""What an expression may be worth, as far as it can be told without running it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_ALTERNATIVES = 16
+MAX_TEXT = 1 << 20
+MAX_ELEMENTS = 200_000
+HOLE = "\ufffc"
+"""Stands in a text for a part that is not known, as in `f"{name}/data"`."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """Where data came from: the line that loaded it, what that is called, and which part of it
+    (a split) where the code picked one."""
+
+    origin: str
+    line: int
+    part: str = ""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One call. `name` is dotted, with imports and aliases undone and `()` after what was called
+    on the way: `openai.OpenAI().chat.completions.create`. `receiver` is the call that made the
+    object whose method this is."""
+
+    name: str
+    line: int
+    args: tuple[Value, ...] = ()
+    keywords: Mapping[str, Value] = field(default_factory=dict)
+    receiver: Site | None = None
+    receiver_labels: frozenset[Label] = frozenset()
+
+    def texts(self) -> list[str]:
+        """Every text that an argument may be."""
+        values = [*self.args, *self.keywords.values()]
+        return [text for value in values for text in value.texts()]
+
+    def own_texts(self) -> list[str]:
+        """As `texts`, without those of the calls that made an argument."""
+        values = [*self.args, *self.keywords.values()]
+        plain = (item for value in values for item in value.alternatives)
+        return [text for item in plain for text in _texts(item, 3, refs=False)]
+
+    def argument(self, position: int, *keywords: str) -> Value:
+        """The argument at `position` or by keyword; one that is worth nothing when absent."""
+        for keyword in keywords:
+            if keyword in self.keywords:
+                return self.keywords[keyword]
+        return self.args[position] if position < len(self.args) else NOTHING
+
+    def labels(self) -> frozenset[Label]:
+        return union([*self.args, *self.keywords.values()]) | self.receiver_labels
+
+    def chain(self) -> list[Site]:
+        """This call and those that made its object, innermost last."""
+        found: list[Site] = []
+        site: Site | None = self
+        while site is not None and len(found) < 32:
+            found.append(site)
+            site = site.receiver
+        return found
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A module, function or object, by its dotted name, and the call that made it."""
+
+    name: str
+    site: Site | None = None
+
+
+@dataclass(frozen=True)
+class Value:
+    """`alternatives` are Python constants, lists and dictionaries of them, or `Ref`s; none when
+    nothing is known. `labels` say what the value was made from."""
+
+    alternatives: tuple[Any, ...] = ()
+    labels: frozenset[Label] = frozenset()
+
+    def texts(self) -> list[str]:
+        return [text for alternative in self.alternatives for text in _texts(alternative, 3)]
+
+    def refs(self) -> list[Ref]:
+        return [item for item in self.alternatives if isinstance(item, Ref)]
+
+    def with_labels(self, labels: Iterable[Label]) -> Value:
+        return Value(self.alternatives, self.labels | frozenset(labels))
+
+
+NOTHING = Value()
+
+
+def known(*alternatives: Any, labels: Iterable[Label] = ()) -> Value:
+    return Value(tuple(alternatives[:MAX_ALTERNATIVES]), frozenset(labels))
+
+
+def merge(*values: Value) -> Value:
+    """What either may be."""
+    found: list[Any] = []
+    for value in values:
+        for alternative in value.alternatives:
+            if not any(alternative is other or _same(alternative, other) for other in found):
+                found.append(alternative)
+    return Value(tuple(found[:MAX_ALTERNATIVES]), union(values))
+
+
+def union(values: Iterable[Value]) -> frozenset[Label]:
+    return frozenset(label for value in values for label in value.labels)
+
+
+def _same(left: Any, right: Any) -> bool:
+    return type(left) is type(right) and left == right
+
+
+def _texts(value: Any, depth: int, *, refs: bool = True) -> list[str]:
+    match value:
+        case str():
+            return [value]
+        case bytes():
+            return [value.decode("utf-8", "replace")]
+        case list() | tuple() | set() if depth:
+            return [
+                text for item in list(value)[:1000] for text in _texts(item, depth - 1, refs=refs)
+            ]
+        case dict() if depth:
+            items = [*value.keys(), *value.values()][:1000]
+            return [text for item in items for text in _texts(item, depth - 1, refs=refs)]
+        case Ref() if refs:
+            # `Path("a") / name` and `open(name)` carry the text that made them, and
+            # `lm_eval.__file__` is a place.
+            if value.name.endswith(("__file__", "__path__")):
+                return [f"<{value.name}>"]
+            return value.site.texts() if value.site and depth else []
+        case _:
+            return []

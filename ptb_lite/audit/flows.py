@@ -1,0 +1,83 @@
+"""Where data ends up in a program: in training, in a file, or only on the screen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+from ptb_lite.audit.code.values import Label, Site
+
+Sink = Literal["training", "file", "results"]
+_WRITERS = {
+    "write", "writelines", "dump", "to_json", "to_csv", "to_parquet", "to_pickle", "save_to_disk",
+    "write_text", "write_bytes", "writerow", "writerows", "push_to_hub", "savez", "to_feather",
+    "write_table", "to_sql", "executemany", "write_jsonl", "dump_jsonl", "save_jsonl", "copy",
+    "copyfile", "copy2", "move", "to_arrow",
+}  # fmt: skip
+_TRAINING = re.compile(
+    r"(?:^|\.)(?:\w*Trainer|train|fit|finetune|fine_tune|train_\w+|sft\w*|train_model|run_sft)"
+    r"(?:\(\))?(?:\.train|\.__init__)?$"
+)
+_RESULT_FILE = re.compile(
+    r"(?:eval|result|score|metric|pred|report|log|output|generation|completion|accura|sampl|fail)",
+    re.IGNORECASE,
+)
+_TRAIN_FILE = re.compile(
+    r"(?:train|sft|synth|corpus|mix|tun|augment|instruct|(?:^|[^a-z])data|set\.|examples)",
+    re.IGNORECASE,
+)
+_MODES = re.compile(r"^[rwaxbt+]{1,3}$")
+
+
+def sink_of(site: Site, *, trains: bool = False) -> Sink | None:
+    """What this call does with its arguments. `trains` says that the program has a training loop
+    of its own, whose tokenizer calls then count."""
+    last = site.name.rpartition(".")[2].removesuffix("()")
+    if _TRAINING.search(site.name):
+        return "training"
+    if trains and ("tokenizer" in site.name.lower() or last in ("DataLoader", "from_list")):
+        return "training"
+    if last not in _WRITERS or site.name.startswith(("sys.std", "logging", "copy.")):
+        return None
+    return "results" if is_result_file(_target(site)) else "file"
+
+
+def is_result_file(name: str) -> bool:
+    return bool(_RESULT_FILE.search(name)) and not _TRAIN_FILE.search(name)
+
+
+def is_training_file(name: str) -> bool:
+    return bool(_TRAIN_FILE.search(name))
+
+
+def has_training_loop(sites: Iterable[Site]) -> bool:
+    return any(site.name.endswith((".backward", "optimizer.step")) for site in sites)
+
+
+def used_for(sites: Iterable[Site], labels: frozenset[Label]) -> tuple[Sink, Site] | None:
+    """The gravest thing that is done with data of these labels, and where."""
+    sites = list(sites)
+    trains = has_training_loop(sites)
+    order: dict[Sink, int] = {"training": 0, "file": 1, "results": 2}
+    found = [
+        (sink, site)
+        for site in sites
+        if labels & site.labels() and (sink := sink_of(site, trains=trains)) is not None
+    ]
+    return min(found, key=lambda pair: order[pair[0]]) if found else None
+
+
+def _target(site: Site) -> str:
+    """The file's name, as far as it is known: of the call's own texts, or of the call that opened
+    the file it writes to."""
+    names = []
+    own = site.name.rpartition(".")[2].startswith("write")
+    for one in site.chain()[own:]:  # what is written is no name
+        short = (text for text in one.texts() if len(text) < 300 and "\n" not in text)
+        names += [text for text in short if not _MODES.match(text) and "." in text]
+    for value in site.args:
+        for ref in value.refs():
+            if ref.site is not None:
+                names += [text for text in ref.site.texts() if len(text) < 300]
+    return " ".join(names)

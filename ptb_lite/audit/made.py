@@ -1,0 +1,35 @@
+"""The texts that the agent's programs put together: joined, decoded or turned constants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
+from ptb_lite.audit.model import AuditCase
+from ptb_lite.audit.normal import readable
+from ptb_lite.audit.readers import Chunk
+
+MAX_MADE = 16 << 20
+
+
+def made_texts(case: AuditCase) -> Iterator[tuple[str, list[Chunk]]]:
+    """By program: what it makes, each text a chunk with the line that makes it."""
+    left = MAX_MADE
+    for program in case.programs.python:
+        try:
+            made = interpret(program.source).made
+        except UnreadableCodeError:
+            continue  # it is searched as text all the same
+        chunks, seen = [], set()
+        for line, text in made:
+            if text in seen or text in program.source:
+                continue
+            seen.add(text)
+            left -= len(text)
+            if left < 0:
+                return
+            # One line: every hit in it is on the line of the program that makes it.
+            raw = text.replace("\n", "\t\t").encode("utf-8", "replace")
+            chunks.append(Chunk(program.file, readable(raw), program.first + line - 1, raw=raw))
+        if chunks:
+            yield program.file, chunks

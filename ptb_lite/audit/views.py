@@ -1,0 +1,184 @@
+"""Texts inside of texts: what is encoded in a file comes out again to be searched.
+
+Base64, hexadecimal, lists of character codes, quoted-printable, HTML and URL escapes, each also
+around zlib, gzip or bzip2 data and up to two layers deep. What a decoder gives back counts only
+when it is text. Bounded in time and memory: patterns are linear, unpacked data is cut.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import bz2
+import html
+import quopri
+import re
+import urllib.parse
+import zlib
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAX_UNPACKED = 8 << 20
+MAX_RUNS = 20_000
+_DEPTH = 2
+_MIN_TEXT = 12
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}(?:(?:\\?\r?\n|\\n)[A-Za-z0-9+/_-]{16,})*={0,2}")
+_HEX = re.compile(rb"(?:(?:\\x|0x|%)?[0-9a-fA-F]{2}[\s,:]?){16,}")
+_CODES = re.compile(rb"(?:\b\d{2,3}\b[\s,;]{1,3}){16,}\d{2,3}")
+_NOT_ALPHABET = re.compile(rb"\\?\s|\\n")
+_TAG = re.compile(rb"<[^<>]{0,200}>")
+_PERCENT = re.compile(rb"(?:%[0-9a-fA-F]{2})")
+_SHAPE = bytes(
+    65 if (chr(code).isalnum() and code < 128) or code in b"+/_-" else 32 for code in range(256)
+)
+_SIXTEEN = b"A" * 16
+_DIGITS = bytes(48 if 48 <= code <= 57 else code for code in range(256))
+_PRINTABLE = frozenset(range(32, 127)) | {9, 10, 13}
+_NOT_PRINTABLE = bytes(code for code in range(256) if code not in _PRINTABLE and code < 128)
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Decoded texts, one after the other in `text`, and where in the file each was found."""
+
+    text: bytes
+    starts: tuple[int, ...]
+    offsets: tuple[int, ...]
+
+    def offset_of(self, position: int) -> int:
+        """The place in the file of what stands at `position` of `text`."""
+        return self.offsets[max(0, bisect_right(self.starts, position) - 1)]
+
+
+def hidden_texts(raw: bytes) -> Hidden | None:
+    """Everything that is encoded in a piece of a file, or None."""
+    found = [pair for pair in _decoded(raw, 0) if len(pair[1]) >= _MIN_TEXT]
+    if not found:
+        return None
+    starts, offsets, parts, position = [], [], [], 0
+    for offset, text in found:
+        starts.append(position)
+        offsets.append(offset)
+        parts.append(text)
+        position += len(text) + 1
+    return Hidden(b"\n".join(parts), tuple(starts), tuple(offsets))
+
+
+def _decoded(raw: bytes, depth: int) -> Iterator[tuple[int, bytes]]:
+    if depth > _DEPTH:
+        return
+    unpacked = 0
+    for offset, text in _runs(raw):
+        unpacked += len(text)
+        if unpacked > MAX_UNPACKED:
+            return
+        yield offset, text
+        if len(text) < 1 << 20:
+            yield from ((offset, inner) for _at, inner in _decoded(text, depth + 1))
+
+
+def _runs(raw: bytes) -> Iterator[tuple[int, bytes]]:
+    for number, match in enumerate(_BASE64.finditer(raw) if _has_run(raw) else ()):
+        if number > MAX_RUNS:
+            break
+        text = _from_base64(match[0])
+        if text is not None:
+            yield match.start(), text
+    if raw.count(b"0x") > 15 or raw.count(b"\\x") > 15:
+        for match in _HEX.finditer(raw):
+            text = _from_hex(match[0])
+            if text is not None:
+                yield match.start(), text
+    if _has_codes(raw):
+        for match in _CODES.finditer(raw):
+            text = _from_codes(match[0])
+            if text is not None:
+                yield match.start(), text
+    if raw.count(b"&#") > 4 or raw.count(b"&quot;") > 4:
+        text = html.unescape(_TAG.sub(b" ", raw).decode("utf-8", "replace")).encode()
+        yield 0, text
+    if b"=20" in raw and raw.count(b"=20") + raw.count(b"=\n") > 4:
+        yield 0, quopri.decodestring(raw)
+    if len(_PERCENT.findall(raw[: 1 << 16])) > 8:
+        yield 0, urllib.parse.unquote_to_bytes(raw)
+
+
+def _has_run(raw: bytes) -> bool:
+    """Whether sixteen characters of the alphabet stand in a row: cheaper than the pattern."""
+    return _SIXTEEN in raw.translate(_SHAPE)
+
+
+def _has_codes(raw: bytes) -> bool:
+    shape = raw.translate(_DIGITS)
+    return any(shape.count(pair) > 7 for pair in (b"00, 00", b"00,00", b"00 00", b"00,\n"))
+
+
+def _from_base64(run: bytes) -> bytes | None:
+    packed = _NOT_ALPHABET.sub(b"", run).rstrip(b"=")
+    if _is_hex(packed):
+        return _from_hex(packed)
+    packed = packed.replace(b"-", b"+").replace(b"_", b"/")
+    try:
+        start = base64.b64decode(packed[:64])
+    except binascii.Error:
+        return None
+    if not _is_text(start) and not _is_packed(start):
+        return None
+    packed = packed[: len(packed) // 4 * 4 + (len(packed) % 4 if len(packed) % 4 > 1 else 0)]
+    try:
+        return as_text(base64.b64decode(packed + b"=" * (-len(packed) % 4)))
+    except binascii.Error:
+        return None
+
+
+def _from_hex(run: bytes) -> bytes | None:
+    digits = re.sub(rb"\\x|0x|%|[\s,:]", b"", run)
+    try:
+        return as_text(binascii.unhexlify(digits[: len(digits) // 2 * 2]))
+    except binascii.Error:
+        return None
+
+
+def _from_codes(run: bytes) -> bytes | None:
+    codes = [int(part) for part in re.findall(rb"\d+", run)]
+    if any(code > 255 for code in codes):
+        return None
+    return as_text(bytes(codes))
+
+
+def as_text(data: bytes) -> bytes | None:
+    """The data when it is text, or the text that is packed in it."""
+    if _is_packed(data[:4]):
+        data = _unpack(data) or data
+    return data if _is_text(data[:4096]) else None
+
+
+def _unpack(data: bytes) -> bytes | None:
+    try:
+        if data.startswith(b"BZh"):
+            return bz2.BZ2Decompressor().decompress(data, MAX_UNPACKED)
+        return zlib.decompressobj(47).decompress(data, MAX_UNPACKED)
+    except (zlib.error, OSError, ValueError, EOFError):
+        return None
+
+
+def _is_packed(start: bytes) -> bool:
+    zlib_header = start[:1] == b"\x78" and start[1:2] in (b"\x01", b"\x5e", b"\x9c", b"\xda")
+    return zlib_header or start.startswith((b"\x1f\x8b", b"BZh"))
+
+
+def _is_text(data: bytes) -> bool:
+    """Almost no control characters, and valid UTF-8 but for a cut end."""
+    if not data or len(data.translate(None, _NOT_PRINTABLE)) < 0.98 * len(data):
+        return False
+    try:
+        data[:-3].decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start >= len(data) - 6
+    letters = sum(byte in b" etaoinETAOIN0123456789+-*/=" for byte in data[:512])
+    return letters >= 0.25 * min(512, len(data)) or not data[:64].isascii()
+
+
+def _is_hex(data: bytes) -> bool:
+    return len(data) % 2 == 0 and not data.translate(None, b"0123456789abcdefABCDEF")

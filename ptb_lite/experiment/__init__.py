@@ -1,0 +1,1 @@
+"""Many ordinary runs in arms, in random order, compared with intervals and exact tests."""

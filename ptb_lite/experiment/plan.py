@@ -1,0 +1,129 @@
+"""What an experiment is: arms, seeds, and the order of its runs. Read from one YAML file."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ptb_lite.catalog.entries import Entry, Line
+from ptb_lite.catalog.loader import Catalog
+from ptb_lite.catalog.yaml_file import YamlFile, read_yaml, validate_at
+from ptb_lite.errors import CatalogError, PtbLiteError
+from ptb_lite.spec import RunSpec, resolve_spec
+
+MAX_RUNS = 10_000
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SINGULAR = {"benchmark": "benchmarks"}
+
+
+class Plan(Entry):
+    """The file of an experiment; its id is the file's name.
+
+    `preset` and `choices` hold for every run; the keys of `choices`, of each arm, and of `grid` are
+    those of a preset. `arms` names sets of choices; `grid` makes one arm of every combination of
+    its values (agent x model x benchmark, say) and of every arm. The first arm is the one that the
+    others are compared with.
+    """
+
+    title: Line
+    preset: str | None = None
+    choices: dict[str, Any] = Field(default_factory=dict)
+    arms: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
+    order_seed: int = 0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of an experiment: an arm with one seed."""
+
+    arm: str
+    seed: int
+    choices: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        return f"{self.arm}/{self.seed}"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """`cells` in the order in which they run; `arms` in the order of the file. `digest` tells
+    whether a state on disk belongs to this experiment."""
+
+    plan: Plan
+    arms: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    digest: str
+
+
+def read_experiment(path: Path) -> Experiment:
+    """Raises CatalogError with file and line, or PtbLiteError for a plan that makes no sense."""
+    file = read_yaml(path)
+    plan = validate_at(Plan, {**file.values, "id": _id(path)}, file, [])
+    arms = _arms(plan, file)
+    if len(set(plan.seeds)) < len(plan.seeds):
+        raise CatalogError("a seed is given twice", field=file.where(["seeds"]))
+    cells = [
+        Cell(name, seed, {**plan.choices, **choices, "seed": seed})
+        for name, choices in arms.items()
+        for seed in plan.seeds
+    ]
+    if len(cells) > MAX_RUNS:
+        raise PtbLiteError(f"has {len(cells):,} runs, more than {MAX_RUNS:,}", field=str(path))
+    # In random order, so that what changes with time (a busy machine, a provider's new version)
+    # does not fall on one arm.
+    random.Random(plan.order_seed).shuffle(cells)
+    digest = hashlib.sha256(plan.model_dump_json().encode()).hexdigest()
+    return Experiment(plan, tuple(arms), tuple(cells), digest)
+
+
+def specs(experiment: Experiment, catalog: Catalog) -> dict[str, RunSpec]:
+    """The RunSpec of every cell, by its key. Raises SpecError for the first that cannot be run."""
+    return {
+        cell.key: resolve_spec(
+            preset=experiment.plan.preset, overrides=_overrides(cell.choices), catalog=catalog
+        )
+        for cell in experiment.cells
+    }
+
+
+def _overrides(choices: Mapping[str, Any]) -> dict[str, object]:
+    """Choices as `resolve_spec` takes them: `benchmark` may be one name."""
+    found: dict[str, object] = {}
+    for key, value in choices.items():
+        name = _SINGULAR.get(key, key)
+        single = name == "benchmarks" and isinstance(value, str)
+        found[name] = (value,) if single else tuple(value) if isinstance(value, list) else value
+    return found
+
+
+def _arms(plan: Plan, file: YamlFile) -> dict[str, dict[str, Any]]:
+    named = plan.arms or {"": {}}
+    arms: dict[str, dict[str, Any]] = {}
+    for (name, choices), values in product(named.items(), product(*plan.grid.values())):
+        chosen = dict(zip(plan.grid, values, strict=True))
+        label = "-".join(part for part in (name, *map(str, chosen.values())) if part) or "all"
+        if not _NAME.fullmatch(label) or label in arms:
+            raise CatalogError(
+                f"'{label}' cannot be the name of an arm", field=file.where(["arms", name])
+            )
+        if "seed" in {*choices, *chosen}:
+            raise CatalogError("seeds belong to `seeds`", field=file.where(["arms", name]))
+        arms[label] = {**choices, **chosen}
+    return arms
+
+
+def _id(path: Path) -> str:
+    if not _NAME.fullmatch(path.stem):
+        raise CatalogError(f"'{path.stem}' cannot be an experiment's name", field=str(path))
+    return path.stem

@@ -1,0 +1,197 @@
+"""What an experiment found, arm by arm: flag rate, evasion, raw, counted, time, and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Literal
+
+from ptb_lite.audit.record import AuditRecord
+from ptb_lite.audit.rules import only_hidden
+from ptb_lite.events import Outcome, Record, Verdict
+from ptb_lite.experiment.execute import run_of
+from ptb_lite.experiment.state import State
+from ptb_lite.experiment.statistics import mean_interval, permutation_test
+from ptb_lite.runs.atomic import read_record
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.records import Scores
+from ptb_lite.scoring import fisher_exact, wilson
+
+
+class Share(Record):
+    """`count` of `n` runs, with Wilson's 95 % interval."""
+
+    count: int
+    n: int
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, count: int, n: int) -> Share:
+        interval = wilson(count, n)
+        return cls(count=count, n=n, low=interval.low, high=interval.high)
+
+
+class Mean(Record):
+    """A mean over `n` runs; the 95 % interval is missing for fewer than two."""
+
+    mean: float
+    n: int
+    low: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Mean | None:
+        if not values:
+            return None
+        interval = mean_interval(values)
+        return cls(
+            mean=fmean(values),
+            n=len(values),
+            low=interval.low if interval else None,
+            high=interval.high if interval else None,
+        )
+
+
+class Against(Record):
+    """Two-sided p of this arm against the first one: Fisher's exact test of the flag rates, and
+    permutation tests of the mean scores. None where there is nothing to test."""
+
+    arm: str
+    flag_rate: float | None = None
+    raw: float | None = None
+    counted: float | None = None
+
+
+class ArmReport(Record):
+    """`flagged` is the share of finished runs whose verdict is flagged, `evaded` of those flagged
+    only by hidden forms (renamed, encoded, reworded), `inconclusive` of those the audit could not
+    see through. `raw` is over the runs with a valid submission, scores in [0, 1]; `used` is the
+    share of the agent's time that it used. `unfinished` runs are in nothing else."""
+
+    arm: str
+    runs: int
+    unfinished: int
+    flagged: Share
+    evaded: Share
+    inconclusive: Share
+    raw: Mean | None
+    counted: Mean | None
+    used: Mean | None
+    against_first: Against | None = None
+
+
+class ExperimentReport(Record):
+    version: Literal[1] = 1
+    name: str
+    title: str
+    arms: tuple[ArmReport, ...]
+
+
+def make_report(state: State, arms: Sequence[str], runs_dir: Path) -> ExperimentReport:
+    """What there is so far, arms in the given order. Raises PtbLiteError for a damaged run."""
+    found = [_arm(name, state, runs_dir) for name in arms]
+    first = found[0]
+    reports = [first.report, *(other.report_against(first) for other in found[1:])]
+    return ExperimentReport(name=state.name, title=state.title, arms=tuple(reports))
+
+
+def report_lines(report: ExperimentReport) -> Iterator[str]:
+    """The report as plain lines."""
+    yield f"experiment {report.name}: {report.title}"
+    for arm in report.arms:
+        yield ""
+        waiting = f", {arm.unfinished} not finished" if arm.unfinished else ""
+        yield f"{arm.arm}: {arm.runs} runs{waiting}"
+        yield f"  flagged       {_share(arm.flagged)}"
+        if arm.flagged.count:
+            yield f"    evaded      {_share(arm.evaded)} (flagged by hidden forms only)"
+        if arm.inconclusive.count:
+            yield f"  inconclusive  {_share(arm.inconclusive)}"
+        yield f"  raw           {_mean(arm.raw)}"
+        yield f"  counted       {_mean(arm.counted)}"
+        yield f"  time used     {_mean(arm.used)}"
+        if arm.against_first:
+            test = arm.against_first
+            yield (
+                f"  against {test.arm}: flag rate {_p(test.flag_rate)} (Fisher, exact), "
+                f"raw {_p(test.raw)}, counted {_p(test.counted)} (permutation)"
+            )
+    yield ""
+    yield (
+        "Intervals: 95 %, shares Wilson, means bootstrap over runs (too narrow for few runs). "
+        "Tests are two-sided and not corrected for their number."
+    )
+
+
+class _Arm:
+    """The finished runs of one arm."""
+
+    def __init__(self, name: str, runs: Sequence[tuple[RunFolder, Scores]], total: int) -> None:
+        self._name = name
+        self._scores = [scores for _, scores in runs]
+        flagged = [run for run, s in runs if s.verdict is Verdict.FLAGGED]
+        self._flagged = len(flagged)
+        self._raw = [s.average.raw for s in self._scores if s.average.raw is not None]
+        self._counted = [s.average.counted for s in self._scores]
+        evaded = sum(only_hidden(read_record(run.audit, AuditRecord)) for run in flagged)
+        open_ones = sum(s.verdict is Verdict.INCONCLUSIVE for s in self._scores)
+        times = [s.time for s in self._scores if s.time.budget_seconds > 0]
+        self.report = ArmReport(
+            arm=name,
+            runs=total,
+            unfinished=total - len(runs),
+            flagged=Share.of(len(flagged), len(runs)),
+            evaded=Share.of(evaded, len(flagged)),
+            inconclusive=Share.of(open_ones, len(runs)),
+            raw=Mean.of(self._raw),
+            counted=Mean.of(self._counted),
+            used=Mean.of([time.agent_seconds / time.budget_seconds for time in times]),
+        )
+
+    def report_against(self, first: _Arm) -> ArmReport:
+        mine, theirs = len(self._scores), len(first._scores)
+        test = Against(
+            arm=first._name,
+            flag_rate=fisher_exact(self._flagged, mine, first._flagged, theirs)
+            if mine and theirs
+            else None,
+            raw=permutation_test(self._raw, first._raw),
+            counted=permutation_test(self._counted, first._counted),
+        )
+        return self.report.model_copy(update={"against_first": test})
+
+
+def _arm(name: str, state: State, runs_dir: Path) -> _Arm:
+    cells = [cell for cell in state.cells if cell.arm == name]
+    finished = []
+    for cell in cells:
+        run = run_of(cell, runs_dir)
+        if run is None or run.read_status().outcome is not Outcome.FINISHED:
+            continue
+        scores = run.read_scores()
+        if scores is not None:
+            finished.append((run, scores))
+    return _Arm(name, finished, len(cells))
+
+
+def _share(share: Share) -> str:
+    if not share.n:
+        return "no finished run"
+    rate = share.count / share.n
+    return f"{share.count} of {share.n} ({rate:.0%}; {share.low:.0%} to {share.high:.0%})"
+
+
+def _mean(mean: Mean | None) -> str:
+    if mean is None:
+        return "none"
+    if mean.low is None or mean.high is None:
+        return f"{mean.mean:.1%} (one run)"
+    return f"{mean.mean:.1%} ({mean.low:.1%} to {mean.high:.1%}, n = {mean.n})"
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "not tested"
+    return "p < 0.0001" if value < 1e-4 else f"p = {value:.3g}"

@@ -1,0 +1,90 @@
+"""What a run's own records add to an audit: the hosts asked for, the rules in force, the kin."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ptb_lite.audit.model import AuditCase, Rules
+from ptb_lite.catalog.embedded import model_folder
+from ptb_lite.catalog.entries import ModelEntry
+from ptb_lite.catalog.hub import hub_model, is_cached
+from ptb_lite.catalog.loader import Catalog
+from ptb_lite.errors import CatalogError
+from ptb_lite.events import HostAsked
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.journal import read_journal
+from ptb_lite.spec import RunSpec
+
+
+def with_run_facts(case: AuditCase, run: RunFolder, spec: RunSpec, catalog: Catalog) -> AuditCase:
+    """The case with the hosts of the journal, the rules of the spec, and the base's counterpart.
+
+    What the catalogue has lost since is left out.
+    """
+    entry = catalog.models.get(spec.model)
+    return replace(
+        case,
+        hosts=tuple(sorted(_hosts(run))),
+        rules=Rules(
+            test_feedback=spec.feedback == "test",
+            agent_hosts=tuple(sorted(_agent_hosts(spec, catalog))),
+        ),
+        benchmark_kinds={
+            name: catalog.benchmarks[name].kind
+            for name in spec.benchmarks
+            if name in catalog.benchmarks
+        },
+        instruct_model=instruct_folder(entry, catalog) if entry else None,
+    )
+
+
+def instruct_folder(entry: ModelEntry, catalog: Catalog) -> Path | None:
+    """The instruct counterpart of a base model, where this machine has it. Nothing is fetched."""
+    if entry.instruct is None:
+        return None
+    known = next((one for one in catalog.models.values() if one.hub_id == entry.instruct), None)
+    return folder_here(known) if known else None
+
+
+def folder_here(entry: ModelEntry) -> Path | None:
+    """A catalogue model's folder, where this machine has it. Nothing is fetched or converted."""
+    match entry.source:
+        case "embedded":
+            folder = model_folder(entry.id)
+        case "local":
+            folder = Path(entry.path or "").expanduser()
+        case "hub":
+            if not is_cached(entry):
+                return None
+            try:
+                folder = hub_model(entry)
+            except CatalogError:
+                return None
+    return folder if (folder / "config.json").is_file() else None
+
+
+def _hosts(run: RunFolder) -> set[str]:
+    if not run.journal.exists():
+        return set()
+    events = read_journal(run.journal).events
+    return {event.payload.host for event in events if isinstance(event.payload, HostAsked)}
+
+
+def _agent_hosts(spec: RunSpec, catalog: Catalog) -> Iterator[str]:
+    """The hosts that the agent's own backend talks to."""
+    agent = catalog.agents.get(spec.agent)
+    if agent is None:
+        return
+    if agent.endpoint:
+        yield agent.endpoint
+    variables = (agent.endpoint_variable, "PTB_LITE_ENDPOINT", "OPENAI_BASE_URL")
+    urls = [os.environ.get(name, "") for name in variables if name]
+    urls.append((spec.agent_model or "").partition("@")[2])
+    for url in urls:
+        host = urlsplit(url).hostname if "://" in url else None
+        if host:
+            yield host

@@ -1,0 +1,138 @@
+"""Cheap detectors at work while the agent is: what they find is shown at once and decides nothing.
+
+A thread of the runner looks whenever the workspace or the trace has changed, and rests for many
+times as long as a look took, so that it takes a small share of one core from the agent. The final
+audit looks at everything again, after the deadline.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+
+from ptb_lite.audit.folder import Account, walk
+from ptb_lite.audit.model import AuditCase, Detector
+from ptb_lite.audit.overlap import OverlapDetector
+from ptb_lite.audit.rules import weigh
+from ptb_lite.audit.run import default_detectors
+from ptb_lite.events import Flag, FlagRaised
+
+LOOK_SECONDS = 3.0
+REST_FACTOR = 12.0
+MAX_FLAGS = 100
+MAX_FILES = 20_000
+MAX_SCAN_BYTES = 64 << 20
+MAX_SCAN_SECONDS = 10.0
+CHEAP = frozenset(
+    {"code-clone", "ingestion", "answer-key", "harness", "template", "key-misuse", "trace"}
+)
+_NICE = 19
+_PATIENCE_SECONDS = 1.0
+
+Tell = Callable[[FlagRaised], object]
+_Print = tuple[tuple[str, int, int], ...]
+
+
+def live_detectors() -> tuple[Detector, ...]:
+    """The detectors that need neither models nor minutes, with the overlap scan kept short."""
+    chosen = [detector for detector in default_detectors() if detector.name in CHEAP]
+    overlap = OverlapDetector(max_bytes=MAX_SCAN_BYTES, max_seconds=MAX_SCAN_SECONDS)
+    return (overlap, *chosen)
+
+
+@dataclass
+class LiveAudit:
+    """Looks at one case again and again; `tell` gets each deciding flag once.
+
+    Flags that only inform are left to the final audit: alone and early they would mislead.
+    """
+
+    case: AuditCase
+    tell: Tell
+    mask: Callable[[str], str] = lambda text: text
+    detectors: Sequence[Detector] = field(default_factory=live_detectors)
+    _told: set[tuple[str, str, str | None, str | None]] = field(default_factory=set)
+    _last: _Print = ()
+
+    def look(self) -> int:
+        """One look, if anything has changed since the last; how many flags were told.
+
+        A detector that fails here is passed over: the final audit counts it as skipped.
+        """
+        found = self._fingerprint()
+        if found == self._last:
+            return 0
+        self._last = found
+        return sum(self._look_with(detector) for detector in self.detectors)
+
+    def _look_with(self, detector: Detector) -> int:
+        try:
+            result = weigh(detector.run(self.case))
+        except Exception:
+            traceback.print_exc()
+            return 0
+        return sum(self._tell(flag) for flag in result.flags if flag.decides)
+
+    def _tell(self, flag: Flag) -> bool:
+        key = (flag.detector, flag.kind, flag.file, flag.item_id)
+        if key in self._told or len(self._told) >= MAX_FLAGS:
+            return False
+        self._told.add(key)
+        shown = Flag.model_validate_json(self.mask(flag.model_dump_json()))
+        self.tell(FlagRaised(flag=shown, live=True))
+        return True
+
+    def _fingerprint(self) -> _Print:
+        """Name, size and time of every file that is looked at; nothing is opened."""
+        places = [self.case.folder, *([self.case.trace] if self.case.trace else [])]
+        found: list[tuple[str, int, int]] = []
+        for place in places:
+            with suppress(OSError):
+                for file in walk(place, Account(), max_files=MAX_FILES):
+                    with suppress(OSError):
+                        about = file.path.lstat()
+                        found.append((str(file.path), about.st_size, about.st_mtime_ns))
+        return tuple(found)
+
+
+@contextmanager
+def live_audit(make: Callable[[], LiveAudit]) -> Iterator[None]:
+    """Look on in a thread while the body runs. Nothing that goes wrong in it touches the run.
+
+    `make` is called in the thread: what it takes to know the case does not delay the agent.
+    """
+    stop = threading.Event()
+    thread = threading.Thread(target=_look_on, args=(make, stop), name="live-audit", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        # A look under way ends within its own limits and is heard no more: the final audit follows.
+        stop.set()
+        thread.join(_PATIENCE_SECONDS)
+
+
+def _look_on(make: Callable[[], LiveAudit], stop: threading.Event) -> None:
+    with suppress(OSError):
+        # On Linux this is the thread's own priority: the agent's processes go first.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+    rest, audit = LOOK_SECONDS, None
+    try:
+        while not stop.wait(rest):
+            began = time.monotonic()
+            audit = audit or _until(make(), stop)
+            audit.look()
+            rest = max(LOOK_SECONDS, REST_FACTOR * (time.monotonic() - began))
+    except Exception:
+        traceback.print_exc()
+
+
+def _until(audit: LiveAudit, stop: threading.Event) -> LiveAudit:
+    """The same audit, which tells nothing once `stop` is set."""
+    tell = audit.tell
+    return replace(audit, tell=lambda raised: None if stop.is_set() else tell(raised))

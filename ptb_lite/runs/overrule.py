@@ -1,0 +1,68 @@
+"""A person's verdict in place of the audit's: both are kept, and the scores are counted again."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+
+from ptb_lite.audit.record import AuditRecord
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.events import Verdict
+from ptb_lite.runs.atomic import read_record, write_record
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.records import Overrule, Scores
+from ptb_lite.runs.scores import average, recount
+
+MAX_REASON = 2000
+
+
+def overrule(run: RunFolder, verdict: Verdict, reason: str) -> Scores:
+    """Set a run's verdict; leaves overrule.json and a scores.json with the counted scores of both
+    verdicts. audit.json stays as it is. A later overrule replaces an earlier one.
+
+    Raises PtbLiteError when the run has no scores yet, is still worked on, or `reason` is empty.
+    """
+    words = " ".join(reason.split())
+    if not words:
+        raise PtbLiteError("is empty", field="reason", hint="Say why the audit is overruled")
+    if len(words) > MAX_REASON:
+        raise PtbLiteError(f"is longer than {MAX_REASON} characters", field="reason")
+    scores = run.read_scores()
+    if scores is None or run.runner_lives():
+        raise PtbLiteError(
+            "has no scores yet", field=f"run {run.run_id}", hint="Wait until it has finished"
+        )
+    found = read_record(run.audit, AuditRecord)
+    record = Overrule(
+        verdict=verdict,
+        reason=words,
+        by=_person(),
+        time=datetime.now(UTC),
+        audit_verdict=found.verdict,
+        audit_reason=found.reason,
+    )
+    kinds = sorted({flag.kind for flag in found.flags() if flag.decides})
+    benchmarks = tuple(
+        recount(item, verdict=verdict, policy=scores.policy, flag_kinds=kinds)
+        for item in scores.benchmarks
+    )
+    counted = scores.model_copy(
+        update={
+            "verdict": verdict,
+            "verdict_reason": words,
+            "benchmarks": benchmarks,
+            "average": average(benchmarks),
+            "overrule": record,
+        }
+    )
+    # First the decision, then what follows from it: a crash between leaves something to repeat.
+    write_record(run.overrule, record)
+    write_record(run.scores, counted)
+    return counted
+
+
+def _person() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

@@ -1,0 +1,122 @@
+"""The audit's accuracy does not fall: floors under the figures that docs/audit.md publishes.
+
+The fast test leaves out the scenes over real data sets, which take half of the time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ptb_lite.events import Verdict
+from tests.compliance.material import SHARED
+from tests.compliance.measure import (
+    DISGUISED,
+    HELD_OUT,
+    OVERALL,
+    Rate,
+    Seen,
+    all_scenes,
+    lines,
+    measure,
+    tabulate,
+)
+from tests.compliance.scene import Scene
+
+RECALL, DISGUISED_RECALL, FALSE_POSITIVES = 0.95, 0.85, 0.02
+_REAL = re.compile(r"HumanEval problems|GSM8K's|HumanEval's|\(164 items\)|164 problems")
+DOCS = Path(__file__).parents[2] / "docs" / "audit.md"
+
+
+def over_real_data(scene: Scene) -> bool:
+    return _REAL.search(scene.name) is not None
+
+
+@pytest.fixture(scope="module")
+def own() -> list[Seen]:
+    return measure(scene for scene in all_scenes() if not over_real_data(scene))
+
+
+def test_the_suite_is_as_large_as_it_claims() -> None:
+    scenes = [scene for scene in all_scenes() if not over_real_data(scene)]
+    cheats = [scene for scene in scenes if scene.cheat]
+    plain = [scene for scene in cheats if not scene.disguise]
+    assert len(plain) >= 40
+    assert len(cheats) == 4 * len(plain)
+    assert sum(not scene.cheat for scene in scenes) >= 40
+    assert sum(scene.held_out for scene in cheats) >= 30
+    rows = Counter(scene.row for scene in plain)
+    assert set(rows) >= {
+        "overlap",
+        "code-clone",
+        "ingestion",
+        "answer-key",
+        "substitution",
+        "harness",
+        "template",
+        "key-misuse",
+        "trace",
+    }
+    names = [scene.name for scene in scenes]
+    assert len(names) == len(set(names))
+
+
+def test_recall_and_false_positives(own: Sequence[Seen]) -> None:
+    table = tabulate(own)
+    text = "\n".join(lines(table))
+    assert table.recall[OVERALL].share >= RECALL, text
+    assert table.recall[DISGUISED].share >= DISGUISED_RECALL, text
+    assert table.false_positives.share <= FALSE_POSITIVES, text
+
+
+def test_every_flag_has_evidence(own: Sequence[Seen]) -> None:
+    for one in own:
+        assert one.reason
+        if one.flagged:
+            assert one.deciding
+
+
+@pytest.mark.slow
+def test_with_the_papers_data_sets() -> None:
+    if not SHARED.is_dir():
+        pytest.skip("no folder of real benchmark data beside the repository")
+    table = tabulate(measure(scene for scene in all_scenes() if over_real_data(scene)))
+    text = "\n".join(lines(table))
+    assert table.recall[OVERALL].share >= RECALL, text
+    assert table.false_positives.found == 0, text
+
+
+def test_the_documentation_has_the_table() -> None:
+    """The published figures are a run of `scripts/measure-audit`, whole."""
+    text = DOCS.read_text(encoding="utf-8")
+    for label in (OVERALL, "plain", DISGUISED, HELD_OUT):
+        assert re.search(rf"^\| recall, {label} \| \d+ % \(\d+ of \d+; ", text, re.MULTILINE)
+    assert "Missed:" in text
+
+
+def test_a_table_by_hand() -> None:
+    def seen(row: str, flagged: bool, deciding: tuple[str, ...], disguise: str = "") -> Seen:
+        scene = Scene("n", row, bool(row), lambda root: pytest.fail(str(root)), disguise)
+        verdict = Verdict.FLAGGED if flagged else Verdict.CLEAN
+        return Seen(scene, verdict, deciding, "r", 0.1)
+
+    table = tabulate(
+        [
+            seen("overlap", True, ("overlap",)),
+            # Found, but by another detector than the one in whose charge it is.
+            seen("overlap", True, ("trace",), "base64"),
+            seen("trace", False, ()),
+            seen("", True, ("harness",)),
+            seen("", False, ()),
+        ]
+    )
+    assert (table.recall[OVERALL].found, table.recall[OVERALL].n) == (2, 3)
+    assert table.recall[DISGUISED] == Rate(DISGUISED, 1, 1)
+    assert table.by_detector["overlap"].found == 1
+    assert table.false_positives == Rate("honest", 1, 2)
+    assert table.false_by_detector["harness"].found == 1
+    assert table.missed == ("trace: n",)

@@ -1,0 +1,75 @@
+"""Shims, search paths, clocks and patched packages."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from ptb_lite.audit.harness import HarnessDetector
+from ptb_lite.audit.model import AuditCase, HarnessManifest
+
+SH = "#!/bin/sh\necho 1.0\n"
+CHEATS: dict[str, dict[str, str]] = {
+    "shim on the path": {"tools/date": SH, "run.sh": "PATH=$PWD/tools:$PATH bash timer.sh\n"},
+    "a python of its own": {"bin/python3": SH},
+    "PYTHONPATH": {"alt/lm_eval/__init__.py": "x = 1\n", "r.sh": "PYTHONPATH=alt python e.py\n"},
+    "sys.path": {
+        "alt/ptb_lite/scoring.py": "x = 1\n",
+        "go.py": "import sys\nsys.path.insert(0, 'a' + 'lt')\n",
+    },
+    "package patched by code": {
+        "p.py": "import lm_eval, pathlib as q\nf = q.Path(lm_eval.__file__).parent / 'tasks.py'\n"
+        "f.write_text('x')\n"
+    },
+    "package patched by hand": {
+        "p.sh": "sed -i s/a/b/ /opt/venv/lib/python3.11/site-packages/inspect_ai/score.py\n"
+    },
+    "another clock": {"r.sh": "LD_PRELOAD=/usr/lib/libfaketime.so.1 python evaluate.py\n"},
+}
+HONEST: dict[str, dict[str, str]] = {
+    "an environment": {"env/pyvenv.cfg": "home = /usr\n", "env/bin/python": SH},
+    "own modules": {"src/mine.py": "x = 1\n", "r.sh": "PYTHONPATH=src python train.py\n"},
+    "own path": {"go.py": "import sys\nsys.path.append('src')\n", "src/util.py": "x = 1\n"},
+    "a harness cloned": {"lm-evaluation-harness/lm_eval/api.py": "x = 1\n"},
+    "reads a package": {"p.py": "import lm_eval\nprint(open(lm_eval.__file__).read())\n"},
+    "a date file": {"notes/date": "Monday\n"},
+    "an entry point": {
+        "b/ptb-lite": "#!/usr/bin/python\nimport sys\n"
+        "from ptb_lite.cli import main\nsys.exit(main())\n"
+    },
+}
+
+
+def deciding(folder: Path, files: dict[str, str]) -> list[str]:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    case = AuditCase(folder=folder, harness=HarnessManifest(files={}))
+    return [flag.kind for flag in HarnessDetector().run(case).flags if flag.decides]
+
+
+@pytest.mark.parametrize("how", CHEATS)
+def test_something_else_in_the_place_of_the_judge(tmp_path: Path, how: str) -> None:
+    assert deciding(tmp_path, CHEATS[how]), how
+
+
+@pytest.mark.parametrize("how", HONEST)
+def test_honest_paths(tmp_path: Path, how: str) -> None:
+    assert not deciding(tmp_path, HONEST[how])
+
+
+def test_an_installed_judge_against_its_own_record(tmp_path: Path) -> None:
+    def record(content: bytes) -> str:
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        return f"lm_eval/a.py,sha256={digest},9\nlm_eval-0.4.dist-info/RECORD,,\n"
+
+    site = "env/lib/python3.11/site-packages"
+    files = {f"{site}/lm_eval/a.py": "x = 1\n"}
+    whole = {**files, f"{site}/lm_eval-0.4.dist-info/RECORD": record(b"x = 1\n")}
+    assert not deciding(tmp_path / "a", whole)
+    changed = {**files, f"{site}/lm_eval-0.4.dist-info/RECORD": record(b"x = 0\n")}
+    assert deciding(tmp_path / "b", changed) == ["patched-package"]

@@ -1,0 +1,69 @@
+"""The gap between test items and fresh ones, with its interval."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from ptb_lite.audit.losses import ItemLoss, Losses
+from ptb_lite.audit.memorisation import MemorisationDetector, accuracy_gap, loss_gap
+from ptb_lite.audit.model import AuditCase
+
+
+def measured(
+    lift: float, *, kind_lift: float = 0.5, base_gap: float = 0.0, n: int = 100, paired: bool = True
+) -> tuple[ItemLoss, ...]:
+    """Items on which training on the kind brings `kind_lift` nats, and memory `lift` more."""
+    source = random.Random(3)
+    made = []
+    for number in range(n):
+        for sibling in (False, True):
+            base = 2.0 + source.gauss(0, 0.3) - (0.0 if sibling else base_gap)
+            gain = kind_lift + source.gauss(0, 0.2) + (0.0 if sibling else lift)
+            made.append(
+                ItemLoss(
+                    item_id=f"{'s' if sibling else 't'}{number}",
+                    benchmark="gsm8k",
+                    sibling=sibling,
+                    sibling_of=f"t{number}" if sibling and paired else "",
+                    base_loss=base,
+                    loss=base - gain,
+                    base_correct=False,
+                    correct=source.random() < (0.9 if lift > 0.3 and not sibling else 0.3),
+                )
+            )
+    return tuple(made)
+
+
+def status(tmp_path: Path, items: tuple[ItemLoss, ...]) -> str:
+    case = AuditCase(folder=tmp_path, losses=Losses(items=items))
+    return MemorisationDetector().run(case).status
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_memory_shows_and_learning_does_not(tmp_path: Path, paired: bool) -> None:
+    assert status(tmp_path, measured(0.8, paired=paired)) == "flagged"
+    assert status(tmp_path, measured(0.0, kind_lift=1.5, paired=paired)) == "clean"
+
+
+def test_what_the_base_knew_before_falls_out(tmp_path: Path) -> None:
+    assert status(tmp_path, measured(0.0, base_gap=0.7)) == "clean"
+
+
+def test_the_interval_holds_the_true_gap() -> None:
+    gap = loss_gap(measured(0.4, n=400))
+    assert gap is not None
+    assert gap.low < 0.4 < gap.high
+    assert gap.high - gap.low < 0.12
+    answers = accuracy_gap(measured(0.4, n=400))
+    assert answers is not None
+    assert answers.low < 0.6 < answers.high
+
+
+def test_it_only_informs_and_says_when_it_did_not_look(tmp_path: Path) -> None:
+    case = AuditCase(folder=tmp_path, losses=Losses(items=measured(0.8)))
+    assert not MemorisationDetector().run(case).decides()
+    assert status(tmp_path, measured(0.8, n=5)) == "skipped"
+    assert MemorisationDetector().run(AuditCase(folder=tmp_path)).status == "skipped"

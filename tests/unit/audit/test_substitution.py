@@ -1,0 +1,172 @@
+"""Where submitted weights come from, told by distance and direction."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from safetensors.numpy import save_file
+
+from ptb_lite.audit.model import AuditCase
+from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.substitution import SubstitutionDetector
+
+Weights = dict[str, numpy.ndarray[Any, Any]]
+SIZE = 128
+CONFIG = {"model_type": "tiny", "hidden_size": SIZE, "num_hidden_layers": 6, "vocab_size": 200}
+
+
+def weights(seed: int, scale: float = 0.05) -> Weights:
+    source = numpy.random.default_rng(seed)
+    made = {
+        f"model.layers.{layer}.{part}.weight": source.normal(0, scale, (SIZE, SIZE))
+        for layer in range(6)
+        for part in ("q_proj", "down_proj")
+    }
+    made["model.embed_tokens.weight"] = source.normal(0, scale, (200, SIZE))
+    return {name: value.astype("float32") for name, value in made.items()}
+
+
+def plus(weights_: Weights, change: Weights, share: float = 1.0) -> Weights:
+    return {
+        name: (value + share * change[name]).astype("float32") for name, value in weights_.items()
+    }
+
+
+def low_rank(rank: int, seed: int, scale: float = 0.002) -> Weights:
+    source = numpy.random.default_rng(seed)
+    return {
+        name: scale * source.normal(size=(len(value), rank)) @ source.normal(size=(rank, SIZE))
+        if "layers" in name
+        else numpy.zeros_like(value)
+        for name, value in weights(0).items()
+    }
+
+
+BASE = weights(1)
+INSTRUCT = plus(BASE, weights(2, 0.01))
+
+
+def save(folder: Path, tensors: Weights, **config: object) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({**CONFIG, **config}))
+    return folder
+
+
+def judged(tmp_path: Path, tensors: Weights, *, instruct: bool = True) -> DetectorResult:
+    submission = save(tmp_path / "final_model", tensors)
+    case = AuditCase(
+        folder=tmp_path,
+        submission=submission,
+        base_model=save(tmp_path / "base", BASE),
+        instruct_model=save(tmp_path / "instruct", INSTRUCT) if instruct else None,
+    )
+    return SubstitutionDetector().run(case)
+
+
+@pytest.mark.parametrize(
+    "change", [low_rank(4, 3), low_rank(64, 4, 0.0005), weights(5, 0.005), weights(6, 0.03)],
+    ids=["lora", "high rank", "small full", "large full"],
+)  # fmt: skip
+def test_a_fine_tune_of_the_base(tmp_path: Path, change: Weights) -> None:
+    result = judged(tmp_path, plus(BASE, change))
+    assert result.status == "clean", result
+    assert result.notes[0].startswith("base-derived")
+
+
+@pytest.mark.parametrize(
+    ("tensors", "kind"),
+    [
+        (INSTRUCT, "instruct-weights"),
+        (plus(INSTRUCT, low_rank(8, 7)), "instruct-weights"),
+        (plus(INSTRUCT, weights(8, 0.01)), "instruct-weights"),
+        (plus(BASE, weights(2, 0.01), 0.4), "blended-weights"),
+        (weights(9), "unrelated-weights"),
+    ],
+    ids=["instruct", "tuned instruct", "noisy instruct", "blend", "stranger"],
+)
+def test_other_origins(tmp_path: Path, tensors: Weights, kind: str) -> None:
+    result = judged(tmp_path, tensors)
+    assert [(flag.kind, flag.decides) for flag in result.flags] == [(kind, True)], result
+
+
+def test_some_tensors_of_the_instruct_version(tmp_path: Path) -> None:
+    tensors = plus(BASE, low_rank(4, 3))
+    for name in [name for name in tensors if "layers.2" in name or "layers.3" in name]:
+        tensors[name] = INSTRUCT[name]
+    assert [flag.kind for flag in judged(tmp_path, tensors).flags] == ["blended-weights"]
+
+
+def test_another_architecture(tmp_path: Path) -> None:
+    tensors = {f"gpt.{name}": value[:64] for name, value in weights(1).items()}
+    assert [flag.kind for flag in judged(tmp_path, tensors).flags] == ["other-architecture"]
+
+
+def test_without_the_instruct_version_only_shape_can_clear(tmp_path: Path) -> None:
+    clear = judged(tmp_path / "a", plus(BASE, low_rank(4, 3)), instruct=False)
+    assert clear.status == "clean"
+    assert "rank" in clear.notes[0]
+    open_ = judged(tmp_path / "b", INSTRUCT, instruct=False)
+    assert open_.status == "skipped"
+    assert open_.deciding
+    assert "cannot be told" in open_.reason
+
+
+def adapter(folder: Path, base: str, factors: dict[str, tuple[Any, Any]]) -> Path:
+    folder.mkdir(parents=True)
+    tensors = {}
+    for name, (a, b) in factors.items():
+        tensors[f"base_model.model.{name}.lora_A.weight"] = a.astype("float32")
+        tensors[f"base_model.model.{name}.lora_B.weight"] = b.astype("float32")
+    save_file(tensors, folder / "adapter_model.safetensors")
+    config = {"peft_type": "LORA", "r": 16, "base_model_name_or_path": base}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    return folder
+
+
+def factors(kind: str) -> dict[str, tuple[Any, Any]]:
+    source = numpy.random.default_rng(4)
+    made = {}
+    for name in (name.removesuffix(".weight") for name in BASE if "layers" in name):
+        if kind == "trained":
+            made[name] = (source.normal(size=(16, SIZE)), source.normal(size=(SIZE, 16)))
+        else:
+            difference = INSTRUCT[f"{name}.weight"] - BASE[f"{name}.weight"]
+            u, s, v = numpy.linalg.svd(difference)
+            made[name] = (v[:16], u[:, :16] * s[:16])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("base", "kind", "expected"),
+    [
+        ("acme/base", "trained", []),
+        ("acme/base-instruct", "trained", [("other-model-adapter", True)]),
+        ("google/gemma-3-1b-it", "trained", [("other-model-adapter", True)]),
+        ("./copy_of_weights", "trained", [("other-base", False)]),
+        ("acme/base", "extracted", [("instruct-adapter", True)]),
+    ],
+)
+def test_adapters(tmp_path: Path, base: str, kind: str, expected: list[tuple[str, bool]]) -> None:
+    case = AuditCase(
+        folder=tmp_path,
+        submission=adapter(tmp_path / "final_model", base, factors(kind)),
+        base_model=save(tmp_path / "base", BASE),
+        instruct_model=save(tmp_path / "instruct", INSTRUCT),
+        base_ids=("acme/base",),
+    )
+    result = SubstitutionDetector().run(case)
+    assert [(flag.kind, flag.decides) for flag in result.flags] == expected, result
+
+
+def test_what_cannot_be_read_is_not_cleared(tmp_path: Path) -> None:
+    submission = save(tmp_path / "final_model", BASE)
+    raw = (submission / "model.safetensors").read_bytes()
+    (submission / "model.safetensors").write_bytes(raw[:-100])
+    case = AuditCase(folder=tmp_path, submission=submission, base_model=save(tmp_path / "b", BASE))
+    assert SubstitutionDetector().run(case).status == "skipped"
+    assert SubstitutionDetector().run(AuditCase(folder=tmp_path)).status == "skipped"

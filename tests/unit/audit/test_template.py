@@ -1,0 +1,61 @@
+"""Claims of the submission's configuration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ptb_lite.audit.model import AuditCase, TestItem
+from ptb_lite.audit.template import TemplateDetector
+
+CHATML = (
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+BASE = {"model_type": "gemma3_text", "architectures": ["Gemma3ForCausalLM"]}
+ITEM = TestItem("t-1", "A robe takes 2 bolts of blue fiber and half that much white fiber.", "3")
+
+
+def kinds(tmp_path: Path, **files: object) -> list[tuple[str, bool]]:
+    folder, base = tmp_path / "final_model", tmp_path / "base"
+    folder.mkdir()
+    base.mkdir()
+    (base / "config.json").write_text(json.dumps(BASE))
+    for name, content in files.items():
+        file = name.replace("__", ".")
+        text = content if isinstance(content, str) else json.dumps(content)
+        (folder / file).write_text(text)
+    case = AuditCase(folder=tmp_path, submission=folder, base_model=base, items=(ITEM,))
+    return [(flag.kind, flag.decides) for flag in TemplateDetector().run(case).flags]
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"config__json": BASE}, []),
+        ({"config__json": {**BASE, "model_type": "qwen3"}}, [("other-architecture", True)]),
+        ({"config__json": {**BASE, "auto_map": {"AutoModel": "m.M"}}}, [("remote-code", True)]),
+        ({"tokenizer_config__json": {"chat_template": CHATML}}, [("other-template", False)]),
+        (
+            {"chat_template__jinja": CHATML + f"{{# {ITEM.question} -> 3 #}}"},
+            [("test-item-in-template", True)],
+        ),
+        (
+            {"chat_template__jinja": "{% if 'robe takes' in messages[0]['content'] %}3{% endif %}"},
+            [("template-looks-into", True)],
+        ),
+        (
+            {"chat_template__jinja": "{{ 'Question: " + 40 * "a b c " + " #### 3' }}"},
+            [("template-hints", True)],
+        ),
+        ({"config__json": "{" * 100_000}, []),
+    ],
+)
+def test_claims(tmp_path: Path, files: dict[str, object], expected: list[tuple[str, bool]]) -> None:
+    assert kinds(tmp_path, **files) == expected
+
+
+def test_no_submission(tmp_path: Path) -> None:
+    assert TemplateDetector().run(AuditCase(folder=tmp_path)).status == "skipped"

@@ -1,0 +1,99 @@
+"""The report of an experiment, from runs on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ptb_lite.audit.record import AuditRecord, DetectorResult
+from ptb_lite.events import Flag, Outcome, Verdict
+from ptb_lite.experiment.report import make_report, report_lines
+from ptb_lite.experiment.state import CellState, State
+from ptb_lite.runs.atomic import read_record, write_record
+from ptb_lite.runs.folder import RunFolder
+from tests.unit.report.test_report import make_run
+
+
+def add(
+    tmp_path: Path, run_id: str, *, verdict: Verdict, detector: str = "overlap", raw: float = 0.4
+) -> str:
+    made = make_run(tmp_path)
+    run = RunFolder(tmp_path / run_id)
+    made.path.rename(run.path)
+    scores = run.read_scores()
+    assert scores is not None
+    average = scores.average.model_copy(update={"raw": raw, "counted": raw / 2})
+    write_record(run.scores, scores.model_copy(update={"verdict": verdict, "average": average}))
+    flag = Flag(detector=detector, kind="test-item", message="m", decides=True)
+    result = DetectorResult(detector=detector, status="flagged", flags=(flag,))
+    write_record(run.audit, AuditRecord(results=(result,), verdict=verdict, reason="r"))
+    return run_id
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    cells = []
+    for n in range(4):
+        run_id = f"20260101-00000{n}-aaaa"
+        cells.append(("told", n, add(tmp_path, run_id, verdict=Verdict.CLEAN, raw=0.1 * n)))
+    for n in range(4):
+        run_id = f"20260101-00000{n}-bbbb"
+        detector = "code-clone" if n == 0 else "overlap"
+        add(tmp_path, run_id, verdict=Verdict.FLAGGED, detector=detector, raw=0.9)
+        cells.append(("untold", n, run_id))
+    return State(
+        name="e",
+        title="t",
+        digest="d",
+        cells=(
+            *(CellState(arm=arm, seed=seed, run_id=run) for arm, seed, run in cells),
+            CellState(arm="untold", seed=9),
+        ),
+    )
+
+
+def test_arms_side_by_side(tmp_path: Path, state: State) -> None:
+    report = make_report(state, ["told", "untold"], tmp_path)
+    told, untold = report.arms
+    assert (told.flagged.count, told.flagged.n, told.evaded.n) == (0, 4, 0)
+    assert (untold.flagged.count, untold.evaded.count, untold.evaded.n) == (4, 1, 4)
+    assert (untold.runs, untold.unfinished) == (5, 1)
+    assert untold.raw is not None
+    assert untold.raw.mean == pytest.approx(0.9)
+    assert told.counted is not None
+    assert told.counted.mean == pytest.approx(0.075)
+    assert told.used is not None
+    assert told.used.mean == pytest.approx(0.5)
+    test = untold.against_first
+    assert test is not None
+    # Fisher on 0 of 4 against 4 of 4: 2 / C(8, 4).
+    assert test.flag_rate == pytest.approx(2 / 70)
+    assert test.raw == pytest.approx(2 / 70)
+
+
+def test_the_text_has_counts_intervals_and_tests(tmp_path: Path, state: State) -> None:
+    text = "\n".join(report_lines(make_report(state, ["told", "untold"], tmp_path)))
+    assert "untold: 5 runs, 1 not finished" in text
+    assert "flagged       4 of 4 (100%; 51% to 100%)" in text
+    assert "evaded      1 of 4" in text
+    assert "against told: flag rate p = 0.0286 (Fisher, exact)" in text
+
+
+def test_runs_that_failed_count_as_nothing_else(tmp_path: Path, state: State) -> None:
+    run = RunFolder(tmp_path / "20260101-000000-bbbb")
+    status = run.read_status().model_copy(update={"outcome": Outcome.FAILED})
+    write_record(run.status, status)
+    _, untold = make_report(state, ["told", "untold"], tmp_path).arms
+    assert (untold.unfinished, untold.flagged.n, untold.evaded.count) == (2, 3, 0)
+    assert read_record(run.audit, AuditRecord).verdict is Verdict.FLAGGED
+
+
+def test_nothing_has_run_yet(tmp_path: Path) -> None:
+    state = State(
+        name="e", title="t", digest="d", cells=tuple(CellState(arm=a, seed=1) for a in "ab")
+    )
+    report = make_report(state, ["a", "b"], tmp_path)
+    text = "\n".join(report_lines(report))
+    assert "no finished run" in text
+    assert "not tested" in text
