@@ -121,7 +121,7 @@ class BenchmarkEntry(Entry):
     items of a dataset are taken from its train side or, with `dev_from: test`, from the test set:
     then they are not scored when the agent may see them. `num_fewshot` is the number of solved
     examples in the few-shot baseline, `max_new_tokens` how long an answer may be, `scored_as` says
-    in words how an answer is judged.
+    in words how an answer is judged. `judge`: a language model has to, and how it is asked.
     """
 
     title: Line
@@ -137,6 +137,7 @@ class BenchmarkEntry(Entry):
     max_new_tokens: Count = 32
     scored_as: Line
     summary: str = ""
+    judge: Literal["pairwise", "rubric"] | None = None
 
     @model_validator(mode="after")
     def _origin_where_needed(self) -> BenchmarkEntry:
@@ -146,14 +147,19 @@ class BenchmarkEntry(Entry):
             raise ValueError("kind 'dataset', and only that one, needs data")
         if self.kind == "procedural" and (self.train_size == 0 or self.dev_from == "test"):
             raise ValueError("kind 'procedural' needs a train_size and draws its dev items")
-        if self.dev_from == "test" and self.dev_size >= self.test_size:
-            raise ValueError("with dev_from: test, dev_size must be below test_size")
+        if self.data is not None and self.data.train is None and self.dev_from == "train":
+            raise ValueError("a dataset without a train side needs dev_from: test")
+        if self.scored_size("dev") <= 0:
+            raise ValueError("dev_size and train_size leave nothing of the test set to score")
         return self
 
     def scored_size(self, feedback: Literal["dev", "test"]) -> int:
-        """How many test items there are to score: without those that the agent sees as dev."""
-        held_out = self.dev_size if self.dev_from == "test" and feedback == "dev" else 0
-        return self.test_size - held_out
+        """How many test items there are to score: without those taken out as train or dev items."""
+        if self.data is None:
+            return self.test_size
+        shots = self.train_size if self.data.train is None else 0
+        seen = self.dev_size if self.dev_from == "test" and feedback == "dev" else 0
+        return self.test_size - shots - seen
 
 
 class AgentEntry(Entry):

@@ -32,7 +32,9 @@ class EvaluationTask(Record):
     examples come from (needed when `num_fewshot` > 0). `limit`: the first so many items; None: all.
     `definition` is the lm-eval task YAML; None: the one that ptb-lite ships for `benchmark`.
     `max_new_tokens` replaces the task file's own limit; None keeps it. `chat_family` names the chat
-    template that wraps the questions (`chat.py`); None: plain text.
+    template that wraps the questions (`chat.py`); None: plain text. `key` is the identity of the
+    result (`identity.task_key`): with one, completions are kept as they come, and a task that was
+    cut short goes on from them.
     """
 
     label: str
