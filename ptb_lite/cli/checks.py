@@ -21,13 +21,22 @@ def evaluate(
     limit: Annotated[
         int | None, typer.Option(help="Test items per benchmark; all where left out.")
     ] = None,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(help="Cuts answers of dataset benchmarks short, in tokens.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="A folder with the datasets' files; else the Hugging Face Hub."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Decides items and shots, as in a run.")] = 0,
     device: Annotated[Device, typer.Option(help="Where the model runs.")] = "auto",
     as_json: Json = False,
 ) -> None:
     """Score a model on benchmarks, without an agent.
 
-    The test items are those of a run with the same seed on this installation.
+    The test items are those of a run with the same seed on this installation. A benchmark of a
+    dataset is asked as a chat, in the template of the model's family, or with --shots as plain
+    text after solved examples.
 
     Exit codes: 0 done, 1 the evaluation failed, 2 bad usage.
     """
@@ -39,6 +48,8 @@ def evaluate(
         adapter=adapter,
         shots=shots,
         limit=limit,
+        max_new_tokens=max_new_tokens,
+        data_dir=data_dir,
         seed=seed,
         device=device,
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.embedded import cache_root
-from ptb_lite.catalog.entries import BenchmarkEntry
+from ptb_lite.catalog.entries import BenchmarkEntry, ChatFamily
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.choices import Device
@@ -35,6 +36,8 @@ class EvalChoices:
     limit: int | None
     seed: int
     device: Device
+    max_new_tokens: int | None = None
+    data_dir: Path | None = None
 
 
 def evaluate_and_print(choices: EvalChoices, *, as_json: bool) -> int:
@@ -43,10 +46,11 @@ def evaluate_and_print(choices: EvalChoices, *, as_json: bool) -> int:
     entries = [catalog.benchmark(name) for name in choices.benchmarks]
     _check(choices, entries)
     folder = _model_folder(choices.model, catalog)
+    family = _chat_family(choices.model, folder, catalog)
     found = []
     for entry in entries:
         try:
-            scored = _score(choices, entry, folder)
+            scored = _score(choices, entry, folder, family)
         except EvaluationError as error:
             say_error(f"error: {error}")
             return EXIT_FAILED
@@ -64,10 +68,10 @@ def _check(choices: EvalChoices, entries: list[BenchmarkEntry]) -> None:
     if not 0 <= choices.seed < 2**32:
         raise SpecError(f"{choices.seed} is not between 0 and {2**32 - 1}", field="seed")
     for entry in entries:
-        if choices.limit is not None and not 1 <= choices.limit <= entry.test_size:
+        size = entry.scored_size("test")
+        if choices.limit is not None and not 1 <= choices.limit <= size:
             raise SpecError(
-                f"{choices.limit} is not between 1 and the {entry.test_size} test items of "
-                f"'{entry.id}'",
+                f"{choices.limit} is not between 1 and the {size} test items of '{entry.id}'",
                 field="limit",
             )
     if choices.adapter and not (choices.adapter / "adapter_config.json").is_file():
@@ -86,7 +90,24 @@ def _model_folder(name: str, catalog: Catalog) -> Path:
     return base_model_folder(entry, on_progress=say_error)
 
 
-def _score(choices: EvalChoices, entry: BenchmarkEntry, folder: Path) -> Scored:
+def _chat_family(name: str, folder: Path, catalog: Catalog) -> ChatFamily | None:
+    """The family whose chat template is used; of a folder, by the model type of its config."""
+    if name in catalog.models:
+        return catalog.model(name).chat_family
+    config = json.loads((folder / "config.json").read_bytes())
+    kind = str(config.get("model_type", "")) if isinstance(config, dict) else ""
+    known: tuple[tuple[str, ChatFamily], ...] = (
+        ("gemma", "gemma"),
+        ("qwen", "qwen3"),
+        ("smollm", "smollm"),
+        ("llama", "smollm"),
+    )
+    return next((family for start, family in known if kind.startswith(start)), None)
+
+
+def _score(
+    choices: EvalChoices, entry: BenchmarkEntry, folder: Path, family: ChatFamily | None
+) -> Scored:
     return evaluate_once(
         folder,
         entry,
@@ -96,6 +117,9 @@ def _score(choices: EvalChoices, entry: BenchmarkEntry, folder: Path) -> Scored:
         salt=item_salt(),
         cache=cache_root(),
         adapter=choices.adapter,
+        chat_family=family,
+        max_new_tokens=choices.max_new_tokens,
+        data_dir=choices.data_dir,
         device=choices.device,
         on_progress=_tell,
     )

@@ -35,6 +35,13 @@ def run(
     limit: Annotated[
         int | None, typer.Option(help="Test items per benchmark; all where left out.")
     ] = None,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(help="Cuts answers of dataset benchmarks short, in tokens.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="A folder with the datasets' files; else the Hugging Face Hub."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Decides items, shots and training.")] = None,
     policy: Annotated[
         Policy | None, typer.Option(help="What a flag does to the score: back to the base, or not.")
@@ -49,6 +56,25 @@ def run(
     sandbox: Annotated[SandboxName | None, typer.Option(help="The agent's isolation.")] = None,
     network: Annotated[Network | None, typer.Option(help="The agent's network.")] = None,
     device: Annotated[Device | None, typer.Option(help="Where models run.")] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(help="Who scores the benchmarks that need a judge: MODEL@URL."),
+    ] = None,
+    judge_key: Annotated[
+        str | None, typer.Option(help="The variable with its key; else PTB_LITE_JUDGE_KEY.")
+    ] = None,
+    judge_max_tokens: Annotated[
+        int | None, typer.Option(help="What judging may use, prompts and answers together.")
+    ] = None,
+    judge_max_spend: Annotated[
+        float | None, typer.Option(help="What judging may cost in dollars, with --judge-prices.")
+    ] = None,
+    judge_prices: Annotated[
+        str | None, typer.Option(help="INPUT,OUTPUT in dollars per million tokens.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Measure the baselines, also those in the cache.")
+    ] = False,
     runs_dir: RunsDir = RUNS,
     detach: Annotated[
         bool, typer.Option("--detach", help="Start it, print its id, and return at once.")
@@ -65,6 +91,7 @@ def run(
     Exit codes: 0 done, 1 run failed, 2 bad usage or spec, 3 flagged, 4 inconclusive.
     """
     from ptb_lite.cli.start import start
+    from ptb_lite.evaluation.judge.choice import judge_choice
 
     start(
         preset=preset,
@@ -78,6 +105,8 @@ def run(
             "startup_minutes": startup_minutes,
             "on_early_stop": on_early_stop,
             "limit": limit,
+            "max_new_tokens": max_new_tokens,
+            "data_dir": data_dir.absolute() if data_dir else None,
             "seed": seed,
             "policy": policy,
             "disclosure": disclosure,
@@ -85,6 +114,14 @@ def run(
             "sandbox": sandbox,
             "network": network,
             "device": device,
+            "judge": judge_choice(
+                judge,
+                key_variable=judge_key,
+                max_tokens=judge_max_tokens,
+                max_spend=judge_max_spend,
+                prices=judge_prices,
+            ),
+            "fresh": fresh or None,
         },
         runs_dir=Path(runs_dir),
         detach=detach,

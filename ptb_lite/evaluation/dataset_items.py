@@ -104,11 +104,10 @@ def _from_test_set(
 ) -> DatasetSplits:
     """No train side: few-shot examples, and dev items where the agent gets any, are not scored."""
     dev_size = entry.dev_size if feedback == "dev" else 0
-    train, dev, scored = (
-        test[: entry.train_size],
-        test[entry.train_size : entry.train_size + dev_size],
-        test[entry.train_size + dev_size :],
-    )
+    # An example without an answer would teach to say nothing.
+    train = tuple(item for item in test if item.target)[: entry.train_size]
+    rest = tuple(item for item in test if item not in train)
+    dev, scored = rest[:dev_size], rest[dev_size:]
     held_out = tuple(item.id for item in (*train, *dev))
     return DatasetSplits(train, dev, scored, held_out, sha256)
 

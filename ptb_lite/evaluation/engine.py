@@ -121,7 +121,7 @@ def _run_task(
         num_fewshot=task.num_fewshot,
         limit=task.limit,
         task_manager=manager,
-        gen_kwargs=_settings(job.generation, task, benchmark),
+        gen_kwargs=_settings(job.generation, task),
         apply_chat_template=job.chat_template is not None,
         fewshot_random_seed=job.seed,
         random_seed=job.seed,
@@ -152,9 +152,7 @@ def _metadata(task: EvaluationTask, benchmark: Benchmark) -> dict[str, str | Non
     }
 
 
-def _settings(
-    generation: Generation, task: EvaluationTask, benchmark: Benchmark
-) -> dict[str, Any] | None:
+def _settings(generation: Generation, task: EvaluationTask) -> dict[str, Any] | None:
     """What the job changes of the task file's generation settings; None: nothing."""
     settings: dict[str, Any] = {}
     if generation.do_sample:

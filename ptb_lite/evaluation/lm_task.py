@@ -70,10 +70,7 @@ def process_results(doc: Mapping[str, str], results: Sequence[str]) -> dict[str,
 
 def _row(item: Item, benchmark: str, family: ChatFamily | None) -> dict[str, str]:
     functions = find_benchmark(benchmark)
-    if family is None:
-        text = functions.plain(item)
-    else:
-        text = render(functions.chat(item), family)
+    text = functions.plain(item) if family is None else render(functions.chat(item), family)
     return {
         "id": item.id,
         "question": item.question,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ptb_lite.catalog.entries import BenchmarkEntry
+from ptb_lite.catalog.entries import BenchmarkEntry, ChatFamily
 from ptb_lite.evaluation.errors import EvaluationError
 from ptb_lite.evaluation.items import ItemFiles, prepare_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
@@ -41,22 +41,33 @@ def evaluate_once(
     batch_size: int = 32,
     generation: Generation | None = None,
     chat_template: str | None = None,
+    chat_family: ChatFamily | None = None,
+    max_new_tokens: int | None = None,
+    data_dir: Path | None = None,
     on_progress: OnProgress = lambda _: None,
     should_stop: ShouldStop = lambda: False,
 ) -> Scored:
     """Draw the items (kept in `cache`), score `model` on the first `limit` of `split`.
 
-    `shots` few-shot examples come from the train split. `seed` and `salt` decide the items, `seed`
-    also the shots. Raises `ItemsError`, and what `run_evaluation` raises.
+    `shots` few-shot examples come from the train split. A benchmark of a dataset is asked as a chat
+    in the template of `chat_family`, or with shots as plain text, for answers of at most
+    `max_new_tokens`; its rows come from `data_dir` or the Hub. `seed` and `salt` decide the items,
+    `seed` also the shots. Raises `ItemsError`, and what `run_evaluation` raises.
     """
-    available = benchmark.test_size if split == "test" else benchmark.dev_size
+    available = benchmark.scored_size("test") if split == "test" else benchmark.dev_size
     if limit is not None and not 1 <= limit <= available:
         raise EvaluationError(
             f"{limit} is not between 1 and {available}, the {split} items of {benchmark.id}",
             field="limit",
         )
+    place = f"{salt}\n{data_dir}\n{split}" if benchmark.kind == "dataset" else salt
     items = prepare_items(
-        benchmark, item_folder(benchmark, cache, seed=seed, salt=salt), seed=seed, salt=salt
+        benchmark,
+        item_folder(benchmark, cache, seed=seed, salt=place),
+        seed=seed,
+        salt=salt,
+        data_dir=data_dir,
+        feedback=split,
     )
     task = EvaluationTask(
         label=split,
@@ -65,6 +76,8 @@ def evaluate_once(
         shots=items.train.path,
         num_fewshot=shots,
         limit=limit,
+        max_new_tokens=answer_length(benchmark, max_new_tokens),
+        chat_family=chat_family if benchmark.kind == "dataset" and shots == 0 else None,
     )
     job = EvaluationJob(
         model=model.resolve(),
@@ -83,6 +96,13 @@ def evaluate_once(
         job.model_copy(update={"output": folder}), on_progress=on_progress, should_stop=should_stop
     )
     return Scored(result, read_samples(folder / result.samples), folder, items)
+
+
+def answer_length(benchmark: BenchmarkEntry, wanted: int | None) -> int | None:
+    """How many tokens an answer may have; None: what the task file of a procedural one says."""
+    if benchmark.kind == "procedural":
+        return None
+    return min(benchmark.max_new_tokens, wanted or benchmark.max_new_tokens)
 
 
 def item_folder(benchmark: BenchmarkEntry, cache: Path, *, seed: int, salt: str) -> Path:

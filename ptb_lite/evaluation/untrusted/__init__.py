@@ -1,4 +1,4 @@
-"""Code that is not trusted, and what watches it: programs that start with the standard library only.
+"""Code that is not trusted, and what watches it: programs of the standard library only.
 
 Two processes run a test. The candidate's process holds the code under test; it gets arguments and
 gives back plain data. The tester's process holds the tests; it never holds an object that the

@@ -31,20 +31,29 @@ _CLONE_THREAD = 0x10000
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 # By machine: the AUDIT_ARCH value, and system call numbers (asm/unistd.h).
-_SOCKETS = {"x86_64": (41, 42, 43, 49, 50, 288), "aarch64": (198, 200, 201, 202, 203, 242)}
-_PROCESSES = {
+_SOCKETS: dict[str, tuple[int, ...]] = {
+    "x86_64": (41, 42, 43, 49, 50, 288),
+    "aarch64": (198, 200, 201, 202, 203, 242),
+}
+_PROCESSES: dict[str, tuple[int, ...]] = {
     # fork, vfork, execve, execveat, kill, tkill, tgkill, ptrace, process_vm_*, pidfd_*, prlimit64,
     # unshare, setns, mount, bpf, perf_event_open, userfaultfd, io_uring_setup, keyctl, add_key
-    "x86_64": (57, 58, 59, 322, 62, 200, 234, 101, 310, 311, 434, 424, 438, 302, 272, 308, 165)
-    + (321, 298, 323, 425, 250, 248),
-    "aarch64": (221, 281, 129, 130, 131, 117, 270, 271, 434, 424, 438, 261, 97, 268, 40)
-    + (280, 241, 282, 425, 219, 217),
+    "x86_64": (
+        *(57, 58, 59, 322, 62, 200, 234, 101, 310, 311, 434, 424, 438, 302, 272, 308, 165),
+        *(321, 298, 323, 425, 250, 248),
+    ),
+    "aarch64": (
+        *(221, 281, 129, 130, 131, 117, 270, 271, 434, 424, 438, 261, 97, 268, 40),
+        *(280, 241, 282, 425, 219, 217),
+    ),
 }
-_FILES = {
+_FILES: dict[str, tuple[int, ...]] = {
     # creat, unlink*, rename*, mkdir*, rmdir, link*, symlink*, *chmod*, *chown*, truncate, utime*,
-    # mknod*, setxattr
-    "x86_64": (85, 87, 263, 82, 264, 316, 83, 258, 84, 86, 265, 88, 266, 90, 91, 268, 92, 93, 94)
-    + (260, 76, 132, 235, 261, 280, 133, 259, 188, 189, 190, 452),
+    # mknod*, *setxattr, fchmodat2
+    "x86_64": (
+        *(85, 87, 263, 82, 264, 316, 83, 258, 84, 86, 265, 88, 266, 90, 91, 268, 92, 93, 94),
+        *(260, 76, 132, 235, 261, 280, 133, 259, 188, 189, 190, 452),
+    ),
     "aarch64": (35, 38, 276, 34, 37, 36, 52, 53, 54, 55, 45, 88, 33, 5, 6, 7, 452),
 }
 _ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}

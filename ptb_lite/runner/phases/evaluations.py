@@ -59,12 +59,15 @@ def evaluate(context: RunContext) -> PhaseResult:
 def _task(
     context: RunContext, item: PreparedBenchmark, label: str, shots: int = 0
 ) -> EvaluationTask:
-    """A pass over the test items. Examples are plain text, so only zero-shot uses a template."""
-    entry = context.catalog.benchmark(item.id)
+    """A pass over the test items. Examples are plain text, so only zero-shot uses a template.
+
+    An answer gets half of the model's context at most: the question needs room too.
+    """
+    entry, model = context.catalog.benchmark(item.id), context.catalog.model(context.spec.model)
     family: ChatFamily | None = None
     if entry.kind == "dataset" and label != FEW_SHOT:
-        family = context.catalog.model(context.spec.model).chat_family
-    limit = context.spec.max_new_tokens
+        family = model.chat_family
+    longest = min(entry.max_new_tokens, model.context // 2)
     return EvaluationTask(
         label=label,
         benchmark=item.id,
@@ -74,6 +77,6 @@ def _task(
         limit=item.limit,
         max_new_tokens=None
         if entry.kind == "procedural"
-        else min(entry.max_new_tokens, limit or entry.max_new_tokens),
+        else min(longest, context.spec.max_new_tokens or longest),
         chat_family=family,
     )

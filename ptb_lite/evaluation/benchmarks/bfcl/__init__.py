@@ -1,4 +1,4 @@
-"""BFCL exec_simple (Patil et al., Berkeley Function Calling Leaderboard): 100 requests, one call each.
+"""BFCL exec_simple (Berkeley Function Calling Leaderboard, Patil et al.): 100 requests for a call.
 
 The score is PostTrainBench's plain equality; `type_aware` is shown beside it.
 """

@@ -1,4 +1,4 @@
-"""GPQA main (Rein et al. 2023): 448 questions with four choices, reasoning before the answer allowed.
+"""GPQA main (Rein et al. 2023): 448 questions with four choices, reasoning allowed.
 
 The choices of a question stand in one order, drawn from the question itself: the same in every run
 and on every machine. Few-shot examples and dev items are questions of GPQA extended that are not

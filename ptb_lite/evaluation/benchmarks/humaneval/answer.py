@@ -1,4 +1,4 @@
-"""Make a program out of a completion: the code in its fence, or the rest of the prompt's function."""
+"""Make a program out of a completion: the code in its fence, or the rest of the function."""
 
 from __future__ import annotations
 
