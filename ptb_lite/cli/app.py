@@ -28,6 +28,7 @@ def options(
 
 app.command("run")(run.run)
 app.command("eval")(checks.evaluate)
+app.command("score")(checks.score)
 app.command("audit")(checks.audit)
 app.add_typer(lists.app, name="list")
 app.command("doctor")(checks.doctor)

@@ -56,6 +56,38 @@ def evaluate(
     raise typer.Exit(evaluate_and_print(choices, as_json=as_json))
 
 
+def score(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="JSON lines with id and completion; - for standard input."
+        ),
+    ],
+    benchmark: Annotated[str, typer.Option(help="What the completions answer.")],
+    items: Annotated[
+        Path | None, typer.Option(help="The items, as in a run's data folder; else all of them.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="A folder with the datasets' files; else the Hugging Face Hub."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides the items of procedural benchmarks.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Score stored completions, without a model.
+
+    An id is that of an item, as a run's samples have it, or a row number of the dataset from 0.
+    With --json there is one line for each completion: its id, score and what was extracted.
+
+    Exit codes: 0 done, 2 bad usage.
+    """
+    from ptb_lite.cli.score import score_and_print
+
+    raise typer.Exit(
+        score_and_print(file, benchmark, items, data_dir=data_dir, seed=seed, as_json=as_json)
+    )
+
+
 def audit(
     folder: Annotated[
         str, typer.Argument(metavar="FOLDER", help="Any folder, or a run as in `show`.")

@@ -68,6 +68,14 @@ def split_rows(
     return _from_test_set(entry, test, rows.sha256, feedback)
 
 
+def test_and_train_items(
+    entry: BenchmarkEntry, data_dir: Path | None
+) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
+    """Every item of the test table and of the train side, in the order of the rows."""
+    rows = load_rows(entry, data_dir)
+    return tuple(_items(entry, rows.test)), tuple(_items(entry, rows.train))
+
+
 def stratified(items: Sequence[Item], seed: str) -> tuple[Item, ...]:
     """`items` in an order of which every beginning has each stratum in proportion.
 
