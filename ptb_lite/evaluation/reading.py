@@ -15,8 +15,8 @@ _THOUGHT_ENDS = "</think>"
 # A sign belongs to a number only where no word, number or bracket ends right before it: in
 # "20-18" the hyphen is an operation. Digits are ASCII: 5² is not 52.
 _NUMBER = re.compile(
-    r"(?<![\w.)\]])(?P<sign>[-+−])?\s?(?:[$€£¥]\s?)?(?P<sign_after>[-−])?"
-    r"(?P<whole>[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)?(?P<decimals>\.[0-9]+)?"
+    r"(?<![\w.)\]])(?:(?P<sign>[-+−])\s?)?(?:[$€£¥]\s?)?(?P<sign_after>[-−])?"
+    r"(?P<digits>(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)"
     r"(?:\s?/\s?(?P<below>[0-9]+)(?![0-9.,/]))?"
 )
 _LATEX_SPACES = re.compile(r"\\[,;!: ]|\\(?:dollar|\$|text|mathrm|mathbf|displaystyle)(?![a-z])|~")
@@ -31,13 +31,8 @@ def after_thinking(completion: str) -> str:
 def numbers(text: str) -> list[Fraction]:
     """Every number of `text` in order, exactly: 1,234.5 and $3 and -2 and 3/4 are numbers."""
     plain = _LATEX_FRACTION.sub(r"\1/\2", _LATEX_SPACES.sub("", text.replace("{,}", ",")))
-    found = []
-    # The pattern can match nothing or a bare sign: `_value` says what is a number.
-    for match in _NUMBER.finditer(plain):
-        value = _value(match)
-        if value is not None:
-            found.append(value)
-    return found
+    values = map(_value, _NUMBER.finditer(plain))
+    return [value for value in values if value is not None]
 
 
 def boxed(text: str) -> list[str]:
@@ -62,12 +57,10 @@ def shown(value: Fraction) -> str:
 
 
 def _value(match: re.Match[str]) -> Fraction | None:
-    whole, decimals, below = match["whole"], match["decimals"], match["below"]
-    if whole is None and decimals is None:
-        return None
+    """None for a number too long to be an answer, and for one divided by nothing."""
     if len(match.group()) > _MAX_DIGITS:
         return None
-    value = Fraction(f"{(whole or '0').replace(',', '')}{decimals or ''}")
+    value, below = Fraction(match["digits"].replace(",", "")), match["below"]
     if below is not None:
         if int(below) == 0:
             return None

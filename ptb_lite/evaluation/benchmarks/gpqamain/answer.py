@@ -17,7 +17,7 @@ _MARK = re.compile(
     r"(?:\\boxed\s*\{\s*)?(?:\\text\s*\{\s*)?(?:\(\s*(?P<inside>[A-Da-d])\s*\)|(?P<bare>[A-D])(?![\w'’]))"
     r"|\\boxed\s*\{\s*(?:\\(?:text|mathrm|mathbf)\s*\{\s*)?\(?\s*(?P<boxed>[A-D])\s*\)?\s*\}"
 )
-_FIRST = re.compile(r"[\s*_]*(?:\(\s*([A-Da-d])\s*\)|([A-D])(?=[\s.):*_,;]|$))(?!\s+[a-z])")
+_FIRST = re.compile(r"[\s*_]*(?:\(\s*([A-Da-d])\s*\)|([A-D])(?=[\s.):*_,;]|$)(?!\s+[a-z]))")
 
 
 def extract(completion: str) -> str | None:
