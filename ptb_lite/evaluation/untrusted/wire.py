@@ -28,7 +28,12 @@ class Opaque:
 
 def send(stream: BinaryIO, value: object) -> None:
     """Write one value. Raises OSError when the other side is gone."""
-    stream.write(json.dumps(encode(value)).encode("ascii") + b"\n")
+    write(stream, encode(value))
+
+
+def write(stream: BinaryIO, encoded: list[Any]) -> None:
+    """Write one value that is encoded already. Raises OSError when the other side is gone."""
+    stream.write(json.dumps(encoded).encode("ascii") + b"\n")
     stream.flush()
 
 
