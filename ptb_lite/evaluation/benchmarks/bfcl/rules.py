@@ -46,35 +46,34 @@ def type_aware(call: Call, wanted: Call, function: Mapping[str, Any]) -> bool:
     if not set(parameters.get("required", ())) <= call.arguments.keys():
         return False
     return all(
-        name in schema and _fits(value, schema[name]) and _same(value, wanted.arguments[name])
+        name in schema
+        and _fits(value, wanted.arguments[name], schema[name])
+        and _same(value, wanted.arguments[name])
         for name, value in call.arguments.items()
     )
 
 
-def _fits(value: Any, schema: Mapping[str, Any]) -> bool:
-    """Whether a value has the schema's type; of lists, whether the elements have theirs."""
+def _fits(value: Any, wanted: Any, schema: Mapping[str, Any]) -> bool:
+    """Whether a value has the schema's type, or that of the reference where they disagree.
+
+    An int may stand for a float. Elements of a list are checked one level deep, and there an int
+    stands for a float only where the reference has ints. What is written exactly as in the
+    reference always fits: the leaderboard's checker refuses an answer of its own (exec_simple_93).
+    """
+    if repr(value) == repr(wanted):
+        return True
     expected = _TYPES.get(str(schema.get("type")))
-    if expected is None:
-        return False
     if expected is float and type(value) is int:
         return True
     if type(value) is not expected:
-        return False
+        return type(value) is type(wanted)
     items = schema.get("items")
-    if expected is list and isinstance(items, Mapping) and "type" in items:
-        # Elements are taken as they are: inside a list an int does not stand for a float.
-        return all(_element_fits(element, items) for element in value)
-    return True
-
-
-def _element_fits(value: Any, schema: Mapping[str, Any]) -> bool:
-    expected = _TYPES.get(str(schema.get("type")))
-    if expected is None or type(value) is not expected:
-        return expected is float and type(value) is int
-    items = schema.get("items")
-    if expected is list and isinstance(items, Mapping) and "type" in items:
-        return all(_element_fits(element, items) for element in value)
-    return True
+    if not isinstance(value, list) or not isinstance(items, Mapping) or "type" not in items:
+        return True
+    allowed = {_TYPES.get(str(items["type"]))}
+    if isinstance(wanted, list) and wanted:
+        allowed.add(type(wanted[0]))
+    return all(type(element) in allowed for element in value)
 
 
 def _same(value: Any, wanted: Any) -> bool:
