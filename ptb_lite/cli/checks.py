@@ -30,6 +30,16 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides items and shots, as in a run.")] = 0,
     device: Annotated[Device, typer.Option(help="Where the model runs.")] = "auto",
+    judge: Annotated[
+        str | None,
+        typer.Option(help="Who scores the benchmarks that need a judge: MODEL@URL."),
+    ] = None,
+    judge_key: Annotated[
+        str | None, typer.Option(help="The variable with its key; else PTB_LITE_JUDGE_KEY.")
+    ] = None,
+    judge_max_tokens: Annotated[
+        int | None, typer.Option(help="What judging may use, prompts and answers together.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Score a model on benchmarks, without an agent.
@@ -41,6 +51,7 @@ def evaluate(
     Exit codes: 0 done, 1 the evaluation failed, 2 bad usage.
     """
     from ptb_lite.cli.evaluate import EvalChoices, evaluate_and_print
+    from ptb_lite.evaluation.judge.choice import judge_choice
 
     choices = EvalChoices(
         model=model,
@@ -52,6 +63,7 @@ def evaluate(
         data_dir=data_dir,
         seed=seed,
         device=device,
+        judge=judge_choice(judge, key_variable=judge_key, max_tokens=judge_max_tokens),
     )
     raise typer.Exit(evaluate_and_print(choices, as_json=as_json))
 

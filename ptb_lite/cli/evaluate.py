@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ptb_lite.catalog import load_catalog
@@ -16,11 +17,13 @@ from ptb_lite.cli import EXIT_FAILED
 from ptb_lite.cli.output import say, say_error, say_json
 from ptb_lite.errors import SpecError
 from ptb_lite.evaluation.errors import EvaluationError
+from ptb_lite.evaluation.judge.choice import JudgeChoice
 from ptb_lite.evaluation.messages import Message, Progressed, WorkerWarned
 from ptb_lite.evaluation.once import Scored, evaluate_once
+from ptb_lite.evaluation.results import read_samples
 from ptb_lite.installation import item_salt
 from ptb_lite.preflight import check_model
-from ptb_lite.scoring import wilson
+from ptb_lite.runs.scores import score_of
 
 MAX_SHOTS = 64
 
@@ -36,6 +39,7 @@ class EvalChoices:
     limit: int | None
     seed: int
     device: Device
+    judge: JudgeChoice | None = None
     max_new_tokens: int | None = None
     data_dir: Path | None = None
 
@@ -50,13 +54,13 @@ def evaluate_and_print(choices: EvalChoices, *, as_json: bool) -> int:
     found = []
     for entry in entries:
         try:
-            scored = _score(choices, entry, folder, family)
+            scored = _judged(choices, entry, _score(choices, entry, folder, family))
         except EvaluationError as error:
             say_error(f"error: {error}")
             return EXIT_FAILED
-        found.append(_as_json(scored))
+        found.append(_as_json(scored, judged=entry.judge is not None))
         if not as_json:
-            say(_line(scored))
+            say(_line(scored, judged=entry.judge is not None))
     if as_json:
         say_json({"model": choices.model, "folder": str(folder), "results": found})
     return 0
@@ -133,22 +137,51 @@ def _tell(message: Message) -> None:
             say_error(f"warning: {text}")
 
 
-def _line(scored: Scored) -> str:
+def _judged(choices: EvalChoices, entry: BenchmarkEntry, scored: Scored) -> Scored:
+    """The same with the judge's scores, where a judge is needed and one is chosen."""
+    if entry.judge is None or scored.result.score is not None or choices.judge is None:
+        return scored
+    # Imported here: without a judge there is no need of an HTTP client.
+    from ptb_lite.evaluation.judge.judge import judge_at
+    from ptb_lite.evaluation.judge.store import JudgementStore, store_path
+    from ptb_lite.evaluation.judge.task import judge_task
+
+    judge = choices.judge
+    store = JudgementStore(store_path(cache_root(), judge.model, judge.endpoint))
+    key = os.environ.get(judge.key_variable, "").strip()
+    with judge_at(judge, store, key=key) as asked:
+        result, report = judge_task(
+            scored.folder,
+            scored.result,
+            kind=entry.judge,
+            items=scored.items.test.path,
+            judge=asked,
+            on_judged=lambda done, total: say_error(f"{entry.id}: {done} of {total} judged"),
+        )
+    if report.not_scored:
+        say_error(f"{entry.id}: not scored: {report.not_scored}")
+    return replace(scored, result=result, samples=read_samples(scored.folder / result.samples))
+
+
+def _line(scored: Scored, *, judged: bool) -> str:
     result = scored.result
-    interval = wilson(result.correct, result.n)
+    head = f"{result.benchmark}  {result.num_fewshot}-shot  "
+    tail = f"  {result.seconds:.1f} s  samples: {scored.folder / result.samples}"
+    score = score_of(scored.samples, judged=judged)
+    if score is None:
+        return f"{head}not scored: that takes a judge (--judge MODEL@URL){tail}"
+    count = f"n = {score.n}" if judged else f"{score.correct} of {score.n} correct"
     return (
-        f"{result.benchmark}  {result.num_fewshot}-shot  {100 * result.score:.1f} % "
-        f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]  "
-        f"{result.correct} of {result.n} correct  {result.seconds:.1f} s  "
-        f"samples: {scored.folder / result.samples}"
+        f"{head}{100 * score.score:.1f} % [{100 * score.low:.1f}, {100 * score.high:.1f}]  "
+        f"{count}{tail}"
     )
 
 
-def _as_json(scored: Scored) -> dict[str, object]:
-    interval = wilson(scored.result.correct, scored.result.n)
+def _as_json(scored: Scored, *, judged: bool) -> dict[str, object]:
+    score = score_of(scored.samples, judged=judged)
     return {
         **scored.result.model_dump(mode="json"),
         "samples": str(scored.folder / scored.result.samples),
-        "low": interval.low,
-        "high": interval.high,
+        "low": score.low if score else None,
+        "high": score.high if score else None,
     }

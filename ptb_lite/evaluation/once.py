@@ -9,10 +9,13 @@ from typing import Literal
 
 from ptb_lite.catalog.entries import BenchmarkEntry, ChatFamily
 from ptb_lite.evaluation.errors import EvaluationError
+from ptb_lite.evaluation.identity import task_key
 from ptb_lite.evaluation.items import ItemFiles, prepare_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
 from ptb_lite.evaluation.process import OnProgress, ShouldStop, run_evaluation
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord, read_samples
+from ptb_lite.hardware import detect_device
+from ptb_lite.installation import package_versions
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ def evaluate_once(
     `shots` few-shot examples come from the train split. A benchmark of a dataset is asked as a chat
     in the template of `chat_family`, or with shots as plain text, for answers of at most
     `max_new_tokens`; its rows come from `data_dir` or the Hub. `seed` and `salt` decide the items,
-    `seed` also the shots. Raises `ItemsError`, and what `run_evaluation` raises.
+    `seed` also the shots. One that was cut short goes on from its completions. Raises `ItemsError`,
+    `DeviceError`, and what `run_evaluation` raises.
     """
     available = benchmark.scored_size("test") if split == "test" else benchmark.dev_size
     if limit is not None and not 1 <= limit <= available:
@@ -92,8 +96,19 @@ def evaluate_once(
         output=Path(),
     )
     folder = cache / "evaluations" / _digest(job.model_dump_json())
+    place = detect_device(device)
+    key = task_key(
+        job,
+        task,
+        weights=_files(job.model) + (_files(job.adapter) if job.adapter else ""),
+        device=f"{place.kind} {place.name} {place.cores}",
+        packages=package_versions(),
+    )
+    tasks = (task.model_copy(update={"key": key}),)
     (result,) = run_evaluation(
-        job.model_copy(update={"output": folder}), on_progress=on_progress, should_stop=should_stop
+        job.model_copy(update={"output": folder, "tasks": tasks}),
+        on_progress=on_progress,
+        should_stop=should_stop,
     )
     return Scored(result, read_samples(folder / result.samples), folder, items)
 
@@ -109,6 +124,12 @@ def item_folder(benchmark: BenchmarkEntry, cache: Path, *, seed: int, salt: str)
     """Where the cache keeps a benchmark's items for a seed and a salt."""
     key = _digest(f"{benchmark.model_dump_json()}\n{seed}\n{salt}")
     return cache / "items" / f"{benchmark.id}-{key}"
+
+
+def _files(folder: Path) -> str:
+    """Which weights lie in a folder of this machine, without reading gigabytes to know it."""
+    found = ((path.name, path.stat()) for path in sorted(folder.glob("*.safetensors")))
+    return _digest("\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in found))
 
 
 def _digest(text: str) -> str:

@@ -165,6 +165,13 @@ def _benchmark(scores: BenchmarkScores) -> BenchmarkView:
 def _notes(scores: BenchmarkScores) -> Iterator[str]:
     if scores.not_scored and scores.counted is not None:
         yield f"not all of it is scored: {scores.not_scored}"
+    for rule, value in sorted(scores.also.items()):
+        yield f"after, raw, by the rule {rule}: {percent(value)} (beside the score, not counted)"
+    if scores.held_out:
+        yield (
+            f"{scores.held_out} items of the test set are the agent's to see or examples, "
+            "and are not scored"
+        )
     if scores.judge:
         yield f"judged by {scores.judge}"
     if scores.baseline_from is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from ptb_lite.events import Outcome, Phase, Record, Verdict
 
 
@@ -94,7 +96,8 @@ class BenchmarkScores(Record):
     difference between zero-shot and raw that was observed, `smallest_gain` the smallest gain over
     zero-shot in [0, 1] that so many items can show (both at a power of 80 %). `judge` is the
     judge's model and prompt version, where there is one. `baseline_from` is when the baselines
-    were measured, where they came from the cache.
+    were measured, where they came from the cache. `held_out` items of the test set are not scored
+    because the agent may see them. `also` are raw's scores by other rules, never counted.
     """
 
     benchmark: str
@@ -112,6 +115,8 @@ class BenchmarkScores(Record):
     not_scored: str = ""
     judge: str = ""
     baseline_from: datetime | None = None
+    held_out: int = 0
+    also: dict[str, float] = Field(default_factory=dict)
 
 
 class Average(Record):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from ptb_lite import graded, scoring
@@ -36,6 +36,8 @@ class BenchmarkSamples:
     not_scored: str = ""
     baseline_from: datetime | None = None
     paper: tuple[PaperLine, ...] = ()
+    held_out: int = 0
+    also: Mapping[str, float] = field(default_factory=dict)
 
 
 def benchmark_scores(
@@ -67,6 +69,8 @@ def benchmark_scores(
         not_scored=samples.not_scored,
         judge=samples.judge,
         baseline_from=samples.baseline_from,
+        held_out=samples.held_out,
+        also=dict(samples.also),
     )
 
 

@@ -9,7 +9,14 @@ from ptb_lite.catalog.paper import load_paper
 from ptb_lite.evaluation.judge.task import read_report
 from ptb_lite.evaluation.results import SampleRecord, read_result, read_samples
 from ptb_lite.report.html import write_report
-from ptb_lite.runner.context import AgentEnd, PhaseResult, Prepared, RunContext, Seal
+from ptb_lite.runner.context import (
+    AgentEnd,
+    PhaseResult,
+    Prepared,
+    PreparedBenchmark,
+    RunContext,
+    Seal,
+)
 from ptb_lite.runner.phases.evaluations import AFTER, FEW_SHOT, ZERO_SHOT
 from ptb_lite.runs.atomic import read_record, write_record
 from ptb_lite.runs.averages import average, benchmark_lines
@@ -29,7 +36,7 @@ def report(context: RunContext) -> PhaseResult:
     assert agent.outcome is not None
     benchmarks = tuple(
         benchmark_scores(
-            _samples(context, item.id, seal.valid),
+            _samples(context, item, seal.valid),
             verdict=found.verdict,
             policy=spec.policy,
             flag_kinds=_deciding_kinds(found),
@@ -74,7 +81,8 @@ def _hub_id(context: RunContext) -> str | None:
     return context.catalog.model(context.spec.model).hub_id
 
 
-def _samples(context: RunContext, benchmark: str, submitted: bool) -> BenchmarkSamples:
+def _samples(context: RunContext, prepared: PreparedBenchmark, submitted: bool) -> BenchmarkSamples:
+    benchmark = prepared.id
     entry = context.catalog.benchmark(benchmark)
     baseline, after = context.run.evaluations / "baseline", context.run.evaluations / "after"
 
@@ -97,4 +105,6 @@ def _samples(context: RunContext, benchmark: str, submitted: bool) -> BenchmarkS
         not_scored="; ".join(reasons),
         baseline_from=read_result(baseline / f"{ZERO_SHOT}.{benchmark}.json").measured,
         paper=benchmark_lines(benchmark, load_paper(), _hub_id(context)),
+        held_out=prepared.held_out,
+        also=read_result(after / f"{AFTER}.{benchmark}.json").also if submitted else {},
     )
