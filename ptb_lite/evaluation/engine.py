@@ -242,12 +242,6 @@ def _result(
     )
 
 
-def _mean(scores: Sequence[float | None]) -> float | None:
-    """None when an item still waits for a judge."""
-    known = [score for score in scores if score is not None]
-    return sum(known) / len(scores) if len(known) == len(scores) else None
-
-
 def package_versions() -> dict[str, str]:
     """The versions of the packages that a score of this process depends on."""
     versions = {}

@@ -96,12 +96,12 @@ def evaluate_once(
         output=Path(),
     )
     folder = cache / "evaluations" / _digest(job.model_dump_json())
-    place = detect_device(device)
+    machine = detect_device(device)
     key = task_key(
         job,
         task,
         weights=_files(job.model) + (_files(job.adapter) if job.adapter else ""),
-        device=f"{place.kind} {place.name} {place.cores}",
+        device=f"{machine.kind} {machine.name} {machine.cores}",
         packages=package_versions(),
     )
     tasks = (task.model_copy(update={"key": key}),)

@@ -118,8 +118,8 @@ def read_pairwise(answer: str) -> str | None:
     """The last label of an answer; None when it holds none of those that were asked for."""
     text = without_thinking(answer[-MAX_ANSWER:]).upper()
     for pattern in _LABELS:
-        found = [_SAME.get(label, label) for label in pattern.findall(text)]
-        known = [label for label in found if label in VERDICTS]
+        labels = (str(match[1]) for match in pattern.finditer(text))
+        known = [label for label in (_SAME.get(one, one) for one in labels) if label in VERDICTS]
         if known:
             return known[-1]
     return None
