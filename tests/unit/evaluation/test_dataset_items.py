@@ -118,6 +118,34 @@ def test_few_shot_examples_of_the_test_set_are_never_scored() -> None:
     assert (entry.scored_size("dev"), entry.scored_size("test")) == (29, 37)
 
 
+def _gpqa(first: int, last: int) -> tuple[dict[str, str], ...]:
+    wrong = {f"Incorrect Answer {place}": f"wrong {place}" for place in (1, 2, 3)}
+    return tuple(
+        {"Question": f"Q{n}?", "Correct Answer": "right", "High-level domain": "Physics", **wrong}
+        for n in range(first, last)
+    )
+
+
+def test_gpqa_examples_are_of_the_extended_set_without_the_main_one() -> None:
+    entry = CATALOG.benchmark("gpqamain")
+    made = split_rows(entry, Rows(_gpqa(0, 448), _gpqa(0, 546), ()), seed=1, feedback="test")
+    assert (len(made.train), len(made.dev), len(made.test)) == (68, 30, 448)
+    asked = {item.question for item in made.test}
+    assert not asked & {item.question for item in (*made.train, *made.dev)}
+
+
+def test_aime_examples_are_of_the_year_before() -> None:
+    entry = CATALOG.benchmark("aime2025")
+    rows = Rows(
+        tuple({"problem": f"2025 {n}", "answer": str(n * 30)} for n in range(30)),
+        tuple({"Problem": f"2024 {n}", "Answer": n, "Solution": "So."} for n in range(30)),
+        (),
+    )
+    made = split_rows(entry, rows, seed=1, feedback="dev")
+    assert (len(made.train), len(made.dev), len(made.test)) == (18, 12, 30)
+    assert all(item.question.startswith("2024") for item in (*made.train, *made.dev))
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ptb_lite.evaluation.benchmarks.aime2025 import BENCHMARK as AIME
 from ptb_lite.evaluation.benchmarks.aime2025 import answer as aime
 from ptb_lite.evaluation.benchmarks.gsm8k import answer as gsm8k
 from ptb_lite.evaluation.reading import MAX_COMPLETION, boxed, numbers, shown
@@ -68,6 +69,29 @@ def test_aime_answers_are_whole(value: int) -> None:
     assert aime.is_correct(f"ANSWER: {value}", str(value))
     assert aime.extract(f"ANSWER: {value}.5") is None
     assert not aime.is_correct(f"ANSWER: {value}.5", str(value))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"problem": " Find n. ", "answer": "073", "id": "1"},
+        {"ID": "2024-I-1", "Problem": "Find n.", "Solution": "It is 73.", "Answer": 73},
+    ],
+)
+def test_aime_rows_of_the_usual_publications(row: dict[str, object]) -> None:
+    found = AIME.item(row)
+    assert found is not None
+    assert (found.question, found.target) == ("Find n.", "73")
+    assert aime.is_correct(AIME.reply(found), "73")
+    assert AIME.plain(found) + AIME.solved(found) == (
+        f"Problem: Find n.\nSolution: {AIME.reply(found)}"
+    )
+
+
+@pytest.mark.parametrize("row", [{"problem": "x"}, {"problem": "x", "answer": "1000"}])
+def test_rows_that_are_not_aime_are_refused(row: dict[str, object]) -> None:
+    with pytest.raises((KeyError, ValueError)):
+        AIME.item(row)
 
 
 # What reference scorers are known to get wrong, where we differ on purpose (docs/benchmarks.md).
