@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ptb_lite.choices import Device
-from ptb_lite.cli.options import RUNS, Json, RunsDir
+from ptb_lite.cli.options import RUNS, Json, JudgeKey, JudgeName, JudgeTokens, RunsDir
 
 
 def evaluate(
@@ -30,16 +30,9 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides items and shots, as in a run.")] = 0,
     device: Annotated[Device, typer.Option(help="Where the model runs.")] = "auto",
-    judge: Annotated[
-        str | None,
-        typer.Option(help="Who scores the benchmarks that need a judge: MODEL@URL."),
-    ] = None,
-    judge_key: Annotated[
-        str | None, typer.Option(help="The variable with its key; else PTB_LITE_JUDGE_KEY.")
-    ] = None,
-    judge_max_tokens: Annotated[
-        int | None, typer.Option(help="What judging may use, prompts and answers together.")
-    ] = None,
+    judge: JudgeName = None,
+    judge_key: JudgeKey = None,
+    judge_max_tokens: JudgeTokens = None,
     as_json: Json = False,
 ) -> None:
     """Score a model on benchmarks, without an agent.

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from ptb_lite.choices import Device, Disclosure, EarlyStop, Feedback, Network, Policy, SandboxName
-from ptb_lite.cli.options import RUNS, Json, RunsDir
+from ptb_lite.cli.options import (
+    RUNS,
+    Json,
+    JudgeKey,
+    JudgeName,
+    JudgePrices,
+    JudgeSpend,
+    JudgeTokens,
+    RunsDir,
+)
 
 
 def run(
@@ -56,22 +65,11 @@ def run(
     sandbox: Annotated[SandboxName | None, typer.Option(help="The agent's isolation.")] = None,
     network: Annotated[Network | None, typer.Option(help="The agent's network.")] = None,
     device: Annotated[Device | None, typer.Option(help="Where models run.")] = None,
-    judge: Annotated[
-        str | None,
-        typer.Option(help="Who scores the benchmarks that need a judge: MODEL@URL."),
-    ] = None,
-    judge_key: Annotated[
-        str | None, typer.Option(help="The variable with its key; else PTB_LITE_JUDGE_KEY.")
-    ] = None,
-    judge_max_tokens: Annotated[
-        int | None, typer.Option(help="What judging may use, prompts and answers together.")
-    ] = None,
-    judge_max_spend: Annotated[
-        float | None, typer.Option(help="What judging may cost in dollars, with --judge-prices.")
-    ] = None,
-    judge_prices: Annotated[
-        str | None, typer.Option(help="INPUT,OUTPUT in dollars per million tokens.")
-    ] = None,
+    judge: JudgeName = None,
+    judge_key: JudgeKey = None,
+    judge_max_tokens: JudgeTokens = None,
+    judge_max_spend: JudgeSpend = None,
+    judge_prices: JudgePrices = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Measure the baselines, also those in the cache.")
     ] = False,

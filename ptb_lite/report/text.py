@@ -75,7 +75,7 @@ def _benchmark_lines(benchmark: BenchmarkView) -> Iterator[str]:
     if benchmark.remark:
         yield f"  note: {benchmark.remark}"
     for note in benchmark.notes:
-        yield f"  {note}"
+        yield from textwrap.wrap(note, 98, initial_indent="  ", subsequent_indent="    ")
     yield from _paper_lines(benchmark.paper)
 
 

@@ -59,7 +59,7 @@ def measure(
     found = [_had(context, output, task, what) for task in job.tasks]
     for result in found:
         if result is not None:
-            _tell_finished(context, output, result)
+            tell_finished(context, output, result)
     missing = tuple(task for task, had in zip(job.tasks, found, strict=True) if had is None)
     try:
         if missing:
@@ -74,7 +74,7 @@ def measure(
     except EvaluationStopped as error:
         raise RunStopped("the run was stopped during an evaluation") from error
     for result in judged:
-        _tell_finished(context, output, result)
+        tell_finished(context, output, result)
 
 
 def _with_keys(context: RunContext, job: EvaluationJob, weights: str) -> EvaluationJob:
@@ -114,7 +114,7 @@ def _stem(task: EvaluationTask) -> str:
     return f"{task.label}.{task.benchmark}"
 
 
-def _tell_finished(context: RunContext, output: Path, result: EvaluationResult) -> None:
+def tell_finished(context: RunContext, output: Path, result: EvaluationResult) -> None:
     """The event of a result that has a score; a judge's are told once they are there."""
     judged = context.catalog.benchmark(result.benchmark).judge is not None
     score = score_of(read_samples(output / result.samples), judged=judged)
@@ -148,7 +148,7 @@ class _Teller:
             case Progressed():
                 self._progressed(message)
             case TaskFinished():
-                _tell_finished(self._context, self._output, message.result)
+                tell_finished(self._context, self._output, message.result)
                 self._keep(message.result)
             case WorkerWarned():
                 self._context.warn(message.message)

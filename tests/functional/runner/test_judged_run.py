@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 import yaml
 
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.evaluation.judge.choice import JudgeChoice
 from ptb_lite.evaluation.judge.task import read_report
 from ptb_lite.events import EvaluationFinished, Outcome, Warned
 from ptb_lite.report.text import report_text
+from ptb_lite.runner.judge_later import judge_later
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
 from tests.functional.judge.judge_server import Reply, judge_server
@@ -88,7 +90,7 @@ def test_a_judged_run_and_a_second_one_that_pays_for_nothing_twice(
     assert scored.held_out == 5
     assert scored.after_vs_zero_shot is not None
     assert scored.after_vs_zero_shot.test == "paired permutation"
-    assert [line.label for line in scored.paper][0] == "base zero-shot, mean of 4 base models"
+    assert scored.paper[0].label == "base zero-shot, mean of 4 base models"
     assert {end.label for end in finished(run)} == {"zero_shot", "few_shot", "after"}
     text = report_text(run)
     assert "judged by stub, prompt ptb-lite-pairwise-1" in text
@@ -127,4 +129,20 @@ def test_without_a_judge_it_is_not_scored_and_never_nothing(
     # The completions are there for a judge who comes later.
     samples = run.evaluations / "after" / "after.arenahardwriting.samples.jsonl"
     assert len(samples.read_text().splitlines()) == 5
-    assert os.path.getsize(run.report) > 0
+    # Who comes later.
+    with judge_server(lambda *_: Reply("[[A=B]]")) as stub:
+        choice = JudgeChoice(model="late", endpoint=stub.url)
+        said: list[str] = []
+        now = judge_later(run.path, choice, say=said.append)
+        assert now == run.read_scores()
+        asked = stub.total
+        with pytest.raises(PtbLiteError, match="nothing that waits"):
+            judge_later(run.path, choice, say=said.append)
+        assert stub.total == asked > 0
+    later = now.benchmarks[0]
+    assert later.counted is not None
+    assert (later.not_scored, later.counted.score) == ("", 0.5)
+    assert now.average.missing == ()
+    assert now.benchmarks[1] == other
+    assert any("after arenahardwriting: 50.0%" in line for line in said)
+    assert "judged by late" in run.report.read_text()
