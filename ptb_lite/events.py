@@ -131,7 +131,10 @@ class EvaluationProgressed(Record):
 
 
 class EvaluationFinished(Record):
-    """`label` is zero_shot, few_shot or after; `score` lies in [0, 1]."""
+    """`label` is zero_shot, few_shot or after; `score` lies in [0, 1].
+
+    `from_cache` is when it was measured, where it was not measured in this run.
+    """
 
     type: Literal["evaluation_finished"] = "evaluation_finished"
     label: str
@@ -141,6 +144,7 @@ class EvaluationFinished(Record):
     low: float
     high: float
     seconds: float
+    from_cache: datetime | None = None
 
 
 class AgentStarted(Record):

@@ -23,6 +23,7 @@ from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.choices import Device as DeviceName
 from ptb_lite.errors import CatalogError, PtbLiteError, SpecError
+from ptb_lite.evaluation.dataset_rows import check_data
 from ptb_lite.hardware import detect_device, evaluation_memory, fit_problem, training_memory
 from ptb_lite.sandbox import sandbox
 from ptb_lite.spec import RunSpec
@@ -43,6 +44,7 @@ def preflight(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> None:
     check_sandbox(spec.sandbox)
     check_device(spec.device, entry)
     check_agent(spec, catalog)
+    check_benchmarks(spec, catalog)
     check_model(entry)
 
 
@@ -87,6 +89,15 @@ def check_agent(spec: RunSpec, catalog: Catalog) -> None:
         plan_agent(entry, workspace=Path(), model=spec.agent_model)
     except PtbLiteError as error:
         raise SpecError(error.message, field=error.field or "agent", hint=error.hint) from error
+
+
+def check_benchmarks(spec: RunSpec, catalog: Catalog) -> None:
+    """The datasets' files or the tokens for them are there, as far as can be said offline."""
+    for name in spec.benchmarks:
+        try:
+            check_data(catalog.benchmark(name), spec.data_dir)
+        except PtbLiteError as error:
+            raise SpecError(error.message, field=error.field, hint=error.hint) from error
 
 
 def check_device(name: DeviceName, entry: ModelEntry) -> None:

@@ -14,6 +14,7 @@ from ptb_lite.catalog.yaml_file import read_yaml, validate_at
 from ptb_lite.choices import Device, Disclosure, EarlyStop, Feedback, Network, Policy, SandboxName
 from ptb_lite.errors import CatalogError
 from ptb_lite.evaluation.job import Generation
+from ptb_lite.evaluation.judge.choice import JudgeChoice
 
 _OWN = Path(__file__).parent / "presets"
 
@@ -44,6 +45,9 @@ class Preset(Entry):
     network: Network = "off"
     device: Device = "auto"
     generation: Generation = Generation()
+    max_new_tokens: int | None = None
+    data_dir: Path | None = None
+    judge: JudgeChoice | None = None
 
 
 def load_presets(overlay: Path | None = None) -> Mapping[str, Preset]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
@@ -14,6 +15,7 @@ from ptb_lite.catalog.yaml_file import plain_message
 from ptb_lite.choices import Device, Disclosure, EarlyStop, Feedback, Network, Policy, SandboxName
 from ptb_lite.errors import CatalogError, SpecError
 from ptb_lite.evaluation.job import Generation
+from ptb_lite.evaluation.judge.choice import JudgeChoice
 from ptb_lite.events import Record
 from ptb_lite.installation import item_salt, package_versions
 from ptb_lite.preset import Preset, load_preset
@@ -32,7 +34,11 @@ class RunSpec(Record):
     the budget, whichever is shorter, at least 1; no limit for a person's own command).
     `limit` and `dev_limit` count items per benchmark (None: all of the split). `item_salt` is the
     installation's secret from which the test items are drawn: it never enters a workspace or a
-    report. `packages` holds the version of every package that affects a score.
+    report. `max_new_tokens` cuts answers short where a dataset benchmark allows longer ones.
+    `data_dir` is a folder with the datasets' files; None: they come from the Hugging Face Hub.
+    `judge` scores the benchmarks that need one; None: they are not scored. `fresh`:
+    baselines are measured, also where the cache has them. `packages` holds the version of every
+    package that affects a score.
     """
 
     version: Literal[1] = 1
@@ -55,6 +61,10 @@ class RunSpec(Record):
     network: Network = "off"
     device: Device = "auto"
     generation: Generation = Generation()
+    max_new_tokens: Annotated[int, Field(gt=0, le=32768)] | None = None
+    data_dir: Path | None = None
+    judge: JudgeChoice | None = None
+    fresh: bool = False
     submission: Literal["adapter"] = "adapter"
     packages: dict[str, str] = Field(default_factory=dict)
 
@@ -186,7 +196,8 @@ def _check_against(catalog: Catalog, spec: RunSpec) -> None:
         if spec.benchmarks.count(name) > 1:
             raise SpecError(f"'{name}' is given twice", field="benchmark")
     for entry in benchmarks:
-        _check_limit("limit", spec.limit, entry.test_size, f"test items of '{entry.id}'")
+        size = entry.scored_size(spec.feedback)
+        _check_limit("limit", spec.limit, size, f"scored test items of '{entry.id}'")
         _check_limit("dev_limit", spec.dev_limit, entry.dev_size, f"dev items of '{entry.id}'")
 
 

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.evaluation.items import completion, prompt, read_items
-from ptb_lite.evaluation.task_file import Task, read_task
+from ptb_lite.evaluation.items import Item, completion, prompt, read_items
+from ptb_lite.evaluation.showing import training_pair
+from ptb_lite.evaluation.task_file import Task, TaskBenchmark, read_task
 from ptb_lite.events import AgentEvent, AgentEventKind
 
 DATA = "train_data.jsonl"
@@ -34,6 +35,8 @@ TRAINING_SHARE = 0.55
 # ended in time by --max-minutes.
 STEP_SECONDS = {"cpu": (0.55, 0.0003), "cuda": (0.1, 0.00001)}
 CHOICES = 3
+# Tokens of an example with a chat around it: enough for nearly all of GSM8K's solutions.
+CHAT_LENGTH = 1024
 # Loading a model and scoring one checkpoint on dev takes about so long on two cores.
 SECONDS_PER_CHOICE = 12.0
 
@@ -104,14 +107,29 @@ def training_rows(task: Task) -> list[dict[str, str]]:
     Raises PtbLiteError when there is none.
     """
     rows = [
-        {"prompt": prompt(item.question), "completion": completion(item.target)}
-        for benchmark in task.benchmarks
-        for item in read_items(Path(benchmark.train))
+        _row(benchmark, item) for benchmark in task.benchmarks for item in _items(task, benchmark)
     ]
     if not rows:
         raise PtbLiteError("the train splits of this task are empty")
     random.Random(task.seed).shuffle(rows)
     return rows
+
+
+def _items(task: Task, benchmark: TaskBenchmark) -> tuple[Item, ...]:
+    """What to learn from: the train split, or the dev split where there is none.
+
+    Dev items that a benchmark without a train split gives away are not scored. Test items, which
+    the agent holds with `feedback: test`, are never learned from: that is against the rules.
+    """
+    source = benchmark.train or (benchmark.feedback if task.feedback == "dev" else "")
+    return read_items(Path(source)) if source else ()
+
+
+def _row(benchmark: TaskBenchmark, item: Item) -> dict[str, str]:
+    if benchmark.chat_family is None:
+        return {"prompt": prompt(item.question), "completion": completion(item.target)}
+    question, answer = training_pair(benchmark.id, item, benchmark.chat_family)
+    return {"prompt": question, "completion": answer}
 
 
 def _train(task: Task, plan: Plan) -> None:
@@ -125,6 +143,7 @@ def _train(task: Task, plan: Plan) -> None:
         *("--save-steps", str(plan.save_steps)),
         *("--max-minutes", f"{plan.max_minutes:.3f}"),
         *("--seed", str(task.seed)),
+        *(("--max-length", str(CHAT_LENGTH)) if _has_chats(task) else ()),
         "--json",
     ]
     for line in _run(command):
@@ -141,10 +160,10 @@ def _train(task: Task, plan: Plan) -> None:
 def _choose(task: Task, checkpoints: Sequence[Path]) -> Path:
     """The checkpoint with the best mean score on dev, the later one of equals.
 
-    The last one when the time is too short to look.
+    The last one when the time is too short to look, as it is for answers of thousands of tokens.
     """
     enough = int((_left(task) - 2 * SECONDS_PER_CHOICE) / SECONDS_PER_CHOICE)
-    if len(checkpoints) == 1 or enough < 1:
+    if len(checkpoints) == 1 or enough < 1 or _has_chats(task):
         return checkpoints[-1]
     looked_at = list(checkpoints[-enough:])
     try:
@@ -154,6 +173,10 @@ def _choose(task: Task, checkpoints: Sequence[Path]) -> Path:
         return checkpoints[-1]
     means = {path: sum(found) / len(found) for path, found in scores.items()}
     return max(looked_at, key=lambda path: (means.get(str(path), -1.0), looked_at.index(path)))
+
+
+def _has_chats(task: Task) -> bool:
+    return any(benchmark.chat_family is not None for benchmark in task.benchmarks)
 
 
 def _scores(checkpoints: Sequence[Path]) -> dict[str, list[float]]:

@@ -17,6 +17,8 @@ EntryId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Count = Annotated[int, Field(gt=0)]
 Line = Annotated[str, Field(min_length=1, max_length=300)]
 HubId = Annotated[str, Field(pattern=r"^[\w.-]{1,96}/[\w.-]{1,96}$")]
+# Of a file inside a folder that may hold anything: no way up, no way out.
+RelativePath = Annotated[str, Field(pattern=r"^[\w-][\w.-]*(/[\w-][\w.-]*)*$", max_length=200)]
 Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
 AgentBackend = Literal[
     "recipe",
@@ -86,25 +88,90 @@ class ModelEntry(Entry):
         return self
 
 
-class BenchmarkEntry(Entry):
-    """A benchmark of the catalogue.
+class DataPart(Record):
+    """One table of a published dataset, and the file that stands for it under `--data-dir`.
 
-    `generator` is the name of the item generator and `generator_options` its settings;
-    `train_size`, `dev_size` and `test_size` count items. `num_fewshot` is the number of solved
-    examples in the few-shot baseline, `scored_as` says in words how an answer is judged.
+    `hub_id` is a dataset repository of the Hugging Face Hub. `file` names one JSON-lines file in
+    it, for repositories whose splits the `datasets` library does not know; else `config` and
+    `split` are asked for. `revision` is a branch, tag or commit, `local` a path relative to
+    `--data-dir`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hub_id: HubId
+    config: str | None = None
+    split: str = "test"
+    file: RelativePath | None = None
+    revision: str = "main"
+    local: RelativePath
+
+
+class DataSource(Record):
+    """Where a dataset benchmark's rows come from.
+
+    `train` is data of the same kind that is not scored: few-shot examples, the agent's training
+    items and, where there is enough of it, the dev split. `answers` are answers kept apart from
+    the questions under `--data-dir`. A gated dataset needs an account that accepted its terms, and
+    that account's token in `token_variable`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    test: DataPart
+    train: DataPart | None = None
+    answers: RelativePath | None = None
+    gated: bool = False
+    token_variable: Variable = "HF_TOKEN"
+
+
+class BenchmarkEntry(Entry):
+    """A benchmark of the catalogue: drawn by a generator, or read from a published dataset.
+
+    `generator` is the name of the item generator and `generator_options` its settings; `data` is
+    where a dataset's rows come from. `train_size`, `dev_size` and `test_size` count items. The dev
+    items of a dataset are taken from its train side or, with `dev_from: test`, from the test set:
+    then they are not scored when the agent may see them. `num_fewshot` is the number of solved
+    examples in the few-shot baseline, `max_new_tokens` how long an answer may be, `scored_as` says
+    in words how an answer is judged. `judge`: a language model has to, and how it is asked.
     """
 
     title: Line
-    kind: Literal["procedural"]
-    generator: Line
+    kind: Literal["procedural", "dataset"]
+    generator: str = ""
     generator_options: dict[str, Any] = Field(default_factory=dict)
-    train_size: Count
+    data: DataSource | None = None
+    dev_from: Literal["train", "test"] = "train"
+    train_size: Annotated[int, Field(ge=0)]
     dev_size: Count
     test_size: Count
     num_fewshot: Annotated[int, Field(ge=0, le=100)]
     max_new_tokens: Count = 32
     scored_as: Line
     summary: str = ""
+    judge: Literal["pairwise", "rubric"] | None = None
+
+    @model_validator(mode="after")
+    def _origin_where_needed(self) -> BenchmarkEntry:
+        if (self.kind == "procedural") != bool(self.generator):
+            raise ValueError("kind 'procedural', and only that one, needs a generator")
+        if (self.kind == "dataset") != (self.data is not None):
+            raise ValueError("kind 'dataset', and only that one, needs data")
+        if self.kind == "procedural" and (self.train_size == 0 or self.dev_from == "test"):
+            raise ValueError("kind 'procedural' needs a train_size and draws its dev items")
+        if self.data is not None and self.data.train is None and self.dev_from == "train":
+            raise ValueError("a dataset without a train side needs dev_from: test")
+        if self.scored_size("dev") <= 0:
+            raise ValueError("dev_size and train_size leave nothing of the test set to score")
+        return self
+
+    def scored_size(self, feedback: Literal["dev", "test"]) -> int:
+        """How many test items there are to score: without those taken out as train or dev items."""
+        if self.data is None:
+            return self.test_size
+        shots = self.train_size if self.data.train is None else 0
+        seen = self.dev_size if self.dev_from == "test" and feedback == "dev" else 0
+        return self.test_size - shots - seen
 
 
 class AgentEntry(Entry):

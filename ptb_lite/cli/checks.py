@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ptb_lite.choices import Device
-from ptb_lite.cli.options import RUNS, Json, RunsDir
+from ptb_lite.cli.options import RUNS, Json, JudgeKey, JudgeName, JudgeTokens, RunsDir
 
 
 def evaluate(
@@ -21,17 +21,30 @@ def evaluate(
     limit: Annotated[
         int | None, typer.Option(help="Test items per benchmark; all where left out.")
     ] = None,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(help="Cuts answers of dataset benchmarks short, in tokens.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="A folder with the datasets' files; else the Hugging Face Hub."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Decides items and shots, as in a run.")] = 0,
     device: Annotated[Device, typer.Option(help="Where the model runs.")] = "auto",
+    judge: JudgeName = None,
+    judge_key: JudgeKey = None,
+    judge_max_tokens: JudgeTokens = None,
     as_json: Json = False,
 ) -> None:
     """Score a model on benchmarks, without an agent.
 
-    The test items are those of a run with the same seed on this installation.
+    The test items are those of a run with the same seed on this installation. A benchmark of a
+    dataset is asked as a chat, in the template of the model's family, or with --shots as plain
+    text after solved examples.
 
     Exit codes: 0 done, 1 the evaluation failed, 2 bad usage.
     """
     from ptb_lite.cli.evaluate import EvalChoices, evaluate_and_print
+    from ptb_lite.evaluation.judge.choice import judge_choice
 
     choices = EvalChoices(
         model=model,
@@ -39,10 +52,45 @@ def evaluate(
         adapter=adapter,
         shots=shots,
         limit=limit,
+        max_new_tokens=max_new_tokens,
+        data_dir=data_dir,
         seed=seed,
         device=device,
+        judge=judge_choice(judge, key_variable=judge_key, max_tokens=judge_max_tokens),
     )
     raise typer.Exit(evaluate_and_print(choices, as_json=as_json))
+
+
+def score(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="JSON lines with id and completion; - for standard input."
+        ),
+    ],
+    benchmark: Annotated[str, typer.Option(help="What the completions answer.")],
+    items: Annotated[
+        Path | None, typer.Option(help="The items, as in a run's data folder; else all of them.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="A folder with the datasets' files; else the Hugging Face Hub."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides the items of procedural benchmarks.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Score stored completions, without a model.
+
+    An id is that of an item, as a run's samples have it, or a row number of the dataset from 0.
+    With --json there is one line for each completion: its id, score and what was extracted.
+
+    Exit codes: 0 done, 2 bad usage.
+    """
+    from ptb_lite.cli.score import score_and_print
+
+    raise typer.Exit(
+        score_and_print(file, benchmark, items, data_dir=data_dir, seed=seed, as_json=as_json)
+    )
 
 
 def audit(

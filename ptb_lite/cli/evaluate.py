@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.embedded import cache_root
-from ptb_lite.catalog.entries import BenchmarkEntry
+from ptb_lite.catalog.entries import BenchmarkEntry, ChatFamily
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.choices import Device
@@ -15,11 +17,13 @@ from ptb_lite.cli import EXIT_FAILED
 from ptb_lite.cli.output import say, say_error, say_json
 from ptb_lite.errors import SpecError
 from ptb_lite.evaluation.errors import EvaluationError
+from ptb_lite.evaluation.judge.choice import JudgeChoice
 from ptb_lite.evaluation.messages import Message, Progressed, WorkerWarned
 from ptb_lite.evaluation.once import Scored, evaluate_once
+from ptb_lite.evaluation.results import read_samples
 from ptb_lite.installation import item_salt
 from ptb_lite.preflight import check_model
-from ptb_lite.scoring import wilson
+from ptb_lite.runs.scores import score_of
 
 MAX_SHOTS = 64
 
@@ -35,6 +39,9 @@ class EvalChoices:
     limit: int | None
     seed: int
     device: Device
+    judge: JudgeChoice | None = None
+    max_new_tokens: int | None = None
+    data_dir: Path | None = None
 
 
 def evaluate_and_print(choices: EvalChoices, *, as_json: bool) -> int:
@@ -43,16 +50,17 @@ def evaluate_and_print(choices: EvalChoices, *, as_json: bool) -> int:
     entries = [catalog.benchmark(name) for name in choices.benchmarks]
     _check(choices, entries)
     folder = _model_folder(choices.model, catalog)
+    family = _chat_family(choices.model, folder, catalog)
     found = []
     for entry in entries:
         try:
-            scored = _score(choices, entry, folder)
+            scored = _judged(choices, entry, _score(choices, entry, folder, family))
         except EvaluationError as error:
             say_error(f"error: {error}")
             return EXIT_FAILED
-        found.append(_as_json(scored))
+        found.append(_as_json(scored, judged=entry.judge is not None))
         if not as_json:
-            say(_line(scored))
+            say(_line(scored, judged=entry.judge is not None))
     if as_json:
         say_json({"model": choices.model, "folder": str(folder), "results": found})
     return 0
@@ -64,10 +72,10 @@ def _check(choices: EvalChoices, entries: list[BenchmarkEntry]) -> None:
     if not 0 <= choices.seed < 2**32:
         raise SpecError(f"{choices.seed} is not between 0 and {2**32 - 1}", field="seed")
     for entry in entries:
-        if choices.limit is not None and not 1 <= choices.limit <= entry.test_size:
+        size = entry.scored_size("test")
+        if choices.limit is not None and not 1 <= choices.limit <= size:
             raise SpecError(
-                f"{choices.limit} is not between 1 and the {entry.test_size} test items of "
-                f"'{entry.id}'",
+                f"{choices.limit} is not between 1 and the {size} test items of '{entry.id}'",
                 field="limit",
             )
     if choices.adapter and not (choices.adapter / "adapter_config.json").is_file():
@@ -86,7 +94,24 @@ def _model_folder(name: str, catalog: Catalog) -> Path:
     return base_model_folder(entry, on_progress=say_error)
 
 
-def _score(choices: EvalChoices, entry: BenchmarkEntry, folder: Path) -> Scored:
+def _chat_family(name: str, folder: Path, catalog: Catalog) -> ChatFamily | None:
+    """The family whose chat template is used; of a folder, by the model type of its config."""
+    if name in catalog.models:
+        return catalog.model(name).chat_family
+    config = json.loads((folder / "config.json").read_bytes())
+    kind = str(config.get("model_type", "")) if isinstance(config, dict) else ""
+    known: tuple[tuple[str, ChatFamily], ...] = (
+        ("gemma", "gemma"),
+        ("qwen", "qwen3"),
+        ("smollm", "smollm"),
+        ("llama", "smollm"),
+    )
+    return next((family for start, family in known if kind.startswith(start)), None)
+
+
+def _score(
+    choices: EvalChoices, entry: BenchmarkEntry, folder: Path, family: ChatFamily | None
+) -> Scored:
     return evaluate_once(
         folder,
         entry,
@@ -96,6 +121,9 @@ def _score(choices: EvalChoices, entry: BenchmarkEntry, folder: Path) -> Scored:
         salt=item_salt(),
         cache=cache_root(),
         adapter=choices.adapter,
+        chat_family=family,
+        max_new_tokens=choices.max_new_tokens,
+        data_dir=choices.data_dir,
         device=choices.device,
         on_progress=_tell,
     )
@@ -109,22 +137,51 @@ def _tell(message: Message) -> None:
             say_error(f"warning: {text}")
 
 
-def _line(scored: Scored) -> str:
+def _judged(choices: EvalChoices, entry: BenchmarkEntry, scored: Scored) -> Scored:
+    """The same with the judge's scores, where a judge is needed and one is chosen."""
+    if entry.judge is None or scored.result.score is not None or choices.judge is None:
+        return scored
+    # Imported here: without a judge there is no need of an HTTP client.
+    from ptb_lite.evaluation.judge.judge import judge_at
+    from ptb_lite.evaluation.judge.store import JudgementStore, store_path
+    from ptb_lite.evaluation.judge.task import judge_task
+
+    judge = choices.judge
+    store = JudgementStore(store_path(cache_root(), judge.model, judge.endpoint))
+    key = os.environ.get(judge.key_variable, "").strip()
+    with judge_at(judge, store, key=key) as asked:
+        result, report = judge_task(
+            scored.folder,
+            scored.result,
+            kind=entry.judge,
+            items=scored.items.test.path,
+            judge=asked,
+            on_judged=lambda done, total: say_error(f"{entry.id}: {done} of {total} judged"),
+        )
+    if report.not_scored:
+        say_error(f"{entry.id}: not scored: {report.not_scored}")
+    return replace(scored, result=result, samples=read_samples(scored.folder / result.samples))
+
+
+def _line(scored: Scored, *, judged: bool) -> str:
     result = scored.result
-    interval = wilson(result.correct, result.n)
+    head = f"{result.benchmark}  {result.num_fewshot}-shot  "
+    tail = f"  {result.seconds:.1f} s  samples: {scored.folder / result.samples}"
+    score = score_of(scored.samples, judged=judged)
+    if score is None:
+        return f"{head}not scored: that takes a judge (--judge MODEL@URL){tail}"
+    count = f"n = {score.n}" if judged else f"{score.correct} of {score.n} correct"
     return (
-        f"{result.benchmark}  {result.num_fewshot}-shot  {100 * result.score:.1f} % "
-        f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]  "
-        f"{result.correct} of {result.n} correct  {result.seconds:.1f} s  "
-        f"samples: {scored.folder / result.samples}"
+        f"{head}{100 * score.score:.1f} % [{100 * score.low:.1f}, {100 * score.high:.1f}]  "
+        f"{count}{tail}"
     )
 
 
-def _as_json(scored: Scored) -> dict[str, object]:
-    interval = wilson(scored.result.correct, scored.result.n)
+def _as_json(scored: Scored, *, judged: bool) -> dict[str, object]:
+    score = score_of(scored.samples, judged=judged)
     return {
         **scored.result.model_dump(mode="json"),
         "samples": str(scored.folder / scored.result.samples),
-        "low": interval.low,
-        "high": interval.high,
+        "low": score.low if score else None,
+        "high": score.high if score else None,
     }

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from ptb_lite.cli.options import Json
 
+# About where small base models begin; the higher the base, the larger the gain must be.
+_BASE = 0.1
 app = typer.Typer(help="Show what there is to choose from.", rich_markup_mode=None)
 
 
@@ -61,17 +65,36 @@ def agents(as_json: Json = False) -> None:
 
 
 @app.command("benchmarks")
-def benchmarks(as_json: Json = False) -> None:
-    """The benchmarks, with the sizes of their splits."""
+def benchmarks(
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="GAIN for so many items; all where left out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """The benchmarks, with the sizes of their splits.
+
+    GAIN is the smallest gain in points, from a base of 10 %, that so many test items show in 80 of
+    100 runs (McNemar, two-sided 5 %); with a judge's points it is at most that.
+    """
     from ptb_lite.catalog import load_catalog
     from ptb_lite.cli.output import say_json, say_table
+    from ptb_lite.scoring import smallest_detectable_gain
 
     entries = load_catalog().benchmarks.values()
+    gains = {
+        entry.id: smallest_detectable_gain(min(limit or entry.test_size, entry.test_size), _BASE)
+        for entry in entries
+    }
     if as_json:
-        say_json([entry.model_dump(mode="json") for entry in entries])
+        say_json(
+            [
+                {**entry.model_dump(mode="json"), "smallest_gain_from_10": gains[entry.id]}
+                for entry in entries
+            ]
+        )
         return
     say_table(
-        ("ID", "TRAIN", "DEV", "TEST", "SHOTS", "SCORED AS", "TITLE"),
+        ("ID", "TRAIN", "DEV", "TEST", "SHOTS", "GAIN", "JUDGE", "SCORED AS", "TITLE"),
         [
             (
                 entry.id,
@@ -79,6 +102,8 @@ def benchmarks(as_json: Json = False) -> None:
                 entry.dev_size,
                 entry.test_size,
                 entry.num_fewshot,
+                "none" if (gain := gains[entry.id]) is None else f"{100 * gain:.1f}",
+                "needed" if entry.judge else "-",
                 entry.scored_as,
                 entry.title,
             )

@@ -18,4 +18,19 @@ RunId = Annotated[
     str,
     typer.Argument(metavar="RUN", help="A run's id, its beginning or end, its folder, or `last`."),
 ]
+JudgeName = Annotated[
+    str | None, typer.Option(help="Who scores the benchmarks that need a judge: MODEL@URL.")
+]
+JudgeKey = Annotated[
+    str | None, typer.Option(help="The variable with its key; else PTB_LITE_JUDGE_KEY.")
+]
+JudgeTokens = Annotated[
+    int | None, typer.Option(help="What judging may use, prompts and answers together.")
+]
+JudgeSpend = Annotated[
+    float | None, typer.Option(help="What judging may cost in dollars, with --judge-prices.")
+]
+JudgePrices = Annotated[
+    str | None, typer.Option(help="INPUT,OUTPUT in dollars per million tokens.")
+]
 RUNS = Path("runs")

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from ptb_lite.choices import Device, Disclosure, EarlyStop, Feedback, Network, Policy, SandboxName
-from ptb_lite.cli.options import RUNS, Json, RunsDir
+from ptb_lite.cli.options import (
+    RUNS,
+    Json,
+    JudgeKey,
+    JudgeName,
+    JudgePrices,
+    JudgeSpend,
+    JudgeTokens,
+    RunsDir,
+)
 
 
 def run(
@@ -35,6 +44,13 @@ def run(
     limit: Annotated[
         int | None, typer.Option(help="Test items per benchmark; all where left out.")
     ] = None,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(help="Cuts answers of dataset benchmarks short, in tokens.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="A folder with the datasets' files; else the Hugging Face Hub."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Decides items, shots and training.")] = None,
     policy: Annotated[
         Policy | None,
@@ -52,6 +68,14 @@ def run(
     sandbox: Annotated[SandboxName | None, typer.Option(help="The agent's isolation.")] = None,
     network: Annotated[Network | None, typer.Option(help="The agent's network.")] = None,
     device: Annotated[Device | None, typer.Option(help="Where models run.")] = None,
+    judge: JudgeName = None,
+    judge_key: JudgeKey = None,
+    judge_max_tokens: JudgeTokens = None,
+    judge_max_spend: JudgeSpend = None,
+    judge_prices: JudgePrices = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Measure the baselines, also those in the cache.")
+    ] = False,
     runs_dir: RunsDir = RUNS,
     detach: Annotated[
         bool, typer.Option("--detach", help="Start it, print its id, and return at once.")
@@ -68,6 +92,7 @@ def run(
     Exit codes: 0 done, 1 run failed, 2 bad usage or spec, 3 flagged, 4 inconclusive.
     """
     from ptb_lite.cli.start import start
+    from ptb_lite.evaluation.judge.choice import judge_choice
 
     start(
         preset=preset,
@@ -81,6 +106,8 @@ def run(
             "startup_minutes": startup_minutes,
             "on_early_stop": on_early_stop,
             "limit": limit,
+            "max_new_tokens": max_new_tokens,
+            "data_dir": data_dir.absolute() if data_dir else None,
             "seed": seed,
             "policy": policy,
             "disclosure": disclosure,
@@ -88,6 +115,14 @@ def run(
             "sandbox": sandbox,
             "network": network,
             "device": device,
+            "judge": judge_choice(
+                judge,
+                key_variable=judge_key,
+                max_tokens=judge_max_tokens,
+                max_spend=judge_max_spend,
+                prices=judge_prices,
+            ),
+            "fresh": fresh or None,
         },
         runs_dir=Path(runs_dir),
         detach=detach,

@@ -6,7 +6,17 @@ from typing import Annotated, Literal
 
 import typer
 
-from ptb_lite.cli.options import RUNS, Json, RunId, RunsDir
+from ptb_lite.cli.options import (
+    RUNS,
+    Json,
+    JudgeKey,
+    JudgeName,
+    JudgePrices,
+    JudgeSpend,
+    JudgeTokens,
+    RunId,
+    RunsDir,
+)
 
 
 def ls(runs_dir: RunsDir = RUNS, as_json: Json = False) -> None:
@@ -110,3 +120,38 @@ def overrule(
     write_report(found)
     for line in report_text(found).splitlines():
         say(line)
+
+
+def judge(
+    run: RunId,
+    judge: JudgeName = None,
+    judge_key: JudgeKey = None,
+    judge_max_tokens: JudgeTokens = None,
+    judge_max_spend: JudgeSpend = None,
+    judge_prices: JudgePrices = None,
+    runs_dir: RunsDir = RUNS,
+) -> None:
+    """Judge what a finished run left unjudged, and write its scores and report again.
+
+    Exit codes: 0 all of it has a score, 1 some of it has not, 2 bad usage.
+    """
+    from ptb_lite.cli.output import say, say_error
+    from ptb_lite.errors import SpecError
+    from ptb_lite.evaluation.judge.choice import judge_choice
+    from ptb_lite.report.text import report_text
+    from ptb_lite.runner.judge_later import judge_later
+    from ptb_lite.runs.folder import find_run
+
+    choice = judge_choice(
+        judge,
+        key_variable=judge_key,
+        max_tokens=judge_max_tokens,
+        max_spend=judge_max_spend,
+        prices=judge_prices,
+    )
+    if choice is None:
+        raise SpecError("none is chosen", field="judge", hint="Give --judge MODEL@URL")
+    found = find_run(runs_dir, run)
+    scores = judge_later(found.path, choice, say=say_error)
+    say(report_text(found))
+    raise typer.Exit(1 if any(item.not_scored for item in scores.benchmarks) else 0)

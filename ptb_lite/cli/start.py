@@ -27,6 +27,9 @@ def start(
     catalog = load_catalog()
     spec = resolve_spec(preset=preset, overrides=overrides, catalog=catalog)
     preflight(spec, catalog, runs_dir)
+    for name in spec.benchmarks:
+        if catalog.benchmark(name).judge is not None and spec.judge is None:
+            say_error(f"warning: {name} needs a judge; without --judge MODEL@URL it is not scored")
     from ptb_lite.runner.launch import launch
 
     run = launch(spec, runs_dir)

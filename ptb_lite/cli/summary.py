@@ -108,8 +108,8 @@ def _choices(spec: RunSpec) -> Iterator[str]:
     yield f"isolation  {spec.sandbox}, network {spec.network}"
 
 
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f} %"
+def _percent(fraction: float | None) -> str:
+    return "not scored" if fraction is None else f"{100 * fraction:.1f} %"
 
 
 def _state(run: RunFolder, status: Status | None) -> str:

@@ -23,9 +23,13 @@ def control_items(
 ) -> tuple[Item, ...]:
     """Up to `count` fresh items; fewer where the benchmark has no more different questions.
 
+    None of a dataset: nothing of its kind can be drawn that nobody has published.
+
     The seed is keyed by `salt` like the test split's, so an agent cannot draw them. Raises
     `ItemsError` when a split cannot be read or the generator refuses its options.
     """
+    if entry.kind == "dataset":
+        return ()
     from ptb_lite.evaluation.generators import draw
 
     taken = {normalise(item.question) for path in splits for item in read_items(path)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,13 @@ import lm_eval
 import torch
 from lm_eval.tasks import TaskManager
 
-from ptb_lite.evaluation.answers import extract_answer
+from ptb_lite.evaluation.benchmark import Benchmark, Judged, find_benchmark, judge_all
+from ptb_lite.evaluation.chat import stops
 from ptb_lite.evaluation.errors import EvaluationError
 from ptb_lite.evaluation.files import file_sha256, write_lines, write_whole
+from ptb_lite.evaluation.items import Item, read_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
+from ptb_lite.evaluation.kept import KeptCompletions
 from ptb_lite.evaluation.lm import FollowedLM
 from ptb_lite.evaluation.messages import (
     Message,
@@ -29,8 +32,6 @@ from ptb_lite.evaluation.results import EvaluationResult, SampleRecord
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 PACKAGES = ("torch", "transformers", "tokenizers", "peft", "lm-eval", "datasets", "ptb-lite")
-METRIC = "correct"
-
 Emit = Callable[[Message], None]
 
 
@@ -102,10 +103,8 @@ def _run_task(
     device: str,
 ) -> EvaluationResult:
     definition = task.definition or task_definition(task.benchmark)
-    manager = TaskManager(
-        include_defaults=False,
-        metadata={"items": str(task.items), "shots": str(task.shots) if task.shots else None},
-    )
+    benchmark = find_benchmark(task.benchmark)
+    manager = TaskManager(include_defaults=False, metadata=_metadata(task, benchmark))
     name, config = next(iter(manager.load([str(definition)])["tasks"].items()))
     available = len(config.test_docs())
     if task.limit is not None and task.limit > available:
@@ -113,6 +112,8 @@ def _run_task(
             f"{task.limit} items are asked for, {task.benchmark} has {available}", field="limit"
         )
     counter.begin(task, task.limit or available)
+    kept = KeptCompletions(job.output / f"{_stem(task)}.kept.jsonl", task.key) if task.key else None
+    lm.kept = kept
     started = time.monotonic()
     outcome = lm_eval.simple_evaluate(
         model=lm,
@@ -120,7 +121,7 @@ def _run_task(
         num_fewshot=task.num_fewshot,
         limit=task.limit,
         task_manager=manager,
-        gen_kwargs=_settings(job.generation, task.max_new_tokens),
+        gen_kwargs=_settings(job.generation, task),
         apply_chat_template=job.chat_template is not None,
         fewshot_random_seed=job.seed,
         random_seed=job.seed,
@@ -129,16 +130,29 @@ def _run_task(
         bootstrap_iters=0,
         log_samples=True,
     )
+    samples = _judged(task, benchmark, outcome["samples"][name])
     seconds = time.monotonic() - started
-    samples = tuple(_sample(raw) for raw in outcome["samples"][name])
     result = _result(job, task, samples, seconds, int(config.VERSION), device, lm)
     write_lines(job.output / result.samples, samples)
     write_whole(job.output / f"{_stem(task)}.json", result.model_dump_json(indent=2))
+    if kept is not None:
+        kept.discard()
     emit(TaskFinished(result=result))
     return result
 
 
-def _settings(generation: Generation, max_new_tokens: int | None) -> dict[str, Any] | None:
+def _metadata(task: EvaluationTask, benchmark: Benchmark) -> dict[str, str | None]:
+    """What `lm_task.load_items` is told. The engine judges by itself, all items at once."""
+    return {
+        "items": str(task.items),
+        "shots": str(task.shots) if task.shots else None,
+        "benchmark": benchmark.id,
+        "chat_family": task.chat_family,
+        "judged_by": "engine",
+    }
+
+
+def _settings(generation: Generation, task: EvaluationTask) -> dict[str, Any] | None:
     """What the job changes of the task file's generation settings; None: nothing."""
     settings: dict[str, Any] = {}
     if generation.do_sample:
@@ -147,23 +161,51 @@ def _settings(generation: Generation, max_new_tokens: int | None) -> dict[str, A
             "temperature": generation.temperature,
             "top_p": generation.top_p,
         }
-    if max_new_tokens is not None:
-        settings["max_gen_toks"] = max_new_tokens
+    if task.max_new_tokens is not None:
+        settings["max_gen_toks"] = task.max_new_tokens
+    if task.chat_family is not None:
+        settings["until"] = list(stops(task.chat_family))
     return settings or None
 
 
-def _sample(raw: dict[str, Any]) -> SampleRecord:
-    completion = str(raw["filtered_resps"][0])
-    score = float(raw[METRIC])
-    return SampleRecord(
-        item_id=raw["doc"]["id"],
-        question=raw["doc"]["question"],
-        target=raw["doc"]["target"],
-        completion=completion,
-        extracted=extract_answer(completion),
-        correct=score >= 1.0,
-        score=score,
+def _judged(
+    task: EvaluationTask, benchmark: Benchmark, raw: Sequence[dict[str, Any]]
+) -> tuple[SampleRecord, ...]:
+    """One record per item, in the order of the items file."""
+    items = {item.id: item for item in read_items(task.items)}
+    answers = [(items[entry["doc"]["id"]], str(entry["filtered_resps"][0])) for entry in raw]
+    judged = judge_all(benchmark, answers)
+    return tuple(
+        _sample(item, completion, found)
+        for (item, completion), found in zip(answers, judged, strict=True)
     )
+
+
+def _sample(item: Item, completion: str, judged: Judged) -> SampleRecord:
+    return SampleRecord(
+        item_id=item.id,
+        question=item.question,
+        target=item.target,
+        completion=completion,
+        extracted=judged.extracted,
+        correct=judged.score is not None and judged.score >= 1.0,
+        score=judged.score,
+        also=dict(judged.also),
+    )
+
+
+def _mean(scores: Sequence[float | None]) -> float | None:
+    """None as soon as one of them is: half a score is none."""
+    known = [score for score in scores if score is not None]
+    return sum(known) / len(known) if len(known) == len(scores) else None
+
+
+def _means(samples: Sequence[SampleRecord]) -> dict[str, float]:
+    """The mean of every score that is shown beside the counted one."""
+    names = sorted({name for sample in samples for name in sample.also})
+    return {
+        name: sum(sample.also.get(name, 0.0) for sample in samples) / len(samples) for name in names
+    }
 
 
 def _result(
@@ -180,7 +222,7 @@ def _result(
         benchmark=task.benchmark,
         n=len(samples),
         correct=sum(sample.correct for sample in samples),
-        score=sum(sample.score for sample in samples) / len(samples),
+        score=_mean([sample.score for sample in samples]),
         seconds=seconds,
         num_fewshot=task.num_fewshot,
         limit=task.limit,
@@ -192,6 +234,11 @@ def _result(
         items_sha256=file_sha256(task.items),
         packages=package_versions(),
         samples=f"{_stem(task)}.samples.jsonl",
+        key=task.key,
+        chat_family=task.chat_family,
+        max_new_tokens=task.max_new_tokens,
+        also=_means(samples),
+        notes=dict(find_benchmark(task.benchmark).notes()),
     )
 
 

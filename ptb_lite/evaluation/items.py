@@ -41,7 +41,10 @@ class SplitFile(Record):
 
 
 class ItemFiles(Record):
-    """The three files of one benchmark for one seed and salt."""
+    """The three files of one benchmark for one seed and salt.
+
+    `held_out` are ids of a dataset's test set that are not in `test`: the agent may see them.
+    """
 
     version: Literal[1] = 1
     benchmark: str
@@ -49,6 +52,7 @@ class ItemFiles(Record):
     train: SplitFile
     dev: SplitFile
     test: SplitFile
+    held_out: tuple[str, ...] = ()
 
 
 def prompt(question: str) -> str:
@@ -61,26 +65,47 @@ def completion(target: str) -> str:
     return f" {target}\n"
 
 
-def prepare_items(entry: BenchmarkEntry, folder: Path, *, seed: int, salt: str) -> ItemFiles:
+def prepare_items(
+    entry: BenchmarkEntry,
+    folder: Path,
+    *,
+    seed: int,
+    salt: str,
+    data_dir: Path | None = None,
+    feedback: Literal["dev", "test"] = "dev",
+) -> ItemFiles:
     """Write `train.jsonl`, `dev.jsonl`, `test.jsonl` and `items.json` into `folder`.
 
     Files that are already there for the same entry, seed, salt and generator version, and intact,
-    are kept. The test split's seed is HMAC-SHA256(salt, benchmark and seed): who has this package
+    are kept. A dataset's rows come from `data_dir` or, without it, from the Hugging Face Hub;
+    `feedback` decides whether its dev items may cost test items (`dataset_items.py`).
+    The test split's seed is HMAC-SHA256(salt, benchmark and seed): who has this package
     but not the salt cannot draw the test split again.
 
     Raises `ItemsError` when the generator is unknown, refuses its options, has too few different
-    questions for the three splits, or the folder cannot be written.
+    questions for the three splits, or the folder cannot be written; `DataMissingError` when a
+    dataset cannot be had.
     """
-    recipe = _recipe(entry, seed, salt)
     manifest = folder / "items.json"
+    held_out: tuple[str, ...] = ()
+    splits: dict[Split, tuple[Item, ...]]
+    if entry.kind == "dataset":
+        from ptb_lite.evaluation.dataset_items import dataset_splits
+
+        read = dataset_splits(entry, seed=seed, feedback=feedback, data_dir=data_dir)
+        recipe = _recipe(entry, seed, salt, feedback, *read.sha256)
+        splits, held_out = {"train": read.train, "dev": read.dev, "test": read.test}, read.held_out
+    else:
+        recipe = _recipe(entry, seed, salt)
     kept = _intact(manifest, recipe)
     if kept is not None:
         return kept
-    splits = draw_splits(entry, seed=seed, salt=salt)
+    if entry.kind == "procedural":
+        splits = draw_splits(entry, seed=seed, salt=salt)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         files = {split: _write(folder, split, splits[split]) for split in CLAIMS}
-        made = ItemFiles(benchmark=entry.id, recipe=recipe, **files)
+        made = ItemFiles(benchmark=entry.id, recipe=recipe, held_out=held_out, **files)
         write_whole(manifest, made.model_dump_json(indent=2))
     except OSError as error:
         raise ItemsError(f"cannot be written: {error.strerror}", field=str(folder)) from error
@@ -164,11 +189,12 @@ def read_items(path: Path) -> tuple[Item, ...]:
     return tuple(items)
 
 
-def _recipe(entry: BenchmarkEntry, seed: int, salt: str) -> str:
+def _recipe(entry: BenchmarkEntry, seed: int, salt: str, *more: str) -> str:
     """A digest of all that decides the items; keyed, so that it does not give the salt away."""
     from importlib.metadata import version
 
     text = f"{entry.model_dump_json()}\n{seed}\n{version('reasoning-gym')}\nformat 1"
+    text += "".join(f"\n{part}" for part in more)
     return hmac.new(salt.encode(), text.encode(), "sha256").hexdigest()
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from ptb_lite.catalog.entries import ChatFamily
 from ptb_lite.events import Record
 
 
@@ -30,7 +31,10 @@ class EvaluationTask(Record):
     `items` is the JSONL file of `Item` lines that is scored, `shots` the one that the few-shot
     examples come from (needed when `num_fewshot` > 0). `limit`: the first so many items; None: all.
     `definition` is the lm-eval task YAML; None: the one that ptb-lite ships for `benchmark`.
-    `max_new_tokens` replaces the task file's own limit; None keeps it.
+    `max_new_tokens` replaces the task file's own limit; None keeps it. `chat_family` names the chat
+    template that wraps the questions (`chat.py`); None: plain text. `key` is the identity of the
+    result (`identity.task_key`): with one, completions are kept as they come, and a task that was
+    cut short goes on from them.
     """
 
     label: str
@@ -41,11 +45,15 @@ class EvaluationTask(Record):
     limit: int | None = Field(default=None, ge=1)
     definition: Path | None = None
     max_new_tokens: int | None = Field(default=None, ge=1, le=32768)
+    key: str = ""
+    chat_family: ChatFamily | None = None
 
     @model_validator(mode="after")
     def _shots_need_a_file(self) -> EvaluationTask:
         if self.num_fewshot > 0 and self.shots is None:
             raise ValueError("num_fewshot > 0 needs a shots file")
+        if self.num_fewshot > 0 and self.chat_family is not None:
+            raise ValueError("few-shot examples are plain text, without a chat template")
         return self
 
 

@@ -18,6 +18,8 @@ from transformers import (
     StoppingCriteriaList,
 )
 
+from ptb_lite.evaluation.kept import KeptCompletions
+
 # Tokens looked back at beyond the stop sequence, as in lm-eval: tokenizers merge across it.
 LOOK_BACK = 2
 
@@ -25,7 +27,8 @@ LOOK_BACK = 2
 class FollowedLM(HFLM):  # type: ignore[misc]
     """`on_rows(n)` is called for every n finished rows, `on_warning(text)` when the batch shrinks.
 
-    `rows_restarted` is called when a smaller batch starts over.
+    `rows_restarted` is called when a smaller batch starts over. While `kept` is set, completions
+    are kept there batch by batch, and those that it has are not generated again.
     """
 
     def __init__(
@@ -42,12 +45,15 @@ class FollowedLM(HFLM):  # type: ignore[misc]
         self._on_rows = on_rows
         self._on_warning = on_warning
         self._rows_restarted = rows_restarted
+        self.kept: KeptCompletions | None = None
+        self._batch: dict[str, str] = {}
+        self.cache_hook = self
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
         """As lm-eval's, with half the batch when memory does not suffice, down to single rows."""
         while True:
             try:
-                return super().generate_until(requests, disable_tqdm=disable_tqdm)  # type: ignore[no-any-return]
+                return self._generate_missing(requests, disable_tqdm)
             except RuntimeError as error:
                 if not is_out_of_memory(error) or self.batch_size_per_gpu <= 1:
                     raise
@@ -58,9 +64,32 @@ class FollowedLM(HFLM):  # type: ignore[misc]
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 
+    def _generate_missing(self, requests: list[Instance], disable_tqdm: bool) -> list[str]:
+        kept = self.kept
+        if kept is None:
+            return super().generate_until(requests, disable_tqdm=disable_tqdm)  # type: ignore[no-any-return]
+        found = [kept.find(request.args[0]) for request in requests]
+        missing = [one for one, text in zip(requests, found, strict=True) if text is None]
+        if len(missing) < len(requests):
+            self._on_rows(len(requests) - len(missing))
+        made = iter(super().generate_until(missing, disable_tqdm=disable_tqdm) if missing else ())
+        self._keep_batch()
+        return [next(made) if text is None else text for text in found]
+
+    def add_partial(self, _: str, request: tuple[str, dict[str, Any]], completion: str) -> None:
+        """What lm-eval calls for every completion, being its cache (`cache_hook`)."""
+        if self.kept is not None:
+            self._batch[request[0]] = completion
+
+    def _keep_batch(self) -> None:
+        if self.kept is not None:
+            self.kept.add(self._batch)
+        self._batch = {}
+
     def _model_generate(
         self, context: torch.Tensor, max_length: int, stop: list[str], **settings: Any
     ) -> torch.Tensor:
+        self._keep_batch()
         settings.setdefault("temperature", 0.0)
         if settings["temperature"] == 0.0:
             settings.pop("temperature")

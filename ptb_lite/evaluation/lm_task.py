@@ -2,50 +2,81 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, Features, Value
 
-from ptb_lite.evaluation.answers import is_correct
-from ptb_lite.evaluation.items import prompt, read_items
+from ptb_lite.catalog.entries import ChatFamily
+from ptb_lite.evaluation.benchmark import find_benchmark
+from ptb_lite.evaluation.chat import render
+from ptb_lite.evaluation.items import Item, read_items
 
-FEATURES = Features({name: Value("string") for name in ("id", "question", "target")})
+COLUMNS = ("id", "question", "target", "metadata", "benchmark", "prompt", "solved", "judged_by")
+FEATURES = Features({name: Value("string") for name in COLUMNS})
 
 
-def load_items(items: str, shots: str | None = None, **_: Any) -> dict[str, Dataset]:
+def load_items(
+    items: str,
+    shots: str | None = None,
+    benchmark: str = "procedural",
+    chat_family: ChatFamily | None = None,
+    judged_by: str = "task",
+    **_: Any,
+) -> dict[str, Dataset]:
     """The `custom_dataset` of a task: `items` and `shots` are JSONL files of `Item` lines.
 
     lm-eval passes what `--metadata` holds. Without `shots` the train split is empty, which is
-    enough for zero-shot. Raises `ItemsError`.
+    enough for zero-shot. With `chat_family` the prompts are chats in its template; solved examples
+    are always plain text. `judged_by: engine` leaves the judging to who reads the completions.
+    Raises `ItemsError`.
     """
-    return {
-        "test": _dataset(Path(items)),
-        "train": _dataset(Path(shots)) if shots else _dataset_of_none(),
-    }
 
+    def dataset(path: str | None, family: ChatFamily | None) -> Dataset:
+        if path is None:
+            # `from_list([])` refuses the features of an empty list.
+            return Dataset.from_dict({name: [] for name in FEATURES}, features=FEATURES)
+        rows = [
+            _row(item, benchmark, family) | {"judged_by": judged_by}
+            for item in read_items(Path(path))
+        ]
+        return Dataset.from_list(rows, features=FEATURES) if rows else dataset(None, None)
 
-def _dataset_of_none() -> Dataset:
-    # `from_list([])` refuses the features of an empty list.
-    return Dataset.from_dict({name: [] for name in FEATURES}, features=FEATURES)
+    return {"test": dataset(items, chat_family), "train": dataset(shots, None)}
 
 
 def doc_to_text(doc: Mapping[str, str]) -> str:
-    return prompt(doc["question"])
+    return doc["prompt"]
 
 
 def doc_to_target(doc: Mapping[str, str]) -> str:
-    return doc["target"]
+    return doc["solved"]
 
 
 def process_results(doc: Mapping[str, str], results: Sequence[str]) -> dict[str, float]:
-    return {"correct": float(is_correct(results[0], doc["target"]))}
+    """The score of one item; 0 where it is judged elsewhere (the engine, or a judge)."""
+    if doc["judged_by"] == "engine":
+        return {"correct": 0.0}
+    item = Item(
+        id=doc["id"],
+        question=doc["question"],
+        target=doc["target"],
+        metadata=json.loads(doc["metadata"]),
+    )
+    return {"correct": find_benchmark(doc["benchmark"]).judge(item, results[0]).score or 0.0}
 
 
-def _dataset(path: Path) -> Dataset:
-    rows = [
-        {"id": item.id, "question": item.question, "target": item.target}
-        for item in read_items(path)
-    ]
-    return Dataset.from_list(rows, features=FEATURES)
+def _row(item: Item, benchmark: str, family: ChatFamily | None) -> dict[str, str]:
+    functions = find_benchmark(benchmark)
+    text = functions.plain(item) if family is None else render(functions.chat(item), family)
+    return {
+        "id": item.id,
+        "question": item.question,
+        "target": item.target,
+        "metadata": json.dumps(item.metadata),
+        "benchmark": benchmark,
+        "prompt": text,
+        "solved": functions.solved(item),
+    }

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ptb_lite.catalog.entries import BenchmarkEntry
+from ptb_lite.catalog.entries import BenchmarkEntry, ChatFamily
 from ptb_lite.evaluation.errors import EvaluationError
+from ptb_lite.evaluation.identity import task_key
 from ptb_lite.evaluation.items import ItemFiles, prepare_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
 from ptb_lite.evaluation.process import OnProgress, ShouldStop, run_evaluation
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord, read_samples
+from ptb_lite.hardware import detect_device
+from ptb_lite.installation import package_versions
 
 
 @dataclass(frozen=True)
@@ -41,22 +44,34 @@ def evaluate_once(
     batch_size: int = 32,
     generation: Generation | None = None,
     chat_template: str | None = None,
+    chat_family: ChatFamily | None = None,
+    max_new_tokens: int | None = None,
+    data_dir: Path | None = None,
     on_progress: OnProgress = lambda _: None,
     should_stop: ShouldStop = lambda: False,
 ) -> Scored:
     """Draw the items (kept in `cache`), score `model` on the first `limit` of `split`.
 
-    `shots` few-shot examples come from the train split. `seed` and `salt` decide the items, `seed`
-    also the shots. Raises `ItemsError`, and what `run_evaluation` raises.
+    `shots` few-shot examples come from the train split. A benchmark of a dataset is asked as a chat
+    in the template of `chat_family`, or with shots as plain text, for answers of at most
+    `max_new_tokens`; its rows come from `data_dir` or the Hub. `seed` and `salt` decide the items,
+    `seed` also the shots. One that was cut short goes on from its completions. Raises `ItemsError`,
+    `DeviceError`, and what `run_evaluation` raises.
     """
-    available = benchmark.test_size if split == "test" else benchmark.dev_size
+    available = benchmark.scored_size("test") if split == "test" else benchmark.dev_size
     if limit is not None and not 1 <= limit <= available:
         raise EvaluationError(
             f"{limit} is not between 1 and {available}, the {split} items of {benchmark.id}",
             field="limit",
         )
+    place = f"{salt}\n{data_dir}\n{split}" if benchmark.kind == "dataset" else salt
     items = prepare_items(
-        benchmark, item_folder(benchmark, cache, seed=seed, salt=salt), seed=seed, salt=salt
+        benchmark,
+        item_folder(benchmark, cache, seed=seed, salt=place),
+        seed=seed,
+        salt=salt,
+        data_dir=data_dir,
+        feedback=split,
     )
     task = EvaluationTask(
         label=split,
@@ -65,6 +80,8 @@ def evaluate_once(
         shots=items.train.path,
         num_fewshot=shots,
         limit=limit,
+        max_new_tokens=answer_length(benchmark, max_new_tokens),
+        chat_family=chat_family if benchmark.kind == "dataset" and shots == 0 else None,
     )
     job = EvaluationJob(
         model=model.resolve(),
@@ -79,16 +96,40 @@ def evaluate_once(
         output=Path(),
     )
     folder = cache / "evaluations" / _digest(job.model_dump_json())
+    machine = detect_device(device)
+    key = task_key(
+        job,
+        task,
+        weights=_files(job.model) + (_files(job.adapter) if job.adapter else ""),
+        device=f"{machine.kind} {machine.name} {machine.cores}",
+        packages=package_versions(),
+    )
+    tasks = (task.model_copy(update={"key": key}),)
     (result,) = run_evaluation(
-        job.model_copy(update={"output": folder}), on_progress=on_progress, should_stop=should_stop
+        job.model_copy(update={"output": folder, "tasks": tasks}),
+        on_progress=on_progress,
+        should_stop=should_stop,
     )
     return Scored(result, read_samples(folder / result.samples), folder, items)
+
+
+def answer_length(benchmark: BenchmarkEntry, wanted: int | None) -> int | None:
+    """How many tokens an answer may have; None: what the task file of a procedural one says."""
+    if benchmark.kind == "procedural":
+        return None
+    return min(benchmark.max_new_tokens, wanted or benchmark.max_new_tokens)
 
 
 def item_folder(benchmark: BenchmarkEntry, cache: Path, *, seed: int, salt: str) -> Path:
     """Where the cache keeps a benchmark's items for a seed and a salt."""
     key = _digest(f"{benchmark.model_dump_json()}\n{seed}\n{salt}")
     return cache / "items" / f"{benchmark.id}-{key}"
+
+
+def _files(folder: Path) -> str:
+    """Which weights lie in a folder of this machine, without reading gigabytes to know it."""
+    found = ((path.name, path.stat()) for path in sorted(folder.glob("*.safetensors")))
+    return _digest("\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in found))
 
 
 def _digest(text: str) -> str:

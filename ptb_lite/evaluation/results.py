@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from ptb_lite.evaluation.errors import EvaluationError
 from ptb_lite.evaluation.job import Generation
@@ -15,7 +16,11 @@ MAX_SAMPLES_BYTES = 256 * 1024 * 1024
 
 
 class SampleRecord(Record):
-    """One scored item. `score` lies in [0, 1]; `extracted` is None when no answer was found."""
+    """One item with its completion. `extracted` is None when no answer was found.
+
+    `score` lies in [0, 1], but a judge's points may be below 0; None: not scored, a judge has to.
+    `also` holds scores by other rules, shown beside it.
+    """
 
     item_id: str
     question: str
@@ -23,14 +28,20 @@ class SampleRecord(Record):
     completion: str
     extracted: str | None
     correct: bool
-    score: float
+    score: float | None
+    also: dict[str, float] = Field(default_factory=dict)
 
 
 class EvaluationResult(Record):
-    """One scored task. `score` lies in [0, 1]; `seconds` is generation and scoring, not loading.
+    """One scored task. `seconds` is generation and scoring, not loading.
 
+    `score` lies in [0, 1]; None: not scored, a judge has to. `key` says what the result is of
+    (`identity.task_key`), empty where nobody asked for it. `measured` is when, where it was taken
+    from the cache.
     `items_sha256` is of the whole items file, `samples` the name of the samples file in the same
-    folder, `packages` the versions of what affects a score.
+    folder, `packages` the versions of what affects a score. `chat_family` is the chat template's
+    (None: plain text), `also` the means of the samples' other scores, `notes` what else a reader
+    must know, such as how code was isolated.
     """
 
     version: Literal[1] = 1
@@ -38,7 +49,7 @@ class EvaluationResult(Record):
     benchmark: str
     n: int
     correct: int
-    score: float
+    score: float | None
     seconds: float
     num_fewshot: int
     limit: int | None
@@ -50,6 +61,12 @@ class EvaluationResult(Record):
     items_sha256: str
     packages: dict[str, str]
     samples: str
+    key: str = ""
+    measured: datetime | None = None
+    chat_family: str | None = None
+    max_new_tokens: int | None = None
+    also: dict[str, float] = Field(default_factory=dict)
+    notes: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 def read_samples(path: Path) -> tuple[SampleRecord, ...]:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from ptb_lite.catalog.entries import ChatFamily
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Record
 
@@ -24,7 +25,9 @@ class TaskBenchmark(Record):
     """One benchmark as the agent gets it.
 
     `train` and `feedback` are JSONL files of items, relative to the workspace; `feedback` is the
-    split that evaluate.py scores on (dev, or test with `feedback: test`).
+    split that evaluate.py scores on (dev, or test with `feedback: test`). `train` is empty where
+    the benchmark has no training items. `chat_family` names the chat template that the scored
+    questions stand in; None: plain text. `example` is a file that shows one question as asked.
     """
 
     id: str
@@ -33,6 +36,8 @@ class TaskBenchmark(Record):
     feedback: str
     num_fewshot: int
     max_new_tokens: int
+    chat_family: ChatFamily | None = None
+    example: str = ""
 
 
 class Task(Record):

@@ -27,8 +27,8 @@ from ptb_lite.scoring import wilson
 BASE = "base"
 EPILOG = """\
 A folder holds a LoRA adapter (adapter_config.json, adapter_model.safetensors) or a whole model
-(config.json, *.safetensors). The model gets "Question: <question>\\nAnswer:" and writes to the end
-of the line; with --shots N, that many solved training items stand before it, a blank line apart.
+(config.json, *.safetensors). Items are asked as prompt.md says; with --shots N, as plain
+text after that many solved training items, a blank line apart.
 """
 
 
@@ -125,9 +125,12 @@ def _job(
                 label="feedback",
                 benchmark=benchmark.id,
                 items=root / benchmark.feedback,
-                shots=root / benchmark.train,
-                num_fewshot=options.shots,
+                shots=root / benchmark.train if benchmark.train else None,
+                num_fewshot=options.shots if benchmark.train else 0,
                 limit=limit,
+                chat_family=benchmark.chat_family if options.shots == 0 else None,
+                # A procedural benchmark's task file knows how long its answers are.
+                max_new_tokens=benchmark.max_new_tokens if benchmark.example else None,
             )
             for benchmark in benchmarks
         ),
@@ -179,6 +182,14 @@ def _report(out: TextIO, model: str, result: EvaluationResult, *, as_json: bool)
             "seconds": round(result.seconds, 2),
         }
         print(json.dumps(line), file=out, flush=True)
+        return
+    if result.score is None:
+        print(
+            f"{model}  {result.benchmark}  not scored here: that takes a judge  "
+            f"{result.seconds:.0f} s",
+            file=out,
+            flush=True,
+        )
         return
     print(
         f"{model}  {result.benchmark}  {result.score:.1%} ({result.correct} of {result.n}, "

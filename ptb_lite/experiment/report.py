@@ -67,7 +67,8 @@ class Against(Record):
 class ArmReport(Record):
     """`flagged` is the share of finished runs whose verdict is flagged, `evaded` of those flagged
     only by hidden forms (renamed, encoded, reworded), `inconclusive` of those the audit could not
-    see through. `raw` is over the runs with a valid submission, scores in [0, 1]; `used` is the
+    see through. `raw` is over the runs with a valid submission, `counted` over those that were
+    scored, both in [0, 1]; `used` is the
     share of the agent's time that it used. `unfinished` runs are in nothing else."""
 
     arm: str
@@ -134,7 +135,7 @@ class _Arm:
         flagged = [run for run, s in runs if s.verdict is Verdict.FLAGGED]
         self._flagged = len(flagged)
         self._raw = [s.average.raw for s in self._scores if s.average.raw is not None]
-        self._counted = [s.average.counted for s in self._scores]
+        self._counted = [s.average.counted for s in self._scores if s.average.counted is not None]
         evaded = sum(only_hidden(read_record(run.audit, AuditRecord)) for run in flagged)
         open_ones = sum(s.verdict is Verdict.INCONCLUSIVE for s in self._scores)
         times = [s.time for s in self._scores if s.time.budget_seconds > 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -10,7 +11,15 @@ from ptb_lite.audit.record import AuditRecord
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.runs.records import Average, BenchmarkScores, Paired, Scores, Status
+from ptb_lite.runs.records import (
+    Average,
+    BenchmarkScores,
+    Paired,
+    PaperLine,
+    Score,
+    Scores,
+    Status,
+)
 
 # The salt would let a reader draw the test items; it stays with the installation.
 _SECRET_FIELDS = {"item_salt", "version", "packages"}
@@ -38,13 +47,19 @@ class Comparison:
 
 @dataclass(frozen=True)
 class BenchmarkView:
-    """`remark` is why the counted score needs a reader's care, or empty."""
+    """`remark` is why the counted score needs a reader's care, or empty.
+
+    `notes` are sentences about how the scores came about and what they can show; `paper` are
+    published figures, to be shown as "paper" and apart from what was measured here.
+    """
 
     title: str
     name: str
     bars: tuple[Bar, ...]
     comparisons: tuple[Comparison, ...]
     remark: str
+    notes: tuple[str, ...] = ()
+    paper: tuple[PaperLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +75,7 @@ class ReportData:
     audit: AuditRecord | None
     benchmarks: tuple[BenchmarkView, ...]
     average: str
+    average_paper: tuple[PaperLine, ...]
     spec: tuple[tuple[str, str], ...]
     packages: tuple[tuple[str, str], ...]
     phases: tuple[tuple[str, float], ...]
@@ -79,6 +95,7 @@ def gather(run: RunFolder) -> ReportData:
         audit=_read_audit(run),
         benchmarks=tuple(_benchmark(item) for item in scores.benchmarks) if scores else (),
         average=_average(scores.average, scores.benchmarks) if scores else "",
+        average_paper=_average_paper(scores) if scores else (),
         spec=tuple((name, _shown(value)) for name, value in chosen.items()),
         packages=tuple(sorted(spec.packages.items())),
         phases=tuple((end.phase.value, end.seconds) for end in status.phases),
@@ -89,27 +106,30 @@ def percent(score: float) -> str:
     return f"{100 * score:.1f} %"
 
 
-def score_text(score: float, low: float, high: float, correct: int, n: int) -> str:
-    """A score is never shown without its count and interval."""
-    interval = f"95 % interval {100 * low:.0f} to {100 * high:.0f} %"
-    return f"{percent(score)} ({correct} of {n}; {interval})"
+def score_text(score: Score) -> str:
+    """A score is never shown without its count and interval, nor the interval without its method
+    where it is not Wilson's."""
+    interval = f"95 % interval {100 * score.low:.0f} to {100 * score.high:.0f} %"
+    if score.graded:
+        return f"{percent(score.score)} (n = {score.n}; {interval}, {score.method})"
+    return f"{percent(score.score)} ({score.correct} of {score.n}; {interval})"
 
 
-def paired_text(test: Paired | None) -> str:
+def paired_text(test: Paired | None, *, why_not: str = "nothing was scored after") -> str:
     if test is None:
-        return "not tested: nothing was scored after"
+        return f"not tested: {why_not}"
     p_value = "p < 0.0001" if test.p_value < 1e-4 else f"p = {test.p_value:.4f}"
     return (
         f"{100 * test.difference:+.1f} points "
         f"(95 % interval {100 * test.low:+.1f} to {100 * test.high:+.1f}); "
-        f"{test.gained} items gained, {test.lost} lost, exact McNemar {p_value}"
+        f"{test.gained} items gained, {test.lost} lost, {test.test} {p_value}"
     )
 
 
 def _benchmark(scores: BenchmarkScores) -> BenchmarkView:
     shots = f"few-shot ({scores.num_fewshot} examples)"
     bars = [
-        Bar(label, s.score, s.low, s.high, score_text(s.score, s.low, s.high, s.correct, s.n), kind)
+        Bar(label, s.score, s.low, s.high, score_text(s), kind)
         for label, kind, s in (
             ("zero-shot", "before", scores.zero_shot),
             (shots, "before", scores.few_shot),
@@ -117,21 +137,30 @@ def _benchmark(scores: BenchmarkScores) -> BenchmarkView:
         )
         if s is not None
     ]
-    counted, n = scores.counted, scores.zero_shot.n
-    interval = f"95 % interval {100 * counted.low:.0f} to {100 * counted.high:.0f} %"
-    text = f"{percent(counted.score)} (n = {n}; {interval})"
-    if counted.by_audit is not None:
-        text += f"; {percent(counted.by_audit)} by the audit's verdict, which was overruled"
-    bars.append(Bar("after, counted", counted.score, counted.low, counted.high, text, "counted"))
+    counted = scores.counted
+    if counted is not None and scores.zero_shot is not None:
+        interval = f"95 % interval {100 * counted.low:.0f} to {100 * counted.high:.0f} %"
+        text = f"{percent(counted.score)} (n = {scores.zero_shot.n}; {interval})"
+        if counted.by_audit is not None:
+            text += f"; {percent(counted.by_audit)} by the audit's verdict, which was overruled"
+        bar = Bar("after, counted", counted.score, counted.low, counted.high, text, "counted")
+        bars.append(bar)
+    why_not = "not scored" if scores.not_scored else "nothing was scored after"
     return BenchmarkView(
         title=scores.title,
         name=scores.benchmark,
         bars=tuple(bars),
         comparisons=(
-            Comparison("after against zero-shot", paired_text(scores.after_vs_zero_shot)),
-            Comparison("after against few-shot", paired_text(scores.after_vs_few_shot)),
+            Comparison(
+                "after against zero-shot", paired_text(scores.after_vs_zero_shot, why_not=why_not)
+            ),
+            Comparison(
+                "after against few-shot", paired_text(scores.after_vs_few_shot, why_not=why_not)
+            ),
         ),
-        remark=counted.mark,
+        remark=counted.mark if counted else f"not scored: {scores.not_scored}",
+        notes=tuple(_notes(scores)),
+        paper=scores.paper,
     )
 
 
@@ -146,17 +175,63 @@ def verdict_text(scores: Scores) -> str:
     )
 
 
+def _notes(scores: BenchmarkScores) -> Iterator[str]:
+    if scores.not_scored and scores.counted is not None:
+        yield f"not all of it is scored: {scores.not_scored}"
+    for rule, value in sorted(scores.also.items()):
+        yield f"after, raw, by the rule {rule}: {percent(value)} (beside the score, not counted)"
+    if scores.held_out:
+        yield (
+            f"{scores.held_out} items of the test set are the agent's to see or examples, "
+            "and are not scored"
+        )
+    if scores.judge:
+        yield f"judged by {scores.judge}"
+    if scores.baseline_from is not None:
+        yield (
+            f"the baselines are from the cache, measured {scores.baseline_from:%Y-%m-%d %H:%M} UTC"
+        )
+    after = scores.raw or scores.zero_shot
+    if after is not None:
+        yield _power(scores, after)
+
+
+def _power(scores: BenchmarkScores, after: Score) -> str:
+    """How much this many items can say."""
+    width = f"with {after.n} items the interval is {100 * (after.high - after.low):.0f} points wide"
+    gain = "no gain can be shown"
+    if scores.smallest_gain is not None:
+        gain = f"a gain of {100 * scores.smallest_gain:.1f} points over zero-shot can be shown"
+    needed = ""
+    if scores.needed_n is not None:
+        needed = f"; the difference that was observed takes {scores.needed_n}"
+    return f"{width} and {gain} (power 80 %){needed}"
+
+
 def _average(average: Average, benchmarks: tuple[BenchmarkScores, ...]) -> str:
     """Empty for one benchmark: its own line says more."""
     if len(benchmarks) < 2:
         return ""
-    items = sum(scores.zero_shot.n for scores in benchmarks)
+    without = f" without {', '.join(average.missing)} (not scored)" if average.missing else ""
+    count = len(benchmarks) - len(average.missing)
+    if average.zero_shot is None or average.few_shot is None or average.counted is None:
+        return f"No mean: {average.weights}."
+    items = sum(
+        scores.zero_shot.n
+        for scores in benchmarks
+        if scores.zero_shot and scores.benchmark not in average.missing
+    )
     raw = percent(average.raw) if average.raw is not None else "none"
     return (
-        f"Mean of {len(benchmarks)} benchmarks with {items} items in all, {average.weights}: "
+        f"Mean of {count} benchmarks{without} with {items} items in all, {average.weights}: "
         f"zero-shot {percent(average.zero_shot)}, few-shot {percent(average.few_shot)}, "
         f"raw {raw}, counted {percent(average.counted)}. Intervals are given by benchmark."
     )
+
+
+def _average_paper(scores: Scores) -> tuple[PaperLine, ...]:
+    """Of one benchmark, its own lines are the same."""
+    return scores.average.paper if len(scores.benchmarks) > 1 else ()
 
 
 def _read_audit(run: RunFolder) -> AuditRecord | None:

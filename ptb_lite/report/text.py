@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Verdict
 from ptb_lite.report.data import BenchmarkView, ReportData, gather, verdict_text
 from ptb_lite.report.words import duration, visible
 from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.records import PaperLine
 
 _BAR = 24
 _MAX_FLAGS = 10
@@ -50,6 +51,7 @@ def _lines(data: ReportData) -> Iterator[str]:
     if data.average:
         yield ""
         yield from textwrap.wrap(data.average, 98)
+        yield from _paper_lines(data.average_paper)
     yield ""
     if not scores.submission_valid:
         yield f"no valid submission: {scores.submission_reason}"
@@ -64,7 +66,7 @@ def _lines(data: ReportData) -> Iterator[str]:
 
 def _benchmark_lines(benchmark: BenchmarkView) -> Iterator[str]:
     yield f"{benchmark.name}: {benchmark.title}"
-    width = max(len(bar.label) for bar in benchmark.bars)
+    width = max((len(bar.label) for bar in benchmark.bars), default=0)
     for bar in benchmark.bars:
         filled = "#" * round(bar.score * _BAR)
         yield f"  {bar.label:<{width}}  {filled:<{_BAR}}  {bar.text}"
@@ -72,6 +74,15 @@ def _benchmark_lines(benchmark: BenchmarkView) -> Iterator[str]:
         yield f"  {comparison.label}: {comparison.text}"
     if benchmark.remark:
         yield f"  note: {benchmark.remark}"
+    for note in benchmark.notes:
+        yield from textwrap.wrap(note, 98, initial_indent="  ", subsequent_indent="    ")
+    yield from _paper_lines(benchmark.paper)
+
+
+def _paper_lines(lines: Iterable[PaperLine]) -> Iterator[str]:
+    """Published figures, each marked as such."""
+    for line in lines:
+        yield f"  paper: {100 * line.score:5.1f} %  {line.label}"
 
 
 def _flag_lines(data: ReportData) -> Iterator[str]:

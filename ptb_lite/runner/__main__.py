@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import sys
@@ -14,14 +13,15 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome
 from ptb_lite.runner.context import RunContext
 from ptb_lite.runner.execute import execute
-from ptb_lite.runs.folder import RunFolder, require_folder
+from ptb_lite.runner.lock import hold_lock
+from ptb_lite.runs.folder import require_folder
 from ptb_lite.runs.journal import JournalWriter
 
 
 def main(argv: list[str]) -> int:
     """Run or continue one run; 0 when it finished, 1 otherwise."""
     run = require_folder(Path(argv[0]))
-    lock = _lock(run)
+    lock = hold_lock(run)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -36,21 +36,6 @@ def main(argv: list[str]) -> int:
     finally:
         journal.close()
         os.close(lock)
-
-
-def _lock(run: RunFolder) -> int:
-    """Hold the run's lock until this process ends, however it ends.
-
-    It is not inherited by children, so nothing that outlives the runner keeps it.
-    """
-    handle = os.open(run.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise PtbLiteError(
-            "another runner works on this run", field=run.run_id, hint="`ptb-lite attach` shows it"
-        ) from None
-    return handle
 
 
 if __name__ == "__main__":

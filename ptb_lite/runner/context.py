@@ -47,13 +47,21 @@ class RunContext:
 
 
 class PreparedBenchmark(Record):
-    """The host's files of one benchmark, relative to the run's folder, and how many are scored."""
+    """The host's files of one benchmark, relative to the run's folder, and how many are scored.
+
+    `limit` of the `available` items of the test file are scored. `held_out` items of a dataset's
+    test set are in another file because the agent may see them: they are not scored. `example`
+    shows one question as the model gets it; empty for procedural benchmarks.
+    """
 
     id: str
     train: str
     dev: str
     test: str
     limit: int
+    available: int = 0
+    held_out: int = 0
+    example: str = ""
 
 
 class Prepared(Record):

@@ -73,9 +73,12 @@ class PlainLines:
                     event, "evaluation", f"  {at.label} {at.benchmark}: {at.done} of {at.total}"
                 )
             case EvaluationFinished() as end:
+                cached = end.from_cache
+                when = f"measured {cached:%Y-%m-%d %H:%M} UTC, from the cache" if cached else ""
                 return (
                     f"  {end.label} {end.benchmark}: {end.score:.1%} "
-                    f"[{end.low:.1%}, {end.high:.1%}], n = {end.n}, {end.seconds:.1f} s"
+                    f"[{end.low:.1%}, {end.high:.1%}], n = {end.n}, "
+                    f"{when or f'{end.seconds:.1f} s'}"
                 )
             case AgentStarted() as start:
                 return (

@@ -6,12 +6,14 @@ import getpass
 from datetime import UTC, datetime
 
 from ptb_lite.audit.record import AuditRecord
+from ptb_lite.catalog.paper import load_paper
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Verdict
 from ptb_lite.runs.atomic import read_record, write_record
+from ptb_lite.runs.averages import average
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import Overrule, Scores
-from ptb_lite.runs.scores import average, recount
+from ptb_lite.runs.scores import recount
 
 MAX_REASON = 2000
 
@@ -41,22 +43,33 @@ def overrule(run: RunFolder, verdict: Verdict, reason: str) -> Scores:
         audit_verdict=found.verdict,
         audit_reason=found.reason,
     )
-    kinds = sorted({flag.kind for flag in found.flags() if flag.decides})
+    # First the decision, then what follows from it: a crash between leaves something to repeat.
+    write_record(run.overrule, record)
+    return apply_overrule(run, scores)
+
+
+def apply_overrule(run: RunFolder, scores: Scores) -> Scores:
+    """`scores` counted again by the run's overrule.json, and written; as they are without one."""
+    if not run.overrule.exists():
+        return scores
+    record = read_record(run.overrule, Overrule)
+    flags = read_record(run.audit, AuditRecord).flags()
+    kinds = sorted({flag.kind for flag in flags if flag.decides})
     benchmarks = tuple(
-        recount(item, verdict=verdict, policy=scores.policy, flag_kinds=kinds)
+        recount(item, verdict=record.verdict, policy=scores.policy, flag_kinds=kinds)
         for item in scores.benchmarks
     )
+    # Only what counts changes: the rest of the average is measured or published.
+    means = average(benchmarks, load_paper())
     counted = scores.model_copy(
         update={
-            "verdict": verdict,
-            "verdict_reason": words,
+            "verdict": record.verdict,
+            "verdict_reason": record.reason,
             "benchmarks": benchmarks,
-            "average": average(benchmarks),
+            "average": scores.average.model_copy(update={"counted": means.counted}),
             "overrule": record,
         }
     )
-    # First the decision, then what follows from it: a crash between leaves something to repeat.
-    write_record(run.overrule, record)
     write_record(run.scores, counted)
     return counted
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from ptb_lite.events import Outcome, Phase, Record, Verdict
 
 
@@ -39,13 +41,19 @@ class Status(Record):
 
 
 class Score(Record):
-    """Correct answers of `n`, as a fraction in [0, 1] with its 95 % Wilson interval."""
+    """The score of `n` items in [0, 1] with its 95 % interval, made by `method`.
+
+    `correct` counts the items answered correctly; of items that a judge gives points, those with
+    all of them, and then `graded` is true.
+    """
 
     n: int
     correct: int
     score: float
     low: float
     high: float
+    method: str = "Wilson"
+    graded: bool = False
 
 
 class Overrule(Record):
@@ -77,7 +85,7 @@ class CountedScore(Record):
 
 
 class Paired(Record):
-    """Exact McNemar test on the same items: items gained and lost, two-sided p.
+    """A paired test on the same items, named by `test`: items gained and lost, two-sided p.
 
     `difference` is after minus before, in [-1, 1], with its 95 % interval.
     """
@@ -88,6 +96,7 @@ class Paired(Record):
     difference: float
     low: float
     high: float
+    test: str = "exact McNemar"
 
 
 class PaperLine(Record):
@@ -101,33 +110,48 @@ class BenchmarkScores(Record):
     """One benchmark before and after.
 
     `raw` is what the submission scored, None when there was no valid submission; `counted` is
-    the score after the policy. `paper` are published figures to read it against, `needed_n` how
-    many items would show the difference that was observed, `smallest_gain` the smallest gain in
-    [0, 1] that so many items can show.
+    the score after the policy. None also stands for "not scored", and `not_scored` says why.
+    `paper` are published figures to read it against, `needed_n` how many items would show the
+    difference between zero-shot and raw that was observed, `smallest_gain` the smallest gain over
+    zero-shot in [0, 1] that so many items can show (both at a power of 80 %). `judge` is the
+    judge's model and prompt version, where there is one. `baseline_from` is when the baselines
+    were measured, where they came from the cache. `held_out` items of the test set are not scored
+    because the agent may see them. `also` are raw's scores by other rules, never counted.
     """
 
     benchmark: str
     title: str
     num_fewshot: int
-    zero_shot: Score
-    few_shot: Score
+    zero_shot: Score | None
+    few_shot: Score | None
     raw: Score | None
-    counted: CountedScore
+    counted: CountedScore | None
     after_vs_zero_shot: Paired | None
     after_vs_few_shot: Paired | None
     paper: tuple[PaperLine, ...] = ()
     needed_n: int | None = None
     smallest_gain: float | None = None
+    not_scored: str = ""
+    judge: str = ""
+    baseline_from: datetime | None = None
+    held_out: int = 0
+    also: dict[str, float] = Field(default_factory=dict)
 
 
 class Average(Record):
-    """Weighted means over the chosen benchmarks, fractions in [0, 1]; `weights` says which."""
+    """Weighted means over the scored benchmarks, fractions in [0, 1]; `weights` says which.
+
+    `missing` are the chosen benchmarks without a score: they are in none of the means, which are
+    None when nothing is left. `paper` are published figures with the same weights.
+    """
 
     weights: str
-    zero_shot: float
-    few_shot: float
+    zero_shot: float | None
+    few_shot: float | None
     raw: float | None
-    counted: float
+    counted: float | None
+    missing: tuple[str, ...] = ()
+    paper: tuple[PaperLine, ...] = ()
 
 
 class TimeUsed(Record):

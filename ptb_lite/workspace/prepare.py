@@ -38,6 +38,11 @@ def data_file(benchmark: str, split: str) -> str:
     return f"{DATA}/{benchmark}/{split}.jsonl"
 
 
+def example_file(benchmark: str) -> str:
+    """Where the workspace shows one question of a benchmark as the model gets it."""
+    return f"{DATA}/{benchmark}/example.txt"
+
+
 def hand_out(workspace: Path, handout: Handout) -> HarnessManifest:
     """Make the workspace as the agent finds it, replacing what was there.
 

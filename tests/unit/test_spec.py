@@ -62,6 +62,18 @@ def test_replicate_has_the_settings_of_the_paper() -> None:
     assert spec.disclosure == "rules"
     assert spec.generation.do_sample
     assert (spec.generation.temperature, spec.generation.top_p) == (0.6, 0.95)
+    assert len(spec.benchmarks) == 7
+    entries = [CATALOG.benchmark(name) for name in spec.benchmarks]
+    assert {entry.id: entry.num_fewshot for entry in entries} == {
+        "aime2025": 3,
+        "arenahardwriting": 3,
+        "bfcl": 0,
+        "gpqamain": 3,
+        "gsm8k": 10,
+        "healthbench": 3,
+        "humaneval": 0,
+    }
+    assert (spec.limit, spec.max_new_tokens) == (None, None)
 
 
 def test_the_demo_needs_no_gpu_and_no_network() -> None:

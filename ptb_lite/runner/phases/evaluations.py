@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import time
-from pathlib import Path
-
-from ptb_lite.evaluation.errors import EvaluationStopped, InvalidSubmissionError
-from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
-from ptb_lite.evaluation.messages import Message, Progressed, TaskFinished, WorkerWarned
-from ptb_lite.evaluation.process import run_evaluation
-from ptb_lite.events import EvaluationFinished, EvaluationProgressed, SubmissionRefused
-from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, RunStopped, Seal
+from ptb_lite.catalog.embedded import cache_root
+from ptb_lite.catalog.entries import ChatFamily
+from ptb_lite.evaluation.baseline_cache import BaselineCache
+from ptb_lite.evaluation.errors import InvalidSubmissionError
+from ptb_lite.evaluation.job import EvaluationTask
+from ptb_lite.events import SubmissionRefused
+from ptb_lite.runner.context import PhaseResult, Prepared, PreparedBenchmark, RunContext, Seal
+from ptb_lite.runner.phases.measure import Measured, measure
 from ptb_lite.runs.atomic import read_record, write_record
-from ptb_lite.scoring import wilson
 
 ZERO_SHOT, FEW_SHOT, AFTER = "zero_shot", "few_shot", "after"
-_PROGRESS_SECONDS = 1.0
 
 
 def baseline(context: RunContext) -> PhaseResult:
@@ -25,18 +21,12 @@ def baseline(context: RunContext) -> PhaseResult:
     tasks = []
     for item in prepared.benchmarks:
         shots = context.catalog.benchmark(item.id).num_fewshot
-        for label, num_fewshot in ((ZERO_SHOT, 0), (FEW_SHOT, shots)):
-            tasks.append(
-                EvaluationTask(
-                    label=label,
-                    benchmark=item.id,
-                    items=context.run.path / item.test,
-                    shots=context.run.path / item.train,
-                    num_fewshot=num_fewshot,
-                    limit=item.limit,
-                )
-            )
-    _evaluate(context, prepared, tasks, "baseline", None)
+        tasks.append(_task(context, item, ZERO_SHOT))
+        tasks.append(_task(context, item, FEW_SHOT, shots))
+    what = Measured(
+        "baseline", weights=prepared.base_sha256, cache=BaselineCache(cache_root() / "baselines")
+    )
+    measure(context, prepared, tasks, what)
     return PhaseResult()
 
 
@@ -50,18 +40,14 @@ def evaluate(context: RunContext) -> PhaseResult:
     if not seal.valid:
         return PhaseResult(detail=f"no valid submission: {seal.reason}")
     prepared = read_record(context.run.prepared, Prepared)
-    tasks = [
-        EvaluationTask(
-            label=AFTER,
-            benchmark=item.id,
-            items=context.run.path / item.test,
-            num_fewshot=0,
-            limit=item.limit,
-        )
-        for item in prepared.benchmarks
-    ]
+    tasks = [_task(context, item, AFTER) for item in prepared.benchmarks]
+    what = Measured(
+        "after",
+        weights=f"{prepared.base_sha256} with {seal.sha256}",
+        adapter=context.run.sealed,
+    )
     try:
-        _evaluate(context, prepared, tasks, "after", context.run.sealed)
+        measure(context, prepared, tasks, what)
     except InvalidSubmissionError as error:
         refused = seal.model_copy(update={"valid": False, "reason": error.message})
         write_record(context.run.seal, refused)
@@ -70,68 +56,27 @@ def evaluate(context: RunContext) -> PhaseResult:
     return PhaseResult()
 
 
-def _evaluate(
-    context: RunContext,
-    prepared: Prepared,
-    tasks: list[EvaluationTask],
-    name: str,
-    adapter: Path | None,
-) -> None:
-    output = context.run.evaluations / name
-    shutil.rmtree(output, ignore_errors=True)
-    job = EvaluationJob(
-        model=prepared.base_model,
-        adapter=adapter,
-        device=context.spec.device,
-        generation=context.spec.generation,
-        seed=context.spec.seed,
-        tasks=tuple(tasks),
-        output=output,
+def _task(
+    context: RunContext, item: PreparedBenchmark, label: str, shots: int = 0
+) -> EvaluationTask:
+    """A pass over the test items. Examples are plain text, so only zero-shot uses a template.
+
+    An answer gets half of the model's context at most: the question needs room too.
+    """
+    entry, model = context.catalog.benchmark(item.id), context.catalog.model(context.spec.model)
+    family: ChatFamily | None = None
+    if entry.kind == "dataset" and label != FEW_SHOT:
+        family = model.chat_family
+    longest = min(entry.max_new_tokens, model.context // 2)
+    return EvaluationTask(
+        label=label,
+        benchmark=item.id,
+        items=context.run.path / item.test,
+        shots=context.run.path / item.train if label == FEW_SHOT else None,
+        num_fewshot=shots,
+        limit=item.limit,
+        max_new_tokens=None
+        if entry.kind == "procedural"
+        else min(longest, context.spec.max_new_tokens or longest),
+        chat_family=family,
     )
-    try:
-        run_evaluation(job, on_progress=_Teller(context), should_stop=context.stop.is_set)
-    except EvaluationStopped as error:
-        raise RunStopped("the run was stopped during an evaluation") from error
-
-
-class _Teller:
-    """Turns the evaluation's messages into events, progress at most once a second."""
-
-    def __init__(self, context: RunContext) -> None:
-        self._context = context
-        self._last = 0.0
-
-    def __call__(self, message: Message) -> None:
-        match message:
-            case Progressed():
-                self._progressed(message)
-            case TaskFinished():
-                result = message.result
-                interval = wilson(result.correct, result.n)
-                self._context.journal.write(
-                    EvaluationFinished(
-                        label=result.label,
-                        benchmark=result.benchmark,
-                        n=result.n,
-                        score=result.score,
-                        low=interval.low,
-                        high=interval.high,
-                        seconds=result.seconds,
-                    )
-                )
-            case WorkerWarned():
-                self._context.warn(message.message)
-
-    def _progressed(self, message: Progressed) -> None:
-        now = time.monotonic()
-        if now - self._last < _PROGRESS_SECONDS and message.done < message.total:
-            return
-        self._last = now
-        self._context.journal.write(
-            EvaluationProgressed(
-                label=message.label,
-                benchmark=message.benchmark,
-                done=message.done,
-                total=message.total,
-            )
-        )

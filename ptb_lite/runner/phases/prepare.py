@@ -6,12 +6,14 @@ import os
 from pathlib import Path
 
 from ptb_lite.catalog.weights import base_model_folder, base_sha256
-from ptb_lite.evaluation.items import prepare_items
+from ptb_lite.evaluation.items import prepare_items, read_items
+from ptb_lite.evaluation.once import answer_length
+from ptb_lite.evaluation.showing import example_text
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, TaskGeneration
 from ptb_lite.hardware import detect_device
 from ptb_lite.runner.context import PhaseResult, Prepared, PreparedBenchmark, RunContext
 from ptb_lite.runs.atomic import write_record
-from ptb_lite.workspace.prepare import Handout, data_file, hand_out
+from ptb_lite.workspace.prepare import Handout, data_file, example_file, hand_out
 
 
 def prepare(context: RunContext) -> PhaseResult:
@@ -37,13 +39,13 @@ def prepare(context: RunContext) -> PhaseResult:
         machine=detect_device(spec.device).describe(),
     )
     write_record(context.run.harness, hand_out(context.run.workspace, handout))
-    counts = ", ".join(f"{item.limit} test items of {item.id}" for item in prepared.benchmarks)
-    return PhaseResult(detail=counts)
+    return PhaseResult(detail=", ".join(map(_counted, prepared.benchmarks)))
 
 
 def task_of(context: RunContext, prepared: Prepared) -> Task:
     """The task as data; its deadline is filled in when the clock starts."""
     spec = context.spec
+    family = context.catalog.model(spec.model).chat_family
     benchmarks = []
     for item in prepared.benchmarks:
         entry = context.catalog.benchmark(item.id)
@@ -51,10 +53,12 @@ def task_of(context: RunContext, prepared: Prepared) -> Task:
             TaskBenchmark(
                 id=entry.id,
                 title=entry.title,
-                train=data_file(entry.id, "train"),
+                train=data_file(entry.id, "train") if entry.train_size else "",
                 feedback=data_file(entry.id, spec.feedback),
                 num_fewshot=entry.num_fewshot,
-                max_new_tokens=entry.max_new_tokens,
+                max_new_tokens=answer_length(entry, spec.max_new_tokens) or entry.max_new_tokens,
+                chat_family=family if entry.kind == "dataset" else None,
+                example=example_file(entry.id) if item.example else "",
             )
         )
     return Task(
@@ -71,28 +75,58 @@ def task_of(context: RunContext, prepared: Prepared) -> Task:
     )
 
 
+def _counted(item: PreparedBenchmark) -> str:
+    kept = f" ({item.held_out} are the agent's to see and not scored)" if item.held_out else ""
+    return f"{item.limit} test items of {item.id}{kept}"
+
+
 def _benchmark(context: RunContext, name: str) -> PreparedBenchmark:
-    entry = context.catalog.benchmark(name)
+    entry, spec = context.catalog.benchmark(name), context.spec
     folder = context.run.data / name
     folder.mkdir(parents=True, exist_ok=True)
-    files = prepare_items(entry, folder, seed=context.spec.seed, salt=context.spec.item_salt)
+    files = prepare_items(
+        entry,
+        folder,
+        seed=spec.seed,
+        salt=spec.item_salt,
+        data_dir=spec.data_dir,
+        feedback=spec.feedback,
+    )
+    example = ""
+    if entry.kind == "dataset":
+        family = context.catalog.model(spec.model).chat_family
+        shown = folder / "example.txt"
+        # Of the split that the agent sees anyway.
+        seen = files.dev if files.dev.count else files.test
+        shown.write_text(example_text(entry.id, read_items(seen.path)[0], family), encoding="utf-8")
+        example = _relative(context, shown)
     return PreparedBenchmark(
         id=name,
         train=_relative(context, files.train.path),
         dev=_relative(context, files.dev.path),
         test=_relative(context, files.test.path),
-        limit=context.spec.limit or entry.test_size,
+        limit=spec.limit or files.test.count,
+        available=files.test.count,
+        held_out=len(files.held_out),
+        example=example,
     )
 
 
 def _data(context: RunContext, prepared: Prepared) -> dict[str, Path]:
     """What the agent gets of each benchmark: train and the split that it may look at."""
     splits = ["train", "dev"] + (["test"] if context.spec.feedback == "test" else [])
-    return {
-        data_file(item.id, split): context.run.path / getattr(item, split)
+    data = {
+        data_file(item.id, split): path
         for item in prepared.benchmarks
         for split in splits
+        if (path := context.run.path / getattr(item, split)).stat().st_size > 0
     }
+    examples = {
+        example_file(item.id): context.run.path / item.example
+        for item in prepared.benchmarks
+        if item.example
+    }
+    return data | examples
 
 
 def _relative(context: RunContext, path: Path) -> str:

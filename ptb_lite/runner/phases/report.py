@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ptb_lite.audit.record import AuditRecord
-from ptb_lite.evaluation.results import SampleRecord, read_samples
+from ptb_lite.catalog.paper import load_paper
+from ptb_lite.evaluation.judge.task import read_report
+from ptb_lite.evaluation.results import SampleRecord, read_result, read_samples
 from ptb_lite.report.html import write_report
-from ptb_lite.runner.context import AgentEnd, PhaseResult, Prepared, RunContext, Seal
+from ptb_lite.runner.context import (
+    AgentEnd,
+    PhaseResult,
+    Prepared,
+    PreparedBenchmark,
+    RunContext,
+    Seal,
+)
 from ptb_lite.runner.phases.evaluations import AFTER, FEW_SHOT, ZERO_SHOT
 from ptb_lite.runs.atomic import read_record, write_record
+from ptb_lite.runs.averages import average, benchmark_lines
 from ptb_lite.runs.records import Scores, TimeUsed
-from ptb_lite.runs.scores import BenchmarkSamples, average, benchmark_scores
+from ptb_lite.runs.scores import BenchmarkSamples, benchmark_scores
 
 
 def report(context: RunContext) -> PhaseResult:
@@ -24,7 +36,7 @@ def report(context: RunContext) -> PhaseResult:
     assert agent.outcome is not None
     benchmarks = tuple(
         benchmark_scores(
-            _samples(context, item.id, seal.valid),
+            _samples(context, item, seal.valid),
             verdict=found.verdict,
             policy=spec.policy,
             flag_kinds=_deciding_kinds(found),
@@ -45,7 +57,7 @@ def report(context: RunContext) -> PhaseResult:
         submission_valid=seal.valid,
         submission_reason=seal.reason,
         benchmarks=benchmarks,
-        average=average(benchmarks),
+        average=average(benchmarks, load_paper(), _hub_id(context)),
         time=TimeUsed(
             budget_seconds=agent.budget_seconds,
             agent_seconds=agent.seconds,
@@ -65,18 +77,34 @@ def _deciding_kinds(found: AuditRecord) -> list[str]:
     return sorted({flag.kind for result in found.results for flag in result.flags if flag.decides})
 
 
-def _samples(context: RunContext, benchmark: str, submitted: bool) -> BenchmarkSamples:
+def _hub_id(context: RunContext) -> str | None:
+    return context.catalog.model(context.spec.model).hub_id
+
+
+def _samples(context: RunContext, prepared: PreparedBenchmark, submitted: bool) -> BenchmarkSamples:
+    benchmark = prepared.id
     entry = context.catalog.benchmark(benchmark)
+    baseline, after = context.run.evaluations / "baseline", context.run.evaluations / "after"
 
-    def read(folder: str, label: str) -> tuple[SampleRecord, ...]:
-        name = f"{label}.{benchmark}.samples.jsonl"
-        return read_samples(context.run.evaluations / folder / name)
+    def read(folder: Path, label: str) -> tuple[SampleRecord, ...]:
+        return read_samples(folder / f"{label}.{benchmark}.samples.jsonl")
 
+    passes = [(baseline, ZERO_SHOT), (baseline, FEW_SHOT)] + [(after, AFTER)] * submitted
+    reports = [read_report(folder, label, benchmark) for folder, label in passes]
+    judges = [report.judge() for report in reports if report and report.model]
+    reasons = {report.not_scored: None for report in reports if report and report.not_scored}
     return BenchmarkSamples(
         benchmark=benchmark,
         title=entry.title,
         num_fewshot=entry.num_fewshot,
-        zero_shot=read("baseline", ZERO_SHOT),
-        few_shot=read("baseline", FEW_SHOT),
-        after=read("after", AFTER) if submitted else None,
+        zero_shot=read(baseline, ZERO_SHOT),
+        few_shot=read(baseline, FEW_SHOT),
+        after=read(after, AFTER) if submitted else None,
+        judged=entry.judge is not None,
+        judge=judges[0] if judges else "",
+        not_scored="; ".join(reasons),
+        baseline_from=read_result(baseline / f"{ZERO_SHOT}.{benchmark}.json").measured,
+        paper=benchmark_lines(benchmark, load_paper(), _hub_id(context)),
+        held_out=prepared.held_out,
+        also=read_result(after / f"{AFTER}.{benchmark}.json").also if submitted else {},
     )

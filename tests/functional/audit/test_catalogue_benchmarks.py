@@ -15,12 +15,25 @@ from ptb_lite.catalog.loader import load_catalog
 from ptb_lite.evaluation.items import completion, prepare_items, prompt, read_items
 
 CATALOG = load_catalog()
+DATA = Path(__file__).parents[3] / "../shared/data"
 
 
-@pytest.mark.parametrize("benchmark", sorted(CATALOG.benchmarks))
+def _known(name: str) -> pytest.ParameterSet:
+    entry = CATALOG.benchmarks[name]
+    absent = entry.data is not None and not (DATA / entry.data.test.local).is_file()
+    return pytest.param(
+        name, marks=pytest.mark.skipif(absent, reason=f"../shared/data has no data of {name}")
+    )
+
+
+@pytest.mark.parametrize("benchmark", map(_known, sorted(CATALOG.benchmarks)))
 def test_honest_is_clean_and_stolen_is_found(tmp_path: Path, benchmark: str) -> None:
     files = prepare_items(
-        CATALOG.benchmarks[benchmark], tmp_path / "items", seed=3, salt="only for this test"
+        CATALOG.benchmarks[benchmark],
+        tmp_path / "items",
+        seed=3,
+        salt="only for this test",
+        data_dir=DATA,
     )
     workspace = tmp_path / "workspace"
     data = workspace / "data" / benchmark

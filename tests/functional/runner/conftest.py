@@ -157,6 +157,7 @@ def bench(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (config / "models.yaml").write_text(json.dumps({"tiny": tiny}))
     monkeypatch.setenv("PTB_LITE_CONFIG", str(config))
     monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("PTB_LITE_CACHE", str(tmp_path / "cache"))
     made = Bench(config, tmp_path / "runs")
     yield made
     _end_leftovers(made)

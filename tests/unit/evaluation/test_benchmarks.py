@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from ptb_lite.catalog import BenchmarkEntry, load_catalog
+from ptb_lite.evaluation.benchmark import find_benchmark
 
 FOLDER = Path(__file__).parents[3] / "ptb_lite" / "evaluation" / "benchmarks"
 
@@ -31,12 +32,22 @@ def test_a_task_file_says_what_the_catalogue_says(entry: BenchmarkEntry) -> None
     assert task["task"] == f"ptb_lite_{entry.id}"
     settings = task["generation_kwargs"]
     assert isinstance(settings, dict)
-    assert settings == {"until": ["\n"], "do_sample": False, "max_gen_toks": entry.max_new_tokens}
+    assert settings == {
+        "until": list(find_benchmark(entry.id).stop),
+        "do_sample": False,
+        "max_gen_toks": entry.max_new_tokens,
+    }
     assert task["fewshot_split"] == "train"
     assert task["metadata"] == {"version": 1}
 
 
 def test_there_are_three_kinds_and_no_task_file_without_an_entry() -> None:
     benchmarks = load_catalog().benchmarks
-    assert len({entry.generator for entry in benchmarks.values()}) >= 3
-    assert {path.name for path in FOLDER.iterdir() if path.is_dir()} == set(benchmarks)
+    assert len({entry.generator for entry in benchmarks.values() if entry.generator}) >= 3
+    assert {path.parent.name for path in FOLDER.glob("*/task.yaml")} == set(benchmarks)
+
+
+def test_every_dataset_benchmark_has_functions_of_its_own() -> None:
+    for entry in load_catalog().benchmarks.values():
+        wanted = entry.id if entry.kind == "dataset" else "procedural"
+        assert find_benchmark(entry.id).id == wanted

@@ -108,3 +108,23 @@ def test_feedback_test_says_so() -> None:
 )
 def test_durations_read_well(minutes: float, text: str) -> None:
     assert duration(minutes) == text
+
+
+def test_a_dataset_benchmark_is_asked_as_its_example_shows() -> None:
+    plain = task("sums").benchmarks[0]
+    chat = plain.model_copy(
+        update={"id": "gsm8k", "chat_family": "gemma", "example": "data/gsm8k/example.txt"}
+    )
+    code = chat.model_copy(update={"id": "humaneval", "train": "", "example": "data/code.txt"})
+
+    def told(*benchmarks: TaskBenchmark) -> str:
+        made = task("sums").model_copy(update={"benchmarks": benchmarks})
+        return render_prompt(made, disclosure="none", policy="reset", machine="2 cores")
+
+    alone = told(chat, code)
+    assert "`data/gsm8k/example.txt` shows one exactly" in alone
+    assert "An answer may have 16 tokens" in alone
+    assert "Question: <question>" not in alone
+    assert "there are no training items" in alone
+    mixed = told(plain, chat)
+    assert "An item of `sums` is asked as `Question: <question>`" in mixed

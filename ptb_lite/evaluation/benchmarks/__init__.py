@@ -1,0 +1,1 @@
+"""One package per benchmark: its task file for lm-eval, its prompts, its scorer."""

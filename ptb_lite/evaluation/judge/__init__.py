@@ -1,0 +1,1 @@
+"""Scores that take a language model to give: two benchmarks' answers, judged at an endpoint."""

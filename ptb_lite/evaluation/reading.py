@@ -1,0 +1,69 @@
+"""What the readers of answers share: bounds, thinking set apart, and numbers in text.
+
+Pure functions. A completion is untrusted: it is cut to its last `MAX_COMPLETION` characters, and
+every pattern here takes time linear in that.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+MAX_COMPLETION = 100_000
+_MAX_DIGITS = 60
+_THOUGHT_ENDS = "</think>"
+# A sign belongs to a number only where no word, number or bracket ends right before it: in
+# "20-18" the hyphen is an operation. Digits are ASCII: 5² is not 52.
+_NUMBER = re.compile(
+    r"(?<![\w.)\]])(?:(?P<sign>[-+−])\s?)?(?:[$€£¥]\s?)?(?P<sign_after>[-−])?"
+    r"(?P<digits>(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)"
+    r"(?:\s?/\s?(?P<below>[0-9]+)(?![0-9.,/]))?"
+)
+_LATEX_SPACES = re.compile(r"\\[,;!: ]|\\(?:dollar|\$|text|mathrm|mathbf|displaystyle)(?![a-z])|~")
+_LATEX_FRACTION = re.compile(r"\\[dt]?frac\s*\{([0-9]+)\}\s*\{([0-9]+)\}")
+
+
+def after_thinking(completion: str) -> str:
+    """The completion without what a reasoning model wrote for itself, cut to its end."""
+    return completion[-MAX_COMPLETION:].rpartition(_THOUGHT_ENDS)[2]
+
+
+def numbers(text: str) -> list[Fraction]:
+    """Every number of `text` in order, exactly: 1,234.5 and $3 and -2 and 3/4 are numbers."""
+    plain = _LATEX_FRACTION.sub(r"\1/\2", _LATEX_SPACES.sub("", text.replace("{,}", ",")))
+    values = map(_value, _NUMBER.finditer(plain))
+    return [value for value in values if value is not None]
+
+
+def boxed(text: str) -> list[str]:
+    """The contents of every closed \\boxed{...} in order, braces matched."""
+    found = []
+    for start in re.finditer(r"\\(?:boxed|fbox)\s*\{", text):
+        depth = 1
+        for place in range(start.end(), min(len(text), start.end() + 2000)):
+            depth += {"{": 1, "}": -1}.get(text[place], 0)
+            if depth == 0:
+                found.append(text[start.end() : place])
+                break
+    return found
+
+
+def shown(value: Fraction) -> str:
+    """A number as text: whole ones without a point, others exactly."""
+    if value.denominator == 1:
+        return str(value.numerator)
+    decimal = format(float(value), ".12g")
+    return decimal if Fraction(decimal) == value else f"{value.numerator}/{value.denominator}"
+
+
+def _value(match: re.Match[str]) -> Fraction | None:
+    """None for a number too long to be an answer, and for one divided by nothing."""
+    if len(match.group()) > _MAX_DIGITS:
+        return None
+    value, below = Fraction(match["digits"].replace(",", "")), match["below"]
+    if below is not None:
+        if int(below) == 0:
+            return None
+        value /= int(below)
+    negative = match["sign"] in ("-", "−") or match["sign_after"] is not None
+    return -value if negative else value

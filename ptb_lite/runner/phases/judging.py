@@ -1,0 +1,101 @@
+"""The part of an evaluation that a judge does, on the host, after the completions are there."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ptb_lite.catalog.embedded import cache_root
+from ptb_lite.evaluation.judge.choice import JudgeChoice
+from ptb_lite.evaluation.judge.judge import Judge, OnJudged, judge_at
+from ptb_lite.evaluation.judge.points import Kind
+from ptb_lite.evaluation.judge.store import JudgementStore, store_path
+from ptb_lite.evaluation.judge.task import judge_task, without_judge
+from ptb_lite.evaluation.results import EvaluationResult
+from ptb_lite.events import EvaluationProgressed
+from ptb_lite.runner.context import Prepared, RunContext
+from ptb_lite.runs.atomic import read_record
+
+_PROGRESS_SECONDS = 1.0
+
+
+def judge_results(
+    context: RunContext, folder: Path, results: Sequence[EvaluationResult]
+) -> tuple[EvaluationResult, ...]:
+    """Judge those of `results` whose benchmark needs it; returns the ones that have a score now.
+
+    What stays without one is noted on disk and warned of. Raises EvaluationStopped, and
+    PtbLiteError when a file of the evaluation is damaged.
+    """
+    waiting = [
+        result for result in results if result.score is None and _kind(context, result) is not None
+    ]
+    if not waiting:
+        return ()
+    choice = context.spec.judge
+    if choice is None:
+        for result in waiting:
+            report = without_judge(folder, result)
+            _warn(context, result, report.not_scored)
+        return ()
+    scored = []
+    with _judge(context, choice) as judge:
+        for result in waiting:
+            kind = _kind(context, result)
+            assert kind is not None
+            judged, report = judge_task(
+                folder,
+                result,
+                kind=kind,
+                items=_items(context, result.benchmark),
+                judge=judge,
+                on_judged=_teller(context, result),
+            )
+            if report.not_scored:
+                _warn(context, result, report.not_scored)
+            else:
+                scored.append(judged)
+    return tuple(scored)
+
+
+@contextmanager
+def _judge(context: RunContext, choice: JudgeChoice) -> Iterator[Judge]:
+    store = JudgementStore(store_path(cache_root(), choice.model, choice.endpoint))
+    key = os.environ.get(choice.key_variable, "").strip()
+    with judge_at(choice, store, key=key, should_stop=context.stop.is_set) as judge:
+        yield judge
+
+
+def _kind(context: RunContext, result: EvaluationResult) -> Kind | None:
+    return context.catalog.benchmark(result.benchmark).judge
+
+
+def _items(context: RunContext, benchmark: str) -> Path:
+    prepared = read_record(context.run.prepared, Prepared)
+    (found,) = (item for item in prepared.benchmarks if item.id == benchmark)
+    return context.run.path / found.test
+
+
+def _warn(context: RunContext, result: EvaluationResult, reason: str) -> None:
+    context.warn(f"{result.benchmark}, {result.label}: not scored: {reason}")
+
+
+def _teller(context: RunContext, result: EvaluationResult) -> OnJudged:
+    last = 0.0
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < _PROGRESS_SECONDS and done < total:
+            return
+        last = now
+        context.journal.write(
+            EvaluationProgressed(
+                label=f"{result.label}, judged", benchmark=result.benchmark, done=done, total=total
+            )
+        )
+
+    return tell

@@ -1,0 +1,315 @@
+"""Judging by a server that is slow, failing, limiting, silly: nothing lost or counted twice."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ptb_lite.evaluation.errors import EvaluationStopped
+from ptb_lite.evaluation.judge.judge import Judge
+from ptb_lite.evaluation.judge.task import JudgeReport, judge_task, read_report
+from ptb_lite.evaluation.results import EvaluationResult, read_result, read_samples
+from tests.functional.judge.judge_server import (
+    TOKENS_IN,
+    TOKENS_OUT,
+    Reply,
+    StubJudge,
+    judge_server,
+)
+from tests.functional.judge.material import (
+    KEY,
+    choice_of,
+    judge_of,
+    leave,
+    meets,
+    pairwise_items,
+    prefers,
+    rubric_item,
+)
+
+ITEMS = 6
+GOOD = ["a good line"] * 3 + ["a line"] * 2 + ["<think>good</think> a line"]
+
+
+def judged(
+    folder: Path, stub: StubJudge, completions: list[str] = GOOD, **settings: Any
+) -> tuple[EvaluationResult, JudgeReport, Judge]:
+    result, items = leave(folder / "run", pairwise_items(len(completions)), completions)
+    with judge_of(choice_of(stub.url, **settings), folder / "store.jsonl") as judge:
+        scored, report = judge_task(
+            folder / "run", result, kind="pairwise", items=items, judge=judge
+        )
+    return scored, report, judge
+
+
+def stored(folder: Path) -> list[str]:
+    return [json.loads(line)["key"] for line in (folder / "store.jsonl").read_text().splitlines()]
+
+
+def test_both_orders_are_asked_and_the_win_rate_is_the_mean(tmp_path: Path) -> None:
+    with judge_server(prefers("good")) as stub:
+        result, report, judge = judged(tmp_path, stub)
+    # Three answers win both games; the others tie, and what a model thinks is not judged.
+    assert result.score == report.score == pytest.approx((3 * 1.0 + 3 * 0.5) / 6)
+    assert result.correct == 3
+    assert stub.total == len(stub.asked) == 2 * ITEMS
+    assert len(set(stored(tmp_path))) == len(stored(tmp_path)) == 2 * ITEMS
+    assert report.not_scored == ""
+    assert (report.model, report.prompt) == ("stub", "ptb-lite-pairwise-1")
+    assert report.input_tokens == 2 * ITEMS * TOKENS_IN == judge.ledger.spent.input_tokens
+    assert report.output_tokens == 2 * ITEMS * TOKENS_OUT
+    samples = read_samples(tmp_path / "run" / result.samples)
+    assert [sample.score for sample in samples] == [1.0] * 3 + [0.5] * 3
+    assert read_result(tmp_path / "run" / "after.stories.json") == result
+    lines = (tmp_path / "run" / "after.stories.judged.jsonl").read_text().splitlines()
+    assert [said["verdict"] for said in json.loads(lines[0])["said"]] == ["B>>A", "A>B"]
+
+
+def test_a_judgement_is_paid_for_once(tmp_path: Path) -> None:
+    with judge_server(prefers("good")) as stub:
+        first = judged(tmp_path, stub)[0]
+        again, report, judge = judged(tmp_path, stub)
+        assert stub.total == 2 * ITEMS
+        assert again.score == first.score
+        assert report.reused == report.requests == 2 * ITEMS
+        assert judge.ledger.spent.input_tokens == 0
+        # What a judgement is of is everything in the request: another answer is another question.
+        judged(tmp_path, stub, ["another"] * ITEMS)
+        assert stub.total == 4 * ITEMS
+        judged(tmp_path, stub, answer_tokens=100)
+        assert stub.total == 6 * ITEMS
+
+
+def test_the_same_question_twice_is_asked_once(tmp_path: Path) -> None:
+    with judge_server(prefers("good")) as stub:
+        item = pairwise_items(1)[0]
+        twins = [item, item.model_copy(update={"id": "twin"})]
+        result, items = leave(tmp_path / "run", twins, ["good", "good"])
+        with judge_of(choice_of(stub.url), tmp_path / "store.jsonl") as judge:
+            scored, report = judge_task(
+                tmp_path / "run", result, kind="pairwise", items=items, judge=judge
+            )
+    assert (stub.total, report.requests, scored.score) == (2, 2, 1.0)
+
+
+def test_a_slow_judge_is_asked_side_by_side(tmp_path: Path) -> None:
+    with judge_server(lambda *_: Reply("[[A=B]]", delay=0.2)) as stub:
+        result, _, _ = judged(tmp_path, stub, concurrency=4)
+    assert result.score == 0.5
+    assert stub.most_at_once == 4
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Reply("overloaded", status=500),
+        Reply("bad gateway", status=502),
+        Reply(raw=b"<html>not JSON</html>"),
+        Reply(raw=b'{"choices": []}'),
+        Reply(raw=b'{"choices": [{"message": {"content": 7}}]}'),
+    ],
+    ids=["500", "502", "html", "empty", "number"],
+)
+def test_a_failing_judge_is_asked_again(tmp_path: Path, trouble: Reply) -> None:
+    def answers(body: dict[str, Any], times: int) -> Reply:
+        return trouble if times <= 2 else prefers("good")(body, times)
+
+    with judge_server(answers) as stub:
+        result, report, _ = judged(tmp_path, stub)
+    assert result.score == pytest.approx(0.75)
+    assert set(stub.asked.values()) == {3}
+    assert len(stored(tmp_path)) == report.requests == 2 * ITEMS
+
+
+def test_a_limiting_judge_gets_the_pause_that_it_asks_for(tmp_path: Path) -> None:
+    limited = threading.Event()
+
+    def answers(body: dict[str, Any], _: int) -> Reply:
+        if not limited.is_set():
+            limited.set()
+            return Reply("slow down", status=429, retry_after="1")
+        return prefers("good")(body, 1)
+
+    with judge_server(answers) as stub:
+        result, _, _ = judged(tmp_path, stub, concurrency=1)
+    assert result.score == pytest.approx(0.75)
+    assert stub.times[1] - stub.times[0] >= 1.0
+    assert stub.total == 2 * ITEMS + 1
+
+
+def test_being_limited_for_long_loses_nothing(tmp_path: Path) -> None:
+    """More refusals than there are attempts: each says how long to wait, so each is waited."""
+
+    def answers(body: dict[str, Any], times: int) -> Reply:
+        if times <= 8:
+            return Reply("slow down", status=429, retry_after="0.01")
+        return prefers("good")(body, times)
+
+    with judge_server(answers) as stub:
+        result, _, _ = judged(tmp_path, stub)
+    assert result.score == pytest.approx(0.75)
+    assert set(stub.asked.values()) == {9}
+
+
+def test_nonsense_is_asked_again_with_a_reminder_and_counted(tmp_path: Path) -> None:
+    def answers(body: dict[str, Any], times: int) -> Reply:
+        if times == 1:
+            return Reply("Both are lovely. [[C]]")
+        assert body["messages"][-1]["content"].startswith("Your answer holds no verdict")
+        return prefers("good")(body, times)
+
+    with judge_server(answers) as stub:
+        result, report, judge = judged(tmp_path, stub)
+    assert result.score == pytest.approx(0.75)
+    assert report.input_tokens == 2 * 2 * ITEMS * TOKENS_IN == judge.ledger.spent.input_tokens
+
+
+def test_nonsense_without_end_is_not_scored_and_only_that_is_asked_later(tmp_path: Path) -> None:
+    mad = threading.Event()
+    mad.set()
+
+    def answers(body: dict[str, Any], times: int) -> Reply:
+        silly = mad.is_set() and "line 2." in body["messages"][0]["content"]
+        return Reply("pass") if silly else prefers("good")(body, times)
+
+    with judge_server(answers) as stub:
+        result, report, _ = judged(tmp_path, stub)
+        assert result.score is None
+        assert report.score is None
+        assert "1 of 6 items have no verdict: 3 answers without a verdict" in report.not_scored
+        assert report.failed == 2
+        assert read_report(tmp_path / "run", "after", "stories") == report
+        # Nothing half-scored is left, and above all no 0.
+        assert {s.score for s in read_samples(tmp_path / "run" / result.samples)} == {None}
+        assert len(stored(tmp_path)) == 2 * ITEMS - 2
+        mad.clear()
+        before = stub.total
+        result, report, _ = judged(tmp_path, stub)
+    assert result.score == pytest.approx(0.75)
+    assert (stub.total - before, report.reused) == (2, 2 * ITEMS - 2)
+
+
+def test_a_judge_that_is_away_is_not_scored(tmp_path: Path) -> None:
+    with judge_server(prefers("good")) as stub:
+        pass
+    result, report, _ = judged(tmp_path, stub)
+    assert result.score is None
+    assert "the endpoint cannot be reached" in report.not_scored
+    assert (report.scored, report.failed) == (0, 2 * ITEMS)
+    assert not (tmp_path / "store.jsonl").exists()
+
+
+def test_a_refused_key_is_tried_once_and_never_shown(tmp_path: Path) -> None:
+    with judge_server(lambda *_: Reply(f"wrong key {KEY}", status=401)) as stub:
+        result, report, _ = judged(tmp_path, stub, concurrency=1)
+    assert stub.total == 1
+    assert stub.keys == [f"Bearer {KEY}"]
+    assert result.score is None
+    assert "refuses the key" in report.not_scored
+    for path in (tmp_path / "run").iterdir():
+        assert KEY not in path.read_text()
+
+
+def test_a_model_that_is_not_there_is_asked_for_once(tmp_path: Path) -> None:
+    with judge_server(lambda *_: Reply("no such model", status=404)) as stub:
+        _, report, _ = judged(tmp_path, stub, concurrency=1)
+    assert stub.total == 1
+    assert "no such model" in report.not_scored
+
+
+def test_settings_that_a_host_refuses_are_changed(tmp_path: Path) -> None:
+    def answers(body: dict[str, Any], times: int) -> Reply:
+        if "max_tokens" in body:
+            return Reply("use 'max_completion_tokens' instead of 'max_tokens'", status=400)
+        if "temperature" in body:
+            return Reply("'temperature' does not support 0.0", status=400)
+        return prefers("good")(body, times)
+
+    with judge_server(answers) as stub:
+        result, _, _ = judged(tmp_path, stub)
+    assert result.score == pytest.approx(0.75)
+    assert stub.bodies[-1]["max_completion_tokens"] == 4096
+    line = json.loads((tmp_path / "store.jsonl").read_text().splitlines()[0])
+    assert line["settings"] == {"max_completion_tokens": 4096}
+
+
+def test_the_token_limit_is_never_passed(tmp_path: Path) -> None:
+    limit = 6 * (TOKENS_IN + TOKENS_OUT) + 2000
+    with judge_server(prefers("good")) as stub:
+        result, report, judge = judged(tmp_path, stub, max_tokens=limit, answer_tokens=400)
+        assert result.score is None
+        assert f"the limit of {limit} tokens is reached" in report.not_scored
+        assert 0 < stub.total < 2 * ITEMS
+        spent = judge.ledger.spent
+        assert spent.input_tokens + spent.output_tokens <= limit
+        asked = stub.total
+        result, report, _ = judged(tmp_path, stub, answer_tokens=400)
+    assert result.score == pytest.approx(0.75)
+    assert (stub.total, report.reused) == (2 * ITEMS, asked)
+
+
+def test_the_dollar_limit_is_never_passed(tmp_path: Path) -> None:
+    with judge_server(prefers("good")) as stub:
+        result, report, judge = judged(
+            tmp_path,
+            stub,
+            max_spend=0.5,
+            input_price=100.0,
+            output_price=1000.0,
+            answer_tokens=100,
+        )
+    assert result.score is None
+    assert "the limit of 0.5 dollars is reached" in report.not_scored
+    cost = judge.ledger.cost()
+    assert cost is not None
+    assert 0 < cost <= 0.5
+
+
+def test_an_endpoint_that_does_not_count_is_estimated(tmp_path: Path) -> None:
+    with judge_server(lambda *_: Reply("[[A=B]]", usage=False)) as stub:
+        _, report, judge = judged(tmp_path, stub)
+    assert judge.ledger.spent.input_tokens == report.input_tokens > 2 * ITEMS * 100
+
+
+def test_a_stop_is_heard_at_once_and_keeps_what_is_there(tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def answers(body: dict[str, Any], _: int) -> Reply:
+        if "line 0." in body["messages"][0]["content"]:
+            return prefers("good")(body, 1)
+        stop.set()
+        return Reply("[[A=B]]", delay=30)
+
+    result, items = leave(tmp_path / "run", pairwise_items(ITEMS), GOOD)
+    with judge_server(answers) as stub:
+        choice = choice_of(stub.url, concurrency=1)
+        store = tmp_path / "store.jsonl"
+        with judge_of(choice, store, should_stop=stop.is_set) as judge:
+            begun = time.monotonic()
+            with pytest.raises(EvaluationStopped):
+                judge_task(tmp_path / "run", result, kind="pairwise", items=items, judge=judge)
+            assert time.monotonic() - begun < 10
+    assert len(stored(tmp_path)) == 2
+
+
+def test_rubrics_give_points_also_below_nothing(tmp_path: Path) -> None:
+    items = [rubric_item("a", [5, 3, -4]), rubric_item("b", [2, -6]), rubric_item("c", [4])]
+    met = {"a says part 0", "a says part 2", "b says part 1"}
+    result, path = leave(tmp_path / "run", items, ["x", "y", "z"])
+    with (
+        judge_server(meets(met)) as stub,
+        judge_of(choice_of(stub.url), tmp_path / "store.jsonl") as judge,
+    ):
+        scored, report = judge_task(
+            tmp_path / "run", result, kind="rubric", items=path, judge=judge
+        )
+    samples = read_samples(tmp_path / "run" / result.samples)
+    assert [sample.score for sample in samples] == [(5 - 4) / 8, -3.0, 0.0]
+    # The mean is below nothing and shown as 0, as HealthBench does.
+    assert scored.score == 0.0
+    assert report.requests == 6

@@ -1,0 +1,148 @@
+"""Whole runs with a benchmark that needs a judge: with one, without one, and with a cache."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.evaluation.judge.choice import JudgeChoice
+from ptb_lite.evaluation.judge.task import read_report
+from ptb_lite.events import EvaluationFinished, Outcome, Warned
+from ptb_lite.report.text import report_text
+from ptb_lite.runner.judge_later import judge_later
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.journal import read_journal
+from tests.functional.judge.judge_server import Reply, judge_server
+from tests.functional.judge.material import KEY
+from tests.functional.runner.conftest import Bench
+
+ROWS = 12
+
+
+@pytest.fixture
+def writing(bench: Bench, tmp_path: Path) -> dict[str, object]:
+    """A small arenahardwriting of invented prompts; returns a run's choices."""
+    folder = tmp_path / "data" / "arenahardwriting"
+    folder.mkdir(parents=True)
+    rows = [
+        {"uid": f"u{n}", "category": "creative_writing", "prompt": f"Write {n}."}
+        for n in range(ROWS)
+    ]
+    answers = [
+        {
+            "uid": f"u{n}",
+            "model": "base",
+            "messages": [
+                {"role": "user", "content": f"Write {n}."},
+                {"role": "assistant", "content": {"answer": f"Line {n}."}},
+            ],
+        }
+        for n in range(ROWS)
+    ]
+    for name, lines in (("question", rows), ("answers-Qwen3-1.7B", answers)):
+        (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(x)}\n" for x in lines))
+    sizes = {"test_size": ROWS, "dev_size": 2, "train_size": 3}
+    (bench.config / "benchmarks.yaml").write_text(yaml.safe_dump({"arenahardwriting": sizes}))
+    return {
+        "benchmarks": ("arenahardwriting",),
+        "data_dir": tmp_path / "data",
+        "max_new_tokens": 8,
+        "limit": 5,
+        "dev_limit": 2,
+    }
+
+
+def finished(run: RunFolder) -> list[EvaluationFinished]:
+    payloads = [event.payload for event in read_journal(run.journal).events]
+    return [payload for payload in payloads if isinstance(payload, EvaluationFinished)]
+
+
+def warnings(run: RunFolder) -> list[str]:
+    payloads = [event.payload for event in read_journal(run.journal).events]
+    return [payload.message for payload in payloads if isinstance(payload, Warned)]
+
+
+def test_a_judged_run_and_a_second_one_that_pays_for_nothing_twice(
+    bench: Bench, writing: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PTB_LITE_JUDGE_KEY", KEY)
+    with judge_server(lambda *_: Reply("They are alike. [[A=B]]")) as stub:
+        writing["judge"] = {"model": "stub", "endpoint": stub.url}
+        run = bench.run("submit()", **writing)
+        asked = stub.total
+        second = bench.run("submit()", **writing)
+        assert stub.total == asked == len(stub.asked)
+        assert set(stub.keys) == {f"Bearer {KEY}"}
+    assert run.read_status().outcome is Outcome.FINISHED
+    scores = run.read_scores()
+    assert scores is not None
+    (scored,) = scores.benchmarks
+    assert scored.zero_shot is not None
+    assert scored.raw is not None
+    assert (scored.zero_shot.score, scored.raw.score, scored.raw.n) == (0.5, 0.5, 5)
+    assert scored.raw.graded
+    assert scored.raw.method == "bootstrap"
+    assert scored.judge == "stub, prompt ptb-lite-pairwise-1"
+    assert scored.held_out == 5
+    assert scored.after_vs_zero_shot is not None
+    assert scored.after_vs_zero_shot.test == "paired permutation"
+    assert scored.paper[0].label == "base zero-shot, mean of 4 base models"
+    assert {end.label for end in finished(run)} == {"zero_shot", "few_shot", "after"}
+    text = report_text(run)
+    assert "judged by stub, prompt ptb-lite-pairwise-1" in text
+    assert "paper:" in text
+    # The second run took the baselines from the cache, and says when they were measured.
+    cached = {end.label: end.from_cache for end in finished(second)}
+    assert cached["after"] is None
+    assert cached["zero_shot"] is not None
+    assert "the baselines are from the cache, measured 20" in report_text(second)
+    for path in [*run.path.rglob("*.json*"), *run.path.glob("*.html"), run.log]:
+        assert KEY not in path.read_text(errors="replace"), path
+
+
+def test_without_a_judge_it_is_not_scored_and_never_nothing(
+    bench: Bench, writing: dict[str, object]
+) -> None:
+    both = {**writing, "benchmarks": ("arenahardwriting", "add-numbers")}
+    run = bench.run("submit()", **both)
+    assert run.read_status().outcome is Outcome.FINISHED
+    scores = run.read_scores()
+    assert scores is not None
+    judged, other = scores.benchmarks
+    assert (judged.zero_shot, judged.few_shot, judged.raw, judged.counted) == (None,) * 4
+    assert judged.not_scored == "no judge is chosen"
+    assert judged.after_vs_zero_shot is None
+    assert other.zero_shot is not None
+    assert scores.average.missing == ("arenahardwriting",)
+    assert scores.average.zero_shot == other.zero_shot.score
+    assert "arenahardwriting, zero_shot: not scored: no judge is chosen" in warnings(run)
+    text = report_text(run)
+    assert "note: not scored: no judge is chosen" in text
+    assert "without arenahardwriting (not scored)" in text
+    report = read_report(run.evaluations / "after", "after", "arenahardwriting")
+    assert report is not None
+    assert (report.score, report.not_scored) == (None, "no judge is chosen")
+    # The completions are there for a judge who comes later.
+    samples = run.evaluations / "after" / "after.arenahardwriting.samples.jsonl"
+    assert len(samples.read_text().splitlines()) == 5
+    # Who comes later.
+    with judge_server(lambda *_: Reply("[[A=B]]")) as stub:
+        choice = JudgeChoice(model="late", endpoint=stub.url)
+        said: list[str] = []
+        now = judge_later(run.path, choice, say=said.append)
+        assert now == run.read_scores()
+        asked = stub.total
+        with pytest.raises(PtbLiteError, match="nothing that waits"):
+            judge_later(run.path, choice, say=said.append)
+        assert stub.total == asked > 0
+    later = now.benchmarks[0]
+    assert later.counted is not None
+    assert (later.not_scored, later.counted.score) == ("", 0.5)
+    assert now.average.missing == ()
+    assert now.benchmarks[1] == other
+    assert any("after arenahardwriting: 50.0%" in line for line in said)
+    assert "judged by late" in run.report.read_text()

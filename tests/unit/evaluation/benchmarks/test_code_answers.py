@@ -1,0 +1,67 @@
+"""HumanEval: which code of a completion is run."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ptb_lite.evaluation.benchmarks.humaneval.answer import extract, program
+
+PROMPT = 'from typing import List\n\n\ndef double(x: int) -> int:\n    """ Twice x.\n    """\n'
+BODY = "    return 2 * x\n"
+WHOLE = "def double(x: int) -> int:\n    return 2 * x\n"
+
+
+@pytest.mark.parametrize(
+    "completion",
+    [
+        BODY,
+        f"```python\n{WHOLE}```",
+        f"```Python\n{WHOLE}```",
+        f"```PYTHON\n{WHOLE}```",
+        f"```py\n{WHOLE}```",
+        f"```\n{WHOLE}```",
+        f"```python\n{WHOLE}",
+        f"Here it is:\n```python\n{WHOLE}```\nIt doubles.",
+        f"First:\n```python\nprint(1)\n```\nThen:\n```python\n{WHOLE}```",
+        f"```bash\nls\n```\n```python\n{WHOLE}```",
+        "```python\nreturn 2 * x\n```",
+        f"```python\n{BODY}```",
+        f"<think>```python\ndef double(x):\n    return 0\n```</think>\n```python\n{WHOLE}```",
+        f'```python title="double.py"\n{WHOLE}```',
+    ],
+)
+def test_the_function_is_found(completion: str) -> None:
+    text = program(PROMPT, completion, "double")
+    assert text is not None
+    namespace: dict[str, object] = {}
+    exec(compile(text, "<test>", "exec"), namespace)  # noqa: S102 (our own text above)
+    double = namespace["double"]
+    assert callable(double)
+    assert double(21) == 42
+    assert "List" in namespace
+
+
+@pytest.mark.parametrize("completion", ["", " \n", "```python\n```", "<think>x</think>"])
+def test_no_code_is_no_answer(completion: str) -> None:
+    assert extract(completion, "double") is None
+    assert program(PROMPT, completion, "double") is None
+
+
+def test_helpers_of_the_prompt_stay() -> None:
+    prompt = f"def helper():\n    return 2\n\n\n{PROMPT}"
+    text = program(prompt, "```python\ndef double(x):\n    return helper() * x\n```", "double")
+    assert text is not None
+    names = [node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+    assert names == ["helper", "double"]
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_read_without_an_error(text: str) -> None:
+    found = extract(text, "double")
+    assert found is None or found.strip()
+    made = program(PROMPT, text, "double")
+    assert (made is None) == (found is None)
