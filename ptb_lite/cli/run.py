@@ -49,6 +49,15 @@ def run(
     sandbox: Annotated[SandboxName | None, typer.Option(help="The agent's isolation.")] = None,
     network: Annotated[Network | None, typer.Option(help="The agent's network.")] = None,
     device: Annotated[Device | None, typer.Option(help="Where models run.")] = None,
+    memory_gb: Annotated[
+        float | None, typer.Option(help="The agent's memory; nine tenths of it where left out.")
+    ] = None,
+    disk_gb: Annotated[
+        float | None, typer.Option(help="The agent's disk; all but a reserve where left out.")
+    ] = None,
+    max_processes: Annotated[
+        int | None, typer.Option(help="The agent's processes and threads; 4096 where left out.")
+    ] = None,
     runs_dir: RunsDir = RUNS,
     detach: Annotated[
         bool, typer.Option("--detach", help="Start it, print its id, and return at once.")
@@ -85,6 +94,9 @@ def run(
             "sandbox": sandbox,
             "network": network,
             "device": device,
+            "memory_gb": memory_gb,
+            "disk_gb": disk_gb,
+            "max_processes": max_processes,
         },
         runs_dir=Path(runs_dir),
         detach=detach,

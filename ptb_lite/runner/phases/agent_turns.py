@@ -11,6 +11,8 @@ from ptb_lite.agents.command import CommandBackend
 from ptb_lite.evaluation.task_file import Task
 from ptb_lite.events import Outcome
 from ptb_lite.runner.context import AgentEnd, AgentTurn, RunContext
+from ptb_lite.runner.phases.agent_limits import AgentLimits
+from ptb_lite.runner.phases.agent_network import Network
 from ptb_lite.runner.phases.agent_trace import TraceReader
 from ptb_lite.runner.phases.agent_watch import AgentWatch, Silence, startup_limit
 from ptb_lite.runner.phases.submissions import SubmissionWatch
@@ -26,13 +28,19 @@ MAX_EMPTY_TURNS = 3
 
 @dataclass(frozen=True)
 class Place:
-    """Where an agent works: its task (with the deadline), its isolation, and since when."""
+    """Where an agent works: its task (with the deadline), its isolation, and since when.
+
+    `if_orphaned` are commands for when the runner dies while the agent works.
+    """
 
     task: Task
     box: Sandbox
     plan: SandboxPlan
     began: float
     budget_seconds: float
+    network: Network
+    limits: AgentLimits
+    if_orphaned: tuple[tuple[str, ...], ...] = ()
 
 
 class AgentTurns:
@@ -83,22 +91,28 @@ class AgentTurns:
         context, place = self._context, self._place
         self._watch.begin_turn()
         began = self._elapsed()
+        clean_up = place.box.cleanup(place.plan)
         supervised = start(
             place.box.wrap(command, place.plan),
-            environment=place.plan.environment,
+            environment=place.box.environment(place.plan),
             cwd=context.run.workspace,
             deadline_seconds=place.budget_seconds if not self._turns else max(0.0, self._left()),
             stdout=context.run.trace / "stdout.log",
             stderr=context.run.trace / "stderr.log",
+            groups=place.limits.groups.entrances(),
+            after=[clean_up] if clean_up else (),
+            if_orphaned=place.if_orphaned,
         )
+        place.limits.watch(supervised.pid)
         problem: str | None = None
         stopped = False
         while (ended := supervised.poll()) is None:
             self._silence.note(time.monotonic(), active=self._reader.read())
             self._submissions.look(self._elapsed())
+            place.network.tell()
             if not stopped and problem is None:
                 stopped = context.stop.is_set()
-                problem = self._watch.problem(self._elapsed() - began)
+                problem = self._watch.problem(self._elapsed() - began) or place.limits.problem()
                 if stopped or problem:
                     supervised.stop()
             time.sleep(POLL_SECONDS)

@@ -18,17 +18,17 @@ def test_the_key_is_gone_and_all_else_is_where_it_was(tmp_path: Path, parts: lis
     path = tmp_path / "trace"
     before = b"".join(parts)
     path.write_bytes(before)
-    assert mask_file(path, KEY) == before.count(KEY.encode())
+    assert mask_file(path, [KEY]) == before.count(KEY.encode())
     assert path.read_bytes() == before.replace(KEY.encode(), b"*" * len(KEY))
-    assert KEY.encode() not in mask_line(before, KEY)
+    assert KEY.encode() not in mask_line(before, [KEY])
 
 
 def test_no_file_and_no_secret(tmp_path: Path) -> None:
     path = tmp_path / "trace"
-    assert mask_file(path, KEY) == 0
+    assert mask_file(path, [KEY]) == 0
     path.write_bytes(b"")
-    assert mask_file(path, KEY) == 0
+    assert mask_file(path, [KEY]) == 0
     path.write_bytes(b"none of it")
-    assert mask_file(path, "none") == mask_file(path, "") == 0
+    assert mask_file(path, ["none"]) == mask_file(path, [""]) == 0
     assert path.read_bytes() == b"none of it"
-    assert mask_line(b"none of it", "none") == b"none of it"
+    assert mask_line(b"none of it", ["none"]) == b"none of it"
