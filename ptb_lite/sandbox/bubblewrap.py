@@ -107,6 +107,7 @@ def _depth(mount: list[str]) -> int:
 def _mounts(plan: SandboxPlan) -> Iterator[list[str]]:
     """Every mount as bwrap arguments; the last argument is the place inside."""
     yield ["--proc", "/proc"]
+    yield from _kernel_mounts()
     yield ["--dev", "/dev"]
     size = _tmpfs_size(plan)
     yield [*size, "--tmpfs", "/dev/shm"]
@@ -139,6 +140,22 @@ def _mounts(plan: SandboxPlan) -> Iterator[list[str]]:
         os.fspath(plan.workspace.resolve()),
         os.fspath(plan.workspace.absolute()),
     ]
+
+
+def _kernel_mounts() -> Iterator[list[str]]:
+    """The kernel's settings, read-only. Their files let root write whom no capability is left.
+
+    With them a sandbox of root could have the host start a program (kernel.core_pattern). bwrap
+    covers only folders that can themselves be written, and these cannot.
+    """
+    if os.geteuid() != 0:
+        return
+    with os.scandir("/proc") as entries:
+        for entry in sorted(entries, key=lambda each: each.name):
+            if entry.name.isdigit() or entry.is_symlink():
+                continue
+            if entry.is_dir() or entry.stat().st_mode & 0o222:
+                yield ["--ro-bind-try", entry.path, entry.path]
 
 
 def _tmpfs_size(plan: SandboxPlan) -> list[str]:
@@ -190,7 +207,8 @@ def _has_size(program: str) -> bool:
 def _probe(program: str, isolation: Sequence[str]) -> str | None:
     """Really make a sandbox and run `true` in it: None, or what bwrap said."""
     command = [program, *isolation, "--unshare-net", "--ro-bind", "/", "/"]
-    command += ["--proc", "/proc", "--dev", "/dev", "--", "true"]
+    command += ["--proc", "/proc", *(part for mount in _kernel_mounts() for part in mount)]
+    command += ["--dev", "/dev", "--", "true"]
     try:
         done = subprocess.run(
             command,

@@ -30,6 +30,7 @@ MAX_CONNECTIONS = 256
 MAX_HOSTS = 1000
 HEAD_SECONDS = 30.0
 CONNECT_SECONDS = 20.0
+LINGER_SECONDS = 1.0
 MALFORMED = "(malformed)"
 """The host under which requests are noted that ask for none; port 0."""
 OTHERS = "(others)"
@@ -50,9 +51,8 @@ class Asked:
 class Relay:
     """Listens at `folder`/relay.sock from `start` to `close`.
 
-    `allowed` are the hosts and ports that it lets through, None for all. At most
-    `MAX_CONNECTIONS` connections are open at a time; others are refused. Raises BadRequestError
-    for an allowed host that is none.
+    `allowed` are the hosts and ports that it lets through, None for all, at most `MAX_CONNECTIONS`
+    connections at a time. Raises BadRequestError for an allowed host that is none.
     """
 
     def __init__(self, folder: Path, allowed: Iterable[tuple[str, int]] | None) -> None:
@@ -106,8 +106,10 @@ class Relay:
         assert task is not None
         self._open.add(task)
         try:
-            if len(self._open) > MAX_CONNECTIONS:
-                await _refuse(writer, "503 Service Unavailable", "too many connections")
+            if len(self._open) > 2 * MAX_CONNECTIONS:
+                pass
+            elif len(self._open) > MAX_CONNECTIONS:
+                await _refuse(reader, writer, "503 Service Unavailable", "too many connections")
             else:
                 await self._serve(reader, writer)
         except (OSError, asyncio.CancelledError, asyncio.IncompleteReadError, TimeoutError):
@@ -119,19 +121,19 @@ class Relay:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         wanted = await self._wanted(reader)
         if wanted is None:
-            await _refuse(writer, "400 Bad Request", "this is not understood")
+            await _refuse(reader, writer, "400 Bad Request", "this is not understood")
             return
         address = (wanted.host, wanted.port)
         allowed = self._allowed is None or address in self._allowed
         self._note(Asked(*address, allowed))
         if not allowed:
-            await _refuse(writer, "403 Forbidden", "this host is not let through")
+            await _refuse(reader, writer, "403 Forbidden", "this host is not let through")
             return
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 far_reader, far_writer = await asyncio.open_connection(*address, limit=_BLOCK)
         except (OSError, UnicodeError, TimeoutError):
-            await _refuse(writer, "502 Bad Gateway", "the host cannot be reached")
+            await _refuse(reader, writer, "502 Bad Gateway", "the host cannot be reached")
             return
         try:
             far_writer.write(wanted.opening)
@@ -179,12 +181,20 @@ def _listen(folder: Path) -> socket.socket:
     return made
 
 
-async def _refuse(writer: asyncio.StreamWriter, status: str, why: str) -> None:
+async def _refuse(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, status: str, why: str
+) -> None:
+    """Say no. What still comes is read for a moment, or the other end might not hear it."""
     body = f"ptb-lite: {why}\n"
     head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
     with contextlib.suppress(OSError):
         writer.write(f"{head}Connection: close\r\n\r\n{body}".encode())
         await writer.drain()
+        writer.write_eof()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):
+                while await reader.read(_BLOCK):
+                    pass
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

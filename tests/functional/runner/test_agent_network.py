@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
 from urllib.parse import urlsplit
 
 import pytest
 
-from ptb_lite.events import AgentEventKind, AgentSpoke, HostAsked, Outcome
+from ptb_lite.events import AgentEventKind, HostAsked, Outcome
 from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
 from ptb_lite.runs.records import Hosts
-from tests.functional.agents.chat_server import calls, chat_server, says
+from tests.functional.agents.chat_server import ChatServer, calls, chat_server, says
 from tests.functional.agents.model_server import model_server
+from tests.functional.runner.agent_phase import agent_phase
 from tests.functional.runner.conftest import SUBMIT, Bench
 from tests.functional.runner.test_real_agent import AGENTS, prepare
 from tests.functional.sandbox.addresses import own_address
@@ -26,10 +26,10 @@ curl -sS -m 20 --noproxy '*' {other}/ && echo ESCAPED
 HAND_IN = f"python - <<'END'\n{SUBMIT}\nsubmit()\nEND\n"
 
 
-def results(run: RunFolder) -> str:
-    events = [event.payload for event in read_journal(run.journal).events]
-    spoken = [payload.event for payload in events if isinstance(payload, AgentSpoke)]
-    return "\n".join(e.text for e in spoken if e.kind is AgentEventKind.TOOL_RESULT)
+def port_of(chat: ChatServer) -> int:
+    port = urlsplit(chat.url).port
+    assert port is not None
+    return port
 
 
 def check_hosts(run: RunFolder, host: str, port: int) -> None:
@@ -46,57 +46,59 @@ def check_hosts(run: RunFolder, host: str, port: int) -> None:
     assert not run.relay.exists()
 
 
-@pytest.mark.parametrize("place", ["loopback", "network"])
-def test_the_local_agent_reaches_its_model_alone(bench: Bench, place: str) -> None:
-    host = "127.0.0.1" if place == "loopback" else own_address()
-    with chat_server(says("unused"), host=host) as other:
-        command = TRY.format(other=other.url) + HAND_IN
-        with chat_server(calls(command), says("submitted"), host=host) as chat:
-            run = bench.run("", agent="local", agent_model=f"stub@{chat.url}", network="model-only")
-        assert other.requests == []
+def test_a_whole_run_reaches_its_model_alone(bench: Bench) -> None:
+    with chat_server(calls(TRY.format(other="http://127.0.0.1:1") + HAND_IN), says("done")) as chat:
+        run = bench.run("", agent="local", agent_model=f"stub@{chat.url}", network="model-only")
     assert run.read_status().outcome is Outcome.FINISHED, run.read_status().detail
     scores = run.read_scores()
     assert scores is not None
     assert scores.submission_valid, scores.submission_reason
+    check_hosts(run, "127.0.0.1", port_of(chat))
+
+
+@pytest.mark.parametrize("place", ["loopback", "network"])
+def test_the_local_agent_reaches_its_model_alone(bench: Bench, place: str) -> None:
+    host = "127.0.0.1" if place == "loopback" else own_address()
+    with chat_server(says("unused"), host=host) as other:
+        command = TRY.format(other=other.url)
+        with chat_server(calls(command), says("done"), host=host) as chat:
+            phase = agent_phase(
+                bench, "", agent="local", agent_model=f"stub@{chat.url}", network="model-only"
+            )
+        assert other.requests == []
+    assert phase.end.outcome is Outcome.FINISHED
     assert len(chat.requests) == 2
-    assert "ESCAPED" not in results(run)
-    assert "this host is not let through" in results(run)
-    port = urlsplit(chat.url).port
-    assert port is not None
-    check_hosts(run, host, port)
+    told = phase.said(AgentEventKind.TOOL_RESULT)
+    assert "ESCAPED" not in told
+    assert "this host is not let through" in told
+    check_hosts(phase.run, host, port_of(chat))
 
 
-@pytest.mark.parametrize(
-    "agent",
-    ["claude-code", *(pytest.param(n, marks=pytest.mark.slow) for n in AGENTS if n[:2] != "cl")],
-)
+@pytest.mark.parametrize("place", ["loopback", "network"])
+@pytest.mark.parametrize("agent", AGENTS)
 def test_a_real_program_reaches_its_model_alone(
-    bench: Bench, agent: str, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, agent: str, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = SUBMIT + "submit()"
-    command = TRY.format(other="http://127.0.0.1:1") + f"python -c {shlex.quote(code)}"
-    with model_server(command) as server:
+    host = "127.0.0.1" if place == "loopback" else own_address()
+    with model_server(TRY.format(other="http://127.0.0.1:1"), host=host) as server:
         model = prepare(agent, server.url, monkeypatch)
-        run = bench.run("", agent=agent, agent_model=model, minutes=2.0, network="model-only")
-    assert run.read_status().outcome is Outcome.FINISHED, run.read_status().detail
-    scores = run.read_scores()
-    assert scores is not None
-    assert scores.submission_valid, (scores.submission_reason, results(run))
-    assert scores.time.agent_outcome is Outcome.FINISHED
-    hosts = read_record(run.hosts, Hosts).hosts
-    assert {each.host for each in hosts if each.allowed} == {"127.0.0.1"}
-    assert ("elsewhere.invalid", 443) in {(e.host, e.port) for e in hosts if not e.allowed}
+        phase = agent_phase(
+            bench, "", agent=agent, agent_model=model, minutes=2.0, network="model-only"
+        )
+    assert phase.end.outcome is Outcome.FINISHED, phase.end
+    assert "this host is not let through" in phase.said(AgentEventKind.TOOL_RESULT)
+    check_hosts(phase.run, host, server.server_port)
 
 
 def test_with_the_whole_network_hosts_are_noted_where_a_proxy_sees_them(bench: Bench) -> None:
     host = own_address()
     with chat_server(says("unused"), host=host) as chat:
-        run = bench.run(["curl", "-sS", chat.url], network="full")
-    (seen,) = read_record(run.hosts, Hosts).hosts
-    assert (seen.host, seen.allowed, seen.count) == (host, True, 1)
+        phase = agent_phase(bench, ["curl", "-sS", chat.url], network="full")
+    (seen,) = read_record(phase.run.hosts, Hosts).hosts
+    assert (seen.host, seen.port, seen.allowed, seen.count) == (host, port_of(chat), True, 1)
 
 
 def test_without_a_network_no_host_is_asked_for(bench: Bench) -> None:
-    run = bench.run(["curl", "-sS", "-m", "5", "http://elsewhere.invalid"])
-    assert run.read_scores() is not None
-    assert not run.hosts.exists()
+    phase = agent_phase(bench, ["curl", "-sS", "-m", "5", "http://elsewhere.invalid"])
+    assert phase.end.outcome is Outcome.FAILED
+    assert not phase.run.hosts.exists()
