@@ -89,6 +89,11 @@ class RunFolder:
         return self.path / "login.json"
 
     @property
+    def reserve(self) -> Path:
+        """Room on the disk that is held for the runner while an agent works."""
+        return self.path / ".reserve"
+
+    @property
     def sealed(self) -> Path:
         return self.path / "sealed"
 

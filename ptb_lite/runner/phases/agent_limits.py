@@ -19,7 +19,11 @@ GB = 10**9
 MEMORY_SHARE = 0.9
 RESERVE_BYTES = GB
 RESERVE_SHARE = 0.05
-"""Kept free for the runner's own work: this much, or this part of a small disk."""
+"""Held for the runner: so much, or this part of a small disk, and half of the room at most."""
+MARGIN_BYTES = 50_000_000
+MARGIN_SHARE = 0.01
+"""With less than this left, or this part of a small disk, it is full."""
+DISK_FULL = "the disk is full"
 MAX_FILES = 1_000_000
 MEASURE_SECONDS = 1.0
 # Engines that hold a container to its limits themselves.
@@ -57,15 +61,12 @@ class AgentLimits:
         self._problem: str | None = None
         self._pid: int | None = None
         self._closed = threading.Event()
-        self._reserve = 0
         self._thread = threading.Thread(target=self._measure, name="limits", daemon=True)
 
     def start(self) -> None:
         """Begin to look; say once what this system does not hold an agent to by itself."""
         with suppress(OSError):
-            disk = os.statvfs(self._context.run.workspace)
-            total = disk.f_blocks * disk.f_frsize
-            self._reserve = int(min(RESERVE_BYTES, RESERVE_SHARE * total))
+            self._hold_reserve()
         self._thread.start()
         if "memory" not in self._by_kernel:
             self._context.warn(
@@ -83,14 +84,26 @@ class AgentLimits:
     def problem(self) -> str | None:
         """Why the agent must be ended now; None: it is within its limits."""
         with suppress(OSError):
-            free = os.statvfs(self._context.run.workspace)
-            if free.f_bavail * free.f_frsize < self._reserve:
-                size = _size(free.f_bavail * free.f_frsize)
-                return f"the disk is full: {size} are left, {_size(self._reserve)} are kept free"
-            if free.f_files and not free.f_favail:
-                return "the disk is full: it has room for no more files"
+            disk = os.statvfs(self._context.run.workspace)
+            left = disk.f_bavail * disk.f_frsize
+            if left < min(MARGIN_BYTES, MARGIN_SHARE * disk.f_blocks * disk.f_frsize):
+                return f"{DISK_FULL}: {_size(left)} are left"
+            if disk.f_files and not disk.f_favail:
+                return f"{DISK_FULL}: it has room for no more files"
         with self._lock:
             return self._problem
+
+    def release(self) -> None:
+        """Give the runner the room that was held for it."""
+        self._context.run.reserve.unlink(missing_ok=True)
+
+    def _hold_reserve(self) -> None:
+        """Take room on the disk: what is merely counted on, a quick agent has taken first."""
+        disk = os.statvfs(self._context.run.workspace)
+        free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+        size = int(min(RESERVE_BYTES, RESERVE_SHARE * total, free / 2))
+        with self._context.run.reserve.open("wb") as stream:
+            os.posix_fallocate(stream.fileno(), 0, size)
 
     def _measure(self) -> None:
         """In a thread of its own, since a large workspace takes time to look through."""
@@ -129,6 +142,7 @@ class AgentLimits:
         """Say which limits the agent met, and remove its control groups."""
         self._closed.set()
         self._thread.join()
+        self.release()
         if met := self.groups.met("memory"):
             self._context.warn(
                 f"the agent met its memory limit of {_size(self.memory_bytes)}: the system killed "

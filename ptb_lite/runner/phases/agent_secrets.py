@@ -9,6 +9,7 @@ when the run is resumed or the next run of the same folder starts.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -48,16 +49,21 @@ def agent_secrets(context: RunContext, plan: AgentPlan) -> Iterator[tuple[tuple[
     try:
         yield (forget,) if plan.start.secrets else ()
     finally:
-        secrets = (*plan.start.secrets, *take_back(run))
+        renewed = take_back(run)
+        secrets = (*plan.start.secrets, *renewed)
         mask_trace(run, secrets)
+        # What was given is masked in each line before it is journalled; a new token is not known.
+        mask_file(run.journal, renewed)
         _mask_workspace(context, secrets)
 
 
 def clear_secrets(context: RunContext) -> None:
-    """Take back what killed runners left, this run's own and those beside it."""
+    """Take back what killed runners lent, this run's own and those beside it, and tidy up."""
     for run in list_runs(context.run.path.parent):
         if run.login.exists() and (run.path == context.run.path or not run.runner_lives()):
             mask_trace(run, take_back(run))
+    context.run.reserve.unlink(missing_ok=True)
+    shutil.rmtree(context.run.relay, ignore_errors=True)
     if context.run.agent_end.exists():
         # The agent had begun. Its key, where it is still set, tells what to mask.
         with suppress(PtbLiteError):
