@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ptb_lite.agents.logins import Login
+from ptb_lite.agents.sessions import HOME
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class AgentStart:
     @property
     def home(self) -> Path:
         """Where a scaffold keeps its sessions: in the workspace, so that they can be resumed."""
-        return self.workspace / ".home"
+        return self.workspace / HOME
 
     def prompt(self) -> str:
         """The prompt's text; raises OSError and UnicodeDecodeError as reading the file does."""

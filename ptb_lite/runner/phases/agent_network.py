@@ -64,8 +64,8 @@ def agent_network(context: RunContext, agent: AgentPlan) -> Iterator[Network]:
     only = context.spec.network == "model-only"
     relay = Relay(context.run.relay, agent.endpoints if only else None)
     relay.start()
-    forwards = tuple(_forwards(agent.endpoints)) if only else ()
-    network = Network(context, relay, RelayPlan(context.run.relay, forwards))
+    ports = tuple(forwards(agent.endpoints)) if only else ()
+    network = Network(context, relay, RelayPlan(context.run.relay, ports))
     try:
         network.save()
         yield network
@@ -76,9 +76,9 @@ def agent_network(context: RunContext, agent: AgentPlan) -> Iterator[Network]:
         context.run.relay.rmdir()
 
 
-def _forwards(endpoints: tuple[Address, ...]) -> Iterator[tuple[int, str, int]]:
-    """Servers on the host's loopback: programs ask those without a proxy, so the sandbox's own
-    loopback leads there."""
+def forwards(endpoints: tuple[Address, ...]) -> Iterator[tuple[int, str, int]]:
+    """The ports of a sandbox's loopback that lead to servers on the host's: programs ask those
+    without a proxy."""
     for host, port in endpoints:
         if is_loopback(host) and port >= _LOWEST_PORT:
             yield port, host, port

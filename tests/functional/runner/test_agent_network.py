@@ -14,7 +14,7 @@ from ptb_lite.runs.records import Hosts
 from tests.functional.agents.chat_server import ChatServer, calls, chat_server, says
 from tests.functional.agents.model_server import model_server
 from tests.functional.runner.agent_phase import agent_phase
-from tests.functional.runner.conftest import SUBMIT, Bench
+from tests.functional.runner.conftest import Bench
 from tests.functional.runner.test_real_agent import AGENTS, prepare
 from tests.functional.sandbox.addresses import own_address
 
@@ -23,7 +23,6 @@ TRY = """
 curl -sS -m 20 http://elsewhere.invalid/ ; curl -sS -m 20 https://elsewhere.invalid/
 curl -sS -m 20 --noproxy '*' {other}/ && echo ESCAPED
 """
-HAND_IN = f"python - <<'END'\n{SUBMIT}\nsubmit()\nEND\n"
 
 
 def port_of(chat: ChatServer) -> int:
@@ -44,16 +43,6 @@ def check_hosts(run: RunFolder, host: str, port: int) -> None:
     told = [(e.host, e.port, e.allowed) for e in events if isinstance(e, HostAsked)]
     assert sorted(told) == sorted([(host, port, True), *seen])
     assert not run.relay.exists()
-
-
-def test_a_whole_run_reaches_its_model_alone(bench: Bench) -> None:
-    with chat_server(calls(TRY.format(other="http://127.0.0.1:1") + HAND_IN), says("done")) as chat:
-        run = bench.run("", agent="local", agent_model=f"stub@{chat.url}", network="model-only")
-    assert run.read_status().outcome is Outcome.FINISHED, run.read_status().detail
-    scores = run.read_scores()
-    assert scores is not None
-    assert scores.submission_valid, scores.submission_reason
-    check_hosts(run, "127.0.0.1", port_of(chat))
 
 
 @pytest.mark.parametrize("place", ["loopback", "network"])

@@ -138,7 +138,7 @@ def test_a_killed_runner_leaves_no_secret_and_the_submission_times(
     stand_in(
         play,
         "codex",
-        "mkdir final_model; echo told >final_model/x; cat ~/.codex/auth.json final_model/x; sleep 99",
+        "mkdir final_model; echo told >final_model/x; cat ~/.codex/*.json final_model/x; sleep 99",
     )
     run = bench.start("", agent="codex", network="model-only")
     kill_when_told(run)
