@@ -34,6 +34,9 @@ class Preset(Entry):
     benchmarks: Annotated[tuple[str, ...], Field(min_length=1)]
     budget_minutes: float
     startup_minutes: float | None = None
+    memory_gb: float | None = None
+    disk_gb: float | None = None
+    max_processes: int = 4096
     on_early_stop: EarlyStop = "accept"
     limit: int | None = None
     dev_limit: int | None = None

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from ptb_lite.catalog.entries import EntryId
+from ptb_lite.catalog.entries import AgentEntry, EntryId
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.yaml_file import plain_message
 from ptb_lite.choices import Device, Disclosure, EarlyStop, Feedback, Network, Policy, SandboxName
@@ -32,6 +32,9 @@ class RunSpec(Record):
 
     `startup_minutes` is how long the agent may give no sign of life (None: 5 minutes or a fifth of
     the budget, whichever is shorter, at least 1; no limit for a person's own command).
+    `memory_gb` (GB of all its processes; None: nine tenths of the machine's), `disk_gb` (GB in the
+    workspace; None: until less than 1 GB of the disk, or a twentieth of a small one, is free) and
+    `max_processes` (threads counted) are what the agent may use.
     `limit` and `dev_limit` count items per benchmark (None: all of the split). `item_salt` is the
     installation's secret from which the test items are drawn: it never enters a workspace or a
     report. `max_new_tokens` cuts answers short where a dataset benchmark allows longer ones.
@@ -49,6 +52,9 @@ class RunSpec(Record):
     benchmarks: Annotated[tuple[EntryId, ...], Field(min_length=1, max_length=50)]
     budget_minutes: Annotated[float, Field(gt=0, le=MAX_BUDGET_MINUTES, allow_inf_nan=False)]
     startup_minutes: Annotated[float, Field(gt=0, le=MAX_BUDGET_MINUTES)] | None = None
+    memory_gb: Annotated[float, Field(ge=0.1, le=1e6)] | None = None
+    disk_gb: Annotated[float, Field(ge=0.01, le=1e6)] | None = None
+    max_processes: Annotated[int, Field(ge=10, le=1_000_000)] = 4096
     on_early_stop: EarlyStop = "accept"
     limit: Annotated[int, Field(gt=0)] | None = None
     dev_limit: Annotated[int, Field(gt=0)] | None = None
@@ -180,18 +186,13 @@ def _check_against(catalog: Catalog, spec: RunSpec) -> None:
             field="model",
             hint="`ptb-lite list models` shows the base models",
         )
-    if agent.needs_network and spec.network == "off":
-        raise SpecError(
-            f"agent '{spec.agent}' needs the network, which is off",
-            field="network",
-            hint="Give --network full",
-        )
     if agent.needs_test_items and spec.feedback != "test":
         raise SpecError(
             f"agent '{spec.agent}' needs the test items, which are not handed out",
             field="feedback",
             hint="Give --feedback test",
         )
+    _check_network(agent, spec)
     for name in spec.benchmarks:
         if spec.benchmarks.count(name) > 1:
             raise SpecError(f"'{name}' is given twice", field="benchmark")
@@ -199,6 +200,29 @@ def _check_against(catalog: Catalog, spec: RunSpec) -> None:
         size = entry.scored_size(spec.feedback)
         _check_limit("limit", spec.limit, size, f"scored test items of '{entry.id}'")
         _check_limit("dev_limit", spec.dev_limit, entry.dev_size, f"dev items of '{entry.id}'")
+
+
+def _check_network(agent: AgentEntry, spec: RunSpec) -> None:
+    if agent.needs_network and spec.network == "off":
+        raise SpecError(
+            f"agent '{spec.agent}' needs the network, which is off",
+            field="network",
+            hint="Give --network model-only, or full",
+        )
+    if spec.network != "model-only":
+        return
+    if spec.sandbox == "none":
+        raise SpecError(
+            "nothing can be cut off without a sandbox",
+            field="network",
+            hint="Choose a --sandbox, or give --network full",
+        )
+    if not agent.needs_network and not agent.endpoint:
+        raise SpecError(
+            f"agent '{spec.agent}' has no model to reach",
+            field="network",
+            hint="Give --network off, or in agents.yaml the agent's endpoint",
+        )
 
 
 def _check_limit(field: str, limit: int | None, size: int, what: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ptb_lite.agents.command import CommandBackend
+from ptb_lite.agents.endpoints import Address, endpoints_of
 from ptb_lite.agents.local import LocalBackend, local_start
 from ptb_lite.agents.masking import mask_line
 from ptb_lite.agents.prompt_only import PromptOnlyBackend
@@ -49,18 +50,19 @@ class Backend(Protocol):
 class AgentPlan:
     """A backend with what it needs to be started.
 
-    `read_only` are paths that a sandbox must show it, `folders` come first on its PATH.
+    `read_only` are paths that a sandbox must show it, `folders` come first on its PATH,
+    `endpoints` are the hosts of its model.
     """
 
     backend: Backend
     start: AgentStart
     read_only: tuple[Path, ...] = ()
     folders: tuple[Path, ...] = ()
+    endpoints: tuple[Address, ...] = ()
 
     def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
-        """The backend's events of a line, with the agent's key masked."""
-        key = self.start.key
-        return self.backend.read_line(line if key is None else mask_line(line, key.value))
+        """The backend's events of a line, with the agent's secrets masked."""
+        return self.backend.read_line(mask_line(line, self.start.secrets))
 
 
 def plan_agent(entry: AgentEntry, *, workspace: Path, model: str | None) -> AgentPlan:
@@ -83,11 +85,19 @@ def plan_agent(entry: AgentEntry, *, workspace: Path, model: str | None) -> Agen
         ):
             return AgentPlan(RedTeamBackend(name), start)
         case "local":
-            return AgentPlan(LocalBackend(), local_start(start, os.environ))
+            start = local_start(start, os.environ)
+            return AgentPlan(LocalBackend(), start, endpoints=endpoints_of(entry, start))
         case "command":
             backend = CommandBackend(entry.command)
-            return AgentPlan(backend, start, read_only=backend.files())
+            endpoints = endpoints_of(entry, start)
+            return AgentPlan(backend, start, read_only=backend.files(), endpoints=endpoints)
         case "claude-code" | "codex" | "gemini" | "opencode":
             found = find_scaffold(entry, start, os.environ)
             program = found.program
-            return AgentPlan(found.backend, found.start, program.read_only, program.folders)
+            return AgentPlan(
+                found.backend,
+                found.start,
+                read_only=program.read_only,
+                folders=program.folders,
+                endpoints=endpoints_of(entry, found.start),
+            )

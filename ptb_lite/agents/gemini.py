@@ -24,7 +24,6 @@ from ptb_lite.agents.start import AgentStart
 from ptb_lite.events import AgentEvent, AgentEventKind
 
 _SETTINGS = {
-    "security": {"auth": {"selectedType": "gemini-api-key"}},
     "general": {"disableAutoUpdate": True, "enableAutoUpdate": False},
     "privacy": {"usageStatisticsEnabled": False},
 }
@@ -73,8 +72,10 @@ class GeminiBackend:
 
 
 def _program(start: AgentStart) -> list[str]:
+    kind = "oauth-personal" if start.login is not None else "gemini-api-key"
+    settings = {**_SETTINGS, "security": {"auth": {"selectedType": kind}}}
     return [
-        *("sh", "-c", _WITH_SETTINGS, "sh", json.dumps(_SETTINGS), start.program),
+        *("sh", "-c", _WITH_SETTINGS, "sh", json.dumps(settings), start.program),
         *("-o", "stream-json", "--yolo", "--skip-trust"),
         *(("-m", start.model) if start.model else ()),
     ]

@@ -92,7 +92,10 @@ class Reply:
 
 
 class ChatClient:
-    """Asks one model at one endpoint. `say` is told of every attempt that failed."""
+    """Asks one model at one endpoint. `say` is told of every attempt that failed.
+
+    `proxy` is the sandbox's way out, None where there is none or the endpoint needs none.
+    """
 
     def __init__(
         self,
@@ -103,6 +106,7 @@ class ChatClient:
         deadline: float,
         say: Callable[[str], None],
         first_delay: float = FIRST_DELAY_SECONDS,
+        proxy: str | None = None,
     ) -> None:
         self._url = endpoint.rstrip("/") + "/chat/completions"
         self._model = model
@@ -111,8 +115,10 @@ class ChatClient:
         self._say = say
         self._first_delay = first_delay
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        # No proxies and no redirects: the key goes to the endpoint that was named, only there.
-        self._client = httpx2.Client(headers=headers, trust_env=False, follow_redirects=False)
+        # No redirects: the key goes to the endpoint that was named, only there.
+        self._client = httpx2.Client(
+            headers=headers, trust_env=False, follow_redirects=False, proxy=proxy
+        )
 
     def ask(self, messages: Sequence[Mapping[str, Any]], *, tools: bool) -> Reply:
         """The model's next message. Waits and asks again when that can help.

@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ptb_lite.agents.local import KEY_VARIABLE
 from ptb_lite.agents.local_chat import Call, ChatClient, ChatError, Reply, clean
@@ -89,6 +90,7 @@ class LocalAgent:
             key=key,
             deadline=self._give_up,
             say=lambda text: say(AgentEventKind.ERROR, text),
+            proxy=_proxy(settings.endpoint),
         )
         self._commands = 0
 
@@ -229,6 +231,14 @@ def _end(ran: Ran) -> str:
     if ran.exit_code is None:
         return f"killed: its time of {ran.seconds:.0f} s was over"
     return f"exit code {ran.exit_code}, {ran.seconds:.1f} s"
+
+
+def _proxy(endpoint: str) -> str | None:
+    """The proxy that the sandbox names; what is reached on loopback needs none."""
+    parts = urlsplit(endpoint)
+    if parts.hostname in ("localhost", "127.0.0.1", "::1"):
+        return None
+    return os.environ.get(f"{parts.scheme}_proxy") or None
 
 
 def _seconds(value: object) -> float:

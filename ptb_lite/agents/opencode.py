@@ -28,6 +28,16 @@ from ptb_lite.events import AgentEvent, AgentEventKind
 _OWN_PROVIDER = "ptb-lite"
 
 
+# Where the providers that it knows by itself are reached.
+PROVIDER_HOSTS = {
+    "anthropic": "api.anthropic.com",
+    "google": "generativelanguage.googleapis.com",
+    "openai": "api.openai.com",
+    "opencode": "opencode.ai",
+    "openrouter": "openrouter.ai",
+}
+
+
 class OpenCodeBackend:
     resumable = True
 

@@ -9,19 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ptb_lite.agents.logins import find_login, login_paths
 from ptb_lite.agents.program import Program, find_program
 from ptb_lite.agents.scaffold import find_key
 from ptb_lite.catalog.entries import SCAFFOLD_BACKENDS, AgentEntry
 
 _VERSION_SECONDS = 20.0
 _MAX_VERSION = 100
-# Where the programs keep a login of their own, below the home of whoever signed in.
-_LOGINS = {
-    "claude-code": ".claude/.credentials.json",
-    "codex": ".codex/auth.json",
-    "gemini": ".gemini/oauth_creds.json",
-    "opencode": ".local/share/opencode/auth.json",
-}
 
 
 @dataclass(frozen=True)
@@ -58,9 +52,10 @@ def check_agent(entry: AgentEntry, environ: Mapping[str, str]) -> Readiness:
     if key is not None:
         return Readiness(entry.id, True, True, f"{version}, key in {key.variable}")
     login = _login(entry.backend)
-    found = f"{version}, signed in by {login}, which runs do not use" if login else version
-    fix = f"For runs set {' or '.join(entry.keys)}"
-    return Readiness(entry.id, True, False, f"{found}; no key is set", fix)
+    if login is not None:
+        return Readiness(entry.id, True, True, f"{version}, signed in by subscription ({login})")
+    fix = f"Set {' or '.join(entry.keys)}, or sign in with `{entry.program}` itself"
+    return Readiness(entry.id, True, False, f"{version}; no key is set and no login is there", fix)
 
 
 def program_version(program: Program) -> str | None:
@@ -84,5 +79,10 @@ def program_version(program: Program) -> str | None:
 
 
 def _login(backend: str) -> Path | None:
-    path = Path.home() / _LOGINS[backend]
-    return path if path.is_file() else None
+    """The file of the program's own login, for opencode that of any provider."""
+    home = Path.home()
+    if backend == "opencode":
+        path = home / login_paths(backend)[0]
+        return path if path.is_file() else None
+    found = find_login(backend, home)
+    return found.source if found is not None else None

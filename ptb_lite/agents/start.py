@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ptb_lite.agents.logins import Login
+from ptb_lite.agents.sessions import HOME
+
 
 @dataclass(frozen=True)
 class Key:
@@ -20,7 +23,8 @@ class AgentStart:
     """`model` is the language model behind the scaffold, None where there is none.
 
     `program` is the scaffold's program on this machine, `endpoint` the base URL of a person's own
-    model server (None: the scaffold's own), `key` what it authenticates with.
+    model server (None: the scaffold's own), `key` what it authenticates with, `login` the
+    program's own login where there is no key.
     """
 
     workspace: Path
@@ -29,11 +33,18 @@ class AgentStart:
     program: str = ""
     endpoint: str | None = None
     key: Key | None = None
+    login: Login | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Everything that the agent holds and that nobody may be shown."""
+        own = (self.key.value,) if self.key is not None else ()
+        return own + (self.login.secrets() if self.login is not None else ())
 
     @property
     def home(self) -> Path:
         """Where a scaffold keeps its sessions: in the workspace, so that they can be resumed."""
-        return self.workspace / ".home"
+        return self.workspace / HOME
 
     def prompt(self) -> str:
         """The prompt's text; raises OSError and UnicodeDecodeError as reading the file does."""

@@ -183,7 +183,9 @@ class AgentEntry(Entry):
 
     Of a scaffold: `program` is its command's name, `install` the command line that installs it,
     `keys` the variables of which one may hold its key, best first, `endpoint` the host that it
-    talks to by itself, `endpoint_variable` the one that may hold the base URL of another.
+    talks to by itself, `endpoint_variable` the one that may hold the base URL of another,
+    `login_endpoints` the hosts that it needs besides when the program itself is signed in.
+    A `command` agent may have an `endpoint`, too: what network model-only lets through.
     """
 
     title: Line
@@ -197,6 +199,7 @@ class AgentEntry(Entry):
     install: str = ""
     keys: tuple[Variable, ...] = ()
     endpoint: str = ""
+    login_endpoints: tuple[str, ...] = ()
     endpoint_variable: Variable | None = None
 
     @model_validator(mode="after")

@@ -143,6 +143,13 @@ def audit(
 
 def doctor(
     online: Annotated[bool, typer.Option("--online", help="Ask the Hub as well.")] = False,
+    call: Annotated[
+        str | None,
+        typer.Option(metavar="AGENT", help="Ask this agent's model for one word as well."),
+    ] = None,
+    agent_model: Annotated[
+        str | None, typer.Option(help="The language model to call, as in a run.")
+    ] = None,
     runs_dir: RunsDir = RUNS,
     as_json: Json = False,
 ) -> None:
@@ -152,4 +159,8 @@ def doctor(
     """
     from ptb_lite.cli.doctor import check_and_print
 
-    raise typer.Exit(check_and_print(runs_dir, online=online, as_json=as_json))
+    raise typer.Exit(
+        check_and_print(
+            runs_dir, online=online, call=call, agent_model=agent_model, as_json=as_json
+        )
+    )

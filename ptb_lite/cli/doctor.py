@@ -11,12 +11,17 @@ from ptb_lite.agents.preflight import check_agents
 from ptb_lite.catalog import load_catalog
 from ptb_lite.cli import EXIT_FAILED
 from ptb_lite.cli.output import say, say_json
+from ptb_lite.errors import PtbLiteError
 from ptb_lite.hardware.doctor import Check, doctor_checks
 
 
-def check_and_print(runs_dir: Path, *, online: bool, as_json: bool) -> int:
+def check_and_print(
+    runs_dir: Path, *, online: bool, call: str | None, agent_model: str | None, as_json: bool
+) -> int:
     """Print every check; the exit code."""
     checks = (*doctor_checks(runs_dir, online=online), *_agents())
+    if call is not None:
+        checks = (*checks, _call(call, agent_model))
     if as_json:
         say_json([asdict(check) for check in checks])
     else:
@@ -26,6 +31,21 @@ def check_and_print(runs_dir: Path, *, online: bool, as_json: bool) -> int:
             if check.fix:
                 say(f"{'':<4}  {'':<{width}}  -> {check.fix}")
     return EXIT_FAILED if any(check.status == "fail" for check in checks) else 0
+
+
+def _call(agent: str, model: str | None) -> Check:
+    """Asks the agent's model for one word: the only check that costs something."""
+    from ptb_lite.runner.call import call_agent
+
+    name = f"call of {agent}"
+    try:
+        called = call_agent(load_catalog().agent(agent), model=model)
+    except PtbLiteError as error:
+        return Check(name, "fail", error.message, error.hint or "")
+    message = f"{called.message} ({called.seconds:.1f} s)"
+    if called.works:
+        return Check(name, "ok", message)
+    return Check(name, "fail", message, "Check key, model name and endpoint")
 
 
 def _agents() -> Iterator[Check]:

@@ -76,6 +76,15 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Measure the baselines, also those in the cache.")
     ] = False,
+    memory_gb: Annotated[
+        float | None, typer.Option(help="The agent's memory; nine tenths of it where left out.")
+    ] = None,
+    disk_gb: Annotated[
+        float | None, typer.Option(help="The agent's disk; all but a reserve where left out.")
+    ] = None,
+    max_processes: Annotated[
+        int | None, typer.Option(help="The agent's processes and threads; 4096 where left out.")
+    ] = None,
     runs_dir: RunsDir = RUNS,
     detach: Annotated[
         bool, typer.Option("--detach", help="Start it, print its id, and return at once.")
@@ -123,6 +132,9 @@ def run(
                 prices=judge_prices,
             ),
             "fresh": fresh or None,
+            "memory_gb": memory_gb,
+            "disk_gb": disk_gb,
+            "max_processes": max_processes,
         },
         runs_dir=Path(runs_dir),
         detach=detach,

@@ -75,6 +75,25 @@ class RunFolder:
         return self.path / "agent.json"
 
     @property
+    def relay(self) -> Path:
+        """The socket by which an agent reaches its model, while it works."""
+        return self.path / "relay"
+
+    @property
+    def hosts(self) -> Path:
+        return self.path / "hosts.json"
+
+    @property
+    def login(self) -> Path:
+        """Which files of a login lie in the workspace; gone when they are."""
+        return self.path / "login.json"
+
+    @property
+    def reserve(self) -> Path:
+        """Room on the disk that is held for the runner while an agent works."""
+        return self.path / ".reserve"
+
+    @property
     def sealed(self) -> Path:
         return self.path / "sealed"
 

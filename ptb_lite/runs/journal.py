@@ -58,9 +58,10 @@ class JournalWriter:
                 {"seq": self._seq + 1, "time": self._clock(), "payload": payload}
             )
             line = event.model_dump_json().encode() + b"\n"
+            # What a full disk refuses now stays in the stream's buffer and is written later.
+            self._seq = event.seq
             self._stream.write(line)
             self._stream.flush()
-            self._seq = event.seq
             return event
 
     def close(self) -> None:

@@ -99,6 +99,27 @@ class Paired(Record):
     test: str = "exact McNemar"
 
 
+class HostSeen(Record):
+    """A host that the agent asked its network for, how often, and whether it was let through."""
+
+    host: str
+    port: int
+    allowed: bool
+    count: int
+
+
+class Hosts(Record):
+    """The content of hosts.json, in order of the first time. There is none without a relay.
+
+    `network` is the run's choice. With `full`, only programs that heed the usual proxy variables
+    are seen.
+    """
+
+    version: Literal[1] = 1
+    network: str
+    hosts: tuple[HostSeen, ...] = ()
+
+
 class PaperLine(Record):
     """A published score of the same benchmark, in [0, 1]: never measured here."""
 

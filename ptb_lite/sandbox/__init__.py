@@ -7,22 +7,42 @@ from types import MappingProxyType
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.sandbox.bubblewrap import SANDBOX_HOME, Bubblewrap
+from ptb_lite.sandbox.cgroup import Groups, make_groups
+from ptb_lite.sandbox.container import Container
 from ptb_lite.sandbox.none import NoSandbox
-from ptb_lite.sandbox.plan import Sandbox, SandboxPlan, interpreter_paths
+from ptb_lite.sandbox.plan import (
+    LimitPlan,
+    RelayPlan,
+    Sandbox,
+    SandboxPlan,
+    interpreter_paths,
+)
+from ptb_lite.sandbox.relay import Asked, Relay
 from ptb_lite.sandbox.supervisor import Ended, Supervised, start
 
 SANDBOXES: Mapping[str, Sandbox] = MappingProxyType(
-    {"bubblewrap": Bubblewrap(), "none": NoSandbox()}
+    {
+        "bubblewrap": Bubblewrap(),
+        "podman": Container("podman"),
+        "docker": Container("docker"),
+        "none": NoSandbox(),
+    }
 )
 
 __all__ = [
     "SANDBOXES",
     "SANDBOX_HOME",
+    "Asked",
     "Ended",
+    "Groups",
+    "LimitPlan",
+    "Relay",
+    "RelayPlan",
     "Sandbox",
     "SandboxPlan",
     "Supervised",
     "interpreter_paths",
+    "make_groups",
     "sandbox",
     "start",
 ]

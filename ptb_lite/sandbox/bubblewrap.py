@@ -12,18 +12,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from ptb_lite.sandbox.guide import PROGRAM, RELAY_INSIDE, guided
 from ptb_lite.sandbox.plan import SandboxPlan
 
 SANDBOX_HOME = "/home/agent"
 """The home inside when the plan's environment names none."""
 
-_SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr")
+SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr")
 # A list of what is needed rather than of what is secret: an unknown secret stays out too.
-_ETC = (
+ETC_NAMES = (
     "alternatives",
     "bash.bashrc",
     "ca-certificates",
@@ -82,14 +83,20 @@ class Bubblewrap:
         program = shutil.which("bwrap") or "bwrap"
         workspace = os.fspath(plan.workspace.absolute())
         arguments = [program, *_isolation(program)]
-        if plan.network == "off":
+        if plan.network != "full":
             arguments.append("--unshare-net")
         for mount in sorted(_mounts(plan), key=_depth):
             arguments += mount
         if "HOME" not in plan.environment:
             arguments += ["--setenv", "HOME", SANDBOX_HOME]
         arguments += ["--remount-ro", "/dev", "--remount-ro", "/"]
-        return [*arguments, "--chdir", workspace, "--", *command]
+        return [*arguments, "--chdir", workspace, "--", *guided(command, plan)]
+
+    def environment(self, plan: SandboxPlan) -> Mapping[str, str]:
+        return plan.environment
+
+    def cleanup(self, plan: SandboxPlan) -> list[str]:  # noqa: ARG002
+        return []  # its processes are descendants of bwrap, which the supervisor ends
 
 
 def _depth(mount: list[str]) -> int:
@@ -100,16 +107,18 @@ def _depth(mount: list[str]) -> int:
 def _mounts(plan: SandboxPlan) -> Iterator[list[str]]:
     """Every mount as bwrap arguments; the last argument is the place inside."""
     yield ["--proc", "/proc"]
+    yield from _kernel_mounts()
     yield ["--dev", "/dev"]
-    yield ["--tmpfs", "/dev/shm"]
-    yield ["--tmpfs", "/tmp"]
+    size = _tmpfs_size(plan)
+    yield [*size, "--tmpfs", "/dev/shm"]
+    yield [*size, "--tmpfs", "/tmp"]
     yield ["--symlink", "/tmp", "/var/tmp"]
-    for path in map(Path, _SYSTEM):
+    for path in map(Path, SYSTEM_FOLDERS):
         if path.is_symlink():
             yield ["--symlink", os.fspath(path.readlink()), os.fspath(path)]
         elif path.is_dir():
             yield ["--ro-bind", os.fspath(path), os.fspath(path)]
-    for name in _ETC:
+    for name in ETC_NAMES:
         yield ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     # Thread pools of numerical libraries count the processors here.
     yield ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
@@ -117,7 +126,11 @@ def _mounts(plan: SandboxPlan) -> Iterator[list[str]]:
         yield from _gpu_mounts()
     home = Path(plan.environment.get("HOME", SANDBOX_HOME))
     if not home.is_relative_to(plan.workspace.absolute()):
-        yield ["--tmpfs", os.fspath(home)]
+        yield [*size, "--tmpfs", os.fspath(home)]
+    if plan.guided:
+        yield ["--ro-bind", os.fspath(PROGRAM), os.fspath(PROGRAM)]
+    if plan.relay is not None:
+        yield ["--ro-bind", os.fspath(plan.relay.folder.resolve()), RELAY_INSIDE]
     # The workspace comes after read-only paths of its depth, and before those inside it.
     for path in plan.read_only:
         if path.exists():
@@ -127,6 +140,29 @@ def _mounts(plan: SandboxPlan) -> Iterator[list[str]]:
         os.fspath(plan.workspace.resolve()),
         os.fspath(plan.workspace.absolute()),
     ]
+
+
+def _kernel_mounts() -> Iterator[list[str]]:
+    """The kernel's settings, read-only. Their files let root write whom no capability is left.
+
+    With them a sandbox of root could have the host start a program (kernel.core_pattern). bwrap
+    covers only folders that can themselves be written, and these cannot.
+    """
+    if os.geteuid() != 0:
+        return
+    with os.scandir("/proc") as entries:
+        for entry in sorted(entries, key=lambda each: each.name):
+            if entry.name.isdigit() or entry.is_symlink():
+                continue
+            if entry.is_dir() or entry.stat().st_mode & 0o222:
+                yield ["--ro-bind-try", entry.path, entry.path]
+
+
+def _tmpfs_size(plan: SandboxPlan) -> list[str]:
+    """What lies in memory may take half of it, as the kernel has it for the whole machine."""
+    if plan.limits.memory_bytes is None or not _has_size(shutil.which("bwrap") or "bwrap"):
+        return []
+    return ["--size", str(plan.limits.memory_bytes // 2)]
 
 
 def _gpu_mounts() -> Iterator[list[str]]:
@@ -156,10 +192,23 @@ def _isolation(program: str) -> tuple[str, ...]:
     return strict if _probe(program, strict) is None else base
 
 
+@lru_cache(maxsize=4)
+def _has_size(program: str) -> bool:
+    """Whether this bwrap can bound a folder in memory (since 0.7)."""
+    try:
+        done = subprocess.run(
+            [program, "--help"], capture_output=True, timeout=_PROBE_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return b"--size BYTES" in done.stdout + done.stderr
+
+
 def _probe(program: str, isolation: Sequence[str]) -> str | None:
     """Really make a sandbox and run `true` in it: None, or what bwrap said."""
     command = [program, *isolation, "--unshare-net", "--ro-bind", "/", "/"]
-    command += ["--proc", "/proc", "--dev", "/dev", "--", "true"]
+    command += ["--proc", "/proc", *(part for mount in _kernel_mounts() for part in mount)]
+    command += ["--dev", "/dev", "--", "true"]
     try:
         done = subprocess.run(
             command,

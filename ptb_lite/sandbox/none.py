@@ -6,9 +6,11 @@ It sees the person's files and network. Only the environment and the ending of i
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from ptb_lite.sandbox.guide import guided
 from ptb_lite.sandbox.plan import SandboxPlan
 
 
@@ -20,5 +22,12 @@ class NoSandbox:
             return "runs need Linux (on Windows: WSL2), where a process tree can be ended surely"
         return None
 
-    def wrap(self, command: Sequence[str], plan: SandboxPlan) -> list[str]:  # noqa: ARG002
-        return list(command)
+    def wrap(self, command: Sequence[str], plan: SandboxPlan) -> list[str]:
+        relay = os.fspath(plan.relay.folder.absolute()) if plan.relay is not None else ""
+        return guided(command, plan, relay=relay, own_users=False)
+
+    def environment(self, plan: SandboxPlan) -> Mapping[str, str]:
+        return plan.environment
+
+    def cleanup(self, plan: SandboxPlan) -> list[str]:  # noqa: ARG002
+        return []

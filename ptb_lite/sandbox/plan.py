@@ -11,6 +11,30 @@ from typing import Literal, Protocol
 
 
 @dataclass(frozen=True)
+class RelayPlan:
+    """The way to the relay on the host: the folder that holds its socket, `relay.sock`.
+
+    `forwards` are ports of the sandbox's own loopback (first) that lead to a host and port.
+    """
+
+    folder: Path
+    forwards: tuple[tuple[int, str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class LimitPlan:
+    """What every process inside is held to by itself, None for no limit.
+
+    `processes` counts all processes and threads of the sandbox, `file_bytes` is the size of a
+    single file, `memory_bytes` all memory of the sandbox where a container engine enforces it.
+    """
+
+    processes: int | None = None
+    file_bytes: int | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True)
 class SandboxPlan:
     """What the command may see.
 
@@ -18,14 +42,25 @@ class SandboxPlan:
     `read_only` paths appear at the same path too; a path that does not exist is left out.
     `environment` is complete: nothing else is inherited. It does not travel on the command line
     (every user of the machine may read those): start the wrapped command with
-    `start(..., environment=plan.environment)`.
+    `start(..., environment=box.environment(plan))`.
+
+    `network` is full for the host's network, off for none, and model-only for none but the
+    `relay`. With a relay, HTTP_PROXY and its like are set inside. With a relay or with limits,
+    the interpreter must be among what is shown (`interpreter_paths`).
     """
 
     workspace: Path
     read_only: tuple[Path, ...]
     environment: Mapping[str, str]
-    network: Literal["off", "full"] = "off"
+    network: Literal["off", "model-only", "full"] = "off"
     gpu: bool = False
+    relay: RelayPlan | None = None
+    limits: LimitPlan = LimitPlan()
+
+    @property
+    def guided(self) -> bool:
+        """Whether `inside.py` has something to do before the command starts."""
+        return self.relay is not None or self.limits != LimitPlan()
 
 
 class Sandbox(Protocol):
@@ -38,6 +73,12 @@ class Sandbox(Protocol):
 
     def wrap(self, command: Sequence[str], plan: SandboxPlan) -> list[str]:
         """The command line that runs `command` inside."""
+
+    def environment(self, plan: SandboxPlan) -> Mapping[str, str]:
+        """The complete environment to start the wrapped command with."""
+
+    def cleanup(self, plan: SandboxPlan) -> list[str]:
+        """The command that ends what is no child of the wrapped command; empty for nothing."""
 
 
 def interpreter_paths() -> tuple[Path, ...]:

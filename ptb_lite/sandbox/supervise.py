@@ -32,6 +32,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _CHUNK = 1 << 16
 _GIVE_UP_SECONDS = 30.0
+_CLEAN_UP_SECONDS = 15.0
 _NEAR = 48
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -39,7 +40,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Request(TypedDict):
-    """What the runner asks for. `environment` is complete; paths are absolute."""
+    """What the runner asks for (see `supervisor.start`). All paths are absolute."""
 
     command: list[str]
     environment: dict[str, str]
@@ -49,6 +50,9 @@ class Request(TypedDict):
     stderr: str
     parent: int
     no_new_privileges: bool
+    groups: list[str]
+    after: list[list[str]]
+    if_orphaned: list[list[str]]
 
 
 class Report(TypedDict):
@@ -131,6 +135,14 @@ def end_children(give_up_seconds: float = _GIVE_UP_SECONDS) -> bool:
     return True
 
 
+def clean_up(request: Request, *, orphaned: bool) -> None:
+    """What is to be done when the tree has ended."""
+    for command in (*request["after"], *(request["if_orphaned"] if orphaned else ())):
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            env, limit = request["environment"], _CLEAN_UP_SECONDS
+            subprocess.run(command, env=env, timeout=limit, input=b"", capture_output=True)
+
+
 class Pump:
     """Copies what the command writes on one stream into a file, byte for byte.
 
@@ -200,6 +212,8 @@ class Keeper:
         for pump in pumps:
             while pump.copy():
                 pass
+        # A signal comes from the guard, or for its death, when the runner has gone.
+        clean_up(self.request, orphaned=self.stop_reason.startswith(("signal", "the runner")))
         if outcome is None:
             outcome = "finished" if exit_code == 0 else "failed"
             detail = "" if exit_code == 0 else _exit_text(exit_code)
@@ -218,6 +232,9 @@ class Keeper:
                 os._exit(127)
             if self.request["no_new_privileges"]:
                 _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+            for group in self.request["groups"]:
+                with contextlib.suppress(OSError), open(group, "w") as file:  # noqa: PTH123
+                    file.write("0")
             # When memory runs out, the agent's own processes go first.
             with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
                 file.write("500")
@@ -312,13 +329,14 @@ def _keep(request: Request, guard: int) -> None:
     _say(keeper.run())
 
 
-def _guard(keeper: int, runner: int) -> int:
+def _guard(keeper: int, request: Request) -> int:
     """Wait for the keeper; pass on the runner's death; end the tree when the keeper is killed.
 
     The runner's death is seen twice: by the keeper as the end of its stdin, and here as a change
     of parent, in case another process still holds the pipe.
     """
     started = time.monotonic()
+    runner = request["parent"]
     told = False
     while True:
         pid, status = os.waitpid(keeper, os.WNOHANG)
@@ -329,6 +347,8 @@ def _guard(keeper: int, runner: int) -> int:
             told = True
         signal.sigtimedwait([signal.SIGCHLD], 0.25)
     end_children()
+    if os.waitstatus_to_exitcode(status) != 0:
+        clean_up(request, orphaned=os.getppid() != runner)
     code = os.waitstatus_to_exitcode(status)
     if code != 0:
         seconds = time.monotonic() - started
@@ -371,7 +391,7 @@ def main() -> int:
             _say(_report("failed", None, 0.0, f"supervisor: {error!r}"))
         os._exit(0)
     os.close(0)
-    return _guard(keeper, request["parent"])
+    return _guard(keeper, request)
 
 
 if __name__ == "__main__":

@@ -97,13 +97,21 @@ def start(
     deadline_seconds: float,
     stdout: Path,
     stderr: Path,
+    groups: Sequence[Path] = (),
+    after: Sequence[Sequence[str]] = (),
+    if_orphaned: Sequence[Sequence[str]] = (),
 ) -> Supervised:
     """Start `command` in a session of its own, with exactly `environment`, stdin empty.
 
     What it writes is appended to the files `stdout` and `stderr` byte for byte. Its whole process
     tree is killed `deadline_seconds` from now, on `stop`, when it ends by itself leaving others
     behind, and when the calling process dies in any way. A command that cannot be started shows
-    as FAILED. Raises PtbLiteError when the supervisor itself cannot be started.
+    as FAILED.
+
+    It joins the control groups whose `cgroup.procs` files are given. When its tree has ended the
+    commands `after` are run, and those of `if_orphaned` if the calling process has died.
+
+    Raises PtbLiteError when the supervisor itself cannot be started.
     """
     if sys.platform != "linux":
         raise PtbLiteError("runs need Linux", hint="On Windows use WSL2")
@@ -117,7 +125,10 @@ def start(
             "stderr": os.fspath(stderr.absolute()),
             "parent": os.getpid(),
             # bwrap drops privileges itself, and on some systems must be setuid to do so.
-            "no_new_privileges": Path(command[0]).name != "bwrap",
+            "no_new_privileges": Path(command[0]).name not in ("bwrap", "podman", "docker"),
+            "groups": [os.fspath(group) for group in groups],
+            "after": [list(each) for each in after],
+            "if_orphaned": [list(each) for each in if_orphaned],
         }
     ).encode("ascii")
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}

@@ -9,12 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ptb_lite.agents.backend import AgentPlan, plan_agent
-from ptb_lite.agents.masking import mask_file, mask_line
+from ptb_lite.agents.masking import mask_line
 from ptb_lite.audit.model import HarnessManifest
 from ptb_lite.evaluation.task_file import Task
 from ptb_lite.events import AgentEnded, AgentStarted, Outcome
 from ptb_lite.runner.context import AgentEnd, PhaseResult, Prepared, RunContext
 from ptb_lite.runner.live_audit import LiveAudit, live_audit
+from ptb_lite.runner.phases.agent_limits import agent_limits
+from ptb_lite.runner.phases.agent_network import agent_network
+from ptb_lite.runner.phases.agent_secrets import agent_secrets, clear_secrets
 from ptb_lite.runner.phases.agent_turns import AgentTurns, Place
 from ptb_lite.runner.phases.audit import case_of
 from ptb_lite.runner.phases.prepare import task_of
@@ -30,6 +33,7 @@ def run_agent(context: RunContext) -> PhaseResult:
     its time: it counts as interrupted, and the submission made so far is used.
     """
     context.check_stop()
+    clear_secrets(context)
     if context.run.agent_end.exists():
         end = _interrupted(context)
     else:
@@ -93,35 +97,39 @@ def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
             deadline=datetime.fromtimestamp(begun + budget, UTC),
         )
     )
-    sandbox_plan = SandboxPlan(
-        workspace=context.run.workspace,
-        read_only=(*interpreter_paths(), prepared.base_model, *plan.read_only),
-        environment=_environment(context, task, plan),
-        network=context.spec.network,
-        gpu=task.device == "cuda",
-    )
-    place = Place(task=task, box=box, plan=sandbox_plan, began=begun, budget_seconds=budget)
-    try:
+    with (
+        agent_secrets(context, plan) as if_orphaned,
+        agent_network(context, plan) as network,
+        agent_limits(context) as limits,
+    ):
+        sandbox_plan = SandboxPlan(
+            workspace=context.run.workspace,
+            read_only=(*interpreter_paths(), prepared.base_model, *plan.read_only),
+            environment=_environment(context, task, plan),
+            network=context.spec.network,
+            gpu=task.device == "cuda",
+            relay=network.plan,
+            limits=limits.plan,
+        )
+        place = Place(
+            task=task,
+            box=box,
+            plan=sandbox_plan,
+            began=begun,
+            budget_seconds=budget,
+            network=network,
+            limits=limits,
+            if_orphaned=if_orphaned,
+        )
         with live_audit(lambda: _live_audit(context, plan)):
             return AgentTurns(context, plan, place).run()
-    finally:
-        _mask_key(context, plan)
 
 
 def _live_audit(context: RunContext, plan: AgentPlan) -> LiveAudit:
-    key = plan.start.key
-
     def mask(text: str) -> str:
-        return text if key is None else mask_line(text.encode(), key.value).decode()
+        return mask_line(text.encode(), plan.start.secrets).decode()
 
     return LiveAudit(case_of(context, None), context.journal.write, mask)
-
-
-def _mask_key(context: RunContext, plan: AgentPlan) -> None:
-    """The trace is kept and shown to others; the agent's processes, which had the key, are gone."""
-    if plan.start.key is not None:
-        for name in ("stdout.log", "stderr.log"):
-            mask_file(context.run.trace / name, plan.start.key.value)
 
 
 def _environment(context: RunContext, task: Task, plan: AgentPlan) -> dict[str, str]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ptb_lite.agents.backend import AgentPlan
 from ptb_lite.agents.command import CommandBackend
 from ptb_lite.evaluation.task_file import Task
 from ptb_lite.events import Outcome
 from ptb_lite.runner.context import AgentEnd, AgentTurn, RunContext
+from ptb_lite.runner.phases.agent_limits import DISK_FULL, AgentLimits
+from ptb_lite.runner.phases.agent_network import Network
 from ptb_lite.runner.phases.agent_trace import TraceReader
 from ptb_lite.runner.phases.agent_watch import AgentWatch, Silence, startup_limit
 from ptb_lite.runner.phases.submissions import SubmissionWatch
+from ptb_lite.runs.atomic import write_record
 from ptb_lite.sandbox import Ended, Sandbox, SandboxPlan, start
 from ptb_lite.workspace.prompt import render_reprompt
 
@@ -26,13 +30,19 @@ MAX_EMPTY_TURNS = 3
 
 @dataclass(frozen=True)
 class Place:
-    """Where an agent works: its task (with the deadline), its isolation, and since when."""
+    """Where an agent works: its task (with the deadline), its isolation, and since when.
+
+    `if_orphaned` are commands for when the runner dies while the agent works.
+    """
 
     task: Task
     box: Sandbox
     plan: SandboxPlan
     began: float
     budget_seconds: float
+    network: Network
+    limits: AgentLimits
+    if_orphaned: tuple[tuple[str, ...], ...] = ()
 
 
 class AgentTurns:
@@ -83,35 +93,69 @@ class AgentTurns:
         context, place = self._context, self._place
         self._watch.begin_turn()
         began = self._elapsed()
+        clean_up = place.box.cleanup(place.plan)
         supervised = start(
             place.box.wrap(command, place.plan),
-            environment=place.plan.environment,
+            environment=place.box.environment(place.plan),
             cwd=context.run.workspace,
             deadline_seconds=place.budget_seconds if not self._turns else max(0.0, self._left()),
             stdout=context.run.trace / "stdout.log",
             stderr=context.run.trace / "stderr.log",
+            groups=place.limits.groups.entrances(),
+            after=[clean_up] if clean_up else (),
+            if_orphaned=place.if_orphaned,
         )
+        place.limits.watch(supervised.pid)
         problem: str | None = None
         stopped = False
         while (ended := supervised.poll()) is None:
-            self._silence.note(time.monotonic(), active=self._reader.read())
-            self._submissions.look(self._elapsed())
+            refused = self._look()
             if not stopped and problem is None:
                 stopped = context.stop.is_set()
-                problem = self._watch.problem(self._elapsed() - began)
+                problem = refused or self._watch.problem(self._elapsed() - began)
+                problem = problem or place.limits.problem()
                 if stopped or problem:
                     supervised.stop()
             time.sleep(POLL_SECONDS)
+        if full := place.limits.problem():
+            place.limits.release()
         self._reader.finish_turn()
         if stopped:
             # That was the stop of the agent: what it submitted is still sealed, audited and scored.
             context.stop.clear()
         elif problem and ended.outcome is Outcome.STOPPED:
             ended = Ended(Outcome.FAILED, None, ended.seconds, f"ended by the runner: {problem}")
+        elif full and ended.outcome is Outcome.FAILED:
+            ended = replace(ended, detail=f"{ended.detail}; {full}")
         self._turns.append(
             AgentTurn(began_seconds=began, seconds=ended.seconds, outcome=ended.outcome)
         )
         return ended
+
+    def _look(self) -> str | None:
+        """Note what is new of a working agent; a full disk is the agent's end, not the runner's."""
+        try:
+            self._silence.note(time.monotonic(), active=self._reader.read())
+            self._look_at_submissions()
+            self._place.network.tell()
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            self._place.limits.release()
+            return DISK_FULL
+        return None
+
+    def _look_at_submissions(self) -> None:
+        """Keep each on disk at once: the runner may be killed before the agent's end."""
+        before = len(self._submissions.seen)
+        self._submissions.look(self._elapsed())
+        if len(self._submissions.seen) > before:
+            begun = AgentEnd(
+                started=self._place.began,
+                budget_seconds=self._place.budget_seconds,
+                submissions=self._submissions.seen,
+            )
+            write_record(self._context.run.agent_end, begun)
 
     def _reprompt(self, ended: Ended) -> str | None:
         """What an agent that ended by itself is told to go on; None: its end is accepted."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from ptb_lite.audit.model import AuditCase, HarnessManifest, TestItem
-from ptb_lite.audit.run import run_audit
+from ptb_lite.audit.run import default_detectors, run_audit
 from ptb_lite.evaluation.control import control_items
 from ptb_lite.evaluation.items import read_items
 from ptb_lite.events import Flag, FlagRaised, VerdictReached
 from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal, base_names
 from ptb_lite.runner.evidence import with_run_facts
 from ptb_lite.runner.phases.seal import SUBMISSION
+from ptb_lite.runner.phases.session_flags import with_session_files
 from ptb_lite.runs.atomic import read_record, write_record
 
 
@@ -30,7 +31,11 @@ def audit(context: RunContext) -> PhaseResult:
     def tell(flag: Flag) -> None:
         context.journal.write(FlagRaised(flag=flag))
 
-    found = run_audit(case, on_flag=tell)
+    detectors = default_detectors()
+    if context.spec.feedback == "test":
+        backend = context.catalog.agent(context.spec.agent).backend
+        detectors = with_session_files(detectors, backend)
+    found = run_audit(case, detectors=detectors, on_flag=tell)
     write_record(context.run.audit, found)
     context.journal.write(VerdictReached(verdict=found.verdict, reason=found.reason))
     return PhaseResult(detail=f"{found.verdict.value}: {found.reason}")

@@ -37,12 +37,17 @@ class SubmissionWatch:
         elif not self._noted and seconds - self._since >= SETTLED_SECONDS:
             self._note()
 
+    @property
+    def seen(self) -> tuple[SubmissionSeen, ...]:
+        """All submissions until now, in order."""
+        return tuple(self._seen)
+
     def finish(self, seconds: float) -> tuple[SubmissionSeen, ...]:
         """All submissions, in order, with the one that is there when the agent has ended."""
         self.look(seconds)
         if not self._noted:
             self._note()
-        return tuple(self._seen)
+        return self.seen
 
     def _note(self) -> None:
         self._noted = True

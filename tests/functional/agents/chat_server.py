@@ -59,7 +59,7 @@ class ChatServer:
 
 
 @contextmanager
-def chat_server(*script: Answer) -> Iterator[ChatServer]:
+def chat_server(*script: Answer, host: str = "127.0.0.1") -> Iterator[ChatServer]:
     chat = ChatServer(script)
 
     class Handler(BaseHTTPRequestHandler):
@@ -82,11 +82,11 @@ def chat_server(*script: Answer) -> Iterator[ChatServer]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((host, 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
-    chat.url = f"http://127.0.0.1:{server.server_port}/v1"
+    chat.url = f"http://{host}:{server.server_port}/v1"
     try:
         yield chat
     finally:

@@ -30,8 +30,9 @@ class ModelServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, command: str, *, refuses: bool = False) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, command: str, *, refuses: bool = False, host: str = "127.0.0.1") -> None:
+        super().__init__((host, 0), _Handler)
+        self.host = host
         self.command = command
         self.refuses = refuses
         self.asked: list[str] = []
@@ -41,13 +42,15 @@ class ModelServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"http://{self.host}:{self.server_port}"
 
 
 @contextmanager
-def model_server(command: str, *, refuses: bool = False) -> Iterator[ModelServer]:
+def model_server(
+    command: str, *, refuses: bool = False, host: str = "127.0.0.1"
+) -> Iterator[ModelServer]:
     """`refuses`: every key is a wrong one."""
-    server = ModelServer(command, refuses=refuses)
+    server = ModelServer(command, refuses=refuses, host=host)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

@@ -26,7 +26,7 @@ def test_a_run_from_prompt_to_score(bench: Bench, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PTB_LITE_API_KEY", SECRET)
     submit = f"python - <<'END'\n{SUBMIT}\nsubmit()\nEND\nls; env"
     with chat_server(calls(submit), says("submitted")) as chat:
-        run = bench.run("", agent="local", agent_model=f"stub@{chat.url}", network="full")
+        run = bench.run("", agent="local", agent_model=f"stub@{chat.url}", network="model-only")
     assert run.read_status().outcome is Outcome.FINISHED, run.read_status().detail
     scores = run.read_scores()
     assert scores is not None

@@ -83,7 +83,7 @@ def test_what_is_missing_is_said_with_the_way_to_it(
     found = check_agent(entry, os.environ)
     assert found.installed
     assert not found.ready
-    assert found.message == "1.2.3 (agent); no key is set"
+    assert found.message == "1.2.3 (agent); no key is set and no login is there"
     monkeypatch.setenv(variable, "s3cret-key")
     assert check_agent(entry, os.environ).ready
     plan = plan_agent(entry, workspace=tmp_path, model="openai/m")
@@ -94,15 +94,21 @@ def test_what_is_missing_is_said_with_the_way_to_it(
     assert "s3cret-key" not in str(plan.read_line(b"the key is s3cret-key"))
 
 
-def test_a_login_is_named_but_is_no_key(install: Install, tmp_path: Path) -> None:
+def test_a_login_is_told_from_a_key(install: Install, tmp_path: Path) -> None:
     install("codex")
     login = tmp_path / "home" / ".codex" / "auth.json"
     login.parent.mkdir(parents=True)
     login.write_text("{}")
     found = check_agent(CATALOG.agent("codex"), {})
     assert not found.ready
-    assert str(login) in found.message
-    assert found.fix == "For runs set CODEX_API_KEY or OPENAI_API_KEY"
+    assert found.fix == "Set CODEX_API_KEY or OPENAI_API_KEY, or sign in with `codex` itself"
+    login.write_text('{"tokens": {"access_token": "tok-0123456789abcdef"}}')
+    found = check_agent(CATALOG.agent("codex"), {})
+    assert found.ready
+    assert found.message == f"1.2.3 (agent), signed in by subscription ({login})"
+    assert check_agent(CATALOG.agent("codex"), {"CODEX_API_KEY": "k"}).message.endswith(
+        "key in CODEX_API_KEY"
+    )
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,7 @@ def test_the_interpreter_is_shown_without_the_folders_above_it() -> None:
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
-        PtbLiteError, match=r"sandbox: unknown sandbox 'docker'\. .*bubblewrap, none"
+        PtbLiteError,
+        match=r"sandbox: unknown sandbox 'chroot'\. .*bubblewrap, podman, docker, none",
     ):
-        sandbox("docker")
+        sandbox("chroot")

@@ -1,0 +1,25 @@
+"""Where each program keeps what was said in a session, below its home."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+HOME = ".home"
+"""A scaffold's home, relative to the workspace."""
+
+SESSION_FOLDERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "claude-code": (".claude/projects/", ".claude/todos/", ".claude/shell-snapshots/"),
+        "codex": (".codex/sessions/", ".codex/history.jsonl"),
+        "gemini": (".gemini/tmp/",),
+        "local": ("local-session.json",),
+        "opencode": (".local/share/opencode/",),
+    }
+)
+
+
+def is_session_file(backend: str, path: str) -> bool:
+    """Whether a file of the workspace, relative to it, is a backend's own record of a session."""
+    folders = SESSION_FOLDERS.get(backend, ())
+    return any(path.startswith(f"{HOME}/{folder}") for folder in folders)

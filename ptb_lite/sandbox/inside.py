@@ -1,0 +1,252 @@
+"""The first program inside a sandbox: limits, the way to the relay, then the agent's command.
+
+Run as `python -I -S inside.py SETTINGS COMMAND...` with the standard library only; SETTINGS is JSON
+(see `Settings`). Ports of the sandbox's loopback are passed on to the relay's unix socket by a
+process of its own; what may pass, the relay on the host alone decides. The agent could end that
+process, and would merely lose its network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import selectors
+import signal
+import socket
+import sys
+from typing import TypedDict
+
+MAX_CONNECTIONS = 256
+_BUFFER = 1 << 16
+_BACKLOG = 64
+_LOOPBACK = ("127.0.0.1", "::1")
+PACKED = "PTB_LITE_ENVIRONMENT"
+
+
+class Settings(TypedDict):
+    """`relay`: the folder with the relay's socket, empty for no network of any kind.
+
+    `forwards`: port here, host and port there. `limits`: names of `resource`'s limits and values.
+    `stay`: remain as the first process, since in a container nobody else would collect the dead.
+    """
+
+    relay: str
+    forwards: list[tuple[int, str, int]]
+    limits: dict[str, int]
+    stay: bool
+
+
+class Flow:
+    """One direction of a connection, with what was read and is not yet written."""
+
+    def __init__(self, source: socket.socket, sink: socket.socket, first: bytes = b"") -> None:
+        self.source = source
+        self.sink = sink
+        self.waiting = first
+        self.ended = False
+        self.closed = False
+
+    def wants_reading(self) -> bool:
+        return not self.ended and len(self.waiting) < _BUFFER
+
+    def read(self) -> None:
+        """Raises OSError when the connection is broken."""
+        with contextlib.suppress(BlockingIOError):
+            data = self.source.recv(_BUFFER)
+            self.ended = not data
+            self.waiting += data
+
+    def write(self) -> None:
+        """Raises OSError when the connection is broken."""
+        if self.waiting:
+            with contextlib.suppress(BlockingIOError):
+                self.waiting = self.waiting[self.sink.send(self.waiting) :]
+        if self.ended and not self.waiting and not self.closed:
+            self.closed = True
+            with contextlib.suppress(OSError):
+                self.sink.shutdown(socket.SHUT_WR)
+
+
+class Forwarder:
+    """Passes connections of the given ports on to the relay; ends with the sandbox."""
+
+    def __init__(self, relay: str, listening: list[tuple[socket.socket, bytes]]) -> None:
+        # Through the folder's descriptor, since a path to a socket may have 107 bytes at most.
+        self.folder = os.open(relay, os.O_RDONLY | os.O_DIRECTORY)
+        self.selector = selectors.DefaultSelector()
+        self.flows: dict[socket.socket, tuple[Flow, Flow]] = {}
+        for listener, greeting in listening:
+            listener.setblocking(False)
+            self.selector.register(listener, selectors.EVENT_READ, greeting)
+
+    def run(self) -> None:
+        while True:
+            for key, _ in self.selector.select():
+                end = key.fileobj
+                assert isinstance(end, socket.socket)
+                if isinstance(key.data, bytes):
+                    self.accept(end, key.data)
+                elif end in self.flows:
+                    self.move(end)
+
+    def accept(self, listener: socket.socket, greeting: bytes) -> None:
+        try:
+            near, _ = listener.accept()
+        except OSError:
+            return
+        far = socket.socket(socket.AF_UNIX)
+        try:
+            if len(self.flows) >= 2 * MAX_CONNECTIONS:
+                raise OSError("too many connections")
+            far.connect(f"/proc/self/fd/{self.folder}/relay.sock")
+        except OSError:
+            near.close()
+            far.close()
+            return
+        out, back = Flow(near, far, greeting), Flow(far, near)
+        self.flows[near], self.flows[far] = (out, back), (back, out)
+        for end in (near, far):
+            end.setblocking(False)
+            self.selector.register(end, selectors.EVENT_READ, None)
+        self.move(near)
+
+    def move(self, end: socket.socket) -> None:
+        """Whatever can go on at one end: reading from it and writing to it."""
+        away, towards = self.flows[end]
+        other = away.sink
+        try:
+            if away.wants_reading():
+                away.read()
+            for flow in (away, towards):
+                flow.write()
+        except OSError:
+            self.close(end, other)
+            return
+        if away.closed and towards.closed:
+            self.close(end, other)
+            return
+        for each in (end, other):
+            self.attend(each)
+
+    def attend(self, end: socket.socket) -> None:
+        away, towards = self.flows[end]
+        events = selectors.EVENT_READ if away.wants_reading() else 0
+        events |= selectors.EVENT_WRITE if towards.waiting else 0
+        known = self.selector.get_map().get(end)
+        if known is None and events:
+            self.selector.register(end, events, None)
+        elif known is not None and not events:
+            self.selector.unregister(end)
+        elif known is not None and known.events != events:
+            self.selector.modify(end, events, None)
+
+    def close(self, *ends: socket.socket) -> None:
+        for end in ends:
+            self.flows.pop(end, None)
+            with contextlib.suppress(KeyError, ValueError):
+                self.selector.unregister(end)
+            end.close()
+
+
+def listen(host: str, port: int) -> socket.socket | None:
+    """A listening port of loopback; None where it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        made = socket.socket(family)
+    except OSError:
+        return None
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+        made.listen(_BACKLOG)
+    except (OSError, OverflowError):
+        made.close()
+        return None
+    return made
+
+
+def open_ports(settings: Settings) -> tuple[list[tuple[socket.socket, bytes]], int]:
+    """The listening ports, each with how a connection to the relay begins; the proxy's port."""
+    proxy = listen(_LOOPBACK[0], 0)
+    if proxy is None:
+        raise OSError("loopback cannot be listened on")
+    found = [(proxy, b"")]
+    for port, host, there in settings["forwards"]:
+        greeting = f"TUNNEL {host}:{there} HTTP/1.1\r\n\r\n".encode()
+        made = [each for each in (listen(name, port) for name in _LOOPBACK) if each is not None]
+        if not made:
+            print(f"port {port} of loopback cannot be listened on", file=sys.stderr)
+        found += [(each, greeting) for each in made]
+    return found, proxy.getsockname()[1]
+
+
+def connect(settings: Settings) -> None:
+    """Start the forwarding process, and name it to programs as their proxy."""
+    listening, port = open_ports(settings)
+    # Twice, so that it is no child of the agent's command, which might wait for all of its own.
+    child = os.fork()
+    if child == 0:
+        if os.fork() == 0:
+            signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+            with contextlib.suppress(KeyboardInterrupt):
+                Forwarder(settings["relay"], listening).run()
+        os._exit(0)
+    os.waitpid(child, 0)
+    for listener, _ in listening:
+        listener.close()
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        os.environ[name] = f"http://127.0.0.1:{port}"
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = "localhost,127.0.0.1,::1"
+    # The fetch that is built into Node heeds the variables only when told so.
+    os.environ["NODE_USE_ENV_PROXY"] = "1"
+
+
+def set_limits(limits: dict[str, int]) -> None:
+    for name, value in limits.items():
+        number = getattr(resource, name)
+        _, hard = resource.getrlimit(number)
+        least = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(number, (least, least))
+
+
+def stay_and_wait(command: list[str]) -> int:
+    """Run the command as a child and collect all that die; its exit code."""
+    child = os.fork()
+    if child == 0:
+        execute(command)
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code
+
+
+def execute(command: list[str]) -> None:
+    try:
+        os.execvp(command[0], command)
+    except OSError as error:
+        print(f"{command[0]}: {error.strerror}", file=sys.stderr, flush=True)
+        os._exit(127)
+
+
+def main() -> int:
+    settings: Settings = json.loads(sys.argv[1])
+    command = sys.argv[2:]
+    if (packed := os.environ.pop(PACKED, None)) is not None:
+        os.environ.clear()
+        os.environ.update(json.loads(packed))
+    if settings["relay"]:
+        connect(settings)
+    set_limits(settings["limits"])
+    if settings["stay"]:
+        return stay_and_wait(command)
+    execute(command)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
