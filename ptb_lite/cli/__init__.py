@@ -1,5 +1,7 @@
 """The `ptb-lite` command: argument parsing only, every command is one call into the rooms below.
 
+Without arguments it opens the app on a terminal, and prints its help elsewhere.
+
 Exit codes: 0 done, 1 run failed, 2 bad usage or spec, 3 flagged, 4 inconclusive.
 """
 
@@ -30,9 +32,12 @@ def _run(arguments: list[str], debug: bool) -> int:
 
     from ptb_lite.cli.app import app
     from ptb_lite.cli.output import say_error
+    from ptb_lite.cli.terminal import is_terminal, show_app
     from ptb_lite.errors import PtbLiteError
 
     try:
+        if not arguments and is_terminal():
+            return show_app()
         code = app(arguments or ["--help"], prog_name="ptb-lite", standalone_mode=False)
         sys.stdout.flush()
     except TyperException as error:

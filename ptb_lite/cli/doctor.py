@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from ptb_lite.agents.preflight import check_agents
 from ptb_lite.catalog import load_catalog
 from ptb_lite.cli import EXIT_FAILED
 from ptb_lite.cli.output import say, say_json
-from ptb_lite.hardware.doctor import Check, doctor_checks
+from ptb_lite.hardware.doctor import agent_checks, doctor_checks
 
 
 def check_and_print(runs_dir: Path, *, online: bool, as_json: bool) -> int:
     """Print every check; the exit code."""
-    checks = (*doctor_checks(runs_dir, online=online), *_agents())
+    checks = (*doctor_checks(runs_dir, online=online), *agent_checks(load_catalog().agents))
     if as_json:
         say_json([asdict(check) for check in checks])
     else:
@@ -26,10 +23,3 @@ def check_and_print(runs_dir: Path, *, online: bool, as_json: bool) -> int:
             if check.fix:
                 say(f"{'':<4}  {'':<{width}}  -> {check.fix}")
     return EXIT_FAILED if any(check.status == "fail" for check in checks) else 0
-
-
-def _agents() -> Iterator[Check]:
-    """The scaffolds. One that is not installed is no fault: nobody needs all of them."""
-    for found in check_agents(load_catalog().agents, os.environ):
-        fault = found.installed and not found.ready
-        yield Check(found.agent, "warn" if fault else "ok", found.message, found.fix)

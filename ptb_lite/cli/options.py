@@ -18,4 +18,7 @@ RunId = Annotated[
     str,
     typer.Argument(metavar="RUN", help="A run's id, its beginning or end, its folder, or `last`."),
 ]
+Plain = Annotated[
+    bool, typer.Option("--plain", help="Plain lines instead of the app, also on a terminal.")
+]
 RUNS = Path("runs")
