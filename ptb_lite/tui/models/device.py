@@ -27,14 +27,15 @@ class DeviceFold:
     gpu_memory: deque[float] = field(default_factory=_recent)
 
     def take(self, sample: DeviceSampled) -> None:
-        self.last = sample
-        self.had_gpu = self.had_gpu or sample.gpu_memory_total is not None
-        for kept, share in (
+        shares = (
             (self.cpu, sample.cpu),
             (self.memory, _share(sample.memory_used, sample.memory_total)),
             (self.gpu, sample.gpu),
             (self.gpu_memory, _share(sample.gpu_memory_used, sample.gpu_memory_total)),
-        ):
+        )
+        self.last = sample
+        self.had_gpu = self.had_gpu or sample.gpu_memory_total is not None
+        for kept, share in shares:
             if share is not None:
                 kept.append(min(1.0, max(0.0, share)))
 

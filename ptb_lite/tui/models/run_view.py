@@ -10,7 +10,7 @@ from datetime import datetime
 
 from ptb_lite.events import DeviceSampled, EvaluationFinished, Flag, Outcome, Phase, Verdict
 from ptb_lite.tui.models.phases import PhaseView
-from ptb_lite.tui.models.series import Point
+from ptb_lite.report.series import Point
 from ptb_lite.tui.models.trace import Entry
 
 
@@ -94,7 +94,10 @@ class UsageView:
 
 @dataclass(frozen=True)
 class RunSnapshot:
-    """Everything that is shown of a run at one moment. `events` counts what was folded."""
+    """Everything that is shown of a run at one moment.
+
+    `events` counts what was folded, `impossible` what of it has figures that cannot be.
+    """
 
     run_id: str
     began: datetime | None
@@ -117,3 +120,4 @@ class RunSnapshot:
     outcome: Outcome | None
     detail: str
     events: int
+    impossible: int

@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Event, RunFinished
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.runs.journal import JournalFollower
+from ptb_lite.runs.journal import JournalFollower, read_journal
 
 # One piece of a long journal: some thousand events, a few tens of milliseconds.
 PIECE_BYTES = 1 << 20
@@ -134,3 +135,11 @@ class ReplaySource:
                 step = timedelta(seconds=(at - self._at) * self._speed)
                 self._played = min(end, self._played + step)
             self._at = at
+
+
+def recorded_source(run: RunFolder, speed: float) -> ReplaySource:
+    """A run's journal, to be played again. Raises PtbLiteError when there is nothing to play."""
+    reading = read_journal(run.journal)
+    if not reading.events:
+        raise PtbLiteError("has an empty journal: nothing can be played", field=run.run_id)
+    return ReplaySource(reading.events, speed)

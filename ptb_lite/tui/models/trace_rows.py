@@ -80,16 +80,21 @@ def _heading(entry: Entry) -> str:
 
 def _broken(line: str, width: int) -> list[str]:
     pieces = []
-    while cell_len(line) > width:
-        piece = line[:width] if line.isascii() else chop_cells(line, width)[0]
-        space = piece.rfind(" ")
-        if space > width // 2:
-            piece = piece[: space + 1]
+    while line:
+        # A bounded look: combining characters take no cell, so a head may hold more than `width`.
+        head = line[: 4 * width]
+        if cell_len(head) <= width:
+            piece = head
+        else:
+            piece = head[:width] if head.isascii() else chop_cells(head, width)[0]
+            space = piece.rfind(" ")
+            if space > width // 2:
+                piece = piece[: space + 1]
         # A character wider than the room: one must be taken, or there is no end.
         piece = piece or line[:1]
         pieces.append(piece)
         line = line[len(piece) :]
-    return [*pieces, line] if line else pieces
+    return pieces
 
 
 def _fitting(text: str, width: int) -> str:
