@@ -83,7 +83,8 @@ def read_run_samples(run: RunFolder, benchmark: str) -> Samples:
     problems = []
     for label, folder in ((ZERO_SHOT, "baseline"), (FEW_SHOT, "baseline"), (AFTER, "after")):
         path = run.evaluations / folder / f"{label}.{benchmark}.samples.jsonl"
-        problem = _read(path, label, found)
+        inside = path.resolve().is_relative_to(run.path.resolve())
+        problem = _read(path, label, found) if inside else "lies outside the run's folder"
         if problem:
             problems.append(f"{label.replace('_', '-')}: {problem}")
     return Samples(benchmark, tuple(found.values()), "; ".join(problems))

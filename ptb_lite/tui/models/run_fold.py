@@ -33,12 +33,12 @@ from ptb_lite.events import (
     VerdictReached,
     Warned,
 )
+from ptb_lite.report.series import Series
 from ptb_lite.report.words import duration
 from ptb_lite.tui.models.device import DeviceFold
 from ptb_lite.tui.models.flags import FlagBoard
 from ptb_lite.tui.models.phases import PhaseStrip
 from ptb_lite.tui.models.run_view import AgentView, RunSnapshot, TrainingView, UsageView
-from ptb_lite.report.series import Series
 from ptb_lite.tui.models.text import one_line
 from ptb_lite.tui.models.trace import EntryKind, Trace
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ptb_lite.events import DeviceSampled, EvaluationFinished, Flag, Outcome, Phase, Verdict
-from ptb_lite.tui.models.phases import PhaseView
 from ptb_lite.report.series import Point
+from ptb_lite.tui.models.phases import PhaseView
 from ptb_lite.tui.models.trace import Entry
 
 
