@@ -16,7 +16,7 @@ from ptb_lite.tui.models.text import one_line
 
 NOT_SCORED = "not scored"
 MAX_FLAGS = 500
-_BARS = {"before": "$text-muted", "raw": "$text-primary", "counted": "$text-success"}
+_BARS = {"before": "$foreground 65%", "raw": "$text-primary", "counted": "$text-success"}
 _VERDICTS = {Verdict.CLEAN: GOOD, Verdict.FLAGGED: BAD, Verdict.INCONCLUSIVE: CARE}
 
 

@@ -20,7 +20,7 @@ GOOD, BAD, CARE, DIM, STRONG = (
     "$text-success",
     "bold $text-error",
     "$text-warning",
-    "$text-muted",
+    "$foreground 65%",
     "bold",
 )
 _BLOCKS = "▁▂▃▄▅▆▇█"
