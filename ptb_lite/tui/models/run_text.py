@@ -154,15 +154,18 @@ def usage_lines(usage: UsageView, hosts: Sequence[tuple[str, int, bool]]) -> lis
 def flag_spans(view: FlagView, audited: bool) -> list[Span]:
     """A flag on one line. F decides the verdict, n only informs."""
     flag = view.flag
-    mark = ("F ", BAD) if flag.decides else ("n ", CARE)
-    place = (
-        f" {flag.file}" + (f":{flag.line}" if flag.line is not None else "") if flag.file else ""
-    )
+    line = f":{flag.line}" if flag.line is not None else ""
+    place = f" {one_line(flag.file, 120)}{line}" if flag.file else ""
     when = ""
     if view.live:
         when = " (live, not in the final audit)" if audited else " (live)"
-    return [mark, (one_line(flag.detector, 40), STRONG), (one_line(place, 120), ""), (when, DIM),
-            (f" {one_line(flag.message, 160)}", DIM)]  # fmt: skip
+    return [
+        ("F ", BAD) if flag.decides else ("n ", CARE),
+        (one_line(flag.detector, 40), STRONG),
+        (place, ""),
+        (when, DIM),
+        (f" {one_line(flag.message, 160)}", DIM),
+    ]
 
 
 def flags_title(shot: RunSnapshot) -> str:
