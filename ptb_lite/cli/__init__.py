@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+RUNS = Path("runs")
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -27,17 +29,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: list[str], debug: bool) -> int:
+    from ptb_lite.cli.terminal import is_terminal, show_app
+
+    if not arguments and is_terminal():
+        return show_app()
     from typer import Abort
     from typer.exceptions import TyperException
 
     from ptb_lite.cli.app import app
     from ptb_lite.cli.output import say_error
-    from ptb_lite.cli.terminal import is_terminal, show_app
     from ptb_lite.errors import PtbLiteError
 
     try:
-        if not arguments and is_terminal():
-            return show_app()
         code = app(arguments or ["--help"], prog_name="ptb-lite", standalone_mode=False)
         sys.stdout.flush()
     except TyperException as error:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ptb_lite.cli import RUNS as RUNS
+
 RunsDir = Annotated[
     Path,
     typer.Option(
@@ -21,4 +23,3 @@ RunId = Annotated[
 Plain = Annotated[
     bool, typer.Option("--plain", help="Plain lines instead of the app, also on a terminal.")
 ]
-RUNS = Path("runs")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,11 +16,10 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
-from ptb_lite.runs.folder import list_runs
 from ptb_lite.tui.ascii import AsciiFilter
 from ptb_lite.tui.commands import AppCommand, Commands
 from ptb_lite.tui.place import Mode, Place
-from ptb_lite.tui.settings import Settings, is_ascii_terminal, load_settings, save_settings
+from ptb_lite.tui.settings import Look, is_ascii_terminal, load_look, save_look
 from ptb_lite.tui.text import one_line
 from ptb_lite.tui.themes import THEME_NAMES, THEMES
 
@@ -45,19 +45,19 @@ class PtbLiteApp(App[None]):
     ]
 
     def __init__(self, runs_dir: Path, place: Place | None = None) -> None:
+        first = place or Place()
+        # Of this object alone: no blank screen is built and drawn before the first one.
+        self.DEFAULT_MODE = first.mode  # type: ignore[misc]
         super().__init__()
         self.runs_dir = runs_dir
-        self._first = place or Place()
-        self._opened: dict[Mode, Place] = {}
+        self._opened: dict[Mode, Place] = {first.mode: first}
+        self.add_mode(first.mode, lambda: _screen(first))
         self._ascii = AsciiFilter(enabled=False)
         for theme in THEMES:
             self.register_theme(theme)
-        self.settings = load_settings()
-        self.theme = self.settings.theme
-        self._use_ascii(self.settings)
-
-    async def on_mount(self) -> None:
-        await self.go(self._first)
+        self.look = load_look()
+        self.theme = self.look.theme
+        self._use_ascii()
 
     async def go(self, place: Place) -> None:
         """Show a place. Of run and result the app keeps one each; another run takes its place."""
@@ -98,13 +98,15 @@ class PtbLiteApp(App[None]):
             yield AppCommand(f"Go to {title}", _PURPOSES[mode], partial(self._go, mode))
         for name in THEME_NAMES:
             yield AppCommand(
-                f"Theme: {name}", "Remembered for the next time", partial(self._look, theme=name)
+                f"Theme: {name}",
+                "Remembered for the next time",
+                partial(self._take_look, replace(self.look, theme=name)),
             )
         use = not self._ascii.enabled
         yield AppCommand(
             "ASCII only" if use else "Unicode",
             "For terminals and fonts that lack lines and blocks; remembered",
-            partial(self._look, ascii=use),
+            partial(self._take_look, replace(self.look, ascii=use)),
         )
         yield AppCommand("Help", "The keys of what has the focus", self.action_help)
         yield AppCommand("Leave", "Runs go on", self.exit)
@@ -150,18 +152,20 @@ class PtbLiteApp(App[None]):
         await self.go(Place(mode))
 
     def _newest(self, mode: Mode) -> Place:
+        from ptb_lite.runs.folder import list_runs
+
         runs = list_runs(self.runs_dir)
         return Place(mode, runs[-1].path if runs else None)
 
-    def _look(self, **chosen: object) -> None:
-        self.settings = Settings.model_validate({**self.settings.model_dump(), **chosen})
-        save_settings(self.settings)
-        self.theme = self.settings.theme
-        self._use_ascii(self.settings)
+    def _take_look(self, look: Look) -> None:
+        self.look = look
+        save_look(look)
+        self.theme = look.theme
+        self._use_ascii()
         self.screen.refresh(layout=True)
 
-    def _use_ascii(self, settings: Settings) -> None:
-        chosen = settings.ascii
+    def _use_ascii(self) -> None:
+        chosen = self.look.ascii
         self._ascii.enabled = is_ascii_terminal() if chosen is None else chosen
         self.set_class(self._ascii.enabled, "-ascii")
 

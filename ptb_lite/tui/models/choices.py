@@ -7,13 +7,15 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from ptb_lite.catalog.loader import Catalog
 from ptb_lite.errors import CatalogError, SpecError
-from ptb_lite.preset import Preset
-from ptb_lite.spec import RunSpec
+
+if TYPE_CHECKING:
+    # The screen's first frame does not wait for what validates.
+    from ptb_lite.catalog.loader import Catalog
+    from ptb_lite.preset import Preset
+    from ptb_lite.spec import RunSpec
 
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(m|min|minutes?|h|hours?)?", re.IGNORECASE)
 _OPTIONS = (
@@ -183,6 +185,11 @@ def preset_of(spec: RunSpec, name: str) -> Preset:
 
     The installation's secret and the versions stay out.
     """
+    from pydantic import ValidationError
+
+    from ptb_lite.preset import Preset
+    from ptb_lite.spec import RunSpec
+
     fields = set(Preset.model_fields) & set(RunSpec.model_fields)
     title = f"{spec.model}, {spec.agent}, {time_text(spec.budget_minutes)}"
     try:

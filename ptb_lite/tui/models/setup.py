@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from ptb_lite.catalog.entries import AgentEntry, BenchmarkEntry, ModelEntry
 from ptb_lite.catalog.loader import Catalog
@@ -15,41 +13,16 @@ from ptb_lite.preflight import smallest_jobs
 from ptb_lite.preset import Preset
 from ptb_lite.report.words import duration
 from ptb_lite.scoring import smallest_detectable_gain
-from ptb_lite.spec import RunSpec, resolve_spec
+from ptb_lite.spec import resolve_spec
 from ptb_lite.tui.models.choices import SetupChoices, command, overrides
 from ptb_lite.tui.models.estimate import PhaseTimes, evaluation_seconds, expected_times
+from ptb_lite.tui.models.lines import ListLine, Mark, Summary
 from ptb_lite.tui.models.machine import Machine
 
 GB = 10**9
 # Where no earlier run says what the base model scores.
 _GUESSED_BASE = 0.10
 _BYTES_A_WEIGHT = 2
-
-Mark = Literal["ok", "warn", "bad", "unknown"]
-
-
-@dataclass(frozen=True)
-class ListLine:
-    """One entry of a list.
-
-    `facts` is short, `detail` says all there is; `mark` repeats in one of four words whether it
-    can be taken: ok, warn (something must be done first), bad (not on this machine), unknown.
-    """
-
-    id: str
-    mark: Mark
-    facts: str
-    detail: str
-
-
-@dataclass(frozen=True)
-class Summary:
-    """`lines` are a word and a sentence each; `problem` says why the choices cannot be run."""
-
-    lines: tuple[tuple[str, str], ...]
-    command: str = ""
-    spec: RunSpec | None = None
-    problem: str = ""
 
 
 def model_lines(catalog: Catalog, machine: Machine) -> tuple[ListLine, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -16,22 +16,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Input, Select, Static
 
-from ptb_lite.catalog import load_catalog
-from ptb_lite.catalog.loader import Catalog
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.preflight import preflight
-from ptb_lite.preset import Preset, load_presets, save_preset
-from ptb_lite.spec import RunSpec
 from ptb_lite.tui.commands import AppCommand
-from ptb_lite.tui.models.choices import SetupChoices, choices_of, preset_of, toggled
-from ptb_lite.tui.models.machine import Machine, look_at_machine
-from ptb_lite.tui.models.setup import (
-    Summary,
-    agent_lines,
-    benchmark_lines,
-    model_lines,
-    summarise_choices,
-)
+from ptb_lite.tui.models.choices import SetupChoices, choices_of, toggled
+from ptb_lite.tui.models.lines import Summary
 from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.save_preset import SavePresetScreen
@@ -39,16 +27,12 @@ from ptb_lite.tui.screens.setup_fields import INPUTS, SELECTS, setup_fields
 from ptb_lite.tui.text import one_line
 from ptb_lite.tui.widgets.choice_list import ChoiceList
 
+if TYPE_CHECKING:
+    # The first frame does not wait for what reads and validates; `_load` imports it.
+    from ptb_lite.spec import RunSpec
+    from ptb_lite.tui.models.desk import Desk
+
 _FIRST_PRESET = "offline-demo"
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What the worker has found out so far."""
-
-    catalog: Catalog
-    presets: Mapping[str, Preset]
-    machine: Machine = field(default_factory=Machine)
 
 
 class SetupScreen(PtbScreen):
@@ -70,9 +54,9 @@ else the reason stands beside it. Closing the app ends no run.
     class Loaded(Message):
         """Catalogue, presets and, the second time, the machine are known."""
 
-        def __init__(self, known: _Known) -> None:
+        def __init__(self, desk: Desk) -> None:
             super().__init__()
-            self.known = known
+            self.desk = desk
 
     class Unreadable(Message):
         """A catalogue or preset file is malformed."""
@@ -99,7 +83,7 @@ else the reason stands beside it. Closing the app ends no run.
 
     def __init__(self) -> None:
         super().__init__()
-        self._known: _Known | None = None
+        self._desk: Desk | None = None
         self._choices = SetupChoices()
         self._summary = Summary(())
         self._checking: RunSpec | None = None
@@ -113,7 +97,7 @@ else the reason stands beside it. Closing the app ends no run.
                 yield ChoiceList("Agent", several=False, id="agents")
                 yield ChoiceList("Benchmarks", several=True, id="benchmarks")
             yield Static(Content("Reading the catalogue …"), id="setup-detail")
-            yield Container(*setup_fields(), id="setup-fields")
+            yield Container(id="setup-fields")
             yield Static("", id="setup-summary")
         with Container(id="setup-bottom"):
             yield Static("", id="setup-command")
@@ -123,10 +107,10 @@ else the reason stands beside it. Closing the app ends no run.
 
     def on_mount(self) -> None:
         self.query_one("#models").focus()
-        self.call_after_refresh(self._load)
+        self.call_after_refresh(self._furnish)
 
     def on_screen_resume(self) -> None:
-        if self._known is not None and not self._starting:
+        if self._desk is not None and not self._starting:
             self._load()
 
     def on_resize(self) -> None:
@@ -138,17 +122,17 @@ else the reason stands beside it. Closing the app ends no run.
             "Copy the command line", "That starts the same run", self.action_copy_command
         )
         yield AppCommand("Save as a preset", "Under a name of your own", self.action_save_preset)
-        for name, preset in (self._known.presets if self._known else {}).items():
+        for name, preset in (self._desk.presets if self._desk else {}).items():
             yield AppCommand(f"Preset: {name}", preset.title, partial(self._take_preset, name))
 
     def action_start(self) -> None:
         spec = self._summary.spec
-        if self.query_one("#start", Button).disabled or spec is None:
+        if self.query_one("#start", Button).disabled or spec is None or self._desk is None:
             self.ptb.say(self._summary.problem or "This machine is still being checked.")
             return
         self._starting = True
         self._show_reason("Starting …", ready=False)
-        self._launch(spec)
+        self._launch(self._desk, spec)
 
     def action_copy_command(self) -> None:
         if self._summary.command:
@@ -172,7 +156,7 @@ else the reason stands beside it. Closing the app ends no run.
         self.app.push_screen(SavePresetScreen(), save)
 
     def on_choice_list_chosen(self, message: ChoiceList.Chosen) -> None:
-        if self._known is None:
+        if self._desk is None:
             return
         match message.choice_list.id:
             case "models":
@@ -180,7 +164,7 @@ else the reason stands beside it. Closing the app ends no run.
             case "agents":
                 self._apply(replace(self._choices, agent=message.line_id))
             case _:
-                order = tuple(self._known.catalog.benchmarks)
+                order = tuple(self._desk.catalog.benchmarks)
                 self._apply(toggled(self._choices, message.line_id, order))
 
     def on_choice_list_pointed(self, message: ChoiceList.Pointed) -> None:
@@ -192,7 +176,7 @@ else the reason stands beside it. Closing the app ends no run.
     def _selected(self, message: Select.Changed) -> None:
         name = (message.select.id or "").removeprefix("choose-")
         value = message.value
-        if self._known is None or not isinstance(value, str):
+        if self._desk is None or not isinstance(value, str):
             return
         if name == "preset":
             if value != (self._choices.preset or ""):
@@ -203,7 +187,7 @@ else the reason stands beside it. Closing the app ends no run.
     @on(Input.Changed)
     def _typed(self, message: Input.Changed) -> None:
         name = (message.input.id or "").removeprefix("choose-")
-        if self._known is None or name not in INPUTS:
+        if self._desk is None or name not in INPUTS:
             return
         if message.value != getattr(self._choices, name):
             self._apply(self._with({name: message.value}))
@@ -213,9 +197,9 @@ else the reason stands beside it. Closing the app ends no run.
         self.action_start()
 
     def on_setup_screen_loaded(self, message: Loaded) -> None:
-        first = self._known is None
-        self._known = message.known
-        presets = message.known.presets
+        first = self._desk is None
+        self._desk = message.desk
+        presets = message.desk.presets
         select: Select[str] = self.query_one("#choose-preset", Select)
         options = [("(none)", ""), *((name, name) for name in presets)]
         with self.prevent(Select.Changed):
@@ -252,10 +236,15 @@ else the reason stands beside it. Closing the app ends no run.
         self._show_reason(f"{message.path.name} was started.", ready=True)
         await self.ptb.open_run(message.path)
 
+    async def _furnish(self) -> None:
+        """The many controls come after the first frame, what they show after them."""
+        await self.query_one("#setup-fields").mount(*setup_fields())
+        self._load()
+
     def _take_preset(self, name: str) -> None:
         """Fill everything in from a preset; from none: the choices stay, the preset goes."""
-        assert self._known is not None
-        preset = self._known.presets.get(name)
+        assert self._desk is not None
+        preset = self._desk.presets.get(name)
         choices = replace(self._choices, preset=None) if preset is None else choices_of(preset)
         with self.prevent(Select.Changed, Input.Changed):
             self.query_one("#choose-preset", Select).value = choices.preset or ""
@@ -269,12 +258,9 @@ else the reason stands beside it. Closing the app ends no run.
         return replace(self._choices, **changed)
 
     def _apply(self, choices: SetupChoices) -> None:
-        assert self._known is not None
+        assert self._desk is not None
         self._choices = choices
-        known = self._known
-        self._summary = summarise_choices(
-            choices, known.catalog, known.presets, known.machine, self.ptb.runs_dir
-        )
+        self._summary = self._desk.summary(choices)
         self._show_lists()
         shown = [
             Content.assemble((f"{word:<9}", "bold"), f"{one_line(text, 600)}\n")
@@ -288,21 +274,19 @@ else the reason stands beside it. Closing the app ends no run.
         self._check()
 
     def _show_lists(self) -> None:
-        if self._known is None:
+        if self._desk is None:
             return
-        catalog, machine = self._known.catalog, self._known.machine
-        self.query_one("#models", ChoiceList).show_lines(
-            model_lines(catalog, machine), {self._choices.model}
-        )
-        self.query_one("#agents", ChoiceList).show_lines(
-            agent_lines(catalog, machine), {self._choices.agent}
-        )
-        self.query_one("#benchmarks", ChoiceList).show_lines(
-            benchmark_lines(catalog, machine, self._choices), self._choices.benchmarks
-        )
+        chosen = {
+            "models": {self._choices.model},
+            "agents": {self._choices.agent},
+            "benchmarks": set(self._choices.benchmarks),
+        }
+        for name, lines in self._desk.lines(self._choices).items():
+            self.query_one(f"#{name}", ChoiceList).show_lines(lines, chosen[name])
 
     def _check(self) -> None:
         """Have the machine checked for what is chosen now; one check at a time."""
+        assert self._desk is not None
         spec = self._summary.spec
         if spec is None:
             self._show_reason(self._summary.problem, ready=False)
@@ -312,15 +296,16 @@ else the reason stands beside it. Closing the app ends no run.
             self._show_reason("Checking this machine …", ready=False)
             if self._checking is None:
                 self._checking = spec
-                self._preflight(spec)
+                self._preflight(self._desk, spec)
 
     def _show_reason(self, reason: str, *, ready: bool) -> None:
         self.query_one("#start", Button).disabled = not ready or self._starting
         self.query_one("#setup-reason", Static).update(Content(one_line(reason, 600)))
 
     def _save(self, spec: RunSpec, name: str) -> None:
+        assert self._desk is not None
         try:
-            path = save_preset(preset_of(spec, name))
+            path = self._desk.save(spec, name)
         except PtbLiteError as error:
             self.ptb.say(error, error=True)
             return
@@ -330,31 +315,25 @@ else the reason stands beside it. Closing the app ends no run.
 
     @work(thread=True, exclusive=True, group="load")
     def _load(self) -> None:
+        from ptb_lite.tui.models.desk import open_desk
+
         try:
-            known = _Known(load_catalog(), load_presets())
+            desk = open_desk(self.ptb.runs_dir)
         except PtbLiteError as error:
             self.post_message(self.Unreadable(str(error)))
             return
-        if self._known is None:
-            self.post_message(self.Loaded(known))
-        machine = look_at_machine(known.catalog, self.ptb.runs_dir)
-        self.post_message(self.Loaded(replace(known, machine=machine)))
+        if self._desk is None:
+            self.post_message(self.Loaded(desk))
+        self.post_message(self.Loaded(desk.looked_at()))
 
     @work(thread=True, group="preflight")
-    def _preflight(self, spec: RunSpec) -> None:
-        problem = ""
-        try:
-            preflight(spec, load_catalog(), self.ptb.runs_dir)
-        except PtbLiteError as error:
-            problem = str(error)
-        self.post_message(self.Checked(spec, problem))
+    def _preflight(self, desk: Desk, spec: RunSpec) -> None:
+        self.post_message(self.Checked(spec, desk.problem(spec)))
 
     @work(thread=True, group="launch")
-    def _launch(self, spec: RunSpec) -> None:
-        from ptb_lite.runner.launch import launch
-
+    def _launch(self, desk: Desk, spec: RunSpec) -> None:
         try:
-            self.post_message(self.Launched(launch(spec, self.ptb.runs_dir)))
+            self.post_message(self.Launched(desk.start(spec)))
         except PtbLiteError as error:
             self.post_message(self.Launched(None, str(error)))
         except OSError as error:
