@@ -82,7 +82,7 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
         self._left = threading.Event()
         self._advance: Advance | None = None
         self._told = False
-        self._term = ""
+        self._term = self._found = ""
 
     @property
     def shot(self) -> RunSnapshot | None:
@@ -272,7 +272,7 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
     def _title(self) -> str:
         if isinstance(self._source, ReplaySource):
             held = ", held (space goes on)" if self._source.held else ""
-            return f"{self._run.run_id}: played again, {self._speed_now():g} times as fast{held}"
+            return f"{self._run.run_id} replayed ×{self._speed_now():g}{held}"
         return self._run.run_id
 
     def _speed_now(self) -> float:
@@ -283,15 +283,19 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
 
     def _title_trace(self, *, following: bool, waiting: int) -> None:
         earlier = self.shot.earlier if self.shot else 0
-        words = "following" if following else f"held, {waiting} new below (End follows)"
+        words = "following" if following else f"held, {waiting} new below (End)"
+        if following:
+            self._found = ""
+        elif self._found:
+            words = f"{self._found} · n and N go on · {words}"
         if earlier:
             words = f"{earlier} earlier lines in the pager (o) · {words}"
         self.query_one(TraceView).border_subtitle = Content(words)
 
     def _find(self, *, forward: bool) -> None:
-        said = self.query_one(TraceView).find(self._term, forward=forward)
-        if said:
-            self.query_one(TraceView).border_subtitle = Content(said + " · n and N go on")
+        view = self.query_one(TraceView)
+        self._found = view.find(self._term, forward=forward)
+        self._title_trace(following=view.following, waiting=view.waiting)
 
     def _close_search(self) -> None:
         self.query_one("#search").remove_class("-open")
@@ -309,9 +313,8 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
         if advance.shot.impossible:
             said.append(f"{advance.shot.impossible} events have impossible figures")
         self._notice(". ".join(said))
-        self._title_trace(
-            following=self.query_one(TraceView).following, waiting=self.query_one(TraceView).waiting
-        )
+        view = self.query_one(TraceView)
+        self._title_trace(following=view.following, waiting=view.waiting)
 
     def _notice(self, words: str) -> None:
         notice = self.query_one("#notice", Static)

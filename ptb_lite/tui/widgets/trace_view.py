@@ -232,10 +232,14 @@ class TraceView(ScrollView, can_focus=True):
         first, count = self._book.place(number)
         height = self.scrollable_content_region.height
         top = round(self.scroll_y)
+        goal = top
         if first < top or count > height:
-            self.scroll_to(y=first, animate=False, immediate=True, force=True)
+            # What stands above it says where one is.
+            goal = first - min(height // 3, max(0, height - count))
         elif first + count > top + height:
-            self.scroll_to(y=first + count - height, animate=False, immediate=True, force=True)
+            goal = first + count - height
+        if goal != top:
+            self.scroll_to(y=max(0, goal), animate=False, immediate=True, force=True)
         self.refresh()
 
     def _hold_when_back(self) -> None:
