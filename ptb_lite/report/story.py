@@ -27,6 +27,7 @@ _PIECE = 1 << 20
 _MAX_SPANS = 100
 _MAX_MARKS = 200
 _CURVE_POINTS = 240
+_BEYOND = 1e15
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class _Teller:
 
     def _trained(self, data: dict[str, float]) -> None:
         step, loss = data.get("step"), data.get("loss")
-        if step is None or loss is None:
+        if step is None or loss is None or not (abs(step) < _BEYOND and abs(loss) < _BEYOND):
             return
         if step < self._last_step:
             # Another training began: the last one is shown.

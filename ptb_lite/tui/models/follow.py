@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -10,8 +11,8 @@ from ptb_lite.tui.models.run_fold import RunFold
 from ptb_lite.tui.models.run_view import RunSnapshot
 from ptb_lite.tui.models.source import Piece, RunSource, RunState
 
-# Ten pictures a second are enough for a reader; the more lines, the more go into each.
-SHOW_SECONDS = 0.1
+# Five pictures a second are enough for a reader; the more lines, the more go into each.
+SHOW_SECONDS = 0.2
 _IDLE_SECONDS = 0.5
 
 
@@ -23,6 +24,9 @@ def follow(
 ) -> None:
     """Runs until `closing` is set. `tell` gets a snapshot when there is something new, at most
     every `SHOW_SECONDS`. Raises OSError when the journal cannot be read."""
+    # What the app has loaded by now stays: a full collection under a flood of events would go
+    # through all of it each time, and keys would wait for it.
+    gc.freeze()
     told: tuple[int, RunState, int, int] | None = None
     shown = float("-inf")
     while not closing.is_set():

@@ -82,6 +82,7 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
         self._left = threading.Event()
         self._advance: Advance | None = None
         self._told = False
+        self._can_plot = False
         self._term = self._found = ""
 
     @property
@@ -130,7 +131,10 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
         self._told = False
         advance = self._advance
         assert advance is not None
-        self.query_one(SidePanels).show(advance.shot)
+        panels = self.query_one(SidePanels)
+        panels.show(advance.shot)
+        if self._can_plot:
+            panels.show_curve(advance.shot)
         self.query_one(TraceView).show(advance.shot.entries)
         self._say_notice(advance)
         self._tick()
@@ -255,6 +259,14 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
     def _tell(self, shot: RunSnapshot, piece: Piece) -> None:
         """Called by the worker: the newest wins, and one message at a time is under way."""
         self._advance = Advance(shot, piece.state, piece.skipped, piece.newer)
+        self._announce()
+        if shot.training is not None and not self._can_plot:
+            import ptb_lite.tui.widgets.loss_plot  # noqa: F401  (slow, so here and not on screen)
+
+            self._can_plot = True
+            self._announce()
+
+    def _announce(self) -> None:
         if not self._told:
             self._told = True
             self.post_message(RunAdvanced())

@@ -35,6 +35,14 @@ def lines(rows: Sequence[Sequence[Span]]) -> Content:
     return Content("\n").join(content(row) for row in rows)
 
 
+def put(static: Static, shown: Content) -> None:
+    """Show it, without a new layout of the screen where its height stays as it is."""
+    before = static.content
+    if before != shown:
+        same = isinstance(before, Content) and before.plain.count("\n") == shown.plain.count("\n")
+        static.update(shown, layout=not same)
+
+
 class RunHeader(Vertical):
     """Phases, what the run is at, and, where the panels have no room, their figures."""
 
@@ -44,10 +52,10 @@ class RunHeader(Vertical):
         yield Static(id="small")
 
     def show(self, shot: RunSnapshot, state: RunState, now: datetime) -> None:
-        self.query_one("#phases", Static).update(content(strip_line(shot.phases)))
+        put(self.query_one("#phases", Static), content(strip_line(shot.phases)))
         at = at_line(shot, state, now, self.size.width)
-        self.query_one("#at", Static).update(content(at))
-        self.query_one("#small", Static).update(content(small_line(shot)))
+        put(self.query_one("#at", Static), content(at))
+        put(self.query_one("#small", Static), content(small_line(shot)))
 
 
 class SidePanels(VerticalScroll, can_focus=False):
@@ -75,19 +83,18 @@ class SidePanels(VerticalScroll, can_focus=False):
         return self._flags[index]
 
     def show(self, shot: RunSnapshot) -> None:
-        figures = self.query_one("#training-figures", Static)
-        figures.update(lines(training_lines(shot.training)))
+        put(self.query_one("#training-figures", Static), lines(training_lines(shot.training)))
         machine = self.query_one("#machine", Static)
-        machine.update(lines(device_lines(shot.device, max(20, machine.content_size.width))))
-        self.query_one("#usage", Static).update(lines(usage_lines(shot.usage, shot.hosts)))
+        put(machine, lines(device_lines(shot.device, max(20, machine.content_size.width))))
+        put(self.query_one("#usage", Static), lines(usage_lines(shot.usage, shot.hosts)))
         self._show_flags(shot)
-        if shot.training is not None and len(shot.training.points) > 1:
-            self._show_curve(shot)
 
-    def _show_curve(self, shot: RunSnapshot) -> None:
+    def show_curve(self, shot: RunSnapshot) -> None:
+        """The training's loss; its module has to be imported before, by a worker."""
         from ptb_lite.tui.widgets.loss_plot import LossPlot
 
-        assert shot.training is not None
+        if shot.training is None or len(shot.training.points) < 2:
+            return
         found = self.query(LossPlot)
         if not found:
             self.query_one("#training").mount(LossPlot(id="loss"))
