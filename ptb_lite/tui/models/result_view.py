@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ptb_lite.audit.record import AuditRecord
@@ -89,11 +90,11 @@ def bar_line(bar: ScoreBar, cells: int) -> list[Span]:
     score as its dot. A published figure has no interval: a diamond."""
     if bar.score is None or cells < 4:
         return [(" " * max(0, cells), "")]
-    at = min(cells - 1, round(bar.score * (cells - 1)))
+    at = _cell(bar.score, cells)
     if bar.kind == "paper":
         return [("·" * at, DIM), ("◆", CARE), ("·" * (cells - 1 - at), DIM)]
-    low = at if bar.low is None else min(at, round(bar.low * (cells - 1)))
-    high = at if bar.high is None else min(cells - 1, max(at, round(bar.high * (cells - 1))))
+    low = at if bar.low is None else min(at, _cell(bar.low, cells))
+    high = at if bar.high is None else max(at, _cell(bar.high, cells))
     style = _BARS[bar.kind]
     return [
         ("█" * low, style),
@@ -102,6 +103,11 @@ def bar_line(bar: ScoreBar, cells: int) -> list[Span]:
         ("━" * (high - at), style),
         ("·" * (cells - 1 - high), DIM),
     ]
+
+
+def _cell(share: float, cells: int) -> int:
+    """The cell of a share in [0, 1]; what lies outside, or is no number, is put at an end."""
+    return round(min(1.0, max(0.0, share)) * (cells - 1)) if math.isfinite(share) else 0
 
 
 def _headline(scores: Scores) -> list[Span]:
