@@ -16,8 +16,8 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
-from ptb_lite.tui.ascii import AsciiFilter
 from ptb_lite.tui.commands import AppCommand, Commands
+from ptb_lite.tui.filters import AsciiFilter, HarmlessFilter
 from ptb_lite.tui.place import Mode, Place
 from ptb_lite.tui.settings import Look, is_ascii_terminal, load_look, save_look
 from ptb_lite.tui.text import one_line
@@ -45,14 +45,15 @@ class PtbLiteApp(App[None]):
     ]
 
     def __init__(self, runs_dir: Path, place: Place | None = None) -> None:
-        first = place or Place()
+        self.runs_dir = runs_dir
+        first = self._known(place or Place()) or Place()
         # Of this object alone: no blank screen is built and drawn before the first one.
         self.DEFAULT_MODE = first.mode  # type: ignore[misc]
         super().__init__()
-        self.runs_dir = runs_dir
         self._opened: dict[Mode, Place] = {first.mode: first}
         self.add_mode(first.mode, lambda: _screen(first))
         self._ascii = AsciiFilter(enabled=False)
+        self._harmless = HarmlessFilter()
         for theme in THEMES:
             self.register_theme(theme)
         self.look = load_look()
@@ -61,11 +62,11 @@ class PtbLiteApp(App[None]):
 
     async def go(self, place: Place) -> None:
         """Show a place. Of run and result the app keeps one each; another run takes its place."""
-        if place.mode in ("run", "result") and place.path is None:
-            place = self._newest(place.mode)
-            if place.path is None:
-                self.say("There is no run yet: start one in Setup (F2).")
-                return
+        found = self._known(place)
+        if found is None:
+            self.say("There is no run yet: start one in Setup (F2).")
+            return
+        place = found
         if self._opened.get(place.mode) == place:
             await self.switch_mode(place.mode)
             return
@@ -142,7 +143,7 @@ class PtbLiteApp(App[None]):
             self.exit()
 
     def get_line_filters(self) -> list[LineFilter]:
-        filters = list(super().get_line_filters())
+        filters = [*super().get_line_filters(), self._harmless]
         return [*filters, self._ascii] if self._ascii.enabled else filters
 
     async def _go(self, mode: Mode) -> None:
@@ -151,11 +152,14 @@ class PtbLiteApp(App[None]):
             return
         await self.go(Place(mode))
 
-    def _newest(self, mode: Mode) -> Place:
+    def _known(self, place: Place) -> Place | None:
+        """The place with its run: the newest where none is named; None where there is none."""
+        if place.mode not in ("run", "result") or place.path is not None:
+            return place
         from ptb_lite.runs.folder import list_runs
 
         runs = list_runs(self.runs_dir)
-        return Place(mode, runs[-1].path if runs else None)
+        return Place(place.mode, runs[-1].path) if runs else None
 
     def _take_look(self, look: Look) -> None:
         self.look = look

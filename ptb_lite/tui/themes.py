@@ -17,6 +17,11 @@ DARK = Theme(
     surface="#1b1f26",
     panel="#262c36",
     dark=True,
+    variables={
+        "border-blurred": "#8190a5",
+        "block-cursor-background": "#2d4a6b",
+        "block-cursor-foreground": "#ffffff",
+    },
 )
 LIGHT = Theme(
     name="light",
@@ -31,7 +36,12 @@ LIGHT = Theme(
     surface="#ffffff",
     panel="#e4e6ea",
     dark=False,
-    variables={"footer-key-foreground": "#0b5cad"},
+    variables={
+        "footer-key-foreground": "#0b5cad",
+        "border-blurred": "#5f6874",
+        "block-cursor-background": "#cfe0f2",
+        "block-cursor-foreground": "#000000",
+    },
 )
 HIGH_CONTRAST = Theme(
     name="high-contrast",
@@ -48,11 +58,11 @@ HIGH_CONTRAST = Theme(
     dark=True,
     text_alpha=1.0,
     variables={
-        "border": "#ffffff",
+        "border": "#ffff00",
         "border-blurred": "#c0c0c0",
-        "block-cursor-background": "#ffff00",
-        "block-cursor-foreground": "#000000",
-        "block-cursor-blurred-background": "#404040",
+        "block-cursor-background": "#0000a0",
+        "block-cursor-foreground": "#ffffff",
+        "block-cursor-blurred-background": "#303030",
         "block-cursor-blurred-foreground": "#ffffff",
         "footer-key-foreground": "#ffff00",
         "text-muted": "#ffffff",

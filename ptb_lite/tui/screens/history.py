@@ -233,7 +233,8 @@ because only such scores compare.
         if not total:
             text = f"No runs in {self.ptb.runs_dir}: start one in Setup (F2)."
         else:
-            some = f"{count} of {total} runs" if count < total else f"{total} runs"
+            runs = "run" if total == 1 else "runs"
+            some = f"{count} of {total} {runs}" if count < total else f"{total} {runs}"
             marked = f"; {len(self._marked)} marked" if self._marked else ""
             text = f"{_VIEWS[self._view]}: {some} in {self.ptb.runs_dir}{marked}"
         self.query_one("#history-headline", Static).update(Content(one_line(text, 300)))

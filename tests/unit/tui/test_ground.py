@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from rich.segment import Segment
 from textual.color import Color
 
 from ptb_lite.hardware.doctor import Check
-from ptb_lite.tui.ascii import AsciiFilter, as_ascii
+from ptb_lite.tui.filters import AsciiFilter, HarmlessFilter, as_ascii
 from ptb_lite.tui.models.doctor import doctor_view, examine
 from ptb_lite.tui.settings import Look, is_ascii_terminal, load_look, save_look, settings_path
 from ptb_lite.tui.text import one_line
@@ -45,6 +46,16 @@ def test_ascii_is_ascii_and_as_wide(text: str) -> None:
     shown = as_ascii(printable)
     assert shown.isascii()
     assert cell_len(shown) == sum(cell_len(char) for char in printable)
+
+
+@given(st.text(max_size=100))
+def test_nothing_that_steers_gets_through(text: str) -> None:
+    (shown,) = HarmlessFilter().apply([Segment(text)], Color.parse("black"))
+    assert not any(unicodedata.category(char) == "Cc" for char in shown.text)
+    assert not set(shown.text) & set("\u202a\u202b\u202d\u202e\u2066\u2067\u2069\u2028")
+    assert shown.text.isprintable() or not text.isprintable()
+    if text.isprintable():
+        assert shown.text == text
 
 
 def test_frames_and_marks_have_counterparts() -> None:

@@ -1,4 +1,8 @@
-"""For terminals that show ASCII only: the last step before the terminal replaces the rest."""
+"""The last steps before the terminal, for every screen and every widget.
+
+One takes away what could steer a terminal, whatever a widget lets through. The other, for
+terminals that show ASCII only, replaces the rest.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +37,28 @@ _SAME = {
     "~": "≈∼",
 }
 _TABLE = {ord(char): plain for plain, chars in _SAME.items() for char in chars}
+
+
+# Control characters (C0, DEL, C1), line separators, and what turns the direction of reading.
+_CONTROL = (*range(0x20), *range(0x7F, 0xA0))
+_DIRECTION = (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+_STEERING = dict.fromkeys((*_CONTROL, *_DIRECTION))
+
+
+class HarmlessFilter(LineFilter):
+    """Takes away characters that are not shown but obeyed; they have no width."""
+
+    def apply(
+        self,
+        segments: list[Segment],
+        background: Color,  # noqa: ARG002
+    ) -> list[Segment]:
+        """The segments of one line, without steering characters."""
+        if all(text.isprintable() for text, _, _ in segments):
+            return segments
+        return [
+            Segment(text.translate(_STEERING), style, control) for text, style, control in segments
+        ]
 
 
 class AsciiFilter(LineFilter):
