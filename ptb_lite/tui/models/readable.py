@@ -25,13 +25,13 @@ def write_readable(journal: Path, out: TextIO) -> None:
             for entry in fold.trace.entries():
                 if entry.number <= last:
                     continue
-                last = entry.number
+                last, time = entry.number, entry.time.astimezone()
                 if entry.turn not in (0, turn):
                     turn = entry.turn
-                    out.write(f"\nturn {turn} · {entry.time:%Y-%m-%d %H:%M:%S}\n")
+                    out.write(f"\nturn {turn} · {time:%Y-%m-%d %H:%M:%S}\n")
                 mark = MARKS[entry.kind]
                 body = entry.text.replace("\n", "\n" + " " * len(mark))
-                out.write(f"{entry.time:%H:%M:%S} {mark}{body}\n")
+                out.write(f"{time:%H:%M:%S} {mark}{body}\n")
         if follower.at_end:
             return
 

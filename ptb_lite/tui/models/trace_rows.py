@@ -75,7 +75,7 @@ def _texts(entry: Entry, width: int, opened: bool) -> list[str]:
 
 def _heading(entry: Entry) -> str:
     tool = f" · {entry.tool}" if entry.tool else ""
-    return f"turn {entry.turn} · {entry.time:%H:%M:%S}{tool}"
+    return f"turn {entry.turn} · {entry.time.astimezone():%H:%M:%S}{tool}"
 
 
 def _broken(line: str, width: int) -> list[str]:

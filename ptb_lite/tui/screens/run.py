@@ -131,10 +131,8 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
         self._told = False
         advance = self._advance
         assert advance is not None
-        panels = self.query_one(SidePanels)
-        panels.show(advance.shot)
         if self._can_plot:
-            panels.show_curve(advance.shot)
+            self.query_one(SidePanels).show_curve(advance.shot)
         self.query_one(TraceView).show(advance.shot.entries)
         self._say_notice(advance)
         self._tick()
@@ -279,6 +277,7 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
         if self._advance is not None and self._source is not None:
             header = self.query_one(RunHeader)
             header.show(self._advance.shot, self._advance.state, self._source.now())
+            self.query_one(SidePanels).show(self._advance.shot)
             self.query_one(TraceView).border_title = Content(self._title())
 
     def _title(self) -> str:

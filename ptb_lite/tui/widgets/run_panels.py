@@ -59,21 +59,21 @@ class RunHeader(Vertical):
 
 
 class SidePanels(VerticalScroll, can_focus=False):
-    """Training, machine, tokens and flags."""
+    """Training, flags, machine and tokens."""
 
     def compose(self) -> ComposeResult:
         with Vertical(id="training", classes="panel") as training:
             training.border_title = "Training"
             yield Static(id="training-figures")
+        flags = OptionList(id="flags", classes="panel", markup=False)
+        flags.border_title = "Flags"
+        yield flags
         machine = Static(id="machine", classes="panel")
         machine.border_title = "Machine"
         yield machine
         usage = Static(id="usage", classes="panel")
         usage.border_title = "Agent's model"
         yield usage
-        flags = OptionList(id="flags", classes="panel", markup=False)
-        flags.border_title = "Flags"
-        yield flags
 
     def on_mount(self) -> None:
         self._flags: tuple[FlagView, ...] = ()

@@ -86,7 +86,7 @@ def test_results_are_folded_to_one_row_and_open_whole() -> None:
 
 def test_long_messages_show_their_beginning() -> None:
     rows = rows_of(entry("word " * 400), 40, opened=False, heading=True)
-    assert rows[0].text.startswith("turn 1 · 12:00:00")
+    assert rows[0].text == f"turn 1 · {BEGUN.astimezone():%H:%M:%S}"
     assert len(rows) == 1 + TALK_ROWS
     assert "more lines" in rows[-1].text
 
