@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
+from functools import partial
 from pathlib import Path
 
 from ptb_lite.tui.app import PtbLiteApp
@@ -17,24 +19,22 @@ _LAST_SECONDS = 3.0
 def open_app(runs_dir: Path, place: Place | None = None) -> int:
     """Show the app until the person leaves it; the terminal is then as it was before.
 
-    Returns the exit code: 0, or 1 where the app broke and said why.
-
-    SIGHUP (the terminal or the SSH connection is gone) and SIGTERM leave it as well.
+    SIGHUP (the terminal or the SSH connection is gone) and SIGTERM leave it as well. Returns the
+    exit code: 0, 1 where the app broke and said why, 128 and the signal's number after a signal.
     """
-    app = PtbLiteApp(runs_dir, place)
-    leave = _Leaving(app)
-    for number in (signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, leave)
+    app = _TerminalApp(runs_dir, place)
     app.run()
     return app.return_code or 0
 
 
-class _Leaving:
-    def __init__(self, app: PtbLiteApp) -> None:
-        self._app = app
+class _TerminalApp(PtbLiteApp):
+    def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            loop.add_signal_handler(number, partial(self._leave, number))
 
-    def __call__(self, number: int, _frame: object) -> None:
+    def _leave(self, number: signal.Signals) -> None:
         backstop = threading.Timer(_LAST_SECONDS, os._exit, (128 + number,))
         backstop.daemon = True
         backstop.start()
-        self._app.call_later(self._app.exit, None, 128 + number)
+        self.exit(return_code=128 + number)
