@@ -24,7 +24,13 @@ from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.choices import Device as DeviceName
 from ptb_lite.errors import CatalogError, PtbLiteError, SpecError
 from ptb_lite.evaluation.dataset_rows import check_data
-from ptb_lite.hardware import detect_device, evaluation_memory, fit_problem, training_memory
+from ptb_lite.hardware import (
+    MemoryEstimate,
+    detect_device,
+    evaluation_memory,
+    fit_problem,
+    training_memory,
+)
 from ptb_lite.sandbox import sandbox
 from ptb_lite.spec import RunSpec
 
@@ -103,9 +109,7 @@ def check_benchmarks(spec: RunSpec, catalog: Catalog) -> None:
 def check_device(name: DeviceName, entry: ModelEntry) -> None:
     """The device exists, and evaluation and 4-bit training fit it at their smallest."""
     device = detect_device(name)
-    evaluation = evaluation_memory(entry, sequence=_SEQUENCE, batch=_EVALUATION_BATCH)
-    training = training_memory(entry, sequence=_SEQUENCE, batch=1)
-    for what, estimate in (("evaluating", evaluation), ("training", training)):
+    for what, estimate in smallest_jobs(entry):
         problem = fit_problem(estimate, device, f"{what} {entry.id}")
         if problem is not None:
             raise SpecError(
@@ -114,6 +118,13 @@ def check_device(name: DeviceName, entry: ModelEntry) -> None:
                 hint="Choose a smaller one (`ptb-lite list models`), another --device, "
                 "or close what uses the memory",
             )
+
+
+def smallest_jobs(entry: ModelEntry) -> tuple[tuple[str, MemoryEstimate], ...]:
+    """Memory of the two jobs that every run has, at the smallest size that makes sense."""
+    evaluation = evaluation_memory(entry, sequence=_SEQUENCE, batch=_EVALUATION_BATCH)
+    training = training_memory(entry, sequence=_SEQUENCE, batch=1)
+    return (("evaluating", evaluation), ("training", training))
 
 
 def check_model(entry: ModelEntry) -> None:

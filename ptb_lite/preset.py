@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
+import yaml
 from pydantic import Field
 
 from ptb_lite.catalog.entries import Entry, Line
@@ -13,6 +14,7 @@ from ptb_lite.catalog.loader import config_root, find
 from ptb_lite.catalog.yaml_file import read_yaml, validate_at
 from ptb_lite.choices import Device, Disclosure, EarlyStop, Feedback, Network, Policy, SandboxName
 from ptb_lite.errors import CatalogError
+from ptb_lite.evaluation.files import write_whole
 from ptb_lite.evaluation.job import Generation
 from ptb_lite.evaluation.judge.choice import JudgeChoice
 
@@ -87,3 +89,23 @@ def read_preset(path: Path) -> Preset:
     """The preset in `path`, its id the file's name. Raises CatalogError with file and line."""
     file = read_yaml(path)
     return validate_at(Preset, {**file.values, "id": path.stem}, file, [])
+
+
+def save_preset(preset: Preset, overlay: Path | None = None) -> Path:
+    """Keep a person's preset where `load_presets` finds it; one of that name is replaced.
+
+    Returns the file. Raises CatalogError where the name is one of the package's own or
+    the file cannot be written.
+    """
+    if (_OWN / f"{preset.id}.yaml").is_file():
+        raise CatalogError(
+            f"'{preset.id}' comes with ptb-lite", field="preset", hint="Take another name"
+        )
+    path = (config_root() if overlay is None else overlay) / "presets" / f"{preset.id}.yaml"
+    values = preset.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+    except OSError as error:
+        raise CatalogError(f"cannot be written ({error.strerror})", field=str(path)) from error
+    return path

@@ -1,5 +1,7 @@
 """The `ptb-lite` command: argument parsing only, every command is one call into the rooms below.
 
+Without arguments it opens the app on a terminal, and prints its help elsewhere.
+
 Exit codes: 0 done, 1 run failed, 2 bad usage or spec, 3 flagged, 4 inconclusive.
 """
 
@@ -7,7 +9,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+RUNS = Path("runs")
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -25,6 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: list[str], debug: bool) -> int:
+    from ptb_lite.cli.terminal import is_terminal, show_app
+
+    if not arguments and is_terminal():
+        return show_app()
     from typer import Abort
     from typer.exceptions import TyperException
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ptb_lite.cli import checks, experiment, lists, run, runs
+from ptb_lite.cli import checks, experiment, lists, replay, run, runs
 
 app = typer.Typer(
     name="ptb-lite",
@@ -36,6 +36,7 @@ app.command("doctor")(checks.doctor)
 app.command("ls")(runs.ls)
 app.command("show")(runs.show)
 app.command("attach")(runs.attach)
+app.command("replay")(replay.replay)
 app.command("resume")(runs.resume)
 app.command("stop")(runs.stop)
 app.command("report")(runs.report)

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from ptb_lite.agents.preflight import check_agents
 from ptb_lite.catalog import load_catalog
 from ptb_lite.cli import EXIT_FAILED
 from ptb_lite.cli.output import say, say_json
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.hardware.doctor import Check, doctor_checks
+from ptb_lite.hardware.doctor import Check, agent_checks, doctor_checks
 
 
 def check_and_print(
     runs_dir: Path, *, online: bool, call: str | None, agent_model: str | None, as_json: bool
 ) -> int:
     """Print every check; the exit code."""
-    checks = (*doctor_checks(runs_dir, online=online), *_agents())
+    checks = (*doctor_checks(runs_dir, online=online), *agent_checks(load_catalog().agents))
     if call is not None:
         checks = (*checks, _call(call, agent_model))
     if as_json:
@@ -46,10 +43,3 @@ def _call(agent: str, model: str | None) -> Check:
     if called.works:
         return Check(name, "ok", message)
     return Check(name, "fail", message, "Check key, model name and endpoint")
-
-
-def _agents() -> Iterator[Check]:
-    """The scaffolds. One that is not installed is no fault: nobody needs all of them."""
-    for found in check_agents(load_catalog().agents, os.environ):
-        fault = found.installed and not found.ready
-        yield Check(found.agent, "warn" if fault else "ok", found.message, found.fix)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ptb_lite.cli import RUNS as RUNS
+
 RunsDir = Annotated[
     Path,
     typer.Option(
@@ -33,4 +35,6 @@ JudgeSpend = Annotated[
 JudgePrices = Annotated[
     str | None, typer.Option(help="INPUT,OUTPUT in dollars per million tokens.")
 ]
-RUNS = Path("runs")
+Plain = Annotated[
+    bool, typer.Option("--plain", help="Plain lines instead of the app, also on a terminal.")
+]

@@ -16,6 +16,7 @@ from ptb_lite.cli.options import (
     JudgePrices,
     JudgeSpend,
     JudgeTokens,
+    Plain,
     RunsDir,
 )
 
@@ -89,13 +90,15 @@ def run(
     detach: Annotated[
         bool, typer.Option("--detach", help="Start it, print its id, and return at once.")
     ] = False,
+    plain: Plain = False,
     as_json: Json = False,
 ) -> None:
     """Give an agent a base model and a time box.
 
     What it makes is audited and scored beside prompting alone.
 
-    Progress is printed as plain lines. With --json the only thing on standard output is the
+    On a terminal the app shows it; elsewhere, and with --plain, progress is printed as plain
+    lines. With --json the only thing on standard output is the
     content of scores.json. Closing the terminal or Ctrl-C does not end the run.
 
     Exit codes: 0 done, 1 run failed, 2 bad usage or spec, 3 flagged, 4 inconclusive.
@@ -138,5 +141,6 @@ def run(
         },
         runs_dir=Path(runs_dir),
         detach=detach,
+        plain=plain,
         as_json=as_json,
     )

@@ -14,6 +14,7 @@ from ptb_lite.cli.options import (
     JudgePrices,
     JudgeSpend,
     JudgeTokens,
+    Plain,
     RunId,
     RunsDir,
 )
@@ -51,31 +52,37 @@ def show(run: RunId, runs_dir: RunsDir = RUNS, as_json: Json = False) -> None:
         say(line)
 
 
-def attach(run: RunId, runs_dir: RunsDir = RUNS, as_json: Json = False) -> None:
+def attach(
+    run: RunId, runs_dir: RunsDir = RUNS, plain: Plain = False, as_json: Json = False
+) -> None:
     """Follow a run, from its beginning, until it ends.
+
+    On a terminal in the app; elsewhere, and with --plain, as plain lines.
 
     Exit codes: those of `run`.
     """
-    from ptb_lite.cli.start import follow
+    from ptb_lite.cli.start import watch_run
     from ptb_lite.runs.folder import find_run
 
-    follow(find_run(runs_dir, run).path, as_json=as_json)
+    watch_run(find_run(runs_dir, run).path, runs_dir=runs_dir, plain=plain, as_json=as_json)
 
 
-def resume(run: RunId, runs_dir: RunsDir = RUNS, as_json: Json = False) -> None:
+def resume(
+    run: RunId, runs_dir: RunsDir = RUNS, plain: Plain = False, as_json: Json = False
+) -> None:
     """Continue a run from its last finished phase.
 
     For one that was killed or failed; it is followed as with `attach`.
 
     Exit codes: those of `run`.
     """
-    from ptb_lite.cli.start import follow
+    from ptb_lite.cli.start import watch_run
     from ptb_lite.runner.launch import resume as resume_run
     from ptb_lite.runs.folder import find_run
 
     found = find_run(runs_dir, run)
     resume_run(found.path)
-    follow(found.path, as_json=as_json)
+    watch_run(found.path, runs_dir=runs_dir, plain=plain, as_json=as_json)
 
 
 def stop(run: RunId, runs_dir: RunsDir = RUNS) -> None:

@@ -11,6 +11,7 @@ import typer
 from ptb_lite.catalog import load_catalog
 from ptb_lite.cli import EXIT_INTERRUPTED
 from ptb_lite.cli.output import say, say_error, say_json
+from ptb_lite.cli.terminal import is_terminal, show_run
 from ptb_lite.preflight import preflight
 from ptb_lite.spec import resolve_spec
 
@@ -21,6 +22,7 @@ def start(
     overrides: Mapping[str, object],
     runs_dir: Path,
     detach: bool,
+    plain: bool,
     as_json: bool,
 ) -> None:
     """Check the choices and the machine, start the run, and follow it unless detached."""
@@ -34,11 +36,19 @@ def start(
 
     run = launch(spec, runs_dir)
     if not detach:
-        follow(run, as_json=as_json)
+        watch_run(run, runs_dir=runs_dir, plain=plain, as_json=as_json)
     elif as_json:
         say_json({"run_id": run.name, "folder": str(run)})
     else:
         say(f"{run.name} started: `ptb-lite attach {run.name}` shows it")
+
+
+def watch_run(run: Path, *, runs_dir: Path, plain: bool, as_json: bool) -> None:
+    """Show a run in the app where a person can see it, else follow it; exits with its code."""
+    if plain or as_json or not is_terminal():
+        follow(run, as_json=as_json)
+    else:
+        raise typer.Exit(show_run(run, runs_dir))
 
 
 def follow(run: Path, *, as_json: bool) -> None:

@@ -114,8 +114,13 @@ def torch_is_cpu_build() -> bool:
         return False
 
 
+def visible_card(nvml: Any) -> Any | None:
+    """NVML's handle of what CUDA would call device 0, with `nvml` initialised; None: no card."""
+    return _first_visible(nvml, os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
 def _read_card(nvml: Any) -> Device | None:
-    handle = _first_visible(nvml, os.environ.get("CUDA_VISIBLE_DEVICES"))
+    handle = visible_card(nvml)
     if handle is None:
         return None
     memory = nvml.nvmlDeviceGetMemoryInfo(handle)

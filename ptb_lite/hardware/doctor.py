@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -13,7 +13,9 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
+from ptb_lite.agents.preflight import check_agents
 from ptb_lite.catalog.embedded import SOURCES, cache_root, model_folder, read_record
+from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.catalog.hub import TOKEN_VARIABLE
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.hardware.device import cpu_device, cuda_device, torch_is_cpu_build
@@ -59,6 +61,13 @@ def doctor_checks(runs_dir: Path, *, online: bool = False) -> tuple[Check, ...]:
         _token(),
         *((_hub(),) if online else ()),
     )
+
+
+def agent_checks(entries: Mapping[str, AgentEntry]) -> Iterator[Check]:
+    """The scaffolds. One that is not installed is no fault: nobody needs all of them."""
+    for found in check_agents(entries, os.environ):
+        fault = found.installed and not found.ready
+        yield Check(found.agent, "warn" if fault else "ok", found.message, found.fix)
 
 
 def _python() -> Check:

@@ -8,21 +8,34 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ptb_lite.report.data import ReportData, gather
+from ptb_lite.report.drawing import curve, timeline
+from ptb_lite.report.samples import FEW_SHOT, ZERO_SHOT, Change, Sample, Samples, read_run_samples
+from ptb_lite.report.story import Story, read_story
 from ptb_lite.report.words import duration, visible
 from ptb_lite.runs.atomic import write_text
 from ptb_lite.runs.folder import RunFolder
 
 _TEMPLATES = Path(__file__).parent / "templates"
+# A report is to be read, on a phone too; the run's folder has all of them.
+_MAX_SAMPLES = 60
+_SHOWN_FIRST = {Change.GAINED: 0, Change.LOST: 0}
 
 
 def write_report(run: RunFolder) -> Path:
     """Write `report.html` beside the scores, whole or not at all. Raises PtbLiteError when the
     run's spec or status cannot be read, OSError when the file cannot be written."""
-    write_text(run.report, render_html(gather(run)))
+    write_text(run.report, run_html(run))
     return run.report
 
 
-def render_html(data: ReportData) -> str:
+def run_html(run: RunFolder) -> str:
+    """A run's report. Raises PtbLiteError when its spec or status cannot be read."""
+    data = gather(run)
+    names = [item.benchmark for item in data.scores.benchmarks] if data.scores else []
+    return render_html(data, read_story(run), [read_run_samples(run, name) for name in names])
+
+
+def render_html(data: ReportData, story: Story, samples: list[Samples]) -> str:
     """Everything that came from an agent or a file is escaped by the template engine."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -33,7 +46,21 @@ def render_html(data: ReportData) -> str:
         lstrip_blocks=True,
     )
     environment.filters["duration"] = duration
-    return environment.get_template("report.html.j2").render(data=data)
+    return environment.get_template("report.html.j2").render(
+        data=data,
+        story=story,
+        timeline=timeline(story),
+        curve=curve(story.curve),
+        samples=[(part, _chosen(part)) for part in samples if part.items],
+        labels=[(ZERO_SHOT, "zero-shot"), (FEW_SHOT, "few-shot"), ("after", "after")],
+        before=ZERO_SHOT,
+    )
+
+
+def _chosen(samples: Samples) -> list[Sample]:
+    """The items that changed first, then the others, as many as are shown."""
+    order = sorted(samples.items, key=lambda item: _SHOWN_FIRST.get(item.change(ZERO_SHOT), 1))
+    return order[:_MAX_SAMPLES]
 
 
 def _finalize(value: object) -> object:

@@ -22,6 +22,7 @@ from ptb_lite.events import (
     RunStarted,
 )
 from ptb_lite.runner.context import PhaseResult, RunContext, RunStopped
+from ptb_lite.runner.device_watch import DeviceWatch
 from ptb_lite.runner.phases.agent import run_agent
 from ptb_lite.runner.phases.audit import audit
 from ptb_lite.runner.phases.evaluations import baseline, evaluate
@@ -56,7 +57,8 @@ def execute(context: RunContext) -> Outcome:
         status = status.model_copy(update={"phase": phase})
         write_record(context.run.status, status)
         context.journal.write(PhaseStarted(phase=phase))
-        end = _run_phase(context, phase)
+        with DeviceWatch(context.journal):
+            end = _run_phase(context, phase)
         context.journal.write(
             PhaseFinished(phase=phase, outcome=end.outcome, seconds=end.seconds, detail=end.detail)
         )

@@ -76,20 +76,31 @@ class JournalFollower:
         self._offset = 0
         self._rest = b""
         self._overlong = False
+        self.at_end = True
         self.skipped = 0
         self.newer = 0
 
-    def poll(self) -> list[Event]:
-        """Events of the lines completed since the last call; empty when there are none yet."""
-        return list(self._events(self._new_lines()))
+    def poll(self, limit: int | None = None) -> list[Event]:
+        """Events of the lines completed since the last call; empty when there are none yet.
 
-    def _new_lines(self) -> Iterator[bytes]:
+        With `limit` it stops after about so many bytes: a long journal is then read piece by
+        piece, and `at_end` says whether this was the last one.
+        """
+        return list(self._events(self._new_lines(limit)))
+
+    def _new_lines(self, limit: int | None) -> Iterator[bytes]:
+        taken = 0
+        self.at_end = True
         try:
             with self._path.open("rb") as stream:
                 stream.seek(self._offset)
                 while chunk := stream.read(_CHUNK):
                     self._offset += len(chunk)
                     yield from self._split(chunk)
+                    taken += len(chunk)
+                    if limit is not None and taken >= limit:
+                        self.at_end = False
+                        return
         except FileNotFoundError:
             return
 

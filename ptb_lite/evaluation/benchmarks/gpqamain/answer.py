@@ -27,7 +27,7 @@ def extract(completion: str) -> str | None:
     if marked:
         return marked[-1].upper()
     first = _FIRST.match(text)
-    return next(filter(None, first.groups())).upper() if first else None
+    return str(next(filter(None, first.groups()))).upper() if first else None
 
 
 def is_correct(completion: str, target: str) -> bool:

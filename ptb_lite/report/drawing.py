@@ -1,0 +1,88 @@
+"""Where the lines of the report's plots lie. Numbers only: what is written is the template's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ptb_lite.report.series import Point
+from ptb_lite.report.story import Story
+
+# Units of a viewBox that is about as wide as a phone, so that text is as large as it says.
+WIDTH = 412.0
+_LEFT, _RIGHT = 72.0, 8.0
+_ROW = 20.0
+_CURVE_HEIGHT, _CURVE_LEFT, _CURVE_FOOT = 150.0, 44.0, 20.0
+
+
+@dataclass(frozen=True)
+class Block:
+    """A phase: its row's top, its bar from `x`, `width` wide."""
+
+    name: str
+    seconds: float
+    y: float
+    x: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A moment: across all rows at `x`."""
+
+    kind: str
+    text: str
+    x: float
+
+
+@dataclass(frozen=True)
+class Timeline:
+    height: float
+    blocks: tuple[Block, ...]
+    ticks: tuple[Tick, ...]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """`path` is an SVG path; the four figures stand at the ends of the axes."""
+
+    height: float
+    path: str
+    low: float
+    high: float
+    first: float
+    last: float
+
+
+def timeline(story: Story) -> Timeline | None:
+    """One row for every phase that began; None where the journal says nothing."""
+    if not story.spans or story.seconds <= 0:
+        return None
+    scale = (WIDTH - _LEFT - _RIGHT) / story.seconds
+    blocks = tuple(
+        Block(
+            name=span.name,
+            seconds=span.end - span.begin,
+            y=_ROW * row,
+            x=_LEFT + scale * span.begin,
+            width=max(1.0, scale * (span.end - span.begin)),
+        )
+        for row, span in enumerate(story.spans)
+    )
+    ticks = tuple(Tick(mark.kind, mark.text, _LEFT + scale * mark.at) for mark in story.marks)
+    return Timeline(_ROW * len(blocks) + 4, blocks, ticks)
+
+
+def curve(points: Sequence[Point]) -> Curve | None:
+    """A line through the points; None for fewer than two."""
+    if len(points) < 2:
+        return None
+    first, last = points[0][0], points[-1][0]
+    low, high = min(y for _, y in points), max(y for _, y in points)
+    across = (WIDTH - _CURVE_LEFT - _RIGHT) / ((last - first) or 1.0)
+    up = (_CURVE_HEIGHT - _CURVE_FOOT - 8) / ((high - low) or 1.0)
+    foot = _CURVE_HEIGHT - _CURVE_FOOT
+    places = (
+        f"{_CURVE_LEFT + across * (x - first):.1f} {foot - up * (y - low):.1f}" for x, y in points
+    )
+    return Curve(_CURVE_HEIGHT, "M" + "L".join(places), low, high, first, last)

@@ -1,0 +1,217 @@
+"""The app: five places, one palette, and how it looks. What is shown is the screens' matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.filter import LineFilter
+from textual.screen import Screen
+from textual.widgets import Input, TextArea
+
+from ptb_lite.tui.commands import AppCommand, Commands
+from ptb_lite.tui.filters import AsciiFilter, HarmlessFilter
+from ptb_lite.tui.place import Mode, Place
+from ptb_lite.tui.settings import Look, is_ascii_terminal, load_look, save_look
+from ptb_lite.tui.text import one_line
+from ptb_lite.tui.themes import THEME_NAMES, THEMES
+
+
+class PtbLiteApp(App[None]):
+    """Shows the runs of one folder and starts new ones; leaving it ends none of them.
+
+    `runs_dir` is the folder of the runs, `place` what is shown first.
+    """
+
+    TITLE = "ptb-lite"
+    CSS_PATH = "styles/app.tcss"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f2", "go('setup')", "Setup", show=False),
+        Binding("f3", "go('run')", "Run", show=False),
+        Binding("f4", "go('result')", "Result", show=False),
+        Binding("f5", "go('history')", "History", show=False),
+        Binding("f6", "go('doctor')", "Doctor", show=False),
+        Binding("f1", "help", "Help", key_display="F1", show=False),
+        Binding("ctrl+c", "leave", "Leave; runs go on", show=False, priority=True),
+        Binding("ctrl+q", "quit", "Leave; runs go on", show=False, priority=True),
+    ]
+
+    def __init__(self, runs_dir: Path, place: Place | None = None) -> None:
+        self.runs_dir = runs_dir
+        first = self._known(place or Place()) or Place()
+        # Of this object alone: no blank screen is built and drawn before the first one.
+        self.DEFAULT_MODE = first.mode  # type: ignore[misc]
+        super().__init__()
+        self._opened: dict[Mode, Place] = {first.mode: first}
+        self.add_mode(first.mode, lambda: _screen(first))
+        self._ascii = AsciiFilter(enabled=False)
+        self._harmless = HarmlessFilter()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.look = load_look()
+        self.theme = self.look.theme
+        self._use_ascii()
+
+    async def go(self, place: Place) -> None:
+        """Show a place. Of run and result the app keeps one each; another run takes its place."""
+        found = self._known(place)
+        if found is None:
+            self.say("There is no run yet: start one in Setup (F2).")
+            return
+        place = found
+        if self._opened.get(place.mode) == place:
+            await self.switch_mode(place.mode)
+            return
+        known = place.mode in self._opened
+        self._opened[place.mode] = place
+        if self.current_mode == place.mode:
+            await self.switch_screen(_screen(place))
+            return
+        if known:
+            await self.remove_mode(place.mode)
+        self.add_mode(place.mode, lambda: _screen(place))
+        await self.switch_mode(place.mode)
+
+    async def open_run(self, path: Path) -> None:
+        """Show a run that is going on or has ended."""
+        await self.go(Place("run", path))
+
+    async def open_result(self, path: Path) -> None:
+        """Show what a run came to."""
+        await self.go(Place("result", path))
+
+    def say(self, text: object, *, error: bool = False) -> None:
+        """A passing notice; what others wrote in it is made harmless."""
+        shown = one_line(text, 400)
+        self.notify(shown, severity="error" if error else "information", markup=False)
+
+    def commands(self) -> Iterable[AppCommand]:
+        """What can be done anywhere."""
+        for mode, title in _TITLES.items():
+            yield AppCommand(f"Go to {title}", _PURPOSES[mode], partial(self._go, mode))
+        for name in THEME_NAMES:
+            yield AppCommand(
+                f"Theme: {name}",
+                "Remembered for the next time",
+                partial(self._take_look, replace(self.look, theme=name)),
+            )
+        use = not self._ascii.enabled
+        yield AppCommand(
+            "ASCII only" if use else "Unicode",
+            "For terminals and fonts that lack lines and blocks; remembered",
+            partial(self._take_look, replace(self.look, ascii=use)),
+        )
+        yield AppCommand("Help", "The keys of what has the focus", self.action_help)
+        yield AppCommand("Leave", "Runs go on", self.exit)
+
+    async def action_go(self, mode: Mode) -> None:
+        await self._go(mode)
+
+    def action_help(self) -> None:
+        from ptb_lite.tui.screens.base import PtbScreen
+        from ptb_lite.tui.screens.help import HelpScreen, KeyLine
+
+        screen = self.screen
+        if not isinstance(screen, PtbScreen):
+            return
+        keys = [
+            KeyLine(self.get_key_display(found.binding), found.binding.description)
+            for found in screen.active_bindings.values()
+            if found.binding.description and found.enabled
+        ]
+        self.push_screen(HelpScreen(_TITLES[screen.MODE], screen.HELP, keys))
+
+    def action_leave(self) -> None:
+        """Ctrl+C copies where something is selected, and leaves otherwise."""
+        selected = self.screen.get_selected_text()
+        focused = self.focused
+        if not selected and isinstance(focused, Input | TextArea):
+            selected = focused.selected_text
+        if selected:
+            self.copy_to_clipboard(selected)
+            self.screen.clear_selection()
+            self.say("Copied. Ctrl+C once more leaves.")
+        else:
+            self.exit()
+
+    def get_line_filters(self) -> list[LineFilter]:
+        filters = [*super().get_line_filters(), self._harmless]
+        return [*filters, self._ascii] if self._ascii.enabled else filters
+
+    async def _go(self, mode: Mode) -> None:
+        with suppress(KeyError):
+            await self.go(self._opened[mode])
+            return
+        await self.go(Place(mode))
+
+    def _known(self, place: Place) -> Place | None:
+        """The place with its run: the newest where none is named; None where there is none."""
+        if place.mode not in ("run", "result") or place.path is not None:
+            return place
+        from ptb_lite.runs.folder import list_runs
+
+        runs = list_runs(self.runs_dir)
+        return Place(place.mode, runs[-1].path) if runs else None
+
+    def _take_look(self, look: Look) -> None:
+        self.look = look
+        save_look(look)
+        self.theme = look.theme
+        self._use_ascii()
+        self.screen.refresh(layout=True)
+
+    def _use_ascii(self) -> None:
+        chosen = self.look.ascii
+        self._ascii.enabled = is_ascii_terminal() if chosen is None else chosen
+        self.set_class(self._ascii.enabled, "-ascii")
+
+
+_TITLES: dict[Mode, str] = {
+    "setup": "Setup",
+    "run": "Run",
+    "result": "Result",
+    "history": "History",
+    "doctor": "Doctor",
+}
+_PURPOSES: dict[Mode, str] = {
+    "setup": "Choose and start a run",
+    "run": "Watch the run that was opened last, or the newest",
+    "result": "Scores, flags and samples of the run that was opened last, or the newest",
+    "history": "All runs, compared",
+    "doctor": "What this machine has and lacks",
+}
+
+
+def _screen(place: Place) -> Screen[Any]:
+    """The screen of a place; each is imported when it is first shown."""
+    match place.mode:
+        case "setup":
+            from ptb_lite.tui.screens.setup import SetupScreen
+
+            return SetupScreen()
+        case "history":
+            from ptb_lite.tui.screens.history import HistoryScreen
+
+            return HistoryScreen()
+        case "doctor":
+            from ptb_lite.tui.screens.doctor import DoctorScreen
+
+            return DoctorScreen()
+        case "run":
+            from ptb_lite.tui.screens.run import RunScreen
+
+            assert place.path is not None
+            return RunScreen(place.path, speed=place.speed)
+        case "result":
+            from ptb_lite.tui.screens.result import ResultScreen
+
+            assert place.path is not None
+            return ResultScreen(place.path)

@@ -1,0 +1,59 @@
+"""What all screens share: the bar on top, the keys at the bottom, help and room to be small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from ptb_lite.tui.commands import AppCommand
+from ptb_lite.tui.place import Mode
+from ptb_lite.tui.widgets.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from ptb_lite.tui.app import PtbLiteApp
+
+
+class PtbScreen(Screen[None]):
+    """Base of the five screens.
+
+    A screen gives `MODE`, `HELP` (a few lines, shown by F1 above its keys), `compose_body` and,
+    if it has any, `commands`. The classes -narrow/-wide and -short/-tall follow the terminal's
+    size, so that a screen's style sheet can say what to leave out.
+    """
+
+    MODE: ClassVar[Mode]
+    HELP: ClassVar[str] = ""
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-narrow"),
+        (100, "-normal"),
+        (140, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-short"),
+        (30, "-middle"),
+        (45, "-tall"),
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f1", "app.help", "Help", key_display="F1")]
+
+    def compose(self) -> ComposeResult:
+        yield TopBar(self.MODE)
+        yield from self.compose_body()
+        yield Footer()
+
+    def compose_body(self) -> ComposeResult:
+        """The widgets between the bar and the footer."""
+        raise NotImplementedError
+
+    def commands(self) -> Iterable[AppCommand]:
+        """What the palette offers while this screen is in front."""
+        return ()
+
+    @property
+    def ptb(self) -> PtbLiteApp:
+        """The app, with its own methods."""
+        return cast("PtbLiteApp", cast(Any, self.app))

@@ -1,0 +1,276 @@
+"""History: all runs, sorted and filtered, ranked, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import DataTable, Input, Static
+
+from ptb_lite.tui.commands import AppCommand
+from ptb_lite.tui.models.history import (
+    COLUMNS,
+    HistoryReader,
+    HistoryRow,
+    filter_rows,
+    marked_rows,
+    percent,
+    rank_rows,
+    said,
+    sort_rows,
+)
+from ptb_lite.tui.place import Mode
+from ptb_lite.tui.screens.base import PtbScreen
+from ptb_lite.tui.screens.compare import CompareScreen
+from ptb_lite.tui.text import one_line
+
+View = Literal["runs", "counted", "raw"]
+_VIEWS: dict[View, str] = {
+    "runs": "All runs",
+    "counted": "Leaderboard by counted score",
+    "raw": "Leaderboard by raw score",
+}
+_SECONDS = 3.0
+_RANK_HEADINGS = ("PLACE", "RUN", "AGENT", "FEW-SHOT", "RAW", "COUNTED", "OVER FEW-SHOT", "VERDICT")
+
+
+class HistoryScreen(PtbScreen):
+    MODE: ClassVar[Mode] = "history"
+    CSS_PATH = "../styles/history.tcss"
+    HELP = """
+Every run in the runs folder, the newest first. Enter opens a run: its result where it has one,
+else its course. Space marks runs; c compares two or more marked ones. s sorts by the next column,
+S turns the order; a click on a heading does both. l shows the leaderboards: by counted score, by
+raw score, and back. A leaderboard has one part for each base model, benchmarks and item count,
+because only such scores compare.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "mark", "Mark", key_display="space"),
+        Binding("c", "compare", "Compare"),
+        Binding("s", "sort", "Sort"),
+        Binding("S", "turn", "Turn", show=False),
+        Binding("l", "next_view", "Leaderboard"),
+        Binding("w", "watch", "Watch"),
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("escape", "unfilter", "All runs", show=False),
+        Binding("y", "copy", "Copy id", show=False),
+    ]
+
+    class Found(Message):
+        """The runs as they are now."""
+
+        def __init__(self, rows: tuple[HistoryRow, ...]) -> None:
+            super().__init__()
+            self.rows = rows
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: tuple[HistoryRow, ...] | None = None
+        self._shown: tuple[HistoryRow, ...] = ()
+        self._marked: set[str] = set()
+        self._view: View = "runs"
+        self._column = 0
+        self._descending = True
+        self._drawn: object = None
+
+    def compose_body(self) -> ComposeResult:
+        yield Static(Content("Reading the runs …"), id="history-headline")
+        yield Input(placeholder="words to look for: model, agent, verdict …", id="history-filter")
+        table: DataTable[Text] = DataTable(id="history-table", cursor_type="row")
+        table.zebra_stripes = True
+        table.fixed_columns = 2
+        yield table
+
+    def on_mount(self) -> None:
+        self._reader = HistoryReader(self.ptb.runs_dir)
+        self.query_one("#history-table").focus()
+        self._look()
+        self.set_interval(_SECONDS, self._look_if_shown)
+
+    def on_screen_resume(self) -> None:
+        self._look()
+
+    def commands(self) -> Iterable[AppCommand]:
+        yield AppCommand("Compare the marked runs", "Scores, flags, choices", self.action_compare)
+        for view, title in _VIEWS.items():
+            yield AppCommand(title, "Of the runs in the list", partial(self._take_view, view))
+        for index, column in enumerate(COLUMNS):
+            heading = column.heading.lower()
+            yield AppCommand(
+                f"Sort by {heading}", "Again turns the order", partial(self._by, index)
+            )
+
+    def action_mark(self) -> None:
+        row = self._pointed()
+        if row is not None:
+            self._marked ^= {row.run_id}
+            self._show()
+
+    def action_compare(self) -> None:
+        chosen = marked_rows(self._rows or (), self._marked)
+        if len(chosen) < 2:
+            self.ptb.say("Mark two or more runs with Space, then compare them.")
+            return
+        self.app.push_screen(CompareScreen([row.path for row in chosen]))
+
+    def action_sort(self) -> None:
+        self._column = (self._column + 1) % len(COLUMNS)
+        self._view = "runs"
+        self._show()
+
+    def action_turn(self) -> None:
+        self._descending = not self._descending
+        self._show()
+
+    def action_next_view(self) -> None:
+        views = list(_VIEWS)
+        self._take_view(views[(views.index(self._view) + 1) % len(views)])
+
+    def action_filter(self) -> None:
+        self.query_one("#history-filter").focus()
+
+    def action_unfilter(self) -> None:
+        box = self.query_one("#history-filter", Input)
+        box.value = ""
+        self.query_one("#history-table").focus()
+
+    def action_copy(self) -> None:
+        row = self._pointed()
+        if row is not None:
+            self.app.copy_to_clipboard(row.run_id)
+            self.ptb.say(f"Copied: {row.run_id}")
+
+    async def action_watch(self) -> None:
+        row = self._pointed()
+        if row is not None and self._still_there(row.path):
+            await self.ptb.open_run(row.path)
+
+    @on(DataTable.RowSelected, "#history-table")
+    async def _open(self) -> None:
+        row = self._pointed()
+        if row is None or not self._still_there(row.path):
+            return
+        if row.verdict:
+            await self.ptb.open_result(row.path)
+        else:
+            await self.ptb.open_run(row.path)
+
+    @on(DataTable.HeaderSelected, "#history-table")
+    def _heading(self, message: DataTable.HeaderSelected) -> None:
+        if self._view == "runs" and message.column_index > 0:
+            self._by(message.column_index - 1)
+
+    @on(Input.Changed, "#history-filter")
+    def _filtered(self) -> None:
+        self._show()
+
+    @on(Input.Submitted, "#history-filter")
+    def _submitted(self) -> None:
+        self.query_one("#history-table").focus()
+
+    def on_history_screen_found(self, message: Found) -> None:
+        if message.rows != self._rows:
+            self._rows = message.rows
+            self._marked &= {row.run_id for row in message.rows}
+            self._show()
+
+    def _take_view(self, view: View) -> None:
+        self._view = view
+        self._show()
+
+    def _by(self, index: int) -> None:
+        self._view = "runs"
+        if index == self._column:
+            self._descending = not self._descending
+        self._column = index
+        self._show()
+
+    def _show(self) -> None:
+        """Draw the table anew, the cursor on the run where it was."""
+        if self._rows is None:
+            return
+        table = self.query_one("#history-table", DataTable)
+        before = self._pointed()
+        rows = filter_rows(self._rows, self.query_one("#history-filter", Input).value)
+        table.clear(columns=True)
+        if self._view == "runs":
+            self._shown = sort_rows(rows, COLUMNS[self._column], descending=self._descending)
+            self._draw_runs(table)
+        else:
+            ranked = rank_rows(rows, self._view)
+            self._shown = tuple(each.row for each in ranked)
+            table.add_columns(*_RANK_HEADINGS, "AMONG")
+            for each in ranked:
+                cells = (str(each.place), *_rank_cells(each.row), each.group)
+                table.add_row(*(_cell(cell) for cell in cells))
+        ids = [row.run_id for row in self._shown]
+        if before is not None and before.run_id in ids:
+            table.move_cursor(row=ids.index(before.run_id))
+        self._say_headline(len(rows))
+
+    def _draw_runs(self, table: DataTable[Text]) -> None:
+        arrow = "▼" if self._descending else "▲"
+        headings = [
+            f"{column.heading}{arrow if index == self._column else ''}"
+            for index, column in enumerate(COLUMNS)
+        ]
+        table.add_columns(" ", *headings)
+        for row in self._shown:
+            mark = "*" if row.run_id in self._marked else " "
+            cells = [_cell(column.text(row)) for column in COLUMNS]
+            table.add_row(Text(mark), *cells)
+
+    def _say_headline(self, count: int) -> None:
+        total = len(self._rows or ())
+        if not total:
+            text = f"No runs in {self.ptb.runs_dir}: start one in Setup (F2)."
+        else:
+            runs = "run" if total == 1 else "runs"
+            some = f"{count} of {total} {runs}" if count < total else f"{total} {runs}"
+            marked = f"; {len(self._marked)} marked" if self._marked else ""
+            text = f"{_VIEWS[self._view]}: {some} in {self.ptb.runs_dir}{marked}"
+        self.query_one("#history-headline", Static).update(Content(one_line(text, 300)))
+
+    def _pointed(self) -> HistoryRow | None:
+        at = self.query_one("#history-table", DataTable).cursor_row
+        return self._shown[at] if 0 <= at < len(self._shown) else None
+
+    def _still_there(self, path: Path) -> bool:
+        if (path / "spec.json").is_file():
+            return True
+        self.ptb.say(f"{path.name} is gone: its folder was deleted.", error=True)
+        self._look()
+        return False
+
+    def _look_if_shown(self) -> None:
+        if self.is_current:
+            self._look()
+
+    @work(thread=True, exclusive=True, group="history")
+    def _look(self) -> None:
+        self.post_message(self.Found(self._reader.read()))
+
+
+def _rank_cells(row: HistoryRow) -> tuple[str, ...]:
+    over = row.over_few_shot
+    return (
+        row.run_id,
+        row.agent,
+        percent(row.few_shot),
+        percent(row.raw),
+        percent(row.counted),
+        "-" if over is None else f"{100 * over:+.1f}",
+        said(row.verdict),
+    )
+
+
+def _cell(text: str) -> Text:
+    return Text(one_line(text, 60))

@@ -1,0 +1,221 @@
+"""Result: what a run came to, with the evidence behind every figure and every flag."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import OptionList, Static, TabbedContent, TabPane
+
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.report.export import export_json, export_markdown
+from ptb_lite.report.samples import Samples, read_run_samples
+from ptb_lite.runs.atomic import write_text
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.tui.commands import AppCommand
+from ptb_lite.tui.models.flag_text import flag_parts
+from ptb_lite.tui.models.result_view import ResultView, read_result
+from ptb_lite.tui.models.run_text import CARE, Span
+from ptb_lite.tui.models.sample_view import SampleChoice
+from ptb_lite.tui.place import Mode
+from ptb_lite.tui.screens.base import PtbScreen
+from ptb_lite.tui.screens.dialogs import FlagScreen
+from ptb_lite.tui.screens.result_messages import Exported, ResultRead, SamplesRead
+from ptb_lite.tui.widgets.result_parts import FlagsPart, SamplesPart, ScoreBars
+from ptb_lite.tui.widgets.run_panels import content
+
+_TABS = ("scores", "flags", "samples", "facts")
+
+
+class ResultScreen(PtbScreen):
+    """`run` is the run's folder."""
+
+    MODE: ClassVar[Mode] = "result"
+    CSS_PATH = "../styles/result.tcss"
+    HELP = """
+Scores: every bar is solid up to the lower end of its 95 % interval, the dot is the score; ◆ is a
+published figure, not measured here. Flags: F decides the verdict, n informs. Samples: the same
+question before and after; + was gained, - was lost. Facts: time, choices, versions. HTML and
+JSON are written into the folder that ptb-lite was started in.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "tab(0)", "Scores", show=False),
+        Binding("2", "tab(1)", "Flags", show=False),
+        Binding("3", "tab(2)", "Samples", show=False),
+        Binding("4", "tab(3)", "Facts", show=False),
+        Binding("c", "filter", "Changed"),
+        Binding("b", "baseline", "Baseline"),
+        Binding("g", "benchmark", "Next benchmark"),
+        Binding("h", "html", "HTML"),
+        Binding("j", "json", "JSON"),
+        Binding("m", "markdown", "Markdown"),
+        Binding("y", "copy", "Copy", show=False),
+        Binding("t", "trace", "Trace", show=False),
+    ]
+
+    def __init__(self, run: Path) -> None:
+        super().__init__()
+        self._run = RunFolder(run)
+        self._view: ResultView | None = None
+        self._samples: Samples | None = None
+        self._choice = SampleChoice()
+        self._benchmark = 0
+
+    @property
+    def view(self) -> ResultView | None:
+        """What is shown, None while it is read."""
+        return self._view
+
+    def compose_body(self) -> ComposeResult:
+        yield Static(Content("Reading the result …"), id="result-headline")
+        with TabbedContent(id="result-tabs"):
+            with TabPane("1 Scores", id="scores-tab"):
+                yield VerticalScroll(id="scores")
+            with TabPane("2 Flags", id="flags-tab"):
+                yield FlagsPart()
+            with TabPane("3 Samples", id="samples-tab"):
+                yield SamplesPart()
+            with TabPane("4 Facts", id="facts-tab"):
+                yield VerticalScroll(Static(id="facts"), id="facts-box")
+
+    def on_mount(self) -> None:
+        self._read()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        on_samples = self.query_one(TabbedContent).active == "samples-tab" if self._view else False
+        if action in ("filter", "baseline"):
+            return on_samples
+        if action == "benchmark":
+            return on_samples and self._view is not None and len(self._view.benchmarks) > 1
+        return True
+
+    def commands(self) -> Iterable[AppCommand]:
+        yield AppCommand("Export the report as HTML", "One file, no network", self.action_html)
+        yield AppCommand("Export the result as JSON", "Scores, audit, choices", self.action_json)
+        yield AppCommand("Copy the result as Markdown", "Table and verdict", self.action_markdown)
+        yield AppCommand("Show this run's trace", "The Run screen", self.action_trace)
+
+    async def on_result_read(self, message: ResultRead) -> None:
+        self._view = view = message.view
+        spans: list[Span] = [(f"{view.run_id}  ", "bold"), *view.headline]
+        if view.problem:
+            spans.append((view.problem, CARE))
+        self.query_one("#result-headline", Static).update(content(spans))
+        scores = self.query_one("#scores", VerticalScroll)
+        await scores.remove_children()
+        await scores.mount_all(ScoreBars(part) for part in view.benchmarks)
+        self.query_one(FlagsPart).show(view)
+        self.query_one("#flags-tab", TabPane)
+        self.query_one(TabbedContent).get_tab("flags-tab").label = Content(
+            f"2 Flags ({len(view.flags)})"
+        )
+        width = max((len(name) for name, _ in view.facts), default=0)
+        facts = "\n".join(f"{name:<{width}}  {value}" for name, value in view.facts)
+        self.query_one("#facts", Static).update(Content(facts))
+        self._read_samples()
+
+    def on_samples_read(self, message: SamplesRead) -> None:
+        self._samples = message.samples
+        self._show_samples()
+
+    def on_exported(self, message: Exported) -> None:
+        if message.copied:
+            self.app.copy_to_clipboard(message.copied)
+        self.ptb.say(message.words, error=message.failed)
+
+    def on_tabbed_content_tab_activated(self) -> None:
+        self.refresh_bindings()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        flag = self.query_one(FlagsPart).chosen
+        if event.option_list.id == "result-flags" and flag is not None:
+            self.app.push_screen(FlagScreen(flag))
+
+    def action_tab(self, number: int) -> None:
+        tabs = self.query_one(TabbedContent)
+        tabs.active = f"{_TABS[number]}-tab"
+        focus = {0: "#scores", 1: "#result-flags", 2: "#samples-table", 3: "#facts-box"}
+        self.query_one(focus[number]).focus()
+
+    def action_filter(self) -> None:
+        self._choice = self._choice.next_filter()
+        self._show_samples()
+
+    def action_baseline(self) -> None:
+        self._choice = self._choice.other_baseline()
+        self._show_samples()
+
+    def action_benchmark(self) -> None:
+        if self._view is not None and self._view.benchmarks:
+            self._benchmark = (self._benchmark + 1) % len(self._view.benchmarks)
+            self._read_samples()
+
+    def action_html(self) -> None:
+        from ptb_lite.report.html import run_html
+
+        self._export("html", run_html)
+
+    def action_json(self) -> None:
+        self._export("json", export_json)
+
+    def action_markdown(self) -> None:
+        self._copy_markdown()
+
+    def action_copy(self) -> None:
+        text = self.get_selected_text() or self._shown_text()
+        if text:
+            self.app.copy_to_clipboard(text)
+            self.ptb.say(f"Copied: {text}")
+
+    async def action_trace(self) -> None:
+        await self.ptb.open_run(self._run.path)
+
+    def _shown_text(self) -> str:
+        match self.query_one(TabbedContent).active:
+            case "flags-tab":
+                flag = self.query_one(FlagsPart).chosen
+                return flag_parts(flag).as_text() if flag is not None else ""
+            case "samples-tab":
+                return self.query_one(SamplesPart).chosen
+        return ""
+
+    def _show_samples(self) -> None:
+        if self._samples is not None:
+            self.query_one(SamplesPart).show(self._samples, self._choice)
+
+    @work(thread=True, exclusive=True, group="result", exit_on_error=False)
+    def _read(self) -> None:
+        self.post_message(ResultRead(read_result(self._run)))
+
+    @work(thread=True, exclusive=True, group="samples", exit_on_error=False)
+    def _read_samples(self) -> None:
+        if self._view is None or not self._view.benchmarks:
+            self.post_message(SamplesRead(Samples("", (), "no benchmark was scored")))
+            return
+        name = self._view.benchmarks[self._benchmark].name
+        self.post_message(SamplesRead(read_run_samples(self._run, name)))
+
+    @work(thread=True, exclusive=True, group="export", exit_on_error=False)
+    def _export(self, kind: str, make: Callable[[RunFolder], str]) -> None:
+        path = Path.cwd() / f"ptb-lite-{self._run.run_id}.{kind}"
+        try:
+            write_text(path, make(self._run))
+        except (PtbLiteError, OSError) as error:
+            self.post_message(Exported(f"Not written: {error}", failed=True))
+        else:
+            self.post_message(Exported(f"Written: {path}"))
+
+    @work(thread=True, exclusive=True, group="export", exit_on_error=False)
+    def _copy_markdown(self) -> None:
+        try:
+            text = export_markdown(self._run)
+        except (PtbLiteError, OSError) as error:
+            self.post_message(Exported(f"Not copied: {error}", failed=True))
+        else:
+            self.post_message(Exported("Copied as Markdown", copied=text))

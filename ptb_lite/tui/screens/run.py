@@ -1,0 +1,341 @@
+"""Run: a run that goes on, has ended, or is played again, as its journal tells it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Input, OptionList, Static
+
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.tui.commands import AppCommand
+from ptb_lite.tui.models.follow import follow
+from ptb_lite.tui.models.run_fold import RunFold
+from ptb_lite.tui.models.run_text import stop_words
+from ptb_lite.tui.models.run_view import RunSnapshot
+from ptb_lite.tui.models.source import (
+    LiveSource,
+    Piece,
+    ReplaySource,
+    RunSource,
+    RunState,
+    recorded_source,
+)
+from ptb_lite.tui.place import Mode
+from ptb_lite.tui.screens.base import PtbScreen
+from ptb_lite.tui.screens.dialogs import AskScreen, FlagScreen
+from ptb_lite.tui.screens.pager import show_in_pager, write_trace
+from ptb_lite.tui.screens.run_messages import (
+    Advance,
+    RunAdvanced,
+    RunUnreadable,
+    StopAnswered,
+    TraceWritten,
+)
+from ptb_lite.tui.widgets.run_panels import RunHeader, SidePanels
+from ptb_lite.tui.widgets.trace_view import TraceView
+
+_TICK_SECONDS = 0.5
+_SPEEDS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+class RunScreen(PtbScreen):
+    """`run` is the run's folder; with `speed` its journal is played, so many times as fast."""
+
+    MODE: ClassVar[Mode] = "run"
+    CSS_PATH = "../styles/run.tcss"
+    HELP = """
+The run's phases, what it is at and the time left are on top, the agent's trace below: messages
+as they are, $ commands, > results and ~ thoughts folded to one line, · what the host says. Enter
+unfolds. Scrolling back holds the trace; End follows again. F flags decide, n flags inform: Enter
+on one shows its evidence. Leaving this screen, or the app, ends no run.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f", "follow", "Follow", show=False),
+        Binding("slash", "search", "Search", key_display="/"),
+        Binding("n", "next(True)", "Next match", show=False),
+        Binding("N", "next(False)", "Previous match", show=False),
+        Binding("y", "copy", "Copy"),
+        Binding("o", "pager", "Pager"),
+        Binding("p", "panels", "Panels", show=False),
+        Binding("x", "flags", "Flags"),
+        Binding("s", "stop", "Stop"),
+        Binding("r", "result", "Result"),
+        Binding("space", "hold", "Hold"),
+        Binding("plus", "faster(1)", "Faster", show=False),
+        Binding("minus", "faster(-1)", "Slower", show=False),
+    ]
+
+    def __init__(self, run: Path, speed: float | None = None) -> None:
+        super().__init__()
+        self._run = RunFolder(run)
+        self._speed = speed
+        self._source: RunSource | None = None
+        self._left = threading.Event()
+        self._advance: Advance | None = None
+        self._told = False
+        self._can_plot = False
+        self._term = self._found = ""
+
+    @property
+    def shot(self) -> RunSnapshot | None:
+        """What is shown, None before the first events."""
+        return self._advance.shot if self._advance else None
+
+    def compose_body(self) -> ComposeResult:
+        yield RunHeader()
+        yield Static(id="notice")
+        with Horizontal(id="run-body"):
+            yield TraceView(id="trace")
+            yield SidePanels()
+        yield Input(id="search", placeholder="search the trace", compact=True)
+
+    def on_mount(self) -> None:
+        self._title_trace(following=True, waiting=0)
+        self.query_one(TraceView).focus()
+        self.set_interval(_TICK_SECONDS, self._tick)
+        self._follow()
+
+    def on_unmount(self) -> None:
+        self._left.set()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        replayed = self._speed is not None
+        if action in ("hold", "faster"):
+            return replayed
+        if action == "stop":
+            return not replayed and self._going()
+        if action == "result":
+            return not self._going() or replayed
+        return True
+
+    def commands(self) -> Iterable[AppCommand]:
+        yield AppCommand("Follow the trace", "Show what comes", self.action_follow)
+        yield AppCommand("Search the trace", "In what is kept of it here", self.action_search)
+        yield AppCommand("Open the trace in the pager", "All of it", self.action_pager)
+        yield AppCommand("Show the flags", "Each with its evidence", self.action_flags)
+        if self.check_action("stop", ()):
+            yield AppCommand("Stop this run", "Asks once", self.action_stop)
+        if self.check_action("result", ()):
+            yield AppCommand("Open this run's result", "Scores and samples", self.action_result)
+
+    def on_run_advanced(self) -> None:
+        self._told = False
+        advance = self._advance
+        assert advance is not None
+        if self._can_plot:
+            self.query_one(SidePanels).show_curve(advance.shot)
+        self.query_one(TraceView).show(advance.shot.entries)
+        self._say_notice(advance)
+        self._tick()
+        self.refresh_bindings()
+
+    def on_run_unreadable(self, message: RunUnreadable) -> None:
+        self._notice(f"This run cannot be shown: {message.reason}")
+
+    def on_stop_answered(self, message: StopAnswered) -> None:
+        self.ptb.say(message.answer, error=message.failed)
+
+    def on_trace_written(self, message: TraceWritten) -> None:
+        problem = show_in_pager(self.app, message.path)
+        if problem:
+            self.ptb.say(problem)
+
+    def on_trace_view_changed(self, message: TraceView.Changed) -> None:
+        self._title_trace(following=message.following, waiting=message.waiting)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self._term = event.value
+        self._close_search()
+        self._find(forward=False)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        view = self.query_one(SidePanels).flag(event.option_index)
+        self.app.push_screen(FlagScreen(view.flag, live=view.live))
+
+    def on_key(self, event: object) -> None:
+        if getattr(event, "key", "") == "escape" and self.query_one("#search").has_class("-open"):
+            self._close_search()
+
+    def action_follow(self) -> None:
+        self.query_one(TraceView).action_follow()
+
+    def action_search(self) -> None:
+        box = self.query_one("#search", Input)
+        box.add_class("-open")
+        box.value = self._term
+        box.focus()
+
+    def action_next(self, forward: bool) -> None:
+        self._find(forward=forward)
+
+    def action_copy(self) -> None:
+        selected = self.get_selected_text()
+        entry = self.query_one(TraceView).current
+        text = selected or (entry.text if entry else "")
+        if text:
+            self.app.copy_to_clipboard(text)
+            self.ptb.say(f"Copied: {text}")
+
+    def action_pager(self) -> None:
+        self._write_trace()
+
+    def action_panels(self) -> None:
+        self.toggle_class("-panels")
+
+    def action_flags(self) -> None:
+        self.add_class("-panels")
+        flags = self.query_one("#flags", OptionList)
+        flags.focus()
+        if flags.option_count and flags.highlighted is None:
+            flags.highlighted = 0
+
+    def action_stop(self) -> None:
+        if self.shot is not None:
+            question = AskScreen(
+                "Stop this run?", stop_words(self.shot), yes="Stop it", no="Let it go on"
+            )
+            self.app.push_screen(question, self._answered)
+
+    async def action_result(self) -> None:
+        if self._run.scores.exists():
+            await self.ptb.open_result(self._run.path)
+        else:
+            self.ptb.say("This run has no scores")
+
+    def action_hold(self) -> None:
+        if isinstance(self._source, ReplaySource):
+            self._source.hold(not self._source.held)
+            self._tick()
+
+    def action_faster(self, by: int) -> None:
+        if isinstance(self._source, ReplaySource):
+            at = min(range(len(_SPEEDS)), key=lambda i: abs(_SPEEDS[i] - self._speed_now()))
+            self._source.set_speed(_SPEEDS[min(len(_SPEEDS) - 1, max(0, at + by))])
+            self._tick()
+
+    @work(thread=True, exclusive=True, group="journal", exit_on_error=False)
+    def _follow(self) -> None:
+        try:
+            if self._speed is None:
+                self._source = LiveSource(self._run)
+            else:
+                self._source = recorded_source(self._run, self._speed)
+            follow(
+                self._source,
+                RunFold(self._run.run_id, _count(self._run)),
+                self._left,
+                self._tell,
+            )
+        except (OSError, PtbLiteError) as error:
+            self.post_message(RunUnreadable(str(error)))
+
+    @work(thread=True, exclusive=True, group="stop", exit_on_error=False)
+    def _stop(self) -> None:
+        from ptb_lite.runner.launch import stop
+
+        try:
+            self.post_message(StopAnswered(stop(self._run.path), failed=False))
+        except (PtbLiteError, OSError) as error:
+            self.post_message(StopAnswered(str(error), failed=True))
+
+    @work(thread=True, exclusive=True, group="pager", exit_on_error=False)
+    def _write_trace(self) -> None:
+        try:
+            self.post_message(TraceWritten(write_trace(self._run)))
+        except OSError as error:
+            self.post_message(RunUnreadable(str(error)))
+
+    def _tell(self, shot: RunSnapshot, piece: Piece) -> None:
+        """Called by the worker: the newest wins, and one message at a time is under way."""
+        self._advance = Advance(shot, piece.state, piece.skipped, piece.newer)
+        self._announce()
+        if shot.training is not None and not self._can_plot:
+            import ptb_lite.tui.widgets.loss_plot  # noqa: F401  (slow, so here and not on screen)
+
+            self._can_plot = True
+            self._announce()
+
+    def _announce(self) -> None:
+        if not self._told:
+            self._told = True
+            self.post_message(RunAdvanced())
+
+    def _answered(self, yes: bool | None) -> None:
+        if yes:
+            self._stop()
+
+    def _tick(self) -> None:
+        if self._advance is not None and self._source is not None:
+            header = self.query_one(RunHeader)
+            header.show(self._advance.shot, self._advance.state, self._source.now())
+            self.query_one(SidePanels).show(self._advance.shot)
+            self.query_one(TraceView).border_title = Content(self._title())
+
+    def _title(self) -> str:
+        if isinstance(self._source, ReplaySource):
+            held = ", held (space goes on)" if self._source.held else ""
+            return f"{self._run.run_id} replayed ×{self._speed_now():g}{held}"
+        return self._run.run_id
+
+    def _speed_now(self) -> float:
+        return self._source.speed if isinstance(self._source, ReplaySource) else 1.0
+
+    def _going(self) -> bool:
+        return self._advance is None or self._advance.state is RunState.GOING
+
+    def _title_trace(self, *, following: bool, waiting: int) -> None:
+        earlier = self.shot.earlier if self.shot else 0
+        words = "following" if following else f"held, {waiting} new below (End)"
+        if following:
+            self._found = ""
+        elif self._found:
+            words = f"{self._found} · n and N go on · {words}"
+        if earlier:
+            words = f"{earlier} earlier lines in the pager (o) · {words}"
+        self.query_one(TraceView).border_subtitle = Content(words)
+
+    def _find(self, *, forward: bool) -> None:
+        view = self.query_one(TraceView)
+        self._found = view.find(self._term, forward=forward)
+        self._title_trace(following=view.following, waiting=view.waiting)
+
+    def _close_search(self) -> None:
+        self.query_one("#search").remove_class("-open")
+        self.query_one(TraceView).focus()
+
+    def _say_notice(self, advance: Advance) -> None:
+        said = []
+        if advance.newer:
+            said.append(
+                f"{advance.newer} events were written by a newer ptb-lite and are not shown: "
+                "update ptb-lite to see them"
+            )
+        if advance.skipped:
+            said.append(f"{advance.skipped} damaged lines of the journal are left out")
+        if advance.shot.impossible:
+            said.append(f"{advance.shot.impossible} events have impossible figures")
+        self._notice(". ".join(said))
+        view = self.query_one(TraceView)
+        self._title_trace(following=view.following, waiting=view.waiting)
+
+    def _notice(self, words: str) -> None:
+        notice = self.query_one("#notice", Static)
+        notice.update(Content(words))
+        notice.set_class(bool(words), "-said")
+
+
+def _count(run: RunFolder) -> int:
+    """How many benchmarks the run scores; 1 where its spec cannot be read."""
+    try:
+        return len(run.read_spec().benchmarks)
+    except (PtbLiteError, OSError):
+        return 1

@@ -1,0 +1,340 @@
+"""Setup: choose, see what it takes, start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Button, Input, Select, Static
+
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.tui.commands import AppCommand
+from ptb_lite.tui.models.choices import SetupChoices, choices_of, toggled
+from ptb_lite.tui.models.lines import Summary
+from ptb_lite.tui.place import Mode
+from ptb_lite.tui.screens.base import PtbScreen
+from ptb_lite.tui.screens.save_preset import SavePresetScreen
+from ptb_lite.tui.screens.setup_fields import INPUTS, SELECTS, setup_fields
+from ptb_lite.tui.text import one_line
+from ptb_lite.tui.widgets.choice_list import ChoiceList
+
+if TYPE_CHECKING:
+    # The first frame does not wait for what reads and validates; `_load` imports it.
+    from ptb_lite.spec import RunSpec
+    from ptb_lite.tui.models.desk import Desk
+
+_FIRST_PRESET = "offline-demo"
+
+
+class SetupScreen(PtbScreen):
+    MODE: ClassVar[Mode] = "setup"
+    CSS_PATH = "../styles/setup.tcss"
+    HELP = """
+Choose a base model, an agent and one or more benchmarks with Space; Tab goes on to the next list.
+Before a name: ! something must be done first, x not on this machine. The choices below come from
+the preset until you change them. Start (Ctrl+S) works when this machine can run what is chosen;
+else the reason stands beside it. Closing the app ends no run.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "start", "Start", key_display="^s"),
+        Binding("ctrl+y", "copy_command", "Copy command", key_display="^y"),
+        Binding("ctrl+o", "save_preset", "Save preset", key_display="^o"),
+        Binding("ctrl+r", "look", "Look again", key_display="^r"),
+    ]
+
+    class Loaded(Message):
+        """Catalogue, presets and, the second time, the machine are known."""
+
+        def __init__(self, desk: Desk) -> None:
+            super().__init__()
+            self.desk = desk
+
+    class Unreadable(Message):
+        """A catalogue or preset file is malformed."""
+
+        def __init__(self, reason: str) -> None:
+            super().__init__()
+            self.reason = reason
+
+    class Checked(Message):
+        """This machine can run a spec (`problem` empty), or why not."""
+
+        def __init__(self, spec: RunSpec, problem: str) -> None:
+            super().__init__()
+            self.spec = spec
+            self.problem = problem
+
+    class Launched(Message):
+        """A run was started (`path`), or could not be."""
+
+        def __init__(self, path: Path | None, problem: str = "") -> None:
+            super().__init__()
+            self.path = path
+            self.problem = problem
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._desk: Desk | None = None
+        self._choices = SetupChoices()
+        self._summary = Summary(())
+        self._checking: RunSpec | None = None
+        self._checked: RunSpec | None = None
+        self._starting = False
+
+    def compose_body(self) -> ComposeResult:
+        with VerticalScroll(id="setup-body", can_focus=False):
+            with Horizontal(id="setup-lists"):
+                yield ChoiceList("Base model", several=False, id="models")
+                yield ChoiceList("Agent", several=False, id="agents")
+                yield ChoiceList("Benchmarks", several=True, id="benchmarks")
+            yield Static(Content("Reading the catalogue …"), id="setup-detail")
+            yield Container(id="setup-fields")
+            yield Static("", id="setup-summary")
+        with Container(id="setup-bottom"):
+            yield Static("", id="setup-command")
+            with Horizontal(id="setup-start"):
+                yield Button("Start", id="start", variant="success", disabled=True, compact=True)
+                yield Static("", id="setup-reason")
+
+    def on_mount(self) -> None:
+        self.query_one("#models").focus()
+        self.call_after_refresh(self._furnish)
+
+    def on_screen_resume(self) -> None:
+        if self._desk is not None and not self._starting:
+            self._load()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_lists)
+
+    def commands(self) -> Iterable[AppCommand]:
+        yield AppCommand("Start the run", "As chosen", self.action_start)
+        yield AppCommand(
+            "Copy the command line", "That starts the same run", self.action_copy_command
+        )
+        yield AppCommand("Save as a preset", "Under a name of your own", self.action_save_preset)
+        for name, preset in (self._desk.presets if self._desk else {}).items():
+            yield AppCommand(f"Preset: {name}", preset.title, partial(self._take_preset, name))
+
+    def action_start(self) -> None:
+        spec = self._summary.spec
+        if self.query_one("#start", Button).disabled or spec is None or self._desk is None:
+            self.ptb.say(self._summary.problem or "This machine is still being checked.")
+            return
+        self._starting = True
+        self._show_reason("Starting …", ready=False)
+        self._launch(self._desk, spec)
+
+    def action_copy_command(self) -> None:
+        if self._summary.command:
+            self.app.copy_to_clipboard(self._summary.command)
+            self.ptb.say(f"Copied: {self._summary.command}")
+
+    def action_look(self) -> None:
+        self._checked = None
+        self._load()
+
+    def action_save_preset(self) -> None:
+        spec = self._summary.spec
+        if spec is None:
+            self.ptb.say(f"Not a preset yet: {self._summary.problem}")
+            return
+
+        def save(name: str | None) -> None:
+            if name is not None:
+                self._save(spec, name)
+
+        self.app.push_screen(SavePresetScreen(), save)
+
+    def on_choice_list_chosen(self, message: ChoiceList.Chosen) -> None:
+        if self._desk is None:
+            return
+        match message.choice_list.id:
+            case "models":
+                self._apply(replace(self._choices, model=message.line_id))
+            case "agents":
+                self._apply(replace(self._choices, agent=message.line_id))
+            case _:
+                order = tuple(self._desk.catalog.benchmarks)
+                self._apply(toggled(self._choices, message.line_id, order))
+
+    def on_choice_list_pointed(self, message: ChoiceList.Pointed) -> None:
+        line = message.line
+        shown = Content.assemble((f"{one_line(line.id)}  ", "bold"), one_line(line.detail, 900))
+        self.query_one("#setup-detail", Static).update(shown)
+
+    @on(Select.Changed)
+    def _selected(self, message: Select.Changed) -> None:
+        name = (message.select.id or "").removeprefix("choose-")
+        value = message.value
+        if self._desk is None or not isinstance(value, str):
+            return
+        if name == "preset":
+            if value != (self._choices.preset or ""):
+                self._take_preset(value)
+        elif value != getattr(self._choices, name):
+            self._apply(self._with({name: value}))
+
+    @on(Input.Changed)
+    def _typed(self, message: Input.Changed) -> None:
+        name = (message.input.id or "").removeprefix("choose-")
+        if self._desk is None or name not in INPUTS:
+            return
+        if message.value != getattr(self._choices, name):
+            self._apply(self._with({name: message.value}))
+
+    @on(Button.Pressed, "#start")
+    def _pressed(self) -> None:
+        self.action_start()
+
+    def on_setup_screen_loaded(self, message: Loaded) -> None:
+        first = self._desk is None
+        self._desk = message.desk
+        presets = message.desk.presets
+        select: Select[str] = self.query_one("#choose-preset", Select)
+        options = [("(none)", ""), *((name, name) for name in presets)]
+        with self.prevent(Select.Changed):
+            select.set_options(options)
+            kept = self._choices.preset or ""
+            select.value = kept if kept in presets else ""
+        if first and _FIRST_PRESET in presets:
+            self._take_preset(_FIRST_PRESET)
+        else:
+            self._apply(self._choices)
+        focused = self.focused
+        if isinstance(focused, ChoiceList) and focused.pointed is not None:
+            self.on_choice_list_pointed(ChoiceList.Pointed(focused.pointed))
+
+    def on_setup_screen_unreadable(self, message: Unreadable) -> None:
+        self.query_one("#setup-detail", Static).update(Content(one_line(message.reason, 900)))
+        self._show_reason(message.reason, ready=False)
+
+    def on_setup_screen_checked(self, message: Checked) -> None:
+        self._checking = None
+        spec = self._summary.spec
+        if message.spec != spec:
+            self._check()
+            return
+        self._checked = message.spec
+        self._show_reason(message.problem or "This machine can run it.", ready=not message.problem)
+
+    async def on_setup_screen_launched(self, message: Launched) -> None:
+        self._starting = False
+        if message.path is None:
+            self._show_reason(message.problem, ready=True)
+            self.ptb.say(message.problem, error=True)
+            return
+        self._show_reason(f"{message.path.name} was started.", ready=True)
+        await self.ptb.open_run(message.path)
+
+    async def _furnish(self) -> None:
+        """The many controls come after the first frame, what they show after them."""
+        await self.query_one("#setup-fields").mount(*setup_fields())
+        self._load()
+
+    def _take_preset(self, name: str) -> None:
+        """Fill everything in from a preset; from none: the choices stay, the preset goes."""
+        assert self._desk is not None
+        preset = self._desk.presets.get(name)
+        choices = replace(self._choices, preset=None) if preset is None else choices_of(preset)
+        with self.prevent(Select.Changed, Input.Changed):
+            self.query_one("#choose-preset", Select).value = choices.preset or ""
+            for each in SELECTS:
+                self.query_one(f"#choose-{each}", Select).value = getattr(choices, each)
+            for each in INPUTS:
+                self.query_one(f"#choose-{each}", Input).value = getattr(choices, each)
+        self._apply(choices)
+
+    def _with(self, changed: dict[str, Any]) -> SetupChoices:
+        return replace(self._choices, **changed)
+
+    def _apply(self, choices: SetupChoices) -> None:
+        assert self._desk is not None
+        self._choices = choices
+        self._summary = self._desk.summary(choices)
+        self._show_lists()
+        shown = [
+            Content.assemble((f"{word:<9}", "bold"), f"{one_line(text, 600)}\n")
+            for word, text in self._summary.lines
+        ]
+        self.query_one("#setup-summary", Static).update(Content("").join(shown).rstrip())
+        command = one_line(self._summary.command, 2000)
+        self.query_one("#setup-command", Static).update(
+            Content.assemble(("Command  ", "bold"), command or "-")
+        )
+        self._check()
+
+    def _show_lists(self) -> None:
+        if self._desk is None:
+            return
+        chosen = {
+            "models": {self._choices.model},
+            "agents": {self._choices.agent},
+            "benchmarks": set(self._choices.benchmarks),
+        }
+        for name, lines in self._desk.lines(self._choices).items():
+            self.query_one(f"#{name}", ChoiceList).show_lines(lines, chosen[name])
+
+    def _check(self) -> None:
+        """Have the machine checked for what is chosen now; one check at a time."""
+        assert self._desk is not None
+        spec = self._summary.spec
+        if spec is None:
+            self._show_reason(self._summary.problem, ready=False)
+        elif spec == self._checked:
+            self._show_reason("This machine can run it.", ready=True)
+        else:
+            self._show_reason("Checking this machine …", ready=False)
+            if self._checking is None:
+                self._checking = spec
+                self._preflight(self._desk, spec)
+
+    def _show_reason(self, reason: str, *, ready: bool) -> None:
+        self.query_one("#start", Button).disabled = not ready or self._starting
+        self.query_one("#setup-reason", Static).update(Content(one_line(reason, 600)))
+
+    def _save(self, spec: RunSpec, name: str) -> None:
+        assert self._desk is not None
+        try:
+            path = self._desk.save(spec, name)
+        except PtbLiteError as error:
+            self.ptb.say(error, error=True)
+            return
+        self.ptb.say(f"Saved in {path}")
+        self._choices = replace(self._choices, preset=name)
+        self._load()
+
+    @work(thread=True, exclusive=True, group="load")
+    def _load(self) -> None:
+        from ptb_lite.tui.models.desk import open_desk
+
+        try:
+            desk = open_desk(self.ptb.runs_dir)
+        except PtbLiteError as error:
+            self.post_message(self.Unreadable(str(error)))
+            return
+        if self._desk is None:
+            self.post_message(self.Loaded(desk))
+        self.post_message(self.Loaded(desk.looked_at()))
+
+    @work(thread=True, group="preflight")
+    def _preflight(self, desk: Desk, spec: RunSpec) -> None:
+        self.post_message(self.Checked(spec, desk.problem(spec)))
+
+    @work(thread=True, group="launch")
+    def _launch(self, desk: Desk, spec: RunSpec) -> None:
+        try:
+            self.post_message(self.Launched(desk.start(spec)))
+        except PtbLiteError as error:
+            self.post_message(self.Launched(None, str(error)))
+        except OSError as error:
+            self.post_message(self.Launched(None, f"The run cannot be started: {error}"))

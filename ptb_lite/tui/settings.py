@@ -1,0 +1,70 @@
+"""How the app looks, remembered from one start to the next."""
+
+from __future__ import annotations
+
+import locale
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.tui.themes import THEME_NAMES
+
+THEME_VARIABLE = "PTB_LITE_THEME"
+ASCII_VARIABLE = "PTB_LITE_ASCII"
+
+
+@dataclass(frozen=True)
+class Look:
+    """`ascii` None: as the terminal's locale says."""
+
+    theme: str = "dark"
+    ascii: bool | None = None
+
+
+def settings_path() -> Path:
+    from ptb_lite.installation import state_root
+
+    return state_root() / "app.json"
+
+
+def load_look(environ: Mapping[str, str] = os.environ) -> Look:
+    """What was remembered, overruled by PTB_LITE_THEME and PTB_LITE_ASCII; damage is ignored."""
+    look = _remembered()
+    theme, plain = environ.get(THEME_VARIABLE), environ.get(ASCII_VARIABLE)
+    if theme in THEME_NAMES:
+        look = replace(look, theme=theme)
+    return replace(look, ascii=plain != "0") if plain else look
+
+
+def save_look(look: Look) -> None:
+    """Remember it; where that is not possible it holds for this time only."""
+    from ptb_lite.runs.atomic import write_record
+    from ptb_lite.tui.settings_file import Settings
+
+    with suppress(OSError):
+        settings_path().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_record(settings_path(), Settings(theme=look.theme, ascii=look.ascii))
+
+
+def is_ascii_terminal(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the terminal's locale speaks no UTF-8."""
+    named = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG")
+    encoding = named if named and "." in named else locale.getpreferredencoding(False)
+    return "utf" not in encoding.lower()
+
+
+def _remembered() -> Look:
+    path = settings_path()
+    if not path.is_file():
+        # The usual case, and then the first frame does not wait for what reads records.
+        return Look()
+    from ptb_lite.runs.atomic import read_record
+    from ptb_lite.tui.settings_file import Settings
+
+    with suppress(PtbLiteError, OSError):
+        found = read_record(path, Settings)
+        return Look(found.theme if found.theme in THEME_NAMES else "dark", found.ascii)
+    return Look()

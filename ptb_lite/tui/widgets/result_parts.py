@@ -1,0 +1,146 @@
+"""The Result screen's parts: score bars, the flags' evidence, the samples' table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.text import Text
+from textual.app import ComposeResult, RenderResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import DataTable, OptionList, Static
+from textual.widgets.option_list import Option
+
+from ptb_lite.events import Flag
+from ptb_lite.report.samples import Sample, Samples
+from ptb_lite.tui.models.flag_text import flag_parts, place_of
+from ptb_lite.tui.models.result_view import BenchmarkPart, ResultView, bar_line
+from ptb_lite.tui.models.run_text import BAD, CARE, DIM, STRONG, Span
+from ptb_lite.tui.models.sample_view import SampleChoice, listed, row, title, whole
+from ptb_lite.tui.models.text import one_line
+from ptb_lite.tui.widgets.run_panels import content
+
+MAX_LISTED = 1000
+_BELOW = 70
+
+
+class ScoreBars(Widget):
+    """One benchmark: a bar with its interval for every score, the words beside or below it."""
+
+    def __init__(self, part: BenchmarkPart) -> None:
+        super().__init__(classes="bars")
+        self._part = part
+        self.border_title = Content(f"{part.name}: {part.title}")
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:  # noqa: ARG002
+        return sum(len(line.plain.split("\n")) for line in self._lines(width))
+
+    def render(self) -> RenderResult:
+        return Content("\n").join(self._lines(self.size.width))
+
+    def _lines(self, width: int) -> list[Content]:
+        names = max((cell_len(bar.label) for bar in self._part.bars), default=0)
+        beside = width >= _BELOW
+        words = max((cell_len(bar.text) for bar in self._part.bars), default=0) if beside else 0
+        cells = max(8, min(60, width - names - words - 4))
+        found = []
+        for bar in self._part.bars:
+            spans: list[Span] = [(f"{bar.label:<{names}}  ", STRONG), *bar_line(bar, cells)]
+            between = "  " if beside else "\n  "
+            found.append(content([*spans, (f"{between}{bar.text}", "")]))
+        found += [
+            Content("\n").join(Content(line) for line in _wrapped(remark, width))
+            for remark in self._part.remarks
+        ]
+        return found
+
+
+class FlagsPart(Horizontal):
+    """All flags, those that decide first, and the evidence of the one that is chosen."""
+
+    def compose(self) -> ComposeResult:
+        yield OptionList(id="result-flags", markup=False)
+        yield VerticalScroll(Static(id="evidence"), id="evidence-box")
+
+    def on_mount(self) -> None:
+        self._flags: Sequence[Flag] = ()
+
+    @property
+    def chosen(self) -> Flag | None:
+        at = self.query_one(OptionList).highlighted
+        return None if at is None or at >= len(self._flags) else self._flags[at]
+
+    def show(self, view: ResultView) -> None:
+        self._flags = view.flags
+        box = self.query_one(OptionList)
+        box.border_title = Content(f"{len(view.flags)} flags (F decides, n informs)")
+        box.set_options(Option(_flag_line(flag)) for flag in view.flags)
+        box.highlighted = 0 if view.flags else None
+        if not view.flags:
+            lines = ["No flags. What each detector says of itself:", "", *view.detectors]
+            self.query_one("#evidence", Static).update(Content("\n".join(lines)))
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        parts = flag_parts(self._flags[event.option_index])
+        spans: list[Span] = [(f"{parts.title}\n", STRONG), (f"{parts.facts}\n", "")]
+        for side in parts.sides:
+            spans += [(f"\n{side.title}\n", "bold $text-primary"), (f"{side.text}\n", "")]
+        self.query_one("#evidence", Static).update(content(spans))
+
+
+class SamplesPart(Vertical):
+    """The table of samples, and the one under the cursor in full."""
+
+    def compose(self) -> ComposeResult:
+        yield Static("Reading the samples …", id="samples-title")
+        yield DataTable[Text](id="samples-table", cursor_type="row", zebra_stripes=True)
+        yield VerticalScroll(Static(id="sample"), id="sample-box")
+
+    def on_mount(self) -> None:
+        self._listed: tuple[Sample, ...] = ()
+        self._choice = SampleChoice()
+
+    @property
+    def chosen(self) -> str:
+        """The text of the sample under the cursor."""
+        at = self.query_one(DataTable).cursor_row
+        if not 0 <= at < len(self._listed):
+            return ""
+        return "".join(text for text, _ in whole(self._listed[at], self._choice))
+
+    def show(self, samples: Samples, choice: SampleChoice) -> None:
+        self._choice = choice
+        every = listed(samples, choice)
+        self._listed = every[:MAX_LISTED]
+        more = f" · the first {MAX_LISTED}" if len(every) > MAX_LISTED else ""
+        self.query_one("#samples-title", Static).update(Content(title(samples, choice) + more))
+        table = self.query_one(DataTable)
+        table.clear(columns=True)
+        before = choice.before.replace("_", "-")
+        table.add_columns("change", "question", "answer", before, "after")
+        for sample in self._listed:
+            cells = row(sample, choice, self.size.width)
+            table.add_row(*(Text(cell, no_wrap=True) for cell in cells))
+        if not self._listed:
+            self.query_one("#sample", Static).update(Content("Nothing to show here."))
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        event.stop()
+        if 0 <= event.cursor_row < len(self._listed):
+            sample = self._listed[event.cursor_row]
+            self.query_one("#sample", Static).update(content(whole(sample, self._choice)))
+
+
+def _flag_line(flag: Flag) -> Content:
+    mark = ("F ", BAD) if flag.decides else ("n ", CARE)
+    name = f"{one_line(flag.detector, 40)}/{one_line(flag.kind, 40)}"
+    return content([mark, (name, ""), (f"\n  {place_of(flag)}", DIM)])
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    from ptb_lite.tui.models.trace_rows import wrap
+
+    return wrap(text, max(8, width))

@@ -1,0 +1,114 @@
+"""The Run screen's panels: each is shown a snapshot and says what of it is its matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from ptb_lite.tui.models.run_text import (
+    Span,
+    at_line,
+    device_lines,
+    flag_spans,
+    flags_title,
+    small_line,
+    strip_line,
+    training_lines,
+    usage_lines,
+)
+from ptb_lite.tui.models.run_view import FlagView, RunSnapshot
+from ptb_lite.tui.models.source import RunState
+
+
+def content(spans: Iterable[Span]) -> Content:
+    """Spans as content: their text is never markup."""
+    return Content.assemble(*((text, style) for text, style in spans if text))
+
+
+def lines(rows: Sequence[Sequence[Span]]) -> Content:
+    return Content("\n").join(content(row) for row in rows)
+
+
+def put(static: Static, shown: Content) -> None:
+    """Show it, without a new layout of the screen where its height stays as it is."""
+    before = static.content
+    if before != shown:
+        same = isinstance(before, Content) and before.plain.count("\n") == shown.plain.count("\n")
+        static.update(shown, layout=not same)
+
+
+class RunHeader(Vertical):
+    """Phases, what the run is at, and, where the panels have no room, their figures."""
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="phases")
+        yield Static(id="at")
+        yield Static(id="small")
+
+    def show(self, shot: RunSnapshot, state: RunState, now: datetime) -> None:
+        put(self.query_one("#phases", Static), content(strip_line(shot.phases)))
+        at = at_line(shot, state, now, self.size.width)
+        put(self.query_one("#at", Static), content(at))
+        put(self.query_one("#small", Static), content(small_line(shot)))
+
+
+class SidePanels(VerticalScroll, can_focus=False):
+    """Training, flags, machine and tokens."""
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="training", classes="panel") as training:
+            training.border_title = "Training"
+            yield Static(id="training-figures")
+        flags = OptionList(id="flags", classes="panel", markup=False)
+        flags.border_title = "Flags"
+        yield flags
+        machine = Static(id="machine", classes="panel")
+        machine.border_title = "Machine"
+        yield machine
+        usage = Static(id="usage", classes="panel")
+        usage.border_title = "Agent's model"
+        yield usage
+
+    def on_mount(self) -> None:
+        self._flags: tuple[FlagView, ...] = ()
+        self._audited = False
+
+    def flag(self, index: int) -> FlagView:
+        return self._flags[index]
+
+    def show(self, shot: RunSnapshot) -> None:
+        put(self.query_one("#training-figures", Static), lines(training_lines(shot.training)))
+        machine = self.query_one("#machine", Static)
+        put(machine, lines(device_lines(shot.device, max(20, machine.content_size.width))))
+        put(self.query_one("#usage", Static), lines(usage_lines(shot.usage, shot.hosts)))
+        self._show_flags(shot)
+
+    def show_curve(self, shot: RunSnapshot) -> None:
+        """The training's loss; its module has to be imported before, by a worker."""
+        from ptb_lite.tui.widgets.loss_plot import LossPlot
+
+        if shot.training is None or len(shot.training.points) < 2:
+            return
+        found = self.query(LossPlot)
+        if not found:
+            self.query_one("#training").mount(LossPlot(id="loss"))
+            found = self.query(LossPlot)
+        if found:
+            found.first().show(shot.training.points, shot.training.per_point)
+
+    def _show_flags(self, shot: RunSnapshot) -> None:
+        box = self.query_one("#flags", OptionList)
+        box.border_title = Content(flags_title(shot))
+        if shot.flags == self._flags and shot.audited == self._audited:
+            return
+        at = box.highlighted
+        self._flags, self._audited = shot.flags, shot.audited
+        options = (Option(content(flag_spans(view, shot.audited))) for view in shot.flags)
+        box.set_options(options)
+        box.highlighted = min(at, len(shot.flags) - 1) if at is not None and shot.flags else None

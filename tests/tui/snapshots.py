@@ -1,0 +1,40 @@
+"""SVG snapshots: what a screen looked like when somebody last looked at it.
+
+`PTB_LITE_UPDATE_SNAPSHOTS=1` writes them anew; look at them before they are committed. Rich
+numbers its classes by content, so the SVG's own ids are made neutral first.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from ptb_lite.tui.app import PtbLiteApp
+
+FOLDER = Path(__file__).parent / "snapshots"
+UPDATE = "PTB_LITE_UPDATE_SNAPSHOTS"
+
+
+def svg_of(app: PtbLiteApp) -> str:
+    """The screen as SVG, the same on every machine."""
+    drawn = app.export_screenshot(title="ptb-lite", simplify=True)
+    neutral = re.sub(r"terminal-\d+", "terminal", drawn)
+    fonts = re.sub(r"@font-face\s*\{.*?\}", "", neutral, flags=re.DOTALL)
+    return "\n".join(line.rstrip() for line in fonts.splitlines() if line.strip()) + "\n"
+
+
+def assert_snapshot(app: PtbLiteApp, name: str, seen: Path) -> None:
+    """The screen looks as in the file `name`.svg; else what it looks like is put into `seen`."""
+    path = FOLDER / f"{name}.svg"
+    drawn = svg_of(app)
+    if os.environ.get(UPDATE):
+        FOLDER.mkdir(exist_ok=True)
+        path.write_text(drawn, encoding="utf-8")
+        return
+    if not path.exists() or path.read_text(encoding="utf-8") != drawn:
+        (seen / f"{name}.svg").write_text(drawn, encoding="utf-8")
+        raise AssertionError(
+            f"{name} does not look as before: compare {seen / f'{name}.svg'} with {path}; "
+            f"if it is meant, run again with {UPDATE}=1"
+        )

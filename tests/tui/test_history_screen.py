@@ -1,0 +1,223 @@
+"""The History screen, driven by keys: sort, filter, rank, compare, open."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from ptb_lite.events import Verdict
+from ptb_lite.tui.app import PtbLiteApp
+from ptb_lite.tui.place import Place
+from ptb_lite.tui.screens.history import HistoryScreen
+from ptb_lite.tui.screens.result import ResultScreen
+from ptb_lite.tui.screens.run import RunScreen
+from tests.tui.run_pilot import new_run, shown, until, until_shown
+from tests.unit.tui.folders import FLAG, finished_run
+from tests.unit.tui.journals import HOSTILE
+
+FIRST, SECOND, THIRD = (f"2026010{day}-000000-abcd" for day in (1, 2, 3))
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PTB_LITE_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Three runs: the middle one flagged, the last one of another agent."""
+    folder = tmp_path / "runs"
+    finished_run(folder, FIRST, raw=0.25)
+    finished_run(
+        folder, SECOND, raw=0.9, counted=0.04, verdict=Verdict.FLAGGED, flags=(FLAG,), seed=3
+    )
+    finished_run(folder, THIRD, raw=0.5, agent="prompt-only")
+    return folder
+
+
+def in_history(
+    runs_dir: Path,
+    act: Callable[[Pilot[None], PtbLiteApp], Awaitable[None]],
+    size: tuple[int, int] = (160, 40),
+) -> None:
+    async def go() -> None:
+        app = PtbLiteApp(runs_dir, Place("history"))
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, HistoryScreen))
+            await act(pilot, app)
+
+    asyncio.run(go())
+
+
+def order(app: PtbLiteApp) -> list[str]:
+    """The runs in the order in which they stand on the screen."""
+    found = []
+    for line in shown(app).splitlines():
+        found += [run for run in (FIRST, SECOND, THIRD) if run in line]
+    return found
+
+
+def test_all_runs_newest_first(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, FIRST, "3 runs in", "FLAGGED", "prompt-only")
+        assert order(app) == [THIRD, SECOND, FIRST]
+
+    in_history(runs, act)
+
+
+def test_sorting_by_key_and_by_heading(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, FIRST)
+        await pilot.press("s", "s")
+        await until_shown(pilot, "COUNTED▼")
+        assert order(app) == [THIRD, FIRST, SECOND]
+        await pilot.press("S")
+        await until_shown(pilot, "COUNTED▲")
+        assert order(app) == [SECOND, FIRST, THIRD]
+        line = next(i for i, text in enumerate(shown(app).splitlines()) if "COUNTED" in text)
+        column = shown(app).splitlines()[line].index("RAW")
+        await pilot.click(offset=(column + 1, line))
+        await until_shown(pilot, "RAW▲")
+        assert order(app) == [FIRST, THIRD, SECOND]
+
+    in_history(runs, act)
+
+
+def test_filtering(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, FIRST)
+        await pilot.press("slash", *"flag")
+        await until_shown(pilot, "1 of 3 runs")
+        assert order(app) == [SECOND]
+        await pilot.press("escape")
+        await until_shown(pilot, "3 runs in")
+
+    in_history(runs, act)
+
+
+def test_leaderboards(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, FIRST)
+        await pilot.press("l")
+        await until_shown(pilot, "Leaderboard by counted score", "+40.0")
+        assert order(app) == [THIRD, FIRST, SECOND]
+        await pilot.press("l")
+        await until_shown(pilot, "Leaderboard by raw score")
+        assert order(app) == [SECOND, THIRD, FIRST]
+        await pilot.press("l")
+        await until_shown(pilot, "All runs: 3 runs")
+
+    in_history(runs, act)
+
+
+def test_comparing_marked_runs(runs: Path) -> None:
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, FIRST)
+        await pilot.press("c")
+        await until_shown(pilot, "Mark two or more runs")
+        await pilot.press("space", "down", "space")
+        await until_shown(pilot, "2 marked")
+        await pilot.press("c")
+        await until_shown(
+            pilot, "2 runs compared", "* average, counted", "FLAG: overlap test-data", "* agent"
+        )
+        await pilot.press("escape")
+        await until_shown(pilot, "2 marked")
+
+    in_history(runs, act)
+
+
+def test_enter_opens_the_result_and_w_the_course(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, FIRST)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ResultScreen))
+        await until_shown(pilot, THIRD)
+        await pilot.press("f5")
+        await until(pilot, lambda: isinstance(app.screen, HistoryScreen))
+        await pilot.press("down", "w")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
+        await until_shown(pilot, SECOND)
+
+    in_history(runs, act)
+
+
+def test_a_run_without_scores_opens_its_course(tmp_path: Path) -> None:
+    run = new_run(tmp_path / "runs")
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, run.run_id, "interrupted")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
+
+    in_history(tmp_path / "runs", act)
+
+
+def test_a_run_that_is_deleted_meanwhile_is_said_to_be_gone(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, FIRST)
+        shutil.rmtree(runs / THIRD)
+        await pilot.press("enter")
+        await until_shown(pilot, "its folder was deleted")
+        await until_shown(pilot, "2 runs in")
+        assert isinstance(app.screen, HistoryScreen)
+
+    in_history(runs, act)
+
+
+def test_a_new_run_appears_by_itself(runs: Path) -> None:
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, "3 runs in")
+        finished_run(runs, "20260104-000000-abcd")
+        await until_shown(pilot, "4 runs in", "20260104-000000-abcd")
+
+    in_history(runs, act)
+
+
+def test_no_runs_and_the_way_to_one(tmp_path: Path) -> None:
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, "No runs in", "start one in Setup (F2)")
+        await pilot.press("enter", "space", "c", "w", "s", "l", "y")
+        await pilot.press("f3")
+        await until_shown(pilot, "There is no run yet")
+
+    in_history(tmp_path / "runs", act)
+
+
+def test_hostile_text_stays_text(tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    finished_run(folder, FIRST, agent_model=HOSTILE[:150])
+    second = finished_run(folder, SECOND)
+    long = "x" * 1_000_000
+    second.scores.write_text(second.scores.read_text().replace("as it is", long))
+    second.audit.write_text(second.audit.read_text().replace("as it is", f"[red]{long}"))
+    damaged = finished_run(folder, THIRD)
+    damaged.spec.write_text("\x00" * 100)
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, FIRST, "[bold]x[/]")
+        await pilot.press("space", "down", "space", "down", "space", "c")
+        await until_shown(pilot, "3 runs compared", "[red]xxx")
+        text = shown(app)
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+
+    in_history(folder, act, (200, 60))
+
+
+def test_any_size(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "3 runs in")
+        for width, height in ((200, 60), (20, 6), (100, 30), (1, 1), (80, 24)):
+            await pilot.resize_terminal(width, height)
+            await until(pilot, lambda height=height: len(shown(app).splitlines()) == height)
+            if width >= 80:
+                await until_shown(pilot, FIRST, "COUNTED", "VERDICT")
+
+    in_history(runs, act)

@@ -1,0 +1,387 @@
+"""The Run screen, driven by keys and mouse, on journals that the runner's own writer wrote."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import OptionList
+
+from ptb_lite.events import (
+    AgentEventKind,
+    AgentStarted,
+    DeviceSampled,
+    Flag,
+    FlagRaised,
+    Outcome,
+    Phase,
+    PhaseStarted,
+    Record,
+    RunFinished,
+    Warned,
+)
+from ptb_lite.tui.app import PtbLiteApp
+from ptb_lite.tui.screens.dialogs import AskScreen, FlagScreen
+from ptb_lite.tui.screens.result import ResultScreen
+from ptb_lite.tui.screens.run import RunScreen
+from ptb_lite.tui.widgets.trace_view import TraceView
+from tests.tui.run_pilot import (
+    demo_copy,
+    in_app,
+    new_run,
+    runner_at_work,
+    shown,
+    until,
+    until_shown,
+    write,
+)
+from tests.unit.tui.journals import HOSTILE, said
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PTB_LITE_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
+
+
+def agent_at_work(minutes: float = 10) -> list[Record]:
+    deadline = datetime.now(UTC) + timedelta(minutes=minutes)
+    return [
+        PhaseStarted(phase=Phase.AGENT),
+        AgentStarted(
+            backend="codex", sandbox="bubblewrap", budget_seconds=minutes * 60, deadline=deadline
+        ),
+    ]
+
+
+def talk(count: int, start: int = 0) -> list[Record]:
+    """Turns of three entries: what it says, does and gets."""
+    found: list[Record] = []
+    for number in range(start, start + count):
+        found += [
+            said(AgentEventKind.MESSAGE, f"thought number {number}"),
+            said(AgentEventKind.TOOL_CALL, f"command number {number}"),
+            said(AgentEventKind.TOOL_RESULT, f"result {number}\n" * 30),
+        ]
+    return found
+
+
+def trace(app: PtbLiteApp) -> TraceView:
+    return app.screen.query_one(TraceView)
+
+
+def test_a_run_that_ended_while_nobody_watched_shows_its_end(tmp_path: Path) -> None:
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "finished: clean", "run finished", "loss 0.346", "no GPU")
+        assert "✓ report" in shown(app)
+        assert "Flags: none" in shown(app)
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, ResultScreen))
+
+    in_app(demo_copy(tmp_path), act)
+
+
+def test_a_live_run_is_followed_held_and_followed_again(tmp_path: Path) -> None:
+    run = new_run(tmp_path, *agent_at_work(), *talk(30))
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "command number 29", "left to codex", "following")
+        write(run, *talk(1, 30))
+        await until_shown(pilot, "command number 30")
+        await pilot.press("pageup")
+        await until_shown(pilot, "held, 0 new below")
+        before = shown(app)
+        write(run, *talk(2, 31))
+        await until_shown(pilot, "held, 6 new below")
+        assert "command number 32" not in shown(app)
+        assert re.findall("command number [0-9]+", shown(app)) == re.findall(
+            "command number [0-9]+", before
+        )
+        await pilot.press("end")
+        await until_shown(pilot, "command number 32", "following")
+
+    with runner_at_work(run):
+        in_app(run, act)
+
+
+def test_results_unfold_and_an_entry_is_copied(tmp_path: Path) -> None:
+    run = new_run(tmp_path, *talk(2), said(AgentEventKind.TOOL_RESULT, "short"))
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "> short", "[+] 30 lines: result 1")
+        await pilot.press("up", "up", "enter")
+        assert shown(app).count("result 1") > 5
+        assert "[+] 30 lines: result 1" not in shown(app)
+        await pilot.press("y")
+        assert app.clipboard == "\n".join(["result 1"] * 30)
+        await pilot.press("enter")
+        assert "[+] 30 lines: result 1" in shown(app)
+
+    in_app(run, act)
+
+
+def test_the_trace_is_searched_both_ways(tmp_path: Path) -> None:
+    run = new_run(tmp_path, *talk(40))
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "thought number 39")
+        await pilot.press("slash", *"NUMBER 1", "enter")
+        await until_shown(pilot, "of 22 with “NUMBER 1”", "thought number 19")
+        current = trace(app).current
+        assert current is not None
+        assert current.text == "command number 19"
+        await pilot.press("N")
+        assert trace(app).current.text == "thought number 19"
+        await pilot.press("n")
+        assert trace(app).current.text == "command number 19"
+        await pilot.press("slash", *"NUMBER 1", "escape")
+        assert trace(app).has_focus
+        await pilot.press("slash")
+        await pilot.press(*["backspace"] * 20, *"nowhere", "enter")
+        await until_shown(pilot, "nothing has “nowhere”")
+
+    in_app(run, act)
+
+
+def test_text_is_selected_with_the_mouse_and_copied(tmp_path: Path) -> None:
+    run = new_run(tmp_path, said(AgentEventKind.MESSAGE, "select these words here"))
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "select these words here")
+        view = trace(app)
+        # One border, one gutter, two of the mark: "these" begins at cell 7 of the text.
+        await pilot.mouse_down(view, offset=(11, 2))
+        await pilot.hover(view, offset=(16, 2))
+        await pilot.mouse_up(view, offset=(16, 2))
+        await pilot.pause()
+        selected = app.screen.get_selected_text()
+        assert selected is not None
+        assert selected.strip() == "these"
+        await pilot.press("y")
+        assert app.clipboard == selected
+
+    in_app(run, act)
+
+
+def test_flags_appear_as_they_come_and_open_their_evidence(tmp_path: Path) -> None:
+    flag = Flag(
+        detector="overlap", kind="test-item", message="a test item stands in the data",
+        file="train.jsonl", line=12, excerpt="57 + 87 = 144", item_id="t7", item_text="57 + 87 = ?",
+    )  # fmt: skip
+    run = new_run(tmp_path, *agent_at_work())
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "Flags: none so far")
+        write(run, FlagRaised(flag=flag, live=True))
+        await until_shown(pilot, "Flags: 1, 1 decide", "F overlap")
+        await pilot.press("x", "enter")
+        await until(pilot, lambda: isinstance(app.screen, FlagScreen))
+        await until_shown(
+            pilot, "[F] overlap: test-item", "train.jsonl, line 12", "57 + 87 = 144",
+            "test item t7", "57 + 87 = ?", "decides the verdict, seen while the agent was at work",
+        )  # fmt: skip
+        await pilot.press("y")
+        assert "57 + 87 = 144" in app.clipboard
+        await pilot.press("escape")
+        assert isinstance(app.screen, RunScreen)
+
+    with runner_at_work(run):
+        in_app(run, act)
+
+
+def test_stopping_asks_once_and_says_what_is_kept(tmp_path: Path) -> None:
+    run = new_run(tmp_path, *agent_at_work())
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "left to codex")
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, AskScreen))
+        await until_shown(pilot, "What it has handed in so far is", "Let it go on")
+        # Enter is on the button that changes nothing.
+        await pilot.press("enter")
+        assert isinstance(app.screen, RunScreen)
+        await pilot.press("s", "y")
+        # This run's runner is only a lock here: the stop finds no process, and that is said.
+        await until_shown(pilot, "is not running")
+
+    with runner_at_work(run):
+        in_app(run, act)
+
+
+def test_an_ended_run_offers_no_stop(tmp_path: Path) -> None:
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "finished: clean")
+        await pilot.press("s")
+        assert isinstance(app.screen, RunScreen)
+        assert "s Stop" not in shown(app)
+        assert "r Result" in shown(app)
+
+    in_app(demo_copy(tmp_path), act)
+
+
+def test_a_runner_that_died_is_said_with_the_way_on(tmp_path: Path) -> None:
+    run = new_run(tmp_path, *agent_at_work())
+
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, "Its runner ended without a word", f"ptb-lite resume {run.run_id}")
+
+    in_app(run, act)
+
+
+def test_a_failed_run_says_why(tmp_path: Path) -> None:
+    end = RunFinished(outcome=Outcome.FAILED, detail="seal: No space left on device")
+    run = new_run(tmp_path, *agent_at_work(), end)
+
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, "failed: seal: No space left on device", "resume")
+
+    in_app(run, act)
+
+
+def test_a_folder_deleted_while_open_is_said(tmp_path: Path) -> None:
+    run = new_run(tmp_path, *agent_at_work())
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "agent began")
+        shutil.rmtree(run.path)
+        await until_shown(pilot, "folder is gone")
+        await pilot.press("o", "r", "y", "x", "p")
+        await pilot.pause(0.2)
+        assert isinstance(app.screen, RunScreen)
+
+    in_app(run, act)
+
+
+def test_a_journal_of_a_newer_version_is_shown_as_far_as_it_is_known(tmp_path: Path) -> None:
+    run = new_run(tmp_path, Warned(message="known"))
+    with run.journal.open("a") as stream:
+        stream.write('{"version":2,"seq":2,"time":"2030-01-01T00:00:00Z","payload":{"a":1}}\n')
+        stream.write("damage\n")
+
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, "warning: known", "1 events were written by a newer ptb-lite",
+                          "1 damaged lines")  # fmt: skip
+
+    in_app(run, act)
+
+
+def test_a_lost_gpu_is_said(tmp_path: Path) -> None:
+    gpu = DeviceSampled(cpu=0.5, gpu=0.5, gpu_memory_used=10**9, gpu_memory_total=10**10)
+    run = new_run(tmp_path, gpu)
+
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, "GPU memory 1.0 of 10.0 GB")
+        write(run, DeviceSampled(cpu=0.5))
+        await until_shown(pilot, "GPU lost")
+
+    with runner_at_work(run):
+        in_app(run, act)
+
+
+def test_hostile_text_reaches_no_cell_of_the_screen(tmp_path: Path) -> None:
+    flag = Flag(
+        detector=HOSTILE, kind=HOSTILE, message=HOSTILE, file=HOSTILE, excerpt=HOSTILE,
+        item_id=HOSTILE, item_text=HOSTILE,
+    )  # fmt: skip
+    megabyte = said(AgentEventKind.MESSAGE, ("[/red]" + HOSTILE) * 20_000)
+    run = new_run(
+        tmp_path,
+        *(said(kind, HOSTILE) for kind in AgentEventKind),
+        FlagRaised(flag=flag),
+        Warned(message=HOSTILE),
+        RunFinished(outcome=Outcome.FAILED, detail=HOSTILE),
+    )
+    with run.journal.open("ab") as stream:
+        # Longer than any line that is read: it is left out, and what follows is not.
+        stream.write(b'{"x":"' + b"y" * (3 << 20) + b'"}\n')
+    write(run, megabyte, Warned(message="the last word"))
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "the last word")
+        await pilot.press("home")
+        assert all(char.isprintable() or char == "\n" for char in shown(app))
+        assert "漢字" in shown(app)
+        await pilot.press("x", "enter")
+        await until(pilot, lambda: isinstance(app.screen, FlagScreen))
+        assert all(char.isprintable() or char == "\n" for char in shown(app))
+        assert "[bold]x[/]" in shown(app)
+
+    in_app(run, act)
+
+
+def test_the_smallest_screen_shows_panels_instead_of_the_trace(tmp_path: Path) -> None:
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "finished: clean", "step 183/183 loss 0.346")
+        assert "Training" not in shown(app)
+        await pilot.press("p")
+        await until_shown(pilot, "Training", "step 183 of 183", "Machine")
+        assert "run finished" not in shown(app)
+        await pilot.press("p")
+        await until_shown(pilot, "run finished")
+
+    in_app(demo_copy(tmp_path), act, size=(80, 24))
+
+
+def test_it_can_be_resized_at_any_time(tmp_path: Path) -> None:
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, "run finished")
+        for size in ((200, 60), (80, 24), (40, 10), (20, 5), (120, 40)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+        await until_shown(pilot, "run finished", "Training")
+
+    in_app(demo_copy(tmp_path), act)
+
+
+def test_the_whole_trace_goes_to_the_pager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    run = new_run(tmp_path / "runs", *talk(900))
+
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, "thought number 899", "700 earlier lines in the pager")
+        await pilot.press("o")
+        # A test's terminal cannot be handed over: the file stays, and its place is said.
+        await until_shown(pilot, "the trace is in")
+        (written,) = tmp_path.glob("*-trace-*.txt")
+        text = written.read_text()
+        assert text.count("thought number") == 900
+        assert "thought number 0\n" in text
+        assert oct(written.stat().st_mode & 0o777) == "0o600"
+
+    in_app(run, act)
+
+
+def test_a_replay_is_held_hastened_and_ends(tmp_path: Path) -> None:
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "replayed ×20")
+        await pilot.press("space")
+        await until_shown(pilot, "held (space goes on)")
+        await pilot.press("s")
+        assert isinstance(app.screen, RunScreen)
+        await pilot.press("space", *["plus"] * 9)
+        await until_shown(pilot, "replayed ×500", "finished: clean", "run finished")
+
+    in_app(demo_copy(tmp_path), act, speed=20)
+
+
+def test_an_empty_recording_is_said(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, "This run cannot be shown", "nothing can be played")
+
+    in_app(run, act, speed=20)
+
+
+def test_entering_the_flags_of_a_run_without_any_does_nothing(tmp_path: Path) -> None:
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "finished: clean")
+        await pilot.press("x", "enter", "down")
+        assert app.screen.query_one("#flags", OptionList).has_focus
+
+    in_app(demo_copy(tmp_path), act)

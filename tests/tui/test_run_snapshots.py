@@ -1,0 +1,127 @@
+"""Run and Result in three sizes and two themes, pixel for pixel."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.journal import read_journal
+from ptb_lite.tui.app import PtbLiteApp
+from ptb_lite.tui.models.source import ReplaySource
+from ptb_lite.tui.place import Mode, Place
+from ptb_lite.tui.screens import run as run_screen
+from ptb_lite.tui.screens.dialogs import AskScreen, FlagScreen
+from tests.tui.lively import lively_run
+from tests.tui.run_pilot import Act, demo_copy, until, until_shown
+from tests.tui.snapshots import assert_snapshot
+from tests.unit.report.test_report import make_run
+
+SIZES = ((80, 24), (100, 30), (200, 60))
+
+
+@pytest.fixture(autouse=True)
+def the_same_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("PTB_LITE_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def frozen(run: RunFolder, speed: float) -> ReplaySource:
+    """The run at the moment of its last event, where its clock stands still."""
+    events = read_journal(run.journal).events
+    seconds = [0.0]
+    source = ReplaySource(events, speed, clock=lambda: seconds[0])
+    seconds[0] = 1e9
+    return source
+
+
+async def at_work(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+    await until_shown(pilot, "step 110", "left to codex")
+
+
+async def stopping(pilot: Pilot[None], app: PtbLiteApp) -> None:
+    await at_work(pilot, app)
+    app.push_screen(AskScreen("Stop this run?", "What is kept.", yes="Stop it", no="Let it go on"))
+    await until_shown(pilot, "Stop this run?")
+
+
+async def evidence(pilot: Pilot[None], app: PtbLiteApp) -> None:
+    await at_work(pilot, app)
+    await pilot.press("x", "enter")
+    await until(pilot, lambda: isinstance(app.screen, FlagScreen))
+
+
+async def ended(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+    await until_shown(pilot, "finished: clean", "run finished", "0.346")
+
+
+async def scores(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+    await until_shown(pilot, "verdict: clean", "27.3 %")
+
+
+async def samples(pilot: Pilot[None], app: PtbLiteApp) -> None:
+    await scores(pilot, app)
+    await pilot.press("3", "c")
+    await until_shown(pilot, "changed items", "+ gained")
+
+
+async def flags(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+    await until_shown(pilot, "verdict: flagged")
+    await pilot.press("2")
+    await until_shown(pilot, "test item t7")
+
+
+# Name: what is shown, the speed of a replay, what to do first.
+SCREENS: dict[str, tuple[Mode, str, float | None, Act]] = {
+    "run": ("run", "lively", 20, at_work),
+    "run-ended": ("run", "demo", None, ended),
+    "run-stop": ("run", "lively", 20, stopping),
+    "run-evidence": ("run", "lively", 20, evidence),
+    "result": ("result", "demo", None, scores),
+    "result-samples": ("result", "demo", None, samples),
+    "result-flags": ("result", "flagged", None, flags),
+}
+ALL_SIZES = ("run", "result")
+
+
+def run_of(kind: str, folder: Path) -> RunFolder:
+    if kind == "demo":
+        return demo_copy(folder)
+    if kind == "lively":
+        return lively_run(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return make_run(folder)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("name", SCREENS)
+def test_it_looks_as_before(
+    name: str, theme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mode, kind, speed, act = SCREENS[name]
+    run = run_of(kind, tmp_path / "runs")
+    monkeypatch.setattr(run_screen, "recorded_source", frozen)
+
+    async def go(size: tuple[int, int]) -> None:
+        app = PtbLiteApp(run.path.parent, Place(mode, run.path, speed))
+        app.theme = theme
+        app.animation_level = "none"
+        async with app.run_test(size=size) as pilot:
+            await act(pilot, app)
+            await pilot.pause(0.3)
+            assert_snapshot(app, f"{name}-{size[0]}x{size[1]}-{theme}", tmp_path)
+
+    for size in SIZES if name in ALL_SIZES else SIZES[:1]:
+        asyncio.run(go(size))

@@ -1,0 +1,144 @@
+"""Setup, History and Doctor in three sizes and two themes, pixel for pixel.
+
+The machine is a made-up one: what this one has would make every machine's pictures differ.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from ptb_lite.catalog import load_catalog
+from ptb_lite.events import Verdict
+from ptb_lite.hardware import Device
+from ptb_lite.hardware.doctor import Check
+from ptb_lite.tui.app import PtbLiteApp
+from ptb_lite.tui.models import desk
+from ptb_lite.tui.models.doctor import doctor_view
+from ptb_lite.tui.models.machine import AgentState, Machine
+from ptb_lite.tui.place import Mode, Place
+from ptb_lite.tui.screens import doctor
+from tests.tui.run_pilot import until_shown
+from tests.tui.snapshots import assert_snapshot
+from tests.unit.tui.folders import FLAG, finished_run
+
+GB = 10**9
+SIZES = ((80, 24), (100, 30), (200, 60))
+CARD = Device("cuda", "NVIDIA RTX 4060", 8 * GB, 7 * GB, 8, (8, 9), "580.1")
+Act = Callable[[Pilot[None], PtbLiteApp], Awaitable[None]]
+CHECKS = (
+    Check("system", "ok", "Python 3.11.7, Linux x86_64"),
+    Check("processor", "warn", "2 cores, 2.0 GB of memory free", "Close other programs"),
+    Check("GPU", "ok", "no NVIDIA GPU: models run on the processor"),
+    Check("isolation", "fail", "bubblewrap is not installed", "Install it, or --sandbox none"),
+    Check("codex", "ok", "codex is not installed", "To use it: npm install -g @openai/codex"),
+)
+
+
+@pytest.fixture(autouse=True)
+def made_up_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PTB_LITE_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    catalog = load_catalog()
+    machine = Machine(
+        device=CARD,
+        models={
+            entry.id: "download" if entry.source == "hub" else "here"
+            for entry in catalog.models.values()
+        },
+        agents={
+            entry.id: AgentState(
+                not entry.needs_account,
+                "not installed" if entry.needs_account else "built in",
+                f"To use it: {entry.install}" if entry.needs_account else "",
+            )
+            for entry in catalog.agents.values()
+        },
+    )
+    monkeypatch.setattr(desk, "look_at_machine", lambda _catalog, _runs_dir: machine)
+    monkeypatch.setattr(desk, "preflight", lambda _spec, _catalog, _runs_dir: None)
+    monkeypatch.setattr(doctor, "examine", lambda _runs_dir, **_: doctor_view(CHECKS))
+
+
+def runs() -> Path:
+    """Relative, so that no folder of this machine is in the picture."""
+    folder = Path("runs")
+    finished_run(folder, "20260101-000000-aaaa", raw=0.25)
+    finished_run(
+        folder,
+        "20260102-000000-bbbb",
+        raw=0.9,
+        counted=0.04,
+        verdict=Verdict.FLAGGED,
+        flags=(FLAG,),
+        seed=3,
+    )
+    finished_run(folder, "20260103-000000-cccc", raw=None, agent="prompt-only")
+    return folder
+
+
+async def setup(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+    await until_shown(pilot, "This machine can run it.", "7.0 GB")
+
+
+async def history(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+    await until_shown(pilot, "3 runs in runs", "20260101-000000-aaaa")
+    await pilot.press("down", "space")
+
+
+async def ranked(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+    await until_shown(pilot, "3 runs in runs")
+    await pilot.press("l")
+    await until_shown(pilot, "PLACE")
+
+
+async def compared(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+    await until_shown(pilot, "3 runs in runs")
+    await pilot.press("space", "down", "space", "down", "space", "c")
+    await until_shown(pilot, "3 runs compared", "average, raw")
+
+
+async def examined(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+    await until_shown(pilot, "1 of 5 checks failed", "FAIL isolation")
+
+
+async def helped(pilot: Pilot[None], app: PtbLiteApp) -> None:
+    await examined(pilot, app)
+    await pilot.press("f1")
+    await until_shown(pilot, "Doctor: help")
+
+
+SCREENS: dict[str, tuple[Mode, Act]] = {
+    "setup": ("setup", setup),
+    "history": ("history", history),
+    "leaderboard": ("history", ranked),
+    "compare": ("history", compared),
+    "doctor": ("doctor", examined),
+    "help": ("doctor", helped),
+}
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("name", SCREENS)
+def test_it_looks_as_before(name: str, theme: str, tmp_path: Path) -> None:
+    mode, act = SCREENS[name]
+    folder = runs()
+
+    async def go(size: tuple[int, int]) -> None:
+        app = PtbLiteApp(folder, Place(mode))
+        app.theme = theme
+        app.animation_level = "none"
+        async with app.run_test(size=size) as pilot:
+            await act(pilot, app)
+            await pilot.pause(0.1)
+            assert_snapshot(app, f"{name}-{size[0]}x{size[1]}-{theme}", tmp_path)
+
+    for size in SIZES if name in ("setup", "history", "doctor") else SIZES[:1]:
+        asyncio.run(go(size))

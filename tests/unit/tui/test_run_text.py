@@ -1,0 +1,150 @@
+"""The Run screen's words: right in every state, never by colour alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from ptb_lite.events import (
+    AgentStarted,
+    DeviceSampled,
+    Flag,
+    FlagRaised,
+    Outcome,
+    Phase,
+    PhaseFinished,
+    PhaseStarted,
+    Record,
+    RunFinished,
+    Verdict,
+    VerdictReached,
+)
+from ptb_lite.tui.models import run_text
+from ptb_lite.tui.models.run_fold import RunFold
+from ptb_lite.tui.models.run_text import Span
+from ptb_lite.tui.models.run_view import RunSnapshot, UsageView
+from ptb_lite.tui.models.source import RunState
+from tests.unit.tui.journals import at, event
+
+
+def shot_of(*payloads: Record) -> RunSnapshot:
+    fold = RunFold("r1")
+    fold.fold(event(payload, seconds) for seconds, payload in enumerate(payloads))
+    return fold.snapshot()
+
+
+def plain(spans: list[Span]) -> str:
+    return "".join(text for text, _ in spans)
+
+
+def agent_at_work() -> RunSnapshot:
+    return shot_of(
+        PhaseStarted(phase=Phase.PREPARE),
+        PhaseFinished(phase=Phase.PREPARE, outcome=Outcome.FINISHED, seconds=1),
+        PhaseStarted(phase=Phase.AGENT),
+        AgentStarted(backend="codex", sandbox="bubblewrap", budget_seconds=100, deadline=at(102)),
+    )
+
+
+def test_every_phase_has_a_mark_besides_its_colour() -> None:
+    line = plain(run_text.strip_line(agent_at_work().phases))
+    assert line.startswith("✓ prepare  · baseline  ▶ agent  · seal")
+    failed = shot_of(
+        PhaseStarted(phase=Phase.BASELINE),
+        PhaseFinished(phase=Phase.BASELINE, outcome=Outcome.FAILED, seconds=1),
+    )
+    assert "✗ baseline" in plain(run_text.strip_line(failed.phases))
+
+
+def test_the_budget_is_counted_down() -> None:
+    line = plain(run_text.at_line(agent_at_work(), RunState.GOING, at(52), 100))
+    assert line.startswith("agent ██████████")
+    assert "50 %" in line
+    assert "0:50 of 1:40 left to codex" in line
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (RunState.SILENT, "`ptb-lite resume r1` continues"),
+        (RunState.GONE, "folder is gone"),
+    ],
+)
+def test_bad_states_say_what_to_do(state: RunState, words: str) -> None:
+    assert words in plain(run_text.at_line(agent_at_work(), state, at(9), 80))
+
+
+def test_ends_are_named() -> None:
+    verdict = VerdictReached(verdict=Verdict.FLAGGED, reason="x")
+    done = shot_of(verdict, RunFinished(outcome=Outcome.FINISHED))
+    line = plain(run_text.at_line(done, RunState.ENDED, at(9), 80))
+    assert line == "finished: flagged. r opens the result."
+    failed = shot_of(RunFinished(outcome=Outcome.FAILED, detail="seal: disk full"))
+    line = plain(run_text.at_line(failed, RunState.ENDED, at(9), 80))
+    assert "failed: seal: disk full" in line
+    assert "`ptb-lite resume r1`" in line
+
+
+def test_the_machine_with_and_without_a_gpu() -> None:
+    def said(*samples: DeviceSampled) -> str:
+        rows = run_text.device_lines(shot_of(*samples).device, 30)
+        return "\n".join(plain(row) for row in rows)
+
+    assert "no sample" in said()
+    plain_machine = DeviceSampled(cpu=0.5, memory_used=2 * 10**9, memory_total=8 * 10**9)
+    assert "CPU  50 % ▅" in said(plain_machine)
+    assert "memory 2.0 of 8.0 GB" in said(plain_machine)
+    assert "no GPU" in said(plain_machine)
+    gpu = DeviceSampled(
+        cpu=0.5, gpu=1.0, gpu_memory_used=10**10, gpu_memory_total=12 * 10**9,
+        gpu_temperature=71.4, gpu_power=210.0,
+    )  # fmt: skip
+    assert "GPU 100 % █" in said(gpu)
+    assert "GPU memory 10.0 of 12.0 GB" in said(gpu)
+    assert "71 °C · 210 W" in said(gpu)
+    assert "GPU lost" in said(gpu, plain_machine)
+
+
+def test_flags_have_a_letter() -> None:
+    flag = Flag(detector="overlap", kind="test-item", message="found", file="a.py", line=3)
+    shot = shot_of(
+        FlagRaised(flag=flag, live=True),
+        FlagRaised(flag=flag.model_copy(update={"decides": False, "line": 4})),
+    )
+    first, second = (plain(run_text.flag_spans(view, False)) for view in shot.flags)
+    assert first == "F overlap a.py:3 (live) found"
+    assert second == "n overlap a.py:4 found"
+    assert run_text.flags_title(shot) == "Flags: 2, 1 decide"
+    assert "not in the final audit" in plain(run_text.flag_spans(shot.flags[0], True))
+
+
+def test_cost_is_never_invented() -> None:
+    def said(usage: UsageView) -> str:
+        return "\n".join(plain(row) for row in run_text.usage_lines(usage, ()))
+
+    assert said(UsageView()) == "no tokens reported"
+    assert said(UsageView(1_234_567, 1000, 890)) == (
+        "1.23 M in (1.0 k cached), 890 out\nits cost is not reported"
+    )
+    assert "$1.50 as the agent reports it" in said(UsageView(1, 0, 1, cost=1.5))
+
+
+def test_stopping_says_what_is_kept() -> None:
+    words = run_text.stop_words(agent_at_work())
+    assert "handed in so far is kept" in words
+    other = run_text.stop_words(shot_of(PhaseStarted(phase=Phase.BASELINE)))
+    assert "`ptb-lite resume r1` goes on with this phase" in other
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "0:00"), (189, "3:09"), (7500, "2:05:00"), (-3, "0:00"), (float("inf"), "?")],
+)
+def test_clock(seconds: float, shown: str) -> None:
+    assert run_text.clock(seconds) == shown
+
+
+def test_bars_and_curves_stay_in_their_cells() -> None:
+    assert run_text.bar(0.5, 10) == "█████░░░░░"
+    assert run_text.bar(7.0, 4) == "████"
+    assert run_text.sparkline([0.0, 0.5, 1.0], 2) == "▅█"
+    assert run_text.sparkline([0.5], 0) == ""
