@@ -28,6 +28,7 @@ COMMANDS = [
     "resume",
     "stop",
     "report",
+    "judge",
 ]
 
 
