@@ -218,6 +218,18 @@ def test_a_refused_key_is_tried_once_and_never_shown(tmp_path: Path) -> None:
         assert KEY not in path.read_text()
 
 
+def test_a_key_that_cannot_be_sent_is_not_scored(tmp_path: Path) -> None:
+    result, items = leave(tmp_path / "run", pairwise_items(1), ["x"])
+    with judge_server(prefers("good")) as stub:
+        choice = choice_of(stub.url)
+        with judge_of(choice, tmp_path / "store.jsonl", key="sk-ü\n") as judge:
+            _, report = judge_task(
+                tmp_path / "run", result, kind="pairwise", items=items, judge=judge
+            )
+    assert stub.total == 0
+    assert "the key holds characters" in report.not_scored
+
+
 def test_a_model_that_is_not_there_is_asked_for_once(tmp_path: Path) -> None:
     with judge_server(lambda *_: Reply("no such model", status=404)) as stub:
         _, report, _ = judged(tmp_path, stub, concurrency=1)
