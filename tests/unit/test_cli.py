@@ -30,6 +30,7 @@ COMMANDS = [
     "report",
     "overrule",
     "experiment",
+    "judge",
 ]
 
 

@@ -11,6 +11,7 @@ from ptb_lite.errors import SpecError
 from ptb_lite.hardware import Device
 from ptb_lite.preflight import (
     check_agent,
+    check_benchmarks,
     check_device,
     check_model,
     check_runs_dir,
@@ -126,3 +127,23 @@ def test_a_local_model_without_files(tmp_path: Path) -> None:
     )
     with pytest.raises(SpecError):
         check_model(entry)
+
+
+def test_a_benchmark_whose_data_cannot_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PTB_LITE_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+
+    def refused(benchmark: str, data_dir: Path | None) -> SpecError:
+        choices = {"benchmarks": (benchmark,), "data_dir": data_dir, "limit": 1, "dev_limit": 1}
+        spec = resolve_spec(preset="offline-demo", overrides=choices, catalog=CATALOG)
+        with pytest.raises(SpecError) as caught:
+            check_benchmarks(spec, CATALOG)
+        return caught.value
+
+    gated = refused("gpqamain", None)
+    assert "https://huggingface.co/datasets/Idavidrein/gpqa" in gated.hint
+    assert "HF_TOKEN" in gated.hint
+    assert "gsm8k/test.jsonl is not there" in refused("gsm8k", tmp_path).message

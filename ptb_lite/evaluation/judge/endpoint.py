@@ -83,8 +83,9 @@ class Endpoint:
         self._not_before = 0.0
         # Reasoning models of some hosts refuse these names or values; then they are changed once.
         self._settings: dict[str, float] = {"temperature": 0.0, "max_tokens": choice.answer_tokens}
+        self._sound_key = key.isascii() and key.isprintable()
         self._client = httpx2.Client(
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            headers={"Authorization": f"Bearer {key}"} if key and self._sound_key else {},
             trust_env=False,
             follow_redirects=False,
             limits=httpx2.Limits(max_connections=choice.concurrency),
@@ -102,6 +103,8 @@ class Endpoint:
 
         Raises EndpointError, and EvaluationStopped when `should_stop` says so.
         """
+        if not self._sound_key:
+            raise EndpointError("the key holds characters that no request can", hopeless=True)
         problem, failed, asked = "", 0, 0.0
         while failed < ATTEMPTS and asked <= MOST_ASKED_SECONDS:
             self._wait_for_turn()

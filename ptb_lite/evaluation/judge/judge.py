@@ -41,7 +41,8 @@ class Round:
 class Judge:
     """A judge with its store and its ledger; safe to use from one thread at a time.
 
-    `ask` is what an endpoint does with messages (`Endpoint.ask`).
+    `spent` counts towards the limits from the beginning. `ask` is what an endpoint does with
+    messages (`Endpoint.ask`).
     """
 
     def __init__(
@@ -50,10 +51,11 @@ class Judge:
         store: JudgementStore,
         ask: Callable[[Sequence[Mapping[str, str]]], Answer],
         *,
+        spent: Spent | None = None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.choice = choice
-        self.ledger = Ledger(choice)
+        self.ledger = Ledger(choice, spent or Spent())
         self._store = store
         self._ask = ask
         self._should_stop = should_stop
@@ -209,8 +211,9 @@ def judge_at(
     store: JudgementStore,
     *,
     key: str,
+    spent: Spent | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Judge]:
     """A judge at the endpoint that was chosen; `key` is the secret, empty where none is needed."""
     with Endpoint(choice, key, should_stop=should_stop) as endpoint:
-        yield Judge(choice, store, endpoint.ask, should_stop=should_stop)
+        yield Judge(choice, store, endpoint.ask, spent=spent, should_stop=should_stop)

@@ -22,12 +22,13 @@ class Spent:
 
 class Ledger:
     """Counts for many threads. What a request could cost at most is set aside before it is sent,
-    so that requests under way cannot pass the limit together."""
+    so that requests under way cannot pass the limit together. `before` was used earlier under the
+    same limit."""
 
-    def __init__(self, choice: JudgeChoice) -> None:
+    def __init__(self, choice: JudgeChoice, before: Spent = Spent()) -> None:
         self._choice = choice
         self._lock = threading.Lock()
-        self._spent = Spent()
+        self._spent = before
         self._aside = Spent()
 
     @property

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from ptb_lite.evaluation.errors import EvaluationStopped
+from ptb_lite.evaluation.judge.endpoint import Endpoint
 from ptb_lite.evaluation.judge.judge import Judge
+from ptb_lite.evaluation.judge.ledger import Spent
+from ptb_lite.evaluation.judge.store import JudgementStore
 from ptb_lite.evaluation.judge.task import JudgeReport, judge_task, read_report
 from ptb_lite.evaluation.results import EvaluationResult, read_result, read_samples
 from tests.functional.judge.judge_server import (
@@ -215,6 +218,18 @@ def test_a_refused_key_is_tried_once_and_never_shown(tmp_path: Path) -> None:
         assert KEY not in path.read_text()
 
 
+def test_a_key_that_cannot_be_sent_is_not_scored(tmp_path: Path) -> None:
+    result, items = leave(tmp_path / "run", pairwise_items(1), ["x"])
+    with judge_server(prefers("good")) as stub:
+        choice = choice_of(stub.url)
+        with judge_of(choice, tmp_path / "store.jsonl", key="sk-ü\n") as judge:
+            _, report = judge_task(
+                tmp_path / "run", result, kind="pairwise", items=items, judge=judge
+            )
+    assert stub.total == 0
+    assert "the key holds characters" in report.not_scored
+
+
 def test_a_model_that_is_not_there_is_asked_for_once(tmp_path: Path) -> None:
     with judge_server(lambda *_: Reply("no such model", status=404)) as stub:
         _, report, _ = judged(tmp_path, stub, concurrency=1)
@@ -251,6 +266,20 @@ def test_the_token_limit_is_never_passed(tmp_path: Path) -> None:
         result, report, _ = judged(tmp_path, stub, answer_tokens=400)
     assert result.score == pytest.approx(0.75)
     assert (stub.total, report.reused) == (2 * ITEMS, asked)
+
+
+def test_what_was_spent_before_counts_towards_the_limit(tmp_path: Path) -> None:
+    result, items = leave(tmp_path / "run", pairwise_items(ITEMS), GOOD)
+    with judge_server(prefers("good")) as stub:
+        choice = choice_of(stub.url, max_tokens=50_000, answer_tokens=100)
+        with Endpoint(choice) as endpoint:
+            store = JudgementStore(tmp_path / "store.jsonl")
+            judge = Judge(choice, store, endpoint.ask, spent=Spent(49_000, 900))
+            _, report = judge_task(
+                tmp_path / "run", result, kind="pairwise", items=items, judge=judge
+            )
+    assert stub.total == 0
+    assert "the limit of 50000 tokens is reached" in report.not_scored
 
 
 def test_the_dollar_limit_is_never_passed(tmp_path: Path) -> None:

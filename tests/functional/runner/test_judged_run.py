@@ -14,9 +14,11 @@ from ptb_lite.evaluation.judge.task import read_report
 from ptb_lite.events import EvaluationFinished, Outcome, Warned
 from ptb_lite.report.text import report_text
 from ptb_lite.runner.judge_later import judge_later
+from ptb_lite.runner.phases.judging import PAID, Paid
+from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
-from tests.functional.judge.judge_server import Reply, judge_server
+from tests.functional.judge.judge_server import TOKENS_IN, Reply, judge_server
 from tests.functional.judge.material import KEY
 from tests.functional.runner.conftest import Bench
 
@@ -78,6 +80,10 @@ def test_a_judged_run_and_a_second_one_that_pays_for_nothing_twice(
         assert stub.total == asked == len(stub.asked)
         assert set(stub.keys) == {f"Bearer {KEY}"}
     assert run.read_status().outcome is Outcome.FINISHED
+    # The limits are the run's: what both phases paid is in one place, and the second paid nothing.
+    paid = read_record(run.evaluations / PAID, Paid)
+    assert paid.input_tokens == asked * TOKENS_IN
+    assert read_record(second.evaluations / PAID, Paid) == Paid()
     scores = run.read_scores()
     assert scores is not None
     (scored,) = scores.benchmarks

@@ -25,9 +25,9 @@ def extract(completion: str) -> str | None:
     text = after_thinking(completion)
     marked = [next(filter(None, match.groups())) for match in _MARK.finditer(text)]
     if marked:
-        return marked[-1].upper()
+        return str(marked[-1]).upper()
     first = _FIRST.match(text)
-    return str(next(filter(None, first.groups()))).upper() if first else None
+    return str(first[1] or first[2]).upper() if first else None
 
 
 def is_correct(completion: str, target: str) -> bool:
