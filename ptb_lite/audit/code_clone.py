@@ -50,12 +50,8 @@ _TOKEN = re.compile(
     r"[A-Za-z_]\w*|\d+(?:\.\d+)?|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[-+*/%=<>!&|^~@:]+|[\[\]().,{}]"
 )
 _WORD = re.compile(r"[a-z]+|\d+")
-_KEPT = (
-    frozenset(keyword.kwlist)
-    | {name for name in dir(builtins) if name.islower()}
-    | {"append", "join", "split", "items", "keys", "values", "get", "pop", "insert", "extend",
-       "count", "index", "replace", "lower", "upper", "isdigit", "isalpha", "sort", "add", "strip"}
-)  # fmt: skip
+_KEYWORDS = frozenset(keyword.kwlist)
+_FUNCTIONS = frozenset(name for name in dir(builtins) if name.islower())
 
 Prints = frozenset[tuple[str, ...]]
 
@@ -204,7 +200,9 @@ def _after_signature(body: str) -> str:
 
 
 def _code_prints(body: str) -> Prints:
-    tokens = [_normal(token) for token in _TOKEN.findall(body)[:2000]]
+    raw = _TOKEN.findall(body)[:2000]
+    around = zip(["", *raw], raw, [*raw[1:], ""], strict=False)
+    tokens = [_normal(token, before, after) for before, token, after in around]
     grams = [tuple(tokens[i : i + GRAM_TOKENS]) for i in range(len(tokens) - GRAM_TOKENS + 1)]
     return frozenset(_winnow(grams))
 
@@ -231,14 +229,16 @@ def hash_of(gram: tuple[str, ...]) -> int:
     return value
 
 
-def _normal(token: str) -> str:
+def _normal(token: str, before: str, after: str) -> str:
+    """A name stays where it is the language's own: a keyword, a method or a function called."""
     if token[0] in "\"'":
         return "s"
     if token[0].isdigit():
         return "0"
-    if token[0].isalpha() or token[0] == "_":
-        return token if token in _KEPT else "v"
-    return token
+    if not (token[0].isalpha() or token[0] == "_") or token in _KEYWORDS:
+        return token
+    called = after.startswith("(") and (before == "." or token in _FUNCTIONS)
+    return token if called else "v"
 
 
 def _doc_prints(docs: str, own: str) -> Prints:

@@ -177,7 +177,8 @@ def _is_text(data: bytes) -> bool:
     except UnicodeDecodeError as error:
         return error.start >= len(data) - 6
     letters = sum(byte in b" etaoinETAOIN0123456789+-*/=" for byte in data[:512])
-    return letters >= 0.25 * min(512, len(data)) or not data[:64].isascii()
+    encoded = b" " not in data and not data.translate(_SHAPE).replace(b"A", b"").strip()
+    return encoded or letters >= 0.25 * min(512, len(data)) or not data[:64].isascii()
 
 
 def _is_hex(data: bytes) -> bool:
