@@ -9,6 +9,7 @@ from ptb_lite.audit.answer_key import AnswerKeyDetector
 from ptb_lite.audit.code_clone import CodeCloneDetector
 from ptb_lite.audit.harness import HarnessDetector
 from ptb_lite.audit.ingestion import IngestionDetector
+from ptb_lite.audit.judge import JudgeDetector
 from ptb_lite.audit.key_misuse import KeyMisuseDetector
 from ptb_lite.audit.memorisation import MemorisationDetector
 from ptb_lite.audit.model import AuditCase, Detector
@@ -35,6 +36,7 @@ def default_detectors() -> tuple[Detector, ...]:
         TemplateDetector(),
         MemorisationDetector(),
         TraceDetector(),
+        JudgeDetector(),
         SubmissionDetector(),
     )
 
