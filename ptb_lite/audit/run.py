@@ -14,6 +14,7 @@ from ptb_lite.audit.key_misuse import KeyMisuseDetector
 from ptb_lite.audit.memorisation import MemorisationDetector
 from ptb_lite.audit.model import AuditCase, Detector
 from ptb_lite.audit.overlap import OverlapDetector
+from ptb_lite.audit.paraphrase import ParaphraseDetector
 from ptb_lite.audit.record import AuditRecord, DetectorResult
 from ptb_lite.audit.rules import weigh
 from ptb_lite.audit.submission import SubmissionDetector
@@ -28,6 +29,7 @@ def default_detectors() -> tuple[Detector, ...]:
     return (
         OverlapDetector(),
         CodeCloneDetector(),
+        ParaphraseDetector(),
         IngestionDetector(),
         AnswerKeyDetector(),
         KeyMisuseDetector(),
