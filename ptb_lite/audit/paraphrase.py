@@ -4,7 +4,7 @@ Candidates come from two sides: rows that share the rare words of an item, whate
 and, where a local embedding model was chosen, the nearest rows by cosine (`embed_worker.py`). Then
 the same check for both: the item's numbers must all be there, also when written as words, and
 enough of its rare words, more than any two of the benchmark's own items share. Items without
-numbers need more words. Rows that only share a template have other numbers.
+numbers need more words. Rows that only share a template have other numbers. It informs.
 """
 
 from __future__ import annotations
@@ -199,20 +199,22 @@ def _rows(case: AuditCase, account: Account) -> Iterator[Row]:
 def _result(
     items: Sequence[TestItem], found: dict[int, tuple[float, Row]], account: Account
 ) -> DetectorResult:
-    decides = len(found) > TOLERATED_ITEMS
+    # Benchmarks have near-twins of their test items in their train split (GSM8K has ten by this
+    # measure), so that retelling alone is no proof.
+    many = len(found) > TOLERATED_ITEMS
     flags = tuple(
         Flag(
             detector=NAME,
             kind="retold-item",
             message=printable(f"{row.file} seems to retell test item {items[number].id}"),
-            decides=decides,
+            decides=False,
             file=row.file,
             line=row.line,
             excerpt=printable(row.text[:200]),
             item_id=items[number].id,
             item_text=items[number].question[:1000],
             similarity=round(min(1.0, share), 3),
-            confidence=0.8 if decides else 0.4,
+            confidence=0.7 if many else 0.4,
         )
         for number, (share, row) in sorted(found.items())[:_MAX_FLAGS]
     )

@@ -74,11 +74,9 @@ class Calls:
         args = [self.value(arg) for arg in node.args]
         keywords = {word.arg or "**": self.value(word.value) for word in node.keywords}
         everything = [*args, *keywords.values()]
-        labels = union(everything)
-        if isinstance(node.func, ast.Attribute):
-            labels |= callee.labels
-            if node.func.attr in _ADDING_METHODS:
-                self.taint(node.func.value, union(everything))
+        labels = union(everything) | callee.labels
+        if isinstance(node.func, ast.Attribute) and node.func.attr in _ADDING_METHODS:
+            self.taint(node.func.value, union(everything))
         found = [self._constant_call(node, owner, callee, args, keywords)]
         found += self._path_call(node, owner, args, keywords)
         for ref in callee.refs():
