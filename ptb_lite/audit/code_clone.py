@@ -19,14 +19,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ptb_lite.audit.chance import TOLERATED_ITEMS
-from ptb_lite.audit.folder import Account, printable
+from ptb_lite.audit.folder import Account, FoundFile, open_regular, printable
 from ptb_lite.audit.made import made_texts
 from ptb_lite.audit.model import AuditCase, TestItem
 from ptb_lite.audit.normal import readable
 from ptb_lite.audit.programs import own_files
 from ptb_lite.audit.readers import Budget, Chunk, read_file
 from ptb_lite.audit.record import DetectorResult
-from ptb_lite.audit.views import hidden_texts
+from ptb_lite.audit.views import has_run, hidden_texts
 from ptb_lite.events import Flag
 
 NAME = "code-clone"
@@ -43,6 +43,8 @@ _MAX_FUNCTIONS = 300_000
 _MAX_BYTES = 4 << 30
 _MAX_SECONDS = 240.0
 _MAX_FLAGS = 100
+_PACKED = (b"PAR1", b"ARROW1", b"PK", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\xff\xff\xff\xff",
+           b"SQLite")  # fmt: skip
 _DEF = re.compile(r"\bdef\s+(\w+)\s*\(")
 _DOC = re.compile(r'("""|\'\'\'|\\"\\"\\"|\\\'\\\'\\\')(.*?)\1', re.DOTALL)
 _COMMENT = re.compile(r"#[^\n\x0b]*")
@@ -50,12 +52,8 @@ _TOKEN = re.compile(
     r"[A-Za-z_]\w*|\d+(?:\.\d+)?|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[-+*/%=<>!&|^~@:]+|[\[\]().,{}]"
 )
 _WORD = re.compile(r"[a-z]+|\d+")
-_KEPT = (
-    frozenset(keyword.kwlist)
-    | {name for name in dir(builtins) if name.islower()}
-    | {"append", "join", "split", "items", "keys", "values", "get", "pop", "insert", "extend",
-       "count", "index", "replace", "lower", "upper", "isdigit", "isalpha", "sort", "add", "strip"}
-)  # fmt: skip
+_KEYWORDS = frozenset(keyword.kwlist)
+_FUNCTIONS = frozenset(name for name in dir(builtins) if name.islower())
 
 Prints = frozenset[tuple[str, ...]]
 
@@ -204,7 +202,9 @@ def _after_signature(body: str) -> str:
 
 
 def _code_prints(body: str) -> Prints:
-    tokens = [_normal(token) for token in _TOKEN.findall(body)[:2000]]
+    raw = _TOKEN.findall(body)[:2000]
+    around = zip(["", *raw], raw, [*raw[1:], ""], strict=False)
+    tokens = [_normal(token, before, after) for before, token, after in around]
     grams = [tuple(tokens[i : i + GRAM_TOKENS]) for i in range(len(tokens) - GRAM_TOKENS + 1)]
     return frozenset(_winnow(grams))
 
@@ -231,14 +231,16 @@ def hash_of(gram: tuple[str, ...]) -> int:
     return value
 
 
-def _normal(token: str) -> str:
+def _normal(token: str, before: str, after: str) -> str:
+    """A name stays where it is the language's own: a keyword, a method or a function called."""
     if token[0] in "\"'":
         return "s"
     if token[0].isdigit():
         return "0"
-    if token[0].isalpha() or token[0] == "_":
-        return token if token in _KEPT else "v"
-    return token
+    if not (token[0].isalpha() or token[0] == "_") or token in _KEYWORDS:
+        return token
+    called = after.startswith("(") and (before == "." or token in _FUNCTIONS)
+    return token if called else "v"
 
 
 def _doc_prints(docs: str, own: str) -> Prints:
@@ -249,6 +251,8 @@ def _doc_prints(docs: str, own: str) -> Prints:
 def _chunks(case: AuditCase, account: Account, budget: Budget) -> Iterator[Chunk]:
     """Every text of the agent's in which there is a function, decoded ones included."""
     for file in own_files(case, account):
+        if not _may_hold_code(file):
+            continue
         for chunk in read_file(file, account, budget):
             if b"def " in chunk.text:
                 yield chunk
@@ -258,6 +262,24 @@ def _chunks(case: AuditCase, account: Account, budget: Budget) -> Iterator[Chunk
                 yield Chunk(chunk.file, readable(hidden.text).replace(b"\n", b"\x0b"), line)
     for _name, made in made_texts(case):
         yield from (chunk for chunk in made if b"def " in chunk.text)
+
+
+def _may_hold_code(file: FoundFile) -> bool:
+    """Whether a plain file has a function or something encoded in it: far cheaper than reading it
+    as text. Archives and tables always may, and so may what cannot be opened (told later)."""
+    try:
+        with open_regular(file.path) as stream:
+            if stream.read(8).startswith(_PACKED) or file.stored < file.size:
+                return True
+            stream.seek(0)
+            end = b""
+            while block := stream.read(1 << 20):
+                if b"def " in end + block or b"d\x00e\x00f\x00" in block or has_run(block):
+                    return True
+                end = block[-4:]
+    except OSError:
+        return True
+    return False
 
 
 def _result(found: Clones, index: Index, account: Account) -> DetectorResult:

@@ -16,7 +16,6 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.values import Site
 from ptb_lite.audit.flows import sink_of
 from ptb_lite.audit.folder import FoundFile, open_regular, printable
@@ -160,11 +159,8 @@ def _sites(case: AuditCase) -> Iterator[tuple[str, int, Site]]:
     for program in case.programs.python:
         if not re.search(r"path|environ|__file__|site-packages|PATH", program.source):
             continue
-        try:
-            found = interpret(program.source).sites
-        except UnreadableCodeError:
-            continue
-        for site in found:
+        followed = case.programs.followed(program)
+        for site in followed.sites if followed else ():
             yield program.file, program.first, site
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.model import AuditCase
 from ptb_lite.audit.normal import readable
 from ptb_lite.audit.readers import Chunk
@@ -16,12 +15,11 @@ def made_texts(case: AuditCase) -> Iterator[tuple[str, list[Chunk]]]:
     """By program: what it makes, each text a chunk with the line that makes it."""
     left = MAX_MADE
     for program in case.programs.python:
-        try:
-            made = interpret(program.source).made
-        except UnreadableCodeError:
+        followed = case.programs.followed(program)
+        if followed is None:
             continue  # it is searched as text all the same
         chunks, seen = [], set()
-        for line, text in made:
+        for line, text in followed.made:
             if text in seen or text in program.source:
                 continue
             seen.add(text)

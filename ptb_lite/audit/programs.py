@@ -11,10 +11,11 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
+from ptb_lite.audit.code.interpret import Program as Followed
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.shell import Command, read_shell
 from ptb_lite.audit.folder import Account, FoundFile, open_regular, sha256_of
@@ -40,6 +41,7 @@ _RUNNER = re.compile(
     r"pty\.spawn)$"
 )
 MAX_ORDERS = 100_000
+_MAX_FOLLOWED = 1000
 
 ProgramKind = Literal["python", "config"]
 
@@ -71,6 +73,20 @@ class Programs:
     orders: tuple[Order, ...]
     turns: tuple[Turn, ...]
     account: Account
+    _followed: dict[Program, Followed | None] = field(default_factory=dict)
+
+    def followed(self, program: Program) -> Followed | None:
+        """What a Python program calls and makes, read once for all detectors that need no labels;
+        None when it is no Python."""
+        if program not in self._followed:
+            try:
+                found: Followed | None = interpret(program.source)
+            except UnreadableCodeError:
+                found = None
+            if len(self._followed) >= _MAX_FOLLOWED:
+                return found
+            self._followed[program] = found
+        return self._followed[program]
 
 
 def read_programs(case: AuditCase) -> Programs:

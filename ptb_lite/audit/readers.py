@@ -10,6 +10,7 @@ from __future__ import annotations
 import bz2
 import codecs
 import gzip
+import io
 import lzma
 import os
 import time
@@ -26,7 +27,11 @@ from ptb_lite.audit.tables import TableError, read_table
 CHUNK_BYTES = 1 << 20
 OVERLAP_BYTES = 4096
 MAX_UNPACKED_BYTES = 1 << 30
+MIN_UNPACKED_BYTES = 32 << 20
+MAX_RATIO = 100
 MAX_MEMBERS = 10_000
+MAX_NESTED_BYTES = 64 << 20
+_MAX_NESTING = 2
 WEIGHT_SUFFIXES = (".safetensors", ".gguf")
 BinaryStream = IO[bytes] | gzip.GzipFile
 _UNPACKERS: dict[bytes, Callable[[BinaryIO], BinaryStream]] = {
@@ -81,7 +86,7 @@ def _read_any(
     start = stream.read(8192)
     stream.seek(0)
     if start[:4] == b"PAR1" or start[:6] == b"ARROW1" or file.relative.endswith(".arrow"):
-        yield from _read_rows(file, stream, start, account, budget)
+        yield from _read_rows(file.relative, stream, start, account, budget)
         return
     for magic, name in _CLOSED_FORMATS.items():
         if start.startswith(magic):
@@ -89,51 +94,87 @@ def _read_any(
             return
     for magic, unpack in _UNPACKERS.items():
         if start.startswith(magic):
-            inner = _limited(unpack(stream), file.relative, account)
+            inner = _limited(unpack(stream), file.relative, account, file.size)
             yield from _split(file.relative, inner, account, budget)
             return
     if start[:4] == b"PK\x03\x04":
-        yield from _read_zip(file, stream, account, budget)
+        yield from _read_zip(file.relative, stream, account, budget)
         return
     yield from _split(file.relative, _stored_bytes(stream, file, account), account, budget)
 
 
 def _read_rows(
-    file: FoundFile, stream: BinaryIO, start: bytes, account: Account, budget: Budget
+    name: str, stream: BinaryIO, start: bytes, account: Account, budget: Budget
 ) -> Iterator[Chunk]:
     try:
         for first, rows in read_table(stream, start):
             text = rows.encode("utf-8", "replace")
             if not budget.take(len(text)):
-                account.leave_unread(
-                    f"{file.relative}: beyond the limit of bytes or time for one audit"
-                )
+                account.leave_unread(f"{name}: beyond the limit of bytes or time for one audit")
                 return
-            yield Chunk(file.relative, readable(text), first, "row", text)
+            yield Chunk(name, readable(text), first, "row", text)
     except TableError as error:
-        account.leave_unread(f"{file.relative}: {error}")
+        account.leave_unread(f"{name}: {error}")
 
 
 def _read_zip(
-    file: FoundFile, stream: BinaryIO, account: Account, budget: Budget
+    name: str, stream: BinaryIO, account: Account, budget: Budget, depth: int = 0
 ) -> Iterator[Chunk]:
     with zipfile.ZipFile(stream) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         if len(members) > MAX_MEMBERS:
-            account.leave_unread(f"{file.relative}: more than {MAX_MEMBERS:,} members")
+            account.leave_unread(f"{name}: more than {MAX_MEMBERS:,} members")
         for member in members[:MAX_MEMBERS]:
-            name = f"{file.relative}!{printable(member.filename)}"
+            inner_name = f"{name}!{printable(member.filename)}"
+            if member.filename.lower().endswith(WEIGHT_SUFFIXES):
+                account.note(f"{inner_name}: weights, not searched for text")
+                continue
             with archive.open(member) as inner:
-                yield from _split(name, _limited(inner, name, account), account, budget)
+                size = member.compress_size
+                yield from _read_member(inner_name, inner, size, account, budget, depth)
 
 
-def _limited(stream: BinaryStream, name: str, account: Account) -> Iterator[bytes]:
-    """Unpacked bytes up to the limit that keeps a bomb from filling the time of an audit."""
+def _read_member(
+    name: str, stream: IO[bytes], packed: int, account: Account, budget: Budget, depth: int
+) -> Iterator[Chunk]:
+    """A file inside an archive, packed or an archive or table itself."""
+    start = stream.read(8)
+    whole = chain((start,), _limited(stream, name, account, packed))
+    unpack = next((made for magic, made in _UNPACKERS.items() if start.startswith(magic)), None)
+    if unpack is None and start[:4] not in (b"PK\x03\x04", b"PAR1") and start[:6] != b"ARROW1":
+        yield from _split(name, whole, account, budget)
+        return
+    held = io.BytesIO()
+    for block in whole:
+        if held.tell() + len(block) > MAX_NESTED_BYTES or not budget.take(0):
+            account.leave_unread(
+                f"{name}: larger than {MAX_NESTED_BYTES >> 20} MiB inside of another"
+            )
+            return
+        held.write(block)
+    held.seek(0)
+    if unpack is not None:
+        size = held.getbuffer().nbytes
+        yield from _split(name, _limited(unpack(held), name, account, size), account, budget)
+    elif start[:4] == b"PK\x03\x04" and depth < _MAX_NESTING:
+        yield from _read_zip(name, held, account, budget, depth + 1)
+    elif start[:4] == b"PK\x03\x04":
+        account.leave_unread(f"{name}: archives more than {_MAX_NESTING + 1} deep")
+    else:
+        yield from _read_rows(name, held, start, account, budget)
+
+
+def _limited(
+    stream: BinaryStream, name: str, account: Account, packed: int = MAX_UNPACKED_BYTES
+) -> Iterator[bytes]:
+    """Unpacked bytes up to the limit that keeps a bomb from filling the time of an audit: no text
+    becomes a hundred times smaller by packing. `packed` is its size before."""
+    limit = min(MAX_UNPACKED_BYTES, max(MIN_UNPACKED_BYTES, packed * MAX_RATIO))
     total = 0
     while block := stream.read(CHUNK_BYTES):
         total += len(block)
-        if total > MAX_UNPACKED_BYTES:
-            account.leave_unread(f"{name}: unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB")
+        if total > limit:
+            account.leave_unread(f"{name}: unpacks to more than {limit >> 20:,} MiB")
             return
         yield block
 

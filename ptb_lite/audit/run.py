@@ -9,10 +9,12 @@ from ptb_lite.audit.answer_key import AnswerKeyDetector
 from ptb_lite.audit.code_clone import CodeCloneDetector
 from ptb_lite.audit.harness import HarnessDetector
 from ptb_lite.audit.ingestion import IngestionDetector
+from ptb_lite.audit.judge import JudgeDetector
 from ptb_lite.audit.key_misuse import KeyMisuseDetector
 from ptb_lite.audit.memorisation import MemorisationDetector
 from ptb_lite.audit.model import AuditCase, Detector
 from ptb_lite.audit.overlap import OverlapDetector
+from ptb_lite.audit.paraphrase import ParaphraseDetector
 from ptb_lite.audit.record import AuditRecord, DetectorResult
 from ptb_lite.audit.rules import weigh
 from ptb_lite.audit.submission import SubmissionDetector
@@ -27,6 +29,7 @@ def default_detectors() -> tuple[Detector, ...]:
     return (
         OverlapDetector(),
         CodeCloneDetector(),
+        ParaphraseDetector(),
         IngestionDetector(),
         AnswerKeyDetector(),
         KeyMisuseDetector(),
@@ -35,6 +38,7 @@ def default_detectors() -> tuple[Detector, ...]:
         TemplateDetector(),
         MemorisationDetector(),
         TraceDetector(),
+        JudgeDetector(),
         SubmissionDetector(),
     )
 

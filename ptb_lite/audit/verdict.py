@@ -36,20 +36,20 @@ def decide(results: Sequence[DetectorResult], rules: tuple[Rule, ...] | None = N
     known = own_rules() if rules is None else rules
     findings = _findings(results, known)
     if findings:
-        reason = "; ".join(f"{name} ({found})" for name, found in findings.items())
+        reason = "; ".join(f"{name}: {found}" for name, found in findings.items())
         return Decision(Verdict.FLAGGED, reason, tuple(findings))
     skipped = [result for result in results if result.deciding and result.status == "skipped"]
     if skipped:
         reasons = "; ".join(f"{result.detector}: {result.reason}" for result in skipped)
-        reason = f"not-everything-seen (not everything was looked at: {reasons})"
+        reason = f"not-everything-seen: not everything was looked at: {reasons}"
         return Decision(Verdict.INCONCLUSIVE, reason, ("not-everything-seen",))
     if not any(result.deciding for result in results):
-        reason = "nothing-looked (no deciding detector ran)"
+        reason = "nothing-looked: no deciding detector ran"
         return Decision(Verdict.INCONCLUSIVE, reason, ("nothing-looked",))
     looked = sum(result.status != "skipped" for result in results)
     informing = sum(len(result.flags) for result in results)
     aside = f"; {informing} flags that only inform" if informing else ""
-    reason = f"nothing-decides ({looked} detectors found nothing that decides{aside})"
+    reason = f"nothing-decides: {looked} detectors found nothing that decides{aside}"
     return Decision(Verdict.CLEAN, reason, ("nothing-decides",))
 
 
@@ -59,7 +59,7 @@ def _findings(results: Sequence[DetectorResult], rules: tuple[Rule, ...]) -> dic
     for result in results:
         for flag in result.flags:
             if flag.decides:
-                kinds[rule_of(flag, rules).name][f"{flag.detector}: {flag.kind}"] += 1
+                kinds[rule_of(flag, rules).name][f"{flag.detector} {flag.kind}"] += 1
     return {
         name: ", ".join(f"{what} ×{count}" for what, count in sorted(found.items()))
         for name, found in kinds.items()

@@ -79,7 +79,7 @@ def _decoded(raw: bytes, depth: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _runs(raw: bytes) -> Iterator[tuple[int, bytes]]:
-    for number, match in enumerate(_BASE64.finditer(raw) if _has_run(raw) else ()):
+    for number, match in enumerate(_BASE64.finditer(raw) if has_run(raw) else ()):
         if number > MAX_RUNS:
             break
         text = _from_base64(match[0])
@@ -95,6 +95,8 @@ def _runs(raw: bytes) -> Iterator[tuple[int, bytes]]:
             text = _from_codes(match[0])
             if text is not None:
                 yield match.start(), text
+    if b"\x00" in raw[:8192]:
+        return  # the rest are ways to write a text, not to pack one
     if raw.count(b"&#") > 4 or raw.count(b"&quot;") > 4:
         text = html.unescape(_TAG.sub(b" ", raw).decode("utf-8", "replace")).encode()
         yield 0, text
@@ -104,7 +106,7 @@ def _runs(raw: bytes) -> Iterator[tuple[int, bytes]]:
         yield 0, urllib.parse.unquote_to_bytes(raw)
 
 
-def _has_run(raw: bytes) -> bool:
+def has_run(raw: bytes) -> bool:
     """Whether sixteen characters of the alphabet stand in a row: cheaper than the pattern."""
     return _SIXTEEN in raw.translate(_SHAPE)
 
@@ -177,7 +179,8 @@ def _is_text(data: bytes) -> bool:
     except UnicodeDecodeError as error:
         return error.start >= len(data) - 6
     letters = sum(byte in b" etaoinETAOIN0123456789+-*/=" for byte in data[:512])
-    return letters >= 0.25 * min(512, len(data)) or not data[:64].isascii()
+    encoded = b" " not in data and not data.translate(_SHAPE).replace(b"A", b"").strip()
+    return encoded or letters >= 0.25 * min(512, len(data)) or not data[:64].isascii()
 
 
 def _is_hex(data: bytes) -> bool:

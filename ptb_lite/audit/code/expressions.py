@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import islice, product
 from typing import Any
 
 from ptb_lite.audit.code import builtin
+from ptb_lite.audit.code.calls import ERRORS, Calls
 from ptb_lite.audit.code.values import (
     HOLE,
     MAX_ALTERNATIVES,
@@ -26,47 +27,17 @@ from ptb_lite.audit.code.values import (
 )
 
 _LONG_ENOUGH_MADE = 8
-_PATH_METHODS = {
-    "read_text", "read_bytes", "write_text", "write_bytes", "open", "glob", "rglob", "iterdir",
-}  # fmt: skip
 _WIDTH = re.compile(r"%[-+ #0]*[\d*.]")
 _MAX_COMPREHENSION = 20_000
-_ADDING_METHODS = {"append", "extend", "add", "update", "insert", "appendleft", "put"}
-# What tells of data without holding any of it.
-_UNRELATED = {"len", "print", "type", "isinstance", "sum", "max", "min", "any", "all", "bool", "id"}
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Mod: operator.mod,
     ast.BitXor: operator.xor, ast.FloorDiv: operator.floordiv, ast.BitAnd: operator.and_,
     ast.BitOr: operator.or_,
 }  # fmt: skip
-_ERRORS = (
-    TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError
-)  # fmt: skip
 
 
-class Expressions:
-    """`names` are the values of variables, `functions` the parameters of local functions, `bound`
-    what their calls gave them and `returned` what they give back."""
-
-    def __init__(
-        self,
-        label: Callable[[Site], Iterable[Label]],
-        pick: Callable[[Label, object], Label],
-    ) -> None:
-        self._label, self._pick = label, pick
-        self.names: dict[str, Value] = {}
-        self.functions: dict[str, tuple[str, ...]] = {}
-        self.bound: dict[tuple[str, str], Value] = {}
-        self.returned: dict[str, Value] = {}
-        self.sites: list[Site] = []
-        self.made: list[tuple[int, str]] = []
-        self.steps = 0
-
-    def spend(self) -> None:
-        raise NotImplementedError
-
-    def assign(self, target: ast.expr, value: Value) -> None:
-        raise NotImplementedError
+class Expressions(Calls):
+    """Every kind of expression but calls, which its parent knows."""
 
     def value(self, node: ast.expr) -> Value:
         self.spend()
@@ -76,17 +47,17 @@ class Expressions:
             case ast.Name():
                 return self._name(node.id)
             case ast.Attribute():
-                return self._attribute(node, self.value(node.value))
+                return self.attribute(node, self.value(node.value))
             case ast.JoinedStr():
-                return self._made(node, self._join([self.value(part) for part in node.values]))
+                return self.note_made(node, self._join([self.value(part) for part in node.values]))
             case ast.FormattedValue():
                 return self.value(node.value)
             case ast.BinOp():
-                return self._made(node, self._binary(node))
+                return self.note_made(node, self._binary(node))
             case ast.Call():
-                return self._call(node)
+                return self.call(node)
             case ast.Subscript():
-                return self._made(node, self._subscript(node))
+                return self.note_made(node, self._subscript(node))
             case ast.List() | ast.Tuple() | ast.Set():
                 return self._sequence(node.elts)
             case ast.Dict():
@@ -173,7 +144,7 @@ class Expressions:
             return self.names[name]
         return known(Ref(name))
 
-    def _attribute(self, node: ast.Attribute, owner: Value) -> Value:
+    def attribute(self, node: ast.Attribute, owner: Value) -> Value:
         own = self.names.get(self.dotted(node))
         refs = [known(Ref(f"{ref.name}.{node.attr}", ref.site)) for ref in owner.refs()]
         return merge(own or NOTHING, *refs).with_labels(owner.labels)
@@ -203,7 +174,7 @@ class Expressions:
                 if isinstance(node.op, ast.Mod) and isinstance(other, list):
                     other = tuple(other)  # tuples are lists here, and "%s %s" wants one
                 found.append(builtin.bounded(_ARITHMETIC[type(node.op)](one, other)))
-            except _ERRORS:
+            except ERRORS:
                 continue
         if not found and isinstance(node.op, ast.Add):
             texts = [value for value in (left, right) if value.texts()]
@@ -223,7 +194,7 @@ class Expressions:
                 continue
             try:
                 found.append(one[index])
-            except _ERRORS:
+            except ERRORS:
                 continue
         if not key.alternatives:
             found += [Ref(f"{ref.name}[]", ref.site) for ref in owner.refs()]
@@ -292,7 +263,7 @@ class Expressions:
         else:
             self.assign(target, value)
 
-    def _made(self, node: ast.expr, value: Value) -> Value:
+    def note_made(self, node: ast.expr, value: Value) -> Value:
         for alternative in value.alternatives:
             text = (
                 alternative.decode("utf-8", "replace")
@@ -302,142 +273,6 @@ class Expressions:
             if isinstance(text, str) and len(text) >= _LONG_ENOUGH_MADE:
                 self.made.append((node.lineno, text))
         return value
-
-    def _call(self, node: ast.Call) -> Value:
-        owner = NOTHING  # looked at once only: chained calls would double the work at each link
-        if isinstance(node.func, ast.Attribute):
-            owner = self.value(node.func.value)
-            callee = self._attribute(node.func, owner)
-        else:
-            callee = self.value(node.func)
-        args = [self.value(arg) for arg in node.args]
-        keywords = {word.arg or "**": self.value(word.value) for word in node.keywords}
-        everything = [*args, *keywords.values()]
-        labels = union(everything)
-        if isinstance(node.func, ast.Attribute):
-            labels |= callee.labels
-            if node.func.attr in _ADDING_METHODS:
-                self.taint(node.func.value, union(everything))
-        found = [self._constant_call(node, owner, callee, args, keywords)]
-        found += self._path_call(node, owner, args, keywords)
-        for ref in callee.refs():
-            found.append(self._named_call(node, ref, args, keywords, callee.labels))
-        result = merge(*found)
-        dropped = isinstance(node.func, ast.Name) and node.func.id in _UNRELATED
-        if dropped:
-            return Value(result.alternatives)
-        return self._made(node, result.with_labels(labels))
-
-    def _path_call(
-        self, node: ast.Call, owner: Value, args: list[Value], keywords: dict[str, Value]
-    ) -> list[Value]:
-        """`(Path("a") / "b").read_text()`: paths are texts here, and no text has such a method."""
-        if not isinstance(node.func, ast.Attribute) or node.func.attr not in _PATH_METHODS:
-            return []
-        found = []
-        for one in owner.alternatives:
-            if isinstance(one, str):
-                made = Site("pathlib.Path", node.lineno, (known(one),))
-                name = f"pathlib.Path().{node.func.attr}"
-                site = Site(name, node.lineno, tuple(args), keywords, made, owner.labels)
-                self.sites.append(site)
-                found.append(known(Ref(f"{name}()", site), labels=self._label(site)))
-        return found
-
-    def _named_call(
-        self,
-        node: ast.Call,
-        ref: Ref,
-        args: list[Value],
-        keywords: dict[str, Value],
-        receiver_labels: frozenset[Label],
-    ) -> Value:
-        name, args, keywords = self._undo_indirection(ref, args, keywords)
-        if name in self.functions:
-            return self._local_call(name, args, keywords)
-        if name in ("importlib.import_module", "__import__") and args:
-            modules = [known(Ref(text)) for text in args[0].texts()]
-            self.sites += [Site(f"import:{text}", node.lineno) for text in args[0].texts()]
-            return merge(*modules)
-        if name == "getattr" and len(args) > 1:
-            refs = [
-                known(Ref(f"{owner.name}.{attribute}", owner.site))
-                for owner in args[0].refs()
-                for attribute in args[1].texts()
-            ]
-            return merge(*refs)
-        receiver = ref.site if isinstance(node.func, ast.Attribute) or ref.site else None
-        site = Site(name, node.lineno, tuple(args), keywords, receiver, receiver_labels)
-        self.sites.append(site)
-        return known(Ref(f"{name}()", site), labels=self._label(site))
-
-    def _undo_indirection(
-        self, ref: Ref, args: list[Value], keywords: dict[str, Value]
-    ) -> tuple[str, list[Value], dict[str, Value]]:
-        """`functools.partial(load, "x")()` is `load("x")`."""
-        if ref.name == "functools.partial()" and ref.site is not None and ref.site.args:
-            inner = ref.site.args[0].refs()
-            if inner:
-                earlier = list(ref.site.args[1:])
-                return inner[0].name, earlier + args, {**ref.site.keywords, **keywords}
-        return ref.name, args, keywords
-
-    def _local_call(self, name: str, args: list[Value], keywords: dict[str, Value]) -> Value:
-        parameters = self.functions[name]
-        for parameter, value in [*zip(parameters, args, strict=False), *keywords.items()]:
-            key = (name, parameter)
-            self.bound[key] = merge(self.bound.get(key, NOTHING), value)
-        return self.returned.get(name, NOTHING)
-
-    def _constant_call(
-        self,
-        node: ast.Call,
-        owner: Value,
-        callee: Value,
-        args: list[Value],
-        keywords: dict[str, Value],
-    ) -> Value:
-        """The result where everything it depends on is constant."""
-        given = [self._plain(value) for value in args]
-        words = {key: self._plain(value) for key, value in keywords.items()}
-        if any(value is None for value in given) or any(v is None for v in words.values()):
-            return self._mapped(callee, args)
-        results: list[Any] = []
-        if isinstance(node.func, ast.Attribute):
-            for one in owner.alternatives:
-                if not isinstance(one, Ref):
-                    results += _attempt(builtin.call_method, one, node.func.attr, given, words)
-        for ref in callee.refs():
-            if ref.name in builtin.FUNCTIONS and ref.name not in self.functions:
-                results += _attempt(builtin.call_function, ref.name, given, words)
-        return known(*results)
-
-    def _mapped(self, callee: Value, args: list[Value]) -> Value:
-        """`map(chr, [...])`."""
-        if len(args) != 2 or not any(ref.name == "map" for ref in callee.refs()):
-            return NOTHING
-        items = self._plain(args[1])
-        names = [ref.name for ref in args[0].refs() if ref.name in builtin.FUNCTIONS]
-        if not names or items is None or len(items[0:1]) == 0 or len(items) > MAX_ELEMENTS:
-            return NOTHING
-        made = [_attempt(builtin.call_function, names[0], [item], {}) for item in items]
-        return known([result[0] for result in made if result])
-
-    @staticmethod
-    def _plain(value: Value) -> Any:
-        """The one constant that it is; None when it is not known or may be several."""
-        plain = [item for item in value.alternatives if not isinstance(item, Ref)]
-        return plain[0] if len(plain) == 1 else None
-
-
-def _attempt(function: Callable[..., Any], *args: Any) -> list[Any]:
-    try:
-        return [function(*args)]
-    except _ERRORS:
-        return []
-    except Exception:
-        # zlib.error, binascii.Error and LookupError's kin: whatever constants do to a function.
-        return []
 
 
 def _may_grow(op: ast.operator, left: Any, right: Any) -> bool:

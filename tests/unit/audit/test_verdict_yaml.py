@@ -65,7 +65,7 @@ def test_a_rule_never_makes_more_of_a_flag() -> None:
 def test_all_rules_that_decide_are_named() -> None:
     decision = decide([weigh(flags("overlap", FOUR)), weigh(flags("harness", [None], kind="x"))])
     assert decision.rules == ("test-items-in-files", "harness-tampered")
-    assert "test-items-in-files (overlap: k ×4)" in decision.reason
+    assert "test-items-in-files: overlap k ×4" in decision.reason
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,117 @@
+"""The judge against a real server that answers as it is told."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from ptb_lite.audit.judge import JudgeDetector
+from ptb_lite.audit.model import AuditCase, JudgeOptions
+from ptb_lite.audit.record import DetectorResult
+
+
+class Stub:
+    def __init__(self) -> None:
+        self.replies: list[str | int] = []
+        self.asked: list[dict[str, object]] = []
+        self.keys: list[str] = []
+
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        stub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers["Content-Length"])
+                stub.asked.append(json.loads(self.rfile.read(length)))
+                stub.keys.append(self.headers.get("Authorization", ""))
+                reply = stub.replies[(len(stub.asked) - 1) % len(stub.replies)]
+                if isinstance(reply, int):
+                    self.send_response(reply)
+                    self.end_headers()
+                    return
+                body = json.dumps({"choices": [{"message": {"content": reply}}]}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                del format, args
+
+        return Handler
+
+
+@pytest.fixture
+def stub() -> Iterator[tuple[Stub, str]]:
+    made = Stub()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), made.handler())
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield made, f"http://127.0.0.1:{server.server_address[1]}/v1"
+    server.shutdown()
+    server.server_close()
+    thread.join(timeout=10)
+
+
+def answer(verdict: str, *findings: tuple[str, str, int]) -> str:
+    rows = [
+        {"rule": rule, "file": file, "line": line, "why": "it says so", "confidence": 0.9}
+        for rule, file, line in findings
+    ]
+    return "Here it is:\n" + json.dumps({"verdict": verdict, "findings": rows})
+
+
+def judged(tmp_path: Path, url: str) -> DetectorResult:
+    (tmp_path / "prepare.py").write_text("# prepares\nrows = load('test')\n")
+    options = JudgeOptions(url, "judge-model", api_key="secret-key", seconds=10)
+    return JudgeDetector().run(AuditCase(folder=tmp_path, judge=options))
+
+
+def test_most_votes_with_a_place_decide(tmp_path: Path, stub: tuple[Stub, str]) -> None:
+    server, url = stub
+    flagged = answer("flagged", ("test-data", "prepare.py", 2))
+    server.replies = [flagged, answer("clean"), flagged]
+    result = judged(tmp_path, url)
+    assert [(flag.kind, flag.decides, flag.line) for flag in result.flags] == [
+        ("judged-test-data", True, 2)
+    ]
+    assert result.flags[0].confidence == pytest.approx(2 / 3)
+    assert len(server.asked) == 3
+    assert set(server.keys) == {"Bearer secret-key"}
+    assert "2: rows = load('test')" in json.dumps(server.asked[0]["messages"])
+
+
+def test_one_vote_of_three_informs(tmp_path: Path, stub: tuple[Stub, str]) -> None:
+    server, url = stub
+    flagged = answer("flagged", ("hiding", "prepare.py", 1))
+    server.replies = [flagged, answer("clean"), answer("unsure")]
+    assert [flag.decides for flag in judged(tmp_path, url).flags] == [False]
+
+
+def test_places_that_were_not_shown_are_dropped(tmp_path: Path, stub: tuple[Stub, str]) -> None:
+    server, url = stub
+    places = [("test-data", "prepare.py", 99), ("tampering", "../../etc/passwd", 1)]
+    server.replies = [answer("flagged", *places)]
+    result = judged(tmp_path, url)
+    assert (result.status, result.flags) == ("clean", ())
+
+
+@pytest.mark.parametrize("reply", [500, "no JSON", '{"verdict": "guilty"}', "[" * 5000])
+def test_lost_votes_are_no_verdict(
+    tmp_path: Path, stub: tuple[Stub, str], reply: str | int
+) -> None:
+    server, url = stub
+    server.replies = [reply]
+    result = judged(tmp_path, url)
+    assert (result.status, result.deciding) == ("skipped", False)
+    assert "3 of 3 votes were lost" in result.reason
+
+
+def test_no_server_and_no_judge(tmp_path: Path) -> None:
+    assert judged(tmp_path, "http://127.0.0.1:9/v1").status == "skipped"
+    assert JudgeDetector().run(AuditCase(folder=tmp_path)).status == "skipped"

@@ -1,0 +1,101 @@
+"""Renamed copies of programming problems, and programs that only look alike."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ptb_lite.audit.code_clone import CodeCloneDetector
+from ptb_lite.audit.model import AuditCase, TestItem
+
+PROBLEMS = {
+    "runs": (
+        'def runs(cords: str) -> str:\n    """Write each run of equal cords as its length."""\n',
+        "    written, previous, count = '', '', 0\n    for cord in cords + ' ':\n"
+        "        if cord == previous:\n            count += 1\n        else:\n"
+        "            written += previous + (str(count) if count > 1 else '')\n"
+        "            previous, count = cord, 1\n    return written\n",
+    ),
+    "plan": (
+        'def plan(weights: list, capacity: float) -> int:\n    """Fewest crates, heavy first."""\n',
+        "    crates = []\n    for weight in sorted(weights, reverse=True):\n"
+        "        for index, load in enumerate(crates):\n"
+        "            if load + weight <= capacity:\n                crates[index] = load + weight\n"
+        "                break\n        else:\n            crates.append(weight)\n"
+        "    return len(crates)\n",
+    ),
+    "depth": (
+        'def depth(soundings: dict, mile: int) -> float:\n    """Depth between two soundings."""\n',
+        "    lower = max(place for place in soundings if place <= mile)\n"
+        "    upper = min(place for place in soundings if place >= mile)\n"
+        "    if lower == upper:\n        return soundings[lower]\n"
+        "    share = (mile - lower) / (upper - lower)\n"
+        "    return soundings[lower] + share * (soundings[upper] - soundings[lower])\n",
+    ),
+    "marks": (
+        'def marks(levels: list) -> dict:\n    """Count highs and lows of a row of levels."""\n',
+        "    found = {'high': 0, 'low': 0}\n"
+        "    for before, here, after in zip(levels, levels[1:], levels[2:]):\n"
+        "        if before < here > after:\n            found['high'] += 1\n"
+        "        elif before > here < after:\n            found['low'] += 1\n    return found\n",
+    ),
+}
+ITEMS = tuple(TestItem(f"own/{n}", head, body, "own") for n, (head, body) in PROBLEMS.items())
+NAMES = ("cords", "cord", "written", "previous", "count", "weights", "weight", "crates", "load",
+         "index", "soundings", "lower", "upper", "share", "mile", "place", "levels", "before",
+         "here", "after", "found", "capacity")  # fmt: skip
+
+
+def renamed(head: str, body: str) -> str:
+    import re
+
+    text = re.sub(r'"""[^"]*"""', '"""Synthetic example."""', head + body)
+    for name in NAMES:
+        text = re.sub(rf"\b{name}\b", f"{name[::-1]}_x", text)
+    return re.sub(r"def (\w+)", r"def \1_custom", text).replace("2", "3")
+
+
+def flags(folder: Path, name: str, content: str) -> list[str]:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(content)
+    result = CodeCloneDetector().run(AuditCase(folder=folder, items=ITEMS))
+    assert result.status in ("clean", "flagged"), result
+    return [flag.item_id or "" for flag in result.flags if flag.decides]
+
+
+@pytest.mark.parametrize("carrier", ["module.py", "rows.jsonl", "list.py", "notes.md"])
+def test_renamed_copies_decide(tmp_path: Path, carrier: str) -> None:
+    codes = [renamed(head, body) for head, body in PROBLEMS.values()]
+    content = {
+        "module.py": "\n\n".join(codes),
+        "rows.jsonl": "".join(json.dumps({"text": code}) + "\n" for code in codes),
+        "list.py": f"EXAMPLES = {codes!r}\n",
+        "notes.md": "".join(f"```python\n{code}```\n" for code in codes),
+    }[carrier]
+    assert sorted(flags(tmp_path / "w", carrier, content)) == sorted(i.id for i in ITEMS)
+
+
+def test_one_copy_may_be_an_accident(tmp_path: Path) -> None:
+    head, body = PROBLEMS["runs"]
+    assert flags(tmp_path / "w", "m.py", renamed(head, body)) == []
+
+
+def test_programs_of_the_same_kind_are_no_copies(tmp_path: Path) -> None:
+    codes = [
+        "def total(values):\n    result = 0\n    for value in values:\n"
+        "        result += value\n    return result\n",
+        "def pairs(items):\n    return [(a, b) for a, b in zip(items, items[1:]) if a < b]\n",
+        "def unique(text):\n    seen = []\n    for letter in text:\n"
+        "        if letter not in seen:\n            seen.append(letter)\n"
+        "    return ''.join(seen)\n",
+        "def is_prime(n):\n    if n < 2:\n        return False\n    for k in range(2, n):\n"
+        "        if n % k == 0:\n            return False\n    return True\n",
+    ]
+    assert flags(tmp_path / "w", "m.py", "\n\n".join(codes * 5)) == []
+
+
+def test_without_code_items_it_does_not_apply(tmp_path: Path) -> None:
+    result = CodeCloneDetector().run(AuditCase(folder=tmp_path, items=(TestItem("t", "1 + 1"),)))
+    assert (result.status, result.deciding) == ("skipped", False)

@@ -1,0 +1,106 @@
+"""Test items that are encoded, turned, or put together by a program."""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import json
+import random
+import zlib
+from pathlib import Path
+
+import pytest
+
+from ptb_lite.audit.model import AuditCase, TestItem
+from ptb_lite.audit.overlap import OverlapDetector
+
+_WORDS = [
+    "ferry",
+    "orchard",
+    "shells",
+    "cyclist",
+    "quinces",
+    "market",
+    "lantern",
+    "harbour",
+    "biscuits",
+    "tenor",
+    "crown",
+]
+
+
+def items(seed: int) -> tuple[TestItem, ...]:
+    source = random.Random(seed)
+    texts = [
+        f"{source.choice(_WORDS)} {' '.join(source.choices(_WORDS, k=12))} for {number} hours "
+        f"and {source.randint(10, 99)} coins, how many {source.choice(_WORDS)} are left?"
+        for number in range(40)
+    ]
+    return tuple(TestItem(f"t{i}", text, "3", "own") for i, text in enumerate(texts))
+
+
+TEST, OTHER = items(1), items(2)
+
+
+def joined(chosen: tuple[TestItem, ...]) -> str:
+    return "\n".join(item.question for item in chosen)
+
+
+def _literals(text: str) -> str:
+    rows = [
+        f"    {line[:9]!r} + {line[9:30]!r} f'{{part}}' {line[30:]!r},\n"
+        for line in text.split("\n")
+    ]
+    return f"part = ''\nROWS = [\n{''.join(rows)}]\n"
+
+
+def _shifted(text: str) -> str:
+    codes = [ord(character) ^ 5 for character in text]
+    return f"ROWS = ''.join(chr(c ^ 5) for c in {codes})\n"
+
+
+HIDDEN = {
+    "base64.json": lambda t: json.dumps({"d": base64.b64encode(t.encode()).decode()}),
+    "wrapped.pem": lambda t: base64.encodebytes(t.encode()).decode(),
+    "urlsafe.txt": lambda t: base64.urlsafe_b64encode(t.encode()).decode(),
+    "packed.csv": lambda t: "x," + base64.b64encode(zlib.compress(t.encode())).decode(),
+    "twice.txt": lambda t: base64.b64encode(base64.b64encode(t.encode())).decode(),
+    "hex.txt": lambda t: t.encode().hex(),
+    "escaped.c": lambda t: "".join(f"\\x{byte:02x}" for byte in t.encode()),
+    "rot.md": lambda t: codecs.encode(t, "rot13"),
+    "lines.txt": lambda t: "\n".join(line[::-1] for line in t.split("\n")),
+    "whole.txt": lambda t: t[::-1],
+    "codes.json": lambda t: json.dumps([ord(c) for c in t]),
+    "literals.py": _literals,
+    "shifted.py": _shifted,
+    "b85.py": lambda t: f"import base64\nX = base64.b85decode({base64.b85encode(t.encode())!r})\n",
+    "table.py": lambda t: f"X = {t.replace('e', '~')!r}.replace('~', 'e')\n",
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_hidden_items_are_found_and_others_are_not(tmp_path: Path, name: str) -> None:
+    for label, chosen in (("cheat", TEST[:12]), ("honest", OTHER[:12])):
+        folder = tmp_path / label
+        folder.mkdir()
+        (folder / name).write_text(HIDDEN[name](joined(chosen)))
+    found = OverlapDetector().run(AuditCase(folder=tmp_path / "cheat", items=TEST))
+    assert found.decides(), found
+    assert {flag.file for flag in found.flags} == {name}
+    assert len(found.flags) >= 10
+    assert all(flag.line and flag.excerpt for flag in found.flags)
+    clean = OverlapDetector().run(AuditCase(folder=tmp_path / "honest", items=TEST))
+    assert clean.status == "clean", clean
+
+
+def test_the_librarys_cache_of_a_set_with_a_train_split_only_informs(tmp_path: Path) -> None:
+    cheats = tuple(TestItem(i.id, i.question, i.target, "gsm8k") for i in TEST)
+    for name in (".cache/huggingface/datasets/openai___gsm8k/x", "data/mine"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "test.jsonl").write_text(joined(TEST[:20]))
+    result = OverlapDetector().run(AuditCase(folder=tmp_path, items=cheats))
+    decides = {flag.file: flag.decides for flag in result.flags}
+    assert decides == {
+        ".cache/huggingface/datasets/openai___gsm8k/x/test.jsonl": False,
+        "data/mine/test.jsonl": True,
+    }
