@@ -9,11 +9,14 @@ from typing import Any
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome
 from ptb_lite.report.text import report_text
+from ptb_lite.report.words import visible
+from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.runs.records import Scores, Status
+from ptb_lite.runs.records import Hosts, Scores, Status
 from ptb_lite.spec import RunSpec
 
 _SECRET = {"item_salt"}
+_MAX_HOSTS = 8
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ def describe(run: RunFolder) -> Iterator[str]:
     yield f"state      {found.state}{detail}"
     if found.spec:
         yield from _choices(found.spec)
+    yield from _hosts(run)
     if found.status:
         for end in found.status.phases:
             detail = f"  {end.detail}" if end.detail else ""
@@ -106,6 +110,26 @@ def _choices(spec: RunSpec) -> Iterator[str]:
     yield f"budget     {spec.budget_minutes:g} min, seed {spec.seed}"
     yield f"rules      policy {spec.policy}, disclosure {spec.disclosure}, feedback {spec.feedback}"
     yield f"isolation  {spec.sandbox}, network {spec.network}"
+    if limits := _limits(spec):
+        yield f"limits     {limits}"
+
+
+def _limits(spec: RunSpec) -> str:
+    """The limits that were chosen."""
+    chosen = [("memory", spec.memory_gb), ("disk", spec.disk_gb)]
+    return ", ".join(f"{name} {value:g} GB" for name, value in chosen if value is not None)
+
+
+def _hosts(run: RunFolder) -> Iterator[str]:
+    """Which hosts the agent asked for, the refused ones first."""
+    hosts: Hosts | None = _or_none(lambda: read_record(run.hosts, Hosts))
+    if hosts is None:
+        return
+    for allowed, word in ((False, "refused"), (True, "reached")):
+        named = [f"{each.host}:{each.port}" for each in hosts.hosts if each.allowed is allowed]
+        more = f" and {len(named) - _MAX_HOSTS} more" if len(named) > _MAX_HOSTS else ""
+        if named:
+            yield visible(f"{word}    {', '.join(named[:_MAX_HOSTS])}{more}")
 
 
 def _percent(fraction: float | None) -> str:

@@ -10,10 +10,11 @@ from ptb_lite.events import Verdict
 from ptb_lite.report.data import BenchmarkView, ReportData, gather, verdict_text
 from ptb_lite.report.words import duration, visible
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.runs.records import PaperLine
+from ptb_lite.runs.records import PaperLine, TimeUsed
 
 _BAR = 24
 _MAX_FLAGS = 10
+_MAX_SUBMISSIONS = 5
 
 
 def report_text(run: RunFolder) -> str:
@@ -61,6 +62,7 @@ def _lines(data: ReportData) -> Iterator[str]:
     share = f", {100 * used / budget:.0f} %" if budget > 0 else ""
     ended = scores.time.agent_outcome.value
     yield f"agent's time: {duration(used)} of {duration(budget)}{share} ({ended})"
+    yield from _work_lines(scores.time)
     yield "phases: " + ", ".join(f"{name} {duration(seconds)}" for name, seconds in data.phases)
 
 
@@ -83,6 +85,19 @@ def _paper_lines(lines: Iterable[PaperLine]) -> Iterator[str]:
     """Published figures, each marked as such."""
     for line in lines:
         yield f"  paper: {100 * line.score:5.1f} %  {line.label}"
+
+
+def _work_lines(time: TimeUsed) -> Iterator[str]:
+    """When it handed something in, and what it left of its time."""
+    if time.submissions:
+        shown = [duration(seconds) for seconds in time.submissions[:_MAX_SUBMISSIONS]]
+        left = len(time.submissions) - len(shown)
+        more = f" and {left} more" if left else ""
+        yield f"submissions: {len(time.submissions)}, after {', '.join(shown)}{more}"
+    if time.turns > 1:
+        yield f"turns: {time.turns} (it ended early and was asked to go on)"
+    if time.idle_seconds >= 1:
+        yield f"not used: {duration(time.idle_seconds)} of its time"
 
 
 def _flag_lines(data: ReportData) -> Iterator[str]:

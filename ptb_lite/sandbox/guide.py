@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -31,18 +30,15 @@ def guided(
     """
     if not plan.guided and not stay:
         return list(command)
-    limits: dict[str, int] = {}
+    settings = ["stay"] if stay else []
     if plan.limits.processes is not None and own_users and _counts_apart():
-        limits["RLIMIT_NPROC"] = plan.limits.processes
+        settings.append(f"limit=RLIMIT_NPROC={plan.limits.processes}")
     if plan.limits.file_bytes is not None:
-        limits["RLIMIT_FSIZE"] = plan.limits.file_bytes
-    settings = {
-        "relay": relay if plan.relay is not None else "",
-        "forwards": list(plan.relay.forwards) if plan.relay is not None else [],
-        "limits": limits,
-        "stay": stay,
-    }
-    return [sys.executable, "-I", "-S", os.fspath(PROGRAM), json.dumps(settings), *command]
+        settings.append(f"limit=RLIMIT_FSIZE={plan.limits.file_bytes}")
+    if plan.relay is not None:
+        settings.append(f"relay={relay}")
+        settings += [f"forward={here}={host}={port}" for here, host, port in plan.relay.forwards]
+    return [sys.executable, "-I", "-S", os.fspath(PROGRAM), *settings, "--", *command]
 
 
 def _counts_apart() -> bool:

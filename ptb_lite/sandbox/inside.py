@@ -1,22 +1,21 @@
 """The first program inside a sandbox: limits, the way to the relay, then the agent's command.
 
-Run as `python -I -S inside.py SETTINGS COMMAND...` with the standard library only; SETTINGS is JSON
-(see `Settings`). Ports of the sandbox's loopback are passed on to the relay's unix socket by a
-process of its own; what may pass, the relay on the host alone decides. The agent could end that
-process, and would merely lose its network.
+Run as `python -I -S inside.py SETTING... -- COMMAND...` (see `Settings`) with few modules of the
+standard library, since every start of an agent waits for it. Ports of the sandbox's loopback are
+passed on to the relay's unix socket by a process of its own; what may pass, the relay on the host
+alone decides. The agent could end that process, and would merely lose its network.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import resource
 import selectors
 import signal
 import socket
 import sys
-from typing import TypedDict
+
+# ruff: noqa: SIM105  (contextlib would take longer to import than all the rest to run)
 
 MAX_CONNECTIONS = 256
 _BUFFER = 1 << 16
@@ -25,17 +24,32 @@ _LOOPBACK = ("127.0.0.1", "::1")
 PACKED = "PTB_LITE_ENVIRONMENT"
 
 
-class Settings(TypedDict):
-    """`relay`: the folder with the relay's socket, empty for no network of any kind.
+class Settings:
+    """What the words before `--` say.
 
-    `forwards`: port here, host and port there. `limits`: names of `resource`'s limits and values.
-    `stay`: remain as the first process, since in a container nobody else would collect the dead.
+    `relay=FOLDER`: the folder with the relay's socket; none: no network of any kind.
+    `forward=PORT=HOST=PORT`: port here, host and port there. `limit=NAME=VALUE`: a limit of
+    `resource`. `stay`: remain as the first process, since in a container nobody else would collect
+    the dead.
     """
 
-    relay: str
-    forwards: list[tuple[int, str, int]]
-    limits: dict[str, int]
-    stay: bool
+    def __init__(self, words: list[str]) -> None:
+        self.relay = ""
+        self.forwards: list[tuple[int, str, int]] = []
+        self.limits: dict[str, int] = {}
+        self.stay = False
+        for word in words:
+            name, _, value = word.partition("=")
+            if name == "relay":
+                self.relay = value
+            elif name == "forward":
+                here, host, there = value.split("=")
+                self.forwards.append((int(here), host, int(there)))
+            elif name == "limit":
+                limit, _, number = value.partition("=")
+                self.limits[limit] = int(number)
+            elif name == "stay":
+                self.stay = True
 
 
 class Flow:
@@ -53,20 +67,26 @@ class Flow:
 
     def read(self) -> None:
         """Raises OSError when the connection is broken."""
-        with contextlib.suppress(BlockingIOError):
+        try:
             data = self.source.recv(_BUFFER)
-            self.ended = not data
-            self.waiting += data
+        except BlockingIOError:
+            return
+        self.ended = not data
+        self.waiting += data
 
     def write(self) -> None:
         """Raises OSError when the connection is broken."""
         if self.waiting:
-            with contextlib.suppress(BlockingIOError):
+            try:
                 self.waiting = self.waiting[self.sink.send(self.waiting) :]
+            except BlockingIOError:
+                pass
         if self.ended and not self.waiting and not self.closed:
             self.closed = True
-            with contextlib.suppress(OSError):
+            try:
                 self.sink.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
 
 
 class Forwarder:
@@ -145,8 +165,10 @@ class Forwarder:
     def close(self, *ends: socket.socket) -> None:
         for end in ends:
             self.flows.pop(end, None)
-            with contextlib.suppress(KeyError, ValueError):
+            try:
                 self.selector.unregister(end)
+            except (KeyError, ValueError):
+                pass
             end.close()
 
 
@@ -173,7 +195,7 @@ def open_ports(settings: Settings) -> tuple[list[tuple[socket.socket, bytes]], i
     if proxy is None:
         raise OSError("loopback cannot be listened on")
     found = [(proxy, b"")]
-    for port, host, there in settings["forwards"]:
+    for port, host, there in settings.forwards:
         greeting = f"TUNNEL {host}:{there} HTTP/1.1\r\n\r\n".encode()
         made = [each for each in (listen(name, port) for name in _LOOPBACK) if each is not None]
         if not made:
@@ -190,8 +212,7 @@ def connect(settings: Settings) -> None:
     if child == 0:
         if os.fork() == 0:
             signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-            with contextlib.suppress(KeyboardInterrupt):
-                Forwarder(settings["relay"], listening).run()
+            Forwarder(settings.relay, listening).run()
         os._exit(0)
     os.waitpid(child, 0)
     for listener, _ in listening:
@@ -209,8 +230,10 @@ def set_limits(limits: dict[str, int]) -> None:
         number = getattr(resource, name)
         _, hard = resource.getrlimit(number)
         least = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        with contextlib.suppress(OSError, ValueError):
+        try:
             resource.setrlimit(number, (least, least))
+        except (OSError, ValueError):
+            pass
 
 
 def stay_and_wait(command: list[str]) -> int:
@@ -234,15 +257,17 @@ def execute(command: list[str]) -> None:
 
 
 def main() -> int:
-    settings: Settings = json.loads(sys.argv[1])
-    command = sys.argv[2:]
+    end = sys.argv.index("--")
+    settings, command = Settings(sys.argv[1:end]), sys.argv[end + 1 :]
     if (packed := os.environ.pop(PACKED, None)) is not None:
+        import json
+
         os.environ.clear()
         os.environ.update(json.loads(packed))
-    if settings["relay"]:
+    if settings.relay:
         connect(settings)
-    set_limits(settings["limits"])
-    if settings["stay"]:
+    set_limits(settings.limits)
+    if settings.stay:
         return stay_and_wait(command)
     execute(command)
     return 0

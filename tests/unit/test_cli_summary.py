@@ -13,7 +13,7 @@ from ptb_lite.cli import main
 from ptb_lite.events import Outcome, Phase
 from ptb_lite.runs.atomic import write_record
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.runs.records import PhaseEnd, Status
+from ptb_lite.runs.records import Hosts, HostSeen, PhaseEnd, Status
 from ptb_lite.spec import RunSpec
 
 SECRET = "5ec2e7" * 10
@@ -89,3 +89,18 @@ def test_the_secret_is_never_shown(runs: Path, capsys: pytest.CaptureFixture[str
     make(runs, IDS[0])
     for arguments in (("show", "last"), ("show", "last", "--json"), ("ls", "--json")):
         assert SECRET not in call(capsys, *arguments)
+
+
+def test_show_names_the_hosts_that_were_asked_for(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make(runs, IDS[0])
+    seen = [HostSeen(host=f"h{n}\x1b[31m", port=443, allowed=False, count=1) for n in range(10)]
+    own = HostSeen(host="api.example.com", port=443, allowed=True, count=9)
+    write_record(run.hosts, Hosts(network="model-only", hosts=(own, *seen)))
+    shown = call(capsys, "show", IDS[0])
+    assert "reached    api.example.com:443" in shown
+    assert "and 2 more" in shown
+    assert "\x1b" not in shown
+    run.hosts.write_text("not a record")
+    assert "reached" not in call(capsys, "show", IDS[0])

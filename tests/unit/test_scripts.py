@@ -346,6 +346,54 @@ def test_test_checks_everything_and_ends_with_pytest(machine: Machine) -> None:
     assert machine.run(str(machine.checkout / "scripts/test"), CODE="1").returncode == 1
 
 
+NPM = """#!/bin/sh
+echo "npm $*" >>"$LOG"
+[ -z "$FAIL_ON" ] || { echo "registry cannot be reached" >&2; exit 1; }
+"""
+
+
+def programs(machine: Machine, **extra: str) -> subprocess.CompletedProcess[str]:
+    for tool in ("sed", "timeout", "sh"):
+        found = shutil.which(tool)
+        assert found, tool
+        (machine.bin / tool).unlink(missing_ok=True)
+        (machine.bin / tool).symlink_to(found)
+    catalog = machine.checkout / "ptb_lite" / "catalog"
+    catalog.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "ptb_lite" / "catalog" / "agents.yaml", catalog)
+    return machine.run(str(machine.checkout / "scripts/programs"), **extra)
+
+
+def test_the_programs_of_the_scaffolds_are_installed_once_below_the_cache(
+    machine: Machine,
+) -> None:
+    machine.cache.mkdir()
+    (machine.cache / "programs").mkdir()
+    machine.add("npm", NPM)
+    done = programs(machine)
+    assert done.returncode == 0, done.stderr
+    (line,) = machine.logged()
+    assert f"--prefix {machine.cache}/programs" in line
+    wanted = re.findall(r"install -g (\S+)", (ROOT / "ptb_lite/catalog/agents.yaml").read_text())
+    assert len(wanted) == 4
+    assert all(name in line for name in wanted)
+    assert programs(machine).stderr == ""
+    assert len(machine.logged()) == 1
+
+
+@pytest.mark.parametrize(("npm", "said"), [(False, "npm is not installed"), (True, "could not")])
+def test_without_npm_or_its_registry_the_tests_go_on(
+    machine: Machine, npm: bool, said: str
+) -> None:
+    if npm:
+        machine.add("npm", NPM)
+    for _ in range(2):
+        done = programs(machine, FAIL_ON="x")
+        assert done.returncode == 0
+        assert said in done.stderr
+        assert "skipped" in done.stderr
+
+
 def test_ci_calls_the_tests_and_nothing_else(machine: Machine) -> None:
     set_up(machine)
     shutil.copytree(ROOT / ".ci", machine.checkout / ".ci")

@@ -160,7 +160,7 @@ def test_limits(field: str) -> None:
         ("policy", "rest"),
         ("disclosure", "all"),
         ("feedback", "train"),
-        ("sandbox", "docker"),
+        ("sandbox", "chroot"),
         ("network", "on"),
         ("device", "tpu"),
         ("model", "../../etc/passwd"),
@@ -221,7 +221,11 @@ def test_a_persons_preset_overrides_the_packages(tmp_path: Path) -> None:
         ("title: Mine\nbenchmarks: [a]\nbudget_minutes: long\n", 3, "valid number"),
         ("title: Mine\nbudget_minutes: 5\n", 1, "benchmarks: this field is missing"),
         ("title: Mine\nbenchmarks: [a]\nbudget_minutes: 5\npolicy: soft\n", 4, "'zero' or 'none'"),
-        ("title: Mine\nbenchmarks: [a]\nbudget_minutes: 5\nnetwork: on\n", 4, "'off' or 'full'"),
+        (
+            "title: Mine\nbenchmarks: [a]\nbudget_minutes: 5\nnetwork: on\n",
+            4,
+            "'off', 'model-only' or 'full'",
+        ),
     ],
 )
 def test_a_malformed_preset_names_its_line(
@@ -245,7 +249,7 @@ def test_an_agent_that_needs_the_network(tmp_path: Path) -> None:
         "  needs_account: false\n  needs_network: true\n"
     )
     catalog = load_catalog(tmp_path)
-    with pytest.raises(SpecError, match="--network full"):
+    with pytest.raises(SpecError, match="--network model-only, or full"):
         resolve_spec(preset="offline-demo", overrides={"agent": "online"}, catalog=catalog)
     chosen = {"agent": "online", "network": "full"}
     assert resolve_spec(preset="offline-demo", overrides=chosen, catalog=catalog).agent == "online"
@@ -288,3 +292,30 @@ def test_any_choices_resolve_or_are_refused_by_field(overrides: dict[str, object
     except SpecError as error:
         field = error.field
     assert field
+
+
+def test_only_the_model_needs_a_sandbox_and_a_model(tmp_path: Path) -> None:
+    choices = {"benchmarks": (BENCHMARK.id,), "minutes": 1.0, "network": "model-only"}
+    with pytest.raises(SpecError, match="has no model to reach"):
+        resolve_spec(preset=None, overrides={**choices, "agent": "recipe"}, catalog=CATALOG)
+    local = {**choices, "agent": "local", "agent_model": "m@http://127.0.0.1:1/v1"}
+    assert resolve_spec(preset=None, overrides=local, catalog=CATALOG).network == "model-only"
+    with pytest.raises(SpecError, match="nothing can be cut off without a sandbox"):
+        resolve_spec(preset=None, overrides={**local, "sandbox": "none"}, catalog=CATALOG)
+    (tmp_path / "agents.yaml").write_text(
+        "own:\n  title: Own\n  backend: command\n  command: [x]\n  needs_account: false\n"
+        "  needs_network: false\n  endpoint: http://127.0.0.1:8000/v1\n"
+    )
+    own = {**choices, "agent": "own"}
+    found = resolve_spec(preset=None, overrides=own, catalog=load_catalog(tmp_path))
+    assert found.network == "model-only"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("memory_gb", 0), ("memory_gb", -1), ("disk_gb", 0), ("max_processes", 3)],
+)
+def test_limits_too_small_to_work_in_are_refused(field: str, value: float) -> None:
+    choices = {"benchmarks": (BENCHMARK.id,), "minutes": 1.0, field: value}
+    with pytest.raises(SpecError, match=field):
+        resolve_spec(preset=None, overrides=choices, catalog=CATALOG)

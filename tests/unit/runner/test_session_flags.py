@@ -1,0 +1,52 @@
+"""What a program wrote down of its session is told from what an agent made of the test items."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ptb_lite.agents.sessions import is_session_file
+from ptb_lite.audit.model import AuditCase, TestItem
+from ptb_lite.audit.run import default_detectors, run_audit
+from ptb_lite.events import Verdict
+from ptb_lite.runner.phases.session_flags import with_session_files
+
+QUESTIONS = (
+    "Which of the seventeen violet lanterns did the keeper of Arrakhand carry to the old well?",
+    "How many barrels of salted herring were loaded when the barque Gudrun left Tromso harbour?",
+    "After the clockmaker's apprentice had sold nine brass escapements, what did he owe the guild?",
+    "Whose orchard lay beyond the causeway where the tinker buried his box of silver thimbles?",
+)
+ITEMS = tuple(TestItem(id=str(n), question=text) for n, text in enumerate(QUESTIONS))
+
+
+def verdict(folder: Path, *, wrapped: bool) -> Verdict:
+    detectors = default_detectors()[:1]
+    if wrapped:
+        detectors = with_session_files(detectors, "codex")
+    return run_audit(AuditCase(folder=folder, items=ITEMS), detectors=detectors).verdict
+
+
+def write(folder: Path, name: str) -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(item.question for item in ITEMS))
+
+
+def test_items_in_session_files_inform_only_when_they_may_be_seen(tmp_path: Path) -> None:
+    write(tmp_path, ".home/.codex/sessions/2026/a.jsonl")
+    assert verdict(tmp_path, wrapped=False) is Verdict.FLAGGED
+    assert verdict(tmp_path, wrapped=True) is Verdict.CLEAN
+
+
+@pytest.mark.parametrize("name", ["train.jsonl", ".home/train.jsonl", ".home/.claude/projects/x"])
+def test_items_anywhere_else_decide(tmp_path: Path, name: str) -> None:
+    write(tmp_path, ".home/.codex/sessions/2026/a.jsonl")
+    write(tmp_path, name)
+    assert verdict(tmp_path, wrapped=True) is Verdict.FLAGGED
+
+
+def test_agents_without_sessions_have_no_session_files() -> None:
+    assert not is_session_file("recipe", ".home/local-session.json")
+    assert is_session_file("local", ".home/local-session.json")
