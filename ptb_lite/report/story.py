@@ -113,7 +113,7 @@ class _Teller:
                 self._trained(said.data)
 
     def story(self, submissions: tuple[float, ...]) -> Story:
-        handed = ()
+        handed: tuple[Mark, ...] = ()
         if self._agent_at is not None:
             handed = tuple(
                 Mark("submission", min(self._seconds, self._agent_at + after), "handed in")
