@@ -262,3 +262,23 @@ def test_any_size_and_any_resize(tmp_path: Path) -> None:
                 await until_shown(pilot, *found)
 
     in_setup(tmp_path, act)
+
+
+def test_no_network_is_said_with_what_needs_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    # Nothing listens there: the connection is refused, as where there is no network.
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, READY)
+        await pilot.press("down", "space")
+        await until_shown(pilot, "the Hub cannot be reached", "gemma-3-270m-embedded, which")
+        assert started(app).disabled
+        await pilot.press("up", "space")
+        await until_shown(pilot, READY)
+
+    in_setup(tmp_path, act, (200, 50))

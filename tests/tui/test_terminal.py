@@ -127,12 +127,13 @@ def test_attach_shows_a_run_and_says_how_it_ended(terminal: Terminal, tmp_path: 
     terminal.command("attach", "last")
     terminal.wait_for("[Run]", "finished: clean")
     terminal.type("C-q")
-    terminal.wait_for(f"{run.run_id} has ended")
+    terminal.wait_for(f"{run.run_id} has ended", "verdict: clean", "report: ")
     terminal.wait_for_prompt()
     terminal.type("echo code $?", "Enter")
     terminal.wait_for("code 0")
+    terminal.type("clear", "Enter")
     terminal.command("attach", "last", "--plain")
-    terminal.wait_for("verdict: clean", "report: ")
+    terminal.wait_for("run finished", "verdict: clean", "report: ")
 
 
 def test_a_started_run_outlives_the_app(terminal: Terminal, tmp_path: Path) -> None:
