@@ -43,7 +43,7 @@ from ptb_lite.tui.screens.run_messages import (
 from ptb_lite.tui.widgets.run_panels import RunHeader, SidePanels
 from ptb_lite.tui.widgets.trace_view import TraceView
 
-_TICK_SECONDS = 0.5
+TICK_SECONDS = 0.5
 _SPEEDS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -101,7 +101,7 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
     def on_mount(self) -> None:
         self._title_trace(following=True, waiting=0)
         self.query_one(TraceView).focus()
-        self.set_interval(_TICK_SECONDS, self._tick)
+        self.set_interval(TICK_SECONDS, self._tick)
         self._follow()
 
     def on_unmount(self) -> None:
