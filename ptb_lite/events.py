@@ -86,7 +86,8 @@ class AgentEvent(Record):
 
     `text` is bounded by the parser that made it; the raw line stays in `trace/`. `data` holds the
     numbers of `usage` (input_tokens, of which cached_input_tokens came from a cache, and
-    output_tokens, reasoning included: all since the last usage event, so that they can be summed)
+    output_tokens, reasoning included, and cost_usd where the agent reports a price: all since the
+    last usage event, so that they can be summed)
     and of `training` (step, steps, loss, learning_rate, tokens_per_second).
     """
 

@@ -79,6 +79,35 @@ def test_heavy_libraries_are_not_imported_at_start(module: str) -> None:
     assert not _loaded_by(f"import {module}") & HEAVY
 
 
+def _loaded_by_the_app(act: str) -> set[str]:
+    """What a fresh interpreter holds after the app has shown its first frame and done `act`."""
+    return _loaded_by(
+        "import asyncio\n"
+        "from pathlib import Path\n"
+        "from ptb_lite.tui.app import PtbLiteApp\n"
+        "async def go():\n"
+        "    app = PtbLiteApp(Path('/nonexistent/runs'))\n"
+        "    async with app.run_test() as pilot:\n"
+        f"        {act}\n"
+        "asyncio.run(go())"
+    )
+
+
+def test_the_app_is_imported_without_what_reads_and_validates() -> None:
+    """So little stands before its first frame; `heavy` may not come even later."""
+    loaded = _loaded_by("import ptb_lite.tui.start, ptb_lite.tui.screens.setup")
+    assert "textual" in loaded
+    assert not loaded & (HEAVY - {"textual"} | {"pydantic", "yaml", "typer", "jinja2", "plotext"})
+
+
+def test_the_app_at_work_needs_no_heavy_library() -> None:
+    keys = "'f5', 'f6', 'f2'"
+    loaded = _loaded_by_the_app(f"await pilot.press({keys}); await pilot.pause(2)")
+    # Setup has read the catalogue and looked at the machine.
+    assert {"pydantic", "yaml", "pynvml", "psutil"} <= loaded
+    assert not loaded & (HEAVY - {"textual"})
+
+
 def test_help_does_without_pydantic_as_well() -> None:
     loaded = _loaded_by(
         "import contextlib\nfrom ptb_lite.cli import main\n"

@@ -25,11 +25,12 @@ def show_app() -> int:
 
 
 def show_run(run: Path, runs_dir: Path) -> int:
-    """The Run screen of a run, and when it is left a line that says how the run stands.
+    """The Run screen of a run, and when it is left how the run stands: its scores, if it has any.
 
     Returns the exit code of the run where it has ended, else that of Ctrl-C.
     """
     from ptb_lite.cli.output import say, say_error
+    from ptb_lite.report.text import report_text
     from ptb_lite.runner.console import exit_code
     from ptb_lite.runs.folder import require_folder
     from ptb_lite.tui.place import Place
@@ -43,5 +44,11 @@ def show_run(run: Path, runs_dir: Path) -> int:
             f"`ptb-lite stop {run.name}` ends it"
         )
         return EXIT_INTERRUPTED
-    say(f"{run.name} has ended: `ptb-lite show {run.name}` prints its scores")
+    say(f"{run.name} has ended")
+    if folder.scores.is_file():
+        for line in report_text(folder).splitlines():
+            say(line)
+        say(f"report: {folder.report}")
+    else:
+        say(f"`ptb-lite show {run.name}` says how, `ptb-lite resume {run.name}` continues it")
     return exit_code(folder)

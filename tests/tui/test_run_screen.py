@@ -141,7 +141,7 @@ def test_the_trace_is_searched_both_ways(tmp_path: Path) -> None:
         await pilot.press("slash", *"NUMBER 1", "escape")
         assert trace(app).has_focus
         await pilot.press("slash")
-        await pilot.press(*["backspace"] * 20, *"nowhere", "enter")
+        await pilot.press("ctrl+u", *"nowhere", "enter")
         await until_shown(pilot, "nothing has “nowhere”")
 
     in_app(run, act)
@@ -383,5 +383,19 @@ def test_entering_the_flags_of_a_run_without_any_does_nothing(tmp_path: Path) ->
         await until_shown(pilot, "finished: clean")
         await pilot.press("x", "enter", "down")
         assert app.screen.query_one("#flags", OptionList).has_focus
+
+    in_app(demo_copy(tmp_path), act)
+
+
+def test_a_mistake_of_ours_is_said_and_does_not_pass_for_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise TypeError("events of the wrong kind")
+
+    monkeypatch.setattr("ptb_lite.tui.models.run_fold.RunFold.fold", broken)
+
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, "This is a bug of ptb-lite: TypeError: events of the wrong kind")
 
     in_app(demo_copy(tmp_path), act)

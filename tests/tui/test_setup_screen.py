@@ -62,8 +62,8 @@ def test_it_begins_with_a_run_that_this_machine_can_start(tmp_path: Path) -> Non
         await until_shown(pilot, READY, "ptb-lite run --preset offline-demo")
         assert not started(app).disabled
         text = shown(app)
-        assert "(•) gemma-3-270m-embedded" in text
-        assert "[x] add-numbers" in text
+        assert "(•)  gemma-3-270m-embedded" in text
+        assert "[x]  add-numbers" in text
         await until_shown(pilot, "smallest gain they can show", "a rough guess")
 
     in_setup(tmp_path, act)
@@ -73,13 +73,13 @@ def test_space_chooses_and_tab_goes_on(tmp_path: Path) -> None:
     async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
         await settled(pilot)
         await pilot.press("down", "space")
-        await until_shown(pilot, "(•) qwen3-0.6b-base", "--model qwen3-0.6b-base")
+        await until_shown(pilot, "(•)  qwen3-0.6b-base", "--model qwen3-0.6b-base")
         await pilot.press("tab", "down", "space")
-        await until_shown(pilot, "(•) prompt-only", "--agent prompt-only")
+        await until_shown(pilot, "(•)  prompt-only", "--agent prompt-only")
         await pilot.press("tab", "down", "space")
         await until_shown(pilot, "--benchmark add-numbers --benchmark kinship")
         await pilot.press("up", "space")
-        await until_shown(pilot, "[ ] add-numbers", "[x] kinship")
+        await until_shown(pilot, "[ ]  add-numbers", "[x]  kinship")
 
     in_setup(tmp_path, act)
 
@@ -219,7 +219,7 @@ def test_a_preset_fills_everything_in(tmp_path: Path) -> None:
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
         await settled(pilot)
         app.screen.query_one("#choose-preset", Select).value = "replicate-10h"
-        await until_shown(pilot, "ptb-lite run --preset replicate-10h", "(•) qwen3-4b-base")
+        await until_shown(pilot, "ptb-lite run --preset replicate-10h", "(•)  qwen3-4b-base")
         assert app.screen.query_one("#choose-time", Input).value == "10 h"
         assert app.screen.query_one("#choose-feedback", Select).value == "test"
         assert app.screen.query_one("#choose-limit", Input).value == ""
@@ -262,3 +262,23 @@ def test_any_size_and_any_resize(tmp_path: Path) -> None:
                 await until_shown(pilot, *found)
 
     in_setup(tmp_path, act)
+
+
+def test_no_network_is_said_with_what_needs_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    # Nothing listens there: the connection is refused, as where there is no network.
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, READY)
+        await pilot.press("down", "space")
+        await until_shown(pilot, "the Hub cannot be reached", "gemma-3-270m-embedded, which")
+        assert started(app).disabled
+        await pilot.press("up", "space")
+        await until_shown(pilot, READY)
+
+    in_setup(tmp_path, act, (200, 50))

@@ -34,7 +34,8 @@ def test_from_setup_to_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         await until_shown(pilot, "ptb-lite run --preset offline-demo", seconds=60)
         app.screen.query_one("#choose-time", Input).value = "1 min"
         app.screen.query_one("#choose-limit", Input).value = "16"
-        await until_shown(pilot, "--limit 16", seconds=30)
+        await until_shown(pilot, "--limit 16", "16 items", "This machine can run it.", seconds=30)
+        await pilot.pause(1.0)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, RunScreen), 60)
         await until_shown(pilot, "▶ baseline", seconds=200)

@@ -104,9 +104,9 @@ def test_no_arguments_open_the_app_and_ctrl_c_gives_the_shell_back(
 ) -> None:
     demo_copy(tmp_path / "runs")
     terminal.command()
-    terminal.wait_for("[Setup]", "(•) gemma-3-270m-embedded", "This machine can run it.")
+    terminal.wait_for("[Setup]", "(•)  gemma-3-270m-embedded", "This machine can run it.")
     terminal.type("Down", "Space")
-    terminal.wait_for("(•) qwen3-0.6b-base", "--model qwen3-0.6b-base")
+    terminal.wait_for("(•)  qwen3-0.6b-base", "--model qwen3-0.6b-base")
     terminal.type("F5")
     terminal.wait_for("[History]", "1 run in runs", "27.3 %")
     terminal.type("F1")
@@ -127,12 +127,13 @@ def test_attach_shows_a_run_and_says_how_it_ended(terminal: Terminal, tmp_path: 
     terminal.command("attach", "last")
     terminal.wait_for("[Run]", "finished: clean")
     terminal.type("C-q")
-    terminal.wait_for(f"{run.run_id} has ended")
+    terminal.wait_for(f"{run.run_id} has ended", "verdict: clean", "report: ")
     terminal.wait_for_prompt()
     terminal.type("echo code $?", "Enter")
     terminal.wait_for("code 0")
+    terminal.type("clear", "Enter")
     terminal.command("attach", "last", "--plain")
-    terminal.wait_for("verdict: clean", "report: ")
+    terminal.wait_for("run finished", "verdict: clean", "report: ")
 
 
 def test_a_started_run_outlives_the_app(terminal: Terminal, tmp_path: Path) -> None:

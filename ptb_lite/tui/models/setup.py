@@ -165,7 +165,7 @@ def _memory(model: ModelEntry, device: Device | None, problem: str) -> str:
     if device is None:
         return f"{needs}; {problem or 'looking at this machine …'}"
     fits = _most(model).total <= device.available_bytes
-    free = f"{_gigabytes(device.available_bytes)} free on {device.name}"
+    free = f"{_gigabytes(device.available_bytes)} free"
     return f"{needs}; {free}: {'fits' if fits else 'DOES NOT FIT'}"
 
 
@@ -182,7 +182,7 @@ def _time(times: PhaseTimes, machine: Machine) -> str:
     )
     return (
         f"baseline {duration(times.baseline)}, agent up to {duration(times.agent)}, "
-        f"scoring {duration(times.evaluate)}, the rest {duration(times.prepare + times.rest)}; "
+        f"scoring {duration(times.evaluate)}, the rest {duration(times.prepare + times.rest)}: "
         f"at most about {duration(times.total)} ({source})"
     )
 

@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import OptionList, Static, TabbedContent, TabPane
+from textual.worker import Worker, WorkerState
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.report.export import export_json, export_markdown
@@ -123,6 +124,12 @@ JSON are written into the folder that ptb-lite was started in.
     def on_samples_read(self, message: SamplesRead) -> None:
         self._samples = message.samples
         self._show_samples()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A worker ends in an error only by a mistake of ours: it must not pass for silence."""
+        if event.state is WorkerState.ERROR:
+            error = event.worker.error
+            self.ptb.say(f"This is a bug of ptb-lite: {type(error).__name__}: {error}")
 
     def on_exported(self, message: Exported) -> None:
         if message.copied:

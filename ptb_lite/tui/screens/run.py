@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input, OptionList, Static
+from textual.worker import Worker, WorkerState
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.runs.folder import RunFolder
@@ -43,7 +44,7 @@ from ptb_lite.tui.screens.run_messages import (
 from ptb_lite.tui.widgets.run_panels import RunHeader, SidePanels
 from ptb_lite.tui.widgets.trace_view import TraceView
 
-_TICK_SECONDS = 0.5
+TICK_SECONDS = 0.5
 _SPEEDS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -101,7 +102,7 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
     def on_mount(self) -> None:
         self._title_trace(following=True, waiting=0)
         self.query_one(TraceView).focus()
-        self.set_interval(_TICK_SECONDS, self._tick)
+        self.set_interval(TICK_SECONDS, self._tick)
         self._follow()
 
     def on_unmount(self) -> None:
@@ -137,6 +138,12 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
         self._say_notice(advance)
         self._tick()
         self.refresh_bindings()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A worker ends in an error only by a mistake of ours: it must not pass for silence."""
+        if event.state is WorkerState.ERROR:
+            error = event.worker.error
+            self._notice(f"This is a bug of ptb-lite: {type(error).__name__}: {error}")
 
     def on_run_unreadable(self, message: RunUnreadable) -> None:
         self._notice(f"This run cannot be shown: {message.reason}")

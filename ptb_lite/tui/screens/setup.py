@@ -91,7 +91,7 @@ else the reason stands beside it. Closing the app ends no run.
         self._starting = False
 
     def compose_body(self) -> ComposeResult:
-        with VerticalScroll(id="setup-body", can_focus=False):
+        with VerticalScroll(id="setup-body"):
             with Horizontal(id="setup-lists"):
                 yield ChoiceList("Base model", several=False, id="models")
                 yield ChoiceList("Agent", several=False, id="agents")

@@ -104,9 +104,9 @@ class ChoiceList(OptionList):
         letter, style = _MARKS[line.mark]
         parts: list[Content | tuple[str, str]] = [
             Content(box[0] if on else box[1]),
-            (letter, f"bold {style}"),
+            (f"{letter} ", f"bold {style}"),
             (one_line(line.id, 64), "bold" if on else ""),
         ]
         if not self.screen.has_class("-narrow") or not self.screen.has_class("-short"):
-            parts.append((f"\n    {one_line(line.facts, 120)}", "$text-muted"))
+            parts.append((f"\n     {one_line(line.facts, 120)}", "$text-muted"))
         return Content.assemble(*parts)
