@@ -116,7 +116,7 @@ def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
             budget_seconds=budget,
             network=network,
             limits=limits,
-            if_orphaned=if_orphaned,
+            if_orphaned=(*if_orphaned, *limits.if_orphaned()),
         )
         return AgentTurns(context, plan, place).run()
 
