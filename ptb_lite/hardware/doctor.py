@@ -21,13 +21,15 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.hardware.device import cpu_device, cuda_device, torch_is_cpu_build
 from ptb_lite.hardware.gpu_checks import optional_software, probe_gpu
 from ptb_lite.preflight import check_runs_dir, check_space
-from ptb_lite.sandbox import SANDBOXES
+from ptb_lite.sandbox import SANDBOXES, make_groups
 
 GB = 10**9
 _RUN_BYTES = GB
 _CACHE_BYTES = 2 * GB
 _MEMORY_BYTES = 4 * GB
 _HUB_SECONDS = 10.0
+_PROCESSES = 4096
+_HELD = {"memory": "memory", "pids": "processes"}
 _SETUP = "Run scripts/setup"
 
 
@@ -55,6 +57,7 @@ def doctor_checks(runs_dir: Path, *, online: bool = False) -> tuple[Check, ...]:
         _processor(),
         *_gpu(),
         _isolation(),
+        _limits(),
         _folder("runs folder", runs_dir, _RUN_BYTES, "choose another with --runs-dir"),
         _folder("cache folder", cache_root(), _CACHE_BYTES, "set PTB_LITE_CACHE to another"),
         *_embedded_models(),
@@ -157,6 +160,25 @@ def _isolation() -> Check:
         return Check("isolation", "ok", "bubblewrap makes sandboxes here")
     found, _, fix = problem.partition("; ")
     return Check("isolation", "fail", found, fix[:1].upper() + fix[1:])
+
+
+def _limits() -> Check:
+    """Whether the kernel holds an agent's memory and processes; made, looked at and removed."""
+    groups = make_groups(
+        f"ptb-lite-doctor-{os.getpid()}", memory_bytes=_MEMORY_BYTES, processes=_PROCESSES
+    )
+    groups.remove()
+    held = {word for name, word in _HELD.items() if name in groups.held}
+    if os.getuid() != 0:
+        held.add(_HELD["pids"])  # by the user's own limit, which root does not have
+    missing = [word for word in _HELD.values() if word not in held]
+    if not missing:
+        return Check("limits", "ok", "the system limits an agent's memory and processes")
+    message = f"the system does not limit an agent's {' and '.join(missing)}"
+    if missing == [_HELD["memory"]]:
+        message += "; runs look at it every second instead"
+    fix = "Start runs in a systemd session, which may make control groups, or with --sandbox podman"
+    return Check("limits", "ok", message, fix)
 
 
 def _folder(name: str, folder: Path, needed: int, hint: str) -> Check:

@@ -14,6 +14,7 @@ from ptb_lite.events import (
     EvaluationProgressed,
     Event,
     FlagRaised,
+    HostAsked,
     PhaseFinished,
     PhaseStarted,
     RunFinished,
@@ -90,6 +91,9 @@ class PlainLines:
             case AgentEnded() as end:
                 detail = f": {printable(end.detail)}" if end.detail else ""
                 return f"  agent {end.outcome.value} after {end.seconds:.1f} s{detail}"
+            case HostAsked(host=host, port=port, allowed=False):
+                text = f"  asked for {printable(host)}:{port}, which is not let through"
+                return self._often(event, "host", text)
             case SubmissionSealed() as seal:
                 return f"  sealed {seal.files} files, sha256 {seal.sha256[:16]}"
             case SubmissionRefused(reason=reason):

@@ -119,7 +119,7 @@ def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
             budget_seconds=budget,
             network=network,
             limits=limits,
-            if_orphaned=if_orphaned,
+            if_orphaned=(*if_orphaned, *limits.if_orphaned()),
         )
         with live_audit(lambda: _live_audit(context, plan)):
             return AgentTurns(context, plan, place).run()

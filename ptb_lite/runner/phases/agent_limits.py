@@ -76,6 +76,10 @@ class AgentLimits:
         if "pids" not in self._by_kernel and unheld:
             self._context.warn("the number of the agent's processes is not limited on this system")
 
+    def if_orphaned(self) -> tuple[tuple[str, ...], ...]:
+        """The commands that remove the control groups when the runner cannot."""
+        return tuple(("/bin/rmdir", os.fspath(folder)) for folder in self.groups.folders)
+
     def watch(self, pid: int) -> None:
         """Look at the processes below `pid` from now on, where no kernel does."""
         with self._lock:

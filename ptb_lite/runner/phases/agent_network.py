@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -73,7 +74,7 @@ def agent_network(context: RunContext, agent: AgentPlan) -> Iterator[Network]:
         network.save()
     finally:
         relay.close()
-        context.run.relay.rmdir()
+        shutil.rmtree(context.run.relay, ignore_errors=True)
 
 
 def forwards(endpoints: tuple[Address, ...]) -> Iterator[tuple[int, str, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,6 +18,7 @@ from tests.functional.runner.agent_phase import agent_phase
 from tests.functional.runner.conftest import Bench
 from tests.functional.runner.test_real_agent import AGENTS, prepare
 from tests.functional.sandbox.addresses import own_address
+from tests.functional.sandbox.engines import usable_podman
 
 # Whoever has no network of any kind may still try: by the proxy, and around it.
 TRY = """
@@ -85,6 +87,33 @@ def test_with_the_whole_network_hosts_are_noted_where_a_proxy_sees_them(bench: B
         phase = agent_phase(bench, ["curl", "-sS", chat.url], network="full")
     (seen,) = read_record(phase.run.hosts, Hosts).hosts
     assert (seen.host, seen.port, seen.allowed, seen.count) == (host, port_of(chat), True, 1)
+
+
+@pytest.mark.parametrize("name", ["none", "podman"])
+def test_other_kinds_of_isolation_have_the_same_way_out(
+    bench: Bench, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name == "podman":
+        if (settings := usable_podman(tmp_path)) is None:
+            pytest.skip("podman is not installed, or cannot start a container here")
+        if settings:
+            monkeypatch.setenv("CONTAINERS_CONF", settings)
+    host = own_address()
+    with chat_server(
+        calls("curl -sS http://elsewhere.invalid/ || true"), says("done"), host=host
+    ) as chat:
+        phase = agent_phase(
+            bench,
+            "",
+            agent="local",
+            agent_model=f"stub@{chat.url}",
+            sandbox=name,
+            network="full" if name == "none" else "model-only",
+        )
+    assert phase.end.outcome is Outcome.FINISHED, phase.end
+    seen = {(each.host, each.allowed) for each in read_record(phase.run.hosts, Hosts).hosts}
+    assert seen == {(host, True), ("elsewhere.invalid", name == "none")}
+    assert not phase.run.relay.exists()
 
 
 def test_without_a_network_no_host_is_asked_for(bench: Bench) -> None:

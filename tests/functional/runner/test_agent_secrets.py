@@ -153,6 +153,7 @@ def test_a_killed_runner_leaves_no_secret_and_the_submission_times(
     assert holds(run, TOKEN) == []
     assert not run.relay.exists()
     assert not run.reserve.exists()
+    assert list(Path("/sys/fs/cgroup").rglob(f"ptb-lite-{run.run_id}")) == []
 
 
 def test_what_even_the_supervisor_left_is_taken_back_by_the_next_run(

@@ -21,6 +21,7 @@ from ptb_lite.sandbox import (
     start,
 )
 from tests.functional.agents.chat_server import chat_server, says
+from tests.functional.sandbox.engines import usable_podman
 from tests.functional.sandbox.lab import PATIENCE
 
 
@@ -29,14 +30,9 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     name = str(request.param)
     if shutil.which(name) is None:
         pytest.skip(f"{name} is not installed")
-    problem = sandbox(name).problem()
-    if problem and name == "podman" and shutil.which("runc"):
-        # Podman's usual runtime refuses machines with control groups of both versions.
-        settings = tmp_path / "containers.conf"
-        settings.write_text('[engine]\nruntime = "runc"\n')
-        monkeypatch.setenv("CONTAINERS_CONF", str(settings))
-        problem = sandbox(name).problem()
-    if problem:
+    if name == "podman" and (settings := usable_podman(tmp_path)):
+        monkeypatch.setenv("CONTAINERS_CONF", settings)
+    if problem := sandbox(name).problem():
         pytest.skip(problem)
     return name
 

@@ -11,6 +11,7 @@ from ptb_lite.catalog.embedded import FileRecord
 from ptb_lite.hardware import doctor
 from ptb_lite.hardware.device import Device
 from ptb_lite.hardware.doctor import Check, doctor_checks
+from ptb_lite.sandbox import Groups
 
 GB = 10**9
 
@@ -35,6 +36,26 @@ def test_every_check_is_named_once_and_what_is_wrong_has_a_fix(tmp_path: Path) -
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
     doctor_checks(tmp_path / "runs")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("held", "user", "said"),
+    [
+        ({"memory", "pids"}, 0, "the system limits an agent's memory and processes"),
+        ({"pids"}, 0, "does not limit an agent's memory; runs look at it every second"),
+        (set(), 1000, "does not limit an agent's memory; runs look at it every second"),
+        (set(), 0, "does not limit an agent's memory and processes"),
+    ],
+)
+def test_what_the_system_does_not_limit_is_said(
+    held: set[str], user: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = Groups((), frozenset(held))
+    monkeypatch.setattr(doctor, "make_groups", lambda *_, **__: groups)
+    monkeypatch.setattr("os.getuid", lambda: user)
+    found = by_name(tmp_path)["limits"]
+    assert said in found.message
+    assert bool(found.fix) == (said != "the system limits an agent's memory and processes")
 
 
 def test_packages_are_those_declared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

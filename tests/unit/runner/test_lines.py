@@ -14,6 +14,7 @@ from ptb_lite.events import (
     Event,
     Flag,
     FlagRaised,
+    HostAsked,
     Phase,
     PhaseStarted,
     Record,
@@ -67,3 +68,11 @@ def test_a_flood_of_flags_ends_with_a_pointer() -> None:
     assert len(shown) == 21
     assert "FLAG [overlap] a.py:3 found" in shown[0]
     assert "audit.json" in shown[-1]
+
+
+def test_refused_hosts_are_shown_every_few_seconds_only() -> None:
+    lines = PlainLines()
+    asked = [HostAsked(host=f"h{n}.example", port=443, allowed=False) for n in range(50)]
+    shown = [line for each in asked for line in lines.of(event(each))]
+    assert shown == ["  0:00    asked for h0.example:443, which is not let through"]
+    assert lines.of(event(HostAsked(host="own", port=443, allowed=True), 60)) == []
