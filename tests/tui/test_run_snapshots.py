@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Footer
 
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
@@ -58,14 +59,20 @@ async def at_work(pilot: Pilot[None], app: PtbLiteApp) -> None:
     await told(pilot, app)
 
 
-async def stopping(pilot: Pilot[None], app: PtbLiteApp) -> None:
+async def without_keys(pilot: Pilot[None], app: PtbLiteApp) -> None:
+    """Below a dialog the footer's keys change at their own time."""
     await at_work(pilot, app)
+    app.screen.query_one(Footer).display = False
+
+
+async def stopping(pilot: Pilot[None], app: PtbLiteApp) -> None:
+    await without_keys(pilot, app)
     app.push_screen(AskScreen("Stop this run?", "What is kept.", yes="Stop it", no="Let it go on"))
     await until_shown(pilot, "Stop this run?")
 
 
 async def evidence(pilot: Pilot[None], app: PtbLiteApp) -> None:
-    await at_work(pilot, app)
+    await without_keys(pilot, app)
     await pilot.press("x", "enter")
     await until(pilot, lambda: isinstance(app.screen, FlagScreen))
 

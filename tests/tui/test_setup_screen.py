@@ -215,7 +215,12 @@ def test_the_command_is_copied(tmp_path: Path) -> None:
     in_setup(tmp_path, act)
 
 
-def test_a_preset_fills_everything_in(tmp_path: Path) -> None:
+def test_a_preset_fills_everything_in_and_no_gpu_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Also where there is one, none is to be seen.
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
         await settled(pilot)
         app.screen.query_one("#choose-preset", Select).value = "replicate-10h"
@@ -223,6 +228,8 @@ def test_a_preset_fills_everything_in(tmp_path: Path) -> None:
         assert app.screen.query_one("#choose-time", Input).value == "10 h"
         assert app.screen.query_one("#choose-feedback", Select).value == "test"
         assert app.screen.query_one("#choose-limit", Input).value == ""
+        await until_shown(pilot, "no NVIDIA GPU can be used here")
+        assert started(app).disabled
 
     in_setup(tmp_path, act)
 

@@ -23,7 +23,7 @@ from ptb_lite.tui.models.machine import AgentState, Machine
 from ptb_lite.tui.place import Mode, Place
 from ptb_lite.tui.screens import doctor
 from tests.tui.run_pilot import until_shown
-from tests.tui.snapshots import assert_snapshot
+from tests.tui.snapshots import assert_snapshot, svg_of
 from tests.unit.tui.folders import FLAG, finished_run
 
 GB = 10**9
@@ -111,8 +111,21 @@ async def examined(pilot: Pilot[None], _app: PtbLiteApp) -> None:
 
 async def helped(pilot: Pilot[None], app: PtbLiteApp) -> None:
     await examined(pilot, app)
+    await until_shown(pilot, "Copy the fix", "palette")
     await pilot.press("f1")
     await until_shown(pilot, "Doctor: help")
+
+
+async def until_still(pilot: Pilot[None], app: PtbLiteApp) -> None:
+    """Two looks in a row that see the same."""
+    before = ""
+    for _ in range(100):
+        await pilot.pause(0.1)
+        now = svg_of(app)
+        if now == before:
+            return
+        before = now
+    raise AssertionError("the screen does not come to rest")
 
 
 SCREENS: dict[str, tuple[Mode, Act]] = {
@@ -137,7 +150,9 @@ def test_it_looks_as_before(name: str, theme: str, tmp_path: Path) -> None:
         app.animation_level = "none"
         async with app.run_test(size=size) as pilot:
             await act(pilot, app)
-            await pilot.pause(0.1)
+            # Keys below are drawn once more when the focus is settled.
+            await until_shown(pilot, "Back" if name == "compare" else "palette")
+            await until_still(pilot, app)
             assert_snapshot(app, f"{name}-{size[0]}x{size[1]}-{theme}", tmp_path)
 
     for size in SIZES if name in ("setup", "history", "doctor") else SIZES[:1]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer
 
@@ -52,6 +54,19 @@ class PtbScreen(Screen[None]):
     def commands(self) -> Iterable[AppCommand]:
         """What the palette offers while this screen is in front."""
         return ()
+
+    def apart(self, work: Callable[[], Message]) -> None:
+        """Do what may wait for a network in a thread that nobody waits for, and post its message.
+
+        A worker would hold up leaving the app until a server answers or its time is up.
+        """
+
+        def run() -> None:
+            message = work()
+            if self.is_attached:
+                self.post_message(message)
+
+        threading.Thread(target=run, daemon=True).start()
 
     @property
     def ptb(self) -> PtbLiteApp:

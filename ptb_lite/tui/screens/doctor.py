@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -81,11 +80,8 @@ job will not work. ok: all is well; an arrow then says how to have more. Nothing
     def _check(self, *, online: bool) -> None:
         asked = "the machine and the Hub" if online else "the machine"
         self.query_one("#doctor-headline", Static).update(Content(f"Looking at {asked} …"))
-        self._examine(online)
-
-    @work(thread=True, exclusive=True, group="doctor")
-    def _examine(self, online: bool) -> None:
-        self.post_message(self.Examined(examine(self.ptb.runs_dir, online=online)))
+        runs_dir = self.ptb.runs_dir
+        self.apart(lambda: self.Examined(examine(runs_dir, online=online)))
 
 
 def _prompt(check: Check) -> Content:

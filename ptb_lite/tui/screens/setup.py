@@ -296,7 +296,8 @@ else the reason stands beside it. Closing the app ends no run.
             self._show_reason("Checking this machine …", ready=False)
             if self._checking is None:
                 self._checking = spec
-                self._preflight(self._desk, spec)
+                desk = self._desk
+                self.apart(lambda: self.Checked(spec, desk.problem(spec)))
 
     def _show_reason(self, reason: str, *, ready: bool) -> None:
         self.query_one("#start", Button).disabled = not ready or self._starting
@@ -325,10 +326,6 @@ else the reason stands beside it. Closing the app ends no run.
         if self._desk is None:
             self.post_message(self.Loaded(desk))
         self.post_message(self.Loaded(desk.looked_at()))
-
-    @work(thread=True, group="preflight")
-    def _preflight(self, desk: Desk, spec: RunSpec) -> None:
-        self.post_message(self.Checked(spec, desk.problem(spec)))
 
     @work(thread=True, group="launch")
     def _launch(self, desk: Desk, spec: RunSpec) -> None:

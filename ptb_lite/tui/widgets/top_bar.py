@@ -16,6 +16,9 @@ PLACES: tuple[tuple[str, Mode, str], ...] = (
 )
 
 
+_HERE = "bold $block-cursor-foreground on $block-cursor-background"
+
+
 class TopBar(Static):
     """A click on a place goes there."""
 
@@ -25,10 +28,6 @@ class TopBar(Static):
         parts = ["[bold]ptb-lite[/]  "]
         for key, name, title in PLACES:
             shown = rf"\[{title}]" if name == mode else f" {title} "
-            style = (
-                "bold $block-cursor-foreground on $block-cursor-background"
-                if name == mode
-                else "$text-muted"
-            )
+            style = _HERE if name == mode else "$text-muted"
             parts.append(f"[@click=app.go('{name}')][$text-accent]{key}[/][{style}]{shown}[/][/] ")
         super().__init__(Content.from_markup("".join(parts)), id="top-bar")
