@@ -107,9 +107,7 @@ def training_rows(task: Task) -> list[dict[str, str]]:
     Raises PtbLiteError when there is none.
     """
     rows = [
-        _row(benchmark, item)
-        for benchmark in task.benchmarks
-        for item in _items(task, benchmark)
+        _row(benchmark, item) for benchmark in task.benchmarks for item in _items(task, benchmark)
     ]
     if not rows:
         raise PtbLiteError("the train splits of this task are empty")
