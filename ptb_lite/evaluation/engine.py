@@ -57,7 +57,8 @@ def evaluate(job: EvaluationJob, emit: Emit) -> tuple[EvaluationResult, ...]:
     lm.tokenizer.chat_template = job.chat_template
     emit(ModelLoaded(seconds=time.monotonic() - started, device=device))
     job.output.mkdir(parents=True, exist_ok=True)
-    return tuple(_run_task(job, task, lm, counter, emit, device) for task in job.tasks)
+    fitted = (task.fitted(lm.max_length) for task in job.tasks)
+    return tuple(_run_task(job, task, lm, counter, emit, device) for task in fitted)
 
 
 def task_definition(benchmark: str) -> Path:

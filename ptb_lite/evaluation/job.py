@@ -56,6 +56,12 @@ class EvaluationTask(Record):
             raise ValueError("few-shot examples are plain text, without a chat template")
         return self
 
+    def fitted(self, context: int) -> EvaluationTask:
+        """With answers of at most half of a model's context (tokens): the question needs room."""
+        if self.max_new_tokens is None or self.max_new_tokens <= context // 2:
+            return self
+        return self.model_copy(update={"max_new_tokens": context // 2})
+
 
 class EvaluationJob(Record):
     """One model, loaded once, and every task to run on it.

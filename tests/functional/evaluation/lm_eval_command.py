@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ptb_lite.evaluation.engine import task_definition
 from ptb_lite.evaluation.items import ItemFiles
@@ -27,15 +29,33 @@ def lm_eval_command(
 ) -> CommandScore:
     """What `lm_eval` says of the packaged task. Raises CalledProcessError when it fails."""
     metadata = {"items": str(items.test.path), "shots": str(items.train.path)}
+    definition = task_definition(items.benchmark)
+    options = ("--num_fewshot", str(shots), "--limit", str(limit), "--batch_size", str(batch_size))
+    scores = run_lm_eval(model, definition, metadata, output, options)["results"]
+    (samples,) = output.rglob("samples_*.jsonl")
+    lines = [json.loads(line) for line in samples.read_text().splitlines()]
+    return CommandScore(
+        score=scores[f"ptb_lite_{items.benchmark}"]["correct,none"],
+        samples={
+            line["doc"]["id"]: (line["filtered_resps"][0], line["correct"] == 1.0) for line in lines
+        },
+    )
+
+
+def run_lm_eval(
+    model: Path,
+    definition: Path,
+    metadata: Mapping[str, str],
+    output: Path,
+    options: Sequence[str],
+) -> dict[str, Any]:
+    """The results file of `lm_eval run`. Raises CalledProcessError when it fails."""
     subprocess.run(
         [
             *(sys.executable, "-m", "lm_eval", "run", "--model", "hf"),
             *("--model_args", f"pretrained={model},dtype=bfloat16"),
-            *("--tasks", str(task_definition(items.benchmark))),
-            *("--metadata", json.dumps(metadata)),
-            *("--num_fewshot", str(shots), "--limit", str(limit)),
-            *("--batch_size", str(batch_size), "--device", "cpu"),
-            *("--log_samples", "--output_path", str(output)),
+            *("--tasks", str(definition), "--metadata", json.dumps(metadata)),
+            *("--device", "cpu", "--log_samples", "--output_path", str(output), *options),
         ],
         check=True,
         capture_output=True,
@@ -43,12 +63,5 @@ def lm_eval_command(
         timeout=280,
     )
     (results,) = output.rglob("results_*.json")
-    (samples,) = output.rglob("samples_*.jsonl")
-    scores = json.loads(results.read_text())["results"][f"ptb_lite_{items.benchmark}"]
-    lines = [json.loads(line) for line in samples.read_text().splitlines()]
-    return CommandScore(
-        score=scores["correct,none"],
-        samples={
-            line["doc"]["id"]: (line["filtered_resps"][0], line["correct"] == 1.0) for line in lines
-        },
-    )
+    found: dict[str, Any] = json.loads(results.read_text())
+    return found

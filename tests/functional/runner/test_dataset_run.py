@@ -20,12 +20,23 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+# The agent's own evaluation: there, bubblewrap cannot be used, since it runs inside of it.
+EVALUATE = """
+submit()
+import subprocess, sys
+with open("said.txt", "w") as said, open("errors.txt", "w") as errors:
+    command = [sys.executable, "evaluate.py", "--json", "--limit", "2", "--benchmark", "humaneval"]
+    subprocess.run(command, stdout=said, stderr=errors)
+"""
+
+
 def test_a_run_on_datasets_keeps_dev_items_out_of_the_score(bench: Bench) -> None:
     run = bench.run(
-        "submit()",
+        EVALUATE,
         benchmarks=("gsm8k", "humaneval", "add-numbers"),
         data_dir=DATA.resolve(),
         limit=3,
+        minutes=3.0,
         max_new_tokens=8,
     )
     scores = run.read_scores()
@@ -39,6 +50,8 @@ def test_a_run_on_datasets_keeps_dev_items_out_of_the_score(bench: Bench) -> Non
     test = read_items(run.path / prepared["humaneval"].test)
     assert (len(dev), len(test)) == (32, 132)
     assert not {item.id for item in dev} & {item.id for item in test}
+    (said,) = (run.workspace / "said.txt").read_text().splitlines()
+    assert json.loads(said)["n"] == 2, (run.workspace / "errors.txt").read_text()
     handed_over = {path.name for path in (run.workspace / "data/humaneval").iterdir()}
     assert handed_over == {"dev.jsonl", "example.txt"}
     assert len(read_items(run.workspace / "data/gsm8k/train.jsonl")) == 7273

@@ -1,0 +1,37 @@
+"""The packaged task of a dataset benchmark is one that the `lm_eval` command runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ptb_lite.catalog import load_catalog
+from ptb_lite.evaluation.engine import task_definition
+from ptb_lite.evaluation.items import prepare_items, read_items
+from tests.functional.evaluation.lm_eval_command import run_lm_eval
+
+DATA = Path(__file__).parents[3] / "../shared/data"
+pytestmark = pytest.mark.skipif(
+    not (DATA / "bfcl").is_dir(), reason="../shared/data/bfcl is absent"
+)
+
+
+def test_the_command_asks_and_judges_as_we_do(tiny_model: Path, tmp_path: Path) -> None:
+    entry = load_catalog().benchmark("bfcl")
+    files = prepare_items(entry, tmp_path / "items", seed=1, salt="s", data_dir=DATA)
+    metadata = {"items": str(files.test.path), "benchmark": "bfcl", "chat_family": "gemma"}
+    found = run_lm_eval(
+        tiny_model,
+        task_definition("bfcl"),
+        metadata,
+        tmp_path / "out",
+        ("--limit", "3", "--gen_kwargs", "max_gen_toks=6"),
+    )
+    assert found["results"]["ptb_lite_bfcl"]["correct,none"] == 0.0
+    (samples,) = (tmp_path / "out").rglob("samples_*.jsonl")
+    lines = [json.loads(line) for line in samples.read_text().splitlines()]
+    wanted = [item.id for item in read_items(files.test.path)[:3]]
+    assert [line["doc"]["id"] for line in lines] == wanted
+    assert all(line["doc"]["prompt"].startswith("<start_of_turn>user\n") for line in lines)
