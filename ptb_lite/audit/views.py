@@ -122,7 +122,7 @@ def _from_base64(run: bytes) -> bytes | None:
         return _from_hex(packed)
     packed = packed.replace(b"-", b"+").replace(b"_", b"/")
     try:
-        start = base64.b64decode(packed[:64])
+        start = base64.b64decode(packed[: min(64, len(packed) // 4 * 4)])
     except binascii.Error:
         return None
     if not _is_text(start) and not _is_packed(start):
