@@ -21,6 +21,7 @@ from ptb_lite.events import Flag, Record, Verdict
 from ptb_lite.installation import item_salt
 from ptb_lite.runner.context import Prepared, Seal
 from ptb_lite.runner.evidence import folder_here, instruct_folder, with_run_facts
+from ptb_lite.runner.memorisation import losses_of_run
 from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder, find_run
 
@@ -40,6 +41,7 @@ class Wanted:
     trace: Path | None = None
     items: tuple[Path, ...] = ()
     seed: int = 0
+    memorisation: bool = False
 
 
 def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
@@ -47,7 +49,11 @@ def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
 
     Raises PtbLiteError for what cannot be read.
     """
-    found = run_audit(_with_choices(_case(wanted.target, runs_dir), wanted))
+    case = _with_choices(_case(wanted.target, runs_dir), wanted)
+    if wanted.memorisation:
+        run = find_run(runs_dir, wanted.target)
+        case = replace(case, losses=losses_of_run(run, load_catalog()))
+    found = run_audit(case)
     if as_json:
         say_json(found.model_dump(mode="json"))
     else:

@@ -69,6 +69,13 @@ def audit(
     seed: Annotated[
         int, typer.Option(help="Of a procedural benchmark: which test items it was about.")
     ] = 0,
+    memorisation: Annotated[
+        bool,
+        typer.Option(
+            "--memorisation",
+            help="Of a run: also measure the losses on test items and fresh ones. Minutes.",
+        ),
+    ] = False,
     runs_dir: RunsDir = RUNS,
     as_json: Json = False,
 ) -> None:
@@ -89,6 +96,7 @@ def audit(
         trace=trace,
         items=tuple(items or ()),
         seed=seed,
+        memorisation=memorisation,
     )
     raise typer.Exit(audit_and_print(wanted, runs_dir=runs_dir, as_json=as_json))
 
