@@ -109,7 +109,8 @@ def test_no_bytes_break_the_views(data: bytes) -> None:
 @FEW
 def test_quoted_words_come_back(words: list[str]) -> None:
     words = ["run", *(word for word in words if "$" not in word and "`" not in word)]
-    words = [word for word in words if "<<" not in word]
+    # A separator is one here even when it was quoted: that only makes more commands.
+    words = [word for word in words if "<<" not in word and not set(word) <= set(";&|()")]
     commands, _programs = read_shell(shlex.join(words))
     assert commands[0].words == tuple(words)
 

@@ -59,7 +59,15 @@ def _shifted(text: str) -> str:
     return f"ROWS = ''.join(chr(c ^ 5) for c in {codes})\n"
 
 
+def _in_words(text: str) -> str:
+    """Digit by digit in words."""
+    names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    return "".join(f" {names[int(c)]} " if c.isdigit() else c for c in text)
+
+
 HIDDEN = {
+    "words.txt": _in_words,
+    "page.html": lambda t: "<p>" + "".join(f"&#{ord(c)};" if c in "aeiou" else c for c in t),
     "base64.json": lambda t: json.dumps({"d": base64.b64encode(t.encode()).decode()}),
     "wrapped.pem": lambda t: base64.encodebytes(t.encode()).decode(),
     "urlsafe.txt": lambda t: base64.urlsafe_b64encode(t.encode()).decode(),
