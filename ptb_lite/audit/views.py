@@ -2,7 +2,8 @@
 
 Numbers written as words, base64, hexadecimal, lists of character codes, quoted-printable, HTML and
 URL escapes; also around zlib, gzip or bzip2 data, and up to two layers deep. What a decoder gives
-back counts only when it is text. Bounded in time and memory: patterns are linear, unpacked data is cut.
+back counts only when it is text. Bounded in time and memory: patterns are linear, unpacked data is
+cut.
 """
 
 from __future__ import annotations
