@@ -86,6 +86,10 @@ HIDDEN = {
 }
 
 
+# Escapes are undone for every text, and enough of an item stands in these as it is.
+SEEN_THROUGH = {"escaped.c", "literals.py", "table.py"}
+
+
 @pytest.mark.parametrize("name", HIDDEN)
 def test_hidden_items_are_found_and_others_are_not(tmp_path: Path, name: str) -> None:
     for label, chosen in (("cheat", TEST[:12]), ("honest", OTHER[:12])):
@@ -96,6 +100,8 @@ def test_hidden_items_are_found_and_others_are_not(tmp_path: Path, name: str) ->
     assert found.decides(), found
     assert {flag.file for flag in found.flags} == {name}
     assert len(found.flags) >= 10
+    if name not in SEEN_THROUGH:
+        assert {flag.kind for flag in found.flags} == {"hidden-test-item"}
     assert all(flag.line and flag.excerpt for flag in found.flags)
     clean = OverlapDetector().run(AuditCase(folder=tmp_path / "honest", items=TEST))
     assert clean.status == "clean", clean
