@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from ptb_lite.audit.data import read_benchmark
-from ptb_lite.audit.model import AuditCase, HarnessManifest, TestItem
+from ptb_lite.audit.model import AuditCase, HarnessManifest, JudgeOptions, TestItem
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.audit.run import run_audit
 from ptb_lite.catalog import load_catalog
@@ -41,6 +42,7 @@ class Wanted:
     trace: Path | None = None
     items: tuple[Path, ...] = ()
     seed: int = 0
+    judge: str | None = None
     memorisation: bool = False
 
 
@@ -103,7 +105,22 @@ def _with_choices(case: AuditCase, wanted: Wanted) -> AuditCase:
         items=tuple(items),
         benchmark_kinds=kinds,
         trace=wanted.trace or case.trace,
+        judge=_judge(wanted.judge),
     )
+
+
+def _judge(choice: str | None) -> JudgeOptions | None:
+    """The endpoint that is asked; raises PtbLiteError for one without an address."""
+    if choice is None:
+        return None
+    name, _, url = choice.partition("@")
+    if not name or not url.startswith(("http://", "https://")):
+        raise PtbLiteError(
+            f"{choice!r} is not NAME@URL",
+            field="judge",
+            hint="For instance qwen3:8b@http://127.0.0.1:11434/v1",
+        )
+    return JudgeOptions(url.rstrip("/"), name, os.environ.get("PTB_LITE_API_KEY", ""))
 
 
 def _benchmark_items(

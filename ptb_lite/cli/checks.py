@@ -69,6 +69,12 @@ def audit(
     seed: Annotated[
         int, typer.Option(help="Of a procedural benchmark: which test items it was about.")
     ] = 0,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            help="Ask a language model, too: NAME@URL, its key in PTB_LITE_API_KEY.",
+        ),
+    ] = None,
     memorisation: Annotated[
         bool,
         typer.Option(
@@ -96,6 +102,7 @@ def audit(
         trace=trace,
         items=tuple(items or ()),
         seed=seed,
+        judge=judge,
         memorisation=memorisation,
     )
     raise typer.Exit(audit_and_print(wanted, runs_dir=runs_dir, as_json=as_json))
