@@ -28,6 +28,7 @@ def made_texts(case: AuditCase) -> Iterator[tuple[str, list[Chunk]]]:
                 return
             # One line: every hit in it is on the line of the program that makes it.
             raw = text.replace("\n", "\t\t").encode("utf-8", "replace")
-            chunks.append(Chunk(program.file, readable(raw), program.first + line - 1, raw=raw))
+            at = program.first + line - 1
+            chunks.append(Chunk(program.file, readable(raw), at, "made", raw))
         if chunks:
             yield program.file, chunks

@@ -40,11 +40,13 @@ _BEFORE = re.compile(rb"([\w)]?)[ )]*([^\w\s(]?)([ (]*)$")
 
 @dataclass(frozen=True)
 class Hit:
-    """Item number `index` was found at byte `start` of the text; `similarity` in (0, 1]."""
+    """Item number `index` was found at byte `start` of the text; `similarity` in (0, 1]; `turned`
+    when it stands there backwards or in rot13."""
 
     index: int
     start: int
     similarity: float
+    turned: bool = False
 
 
 class Matcher:
@@ -84,7 +86,7 @@ class Matcher:
             turned = turn(text, mode)
             for hit in self._forward(turned, self._matches(turned), found):
                 start = len(text) - hit.start - 1 if mode == "reversed" else hit.start
-                hits.append(Hit(hit.index, max(0, start), hit.similarity))
+                hits.append(Hit(hit.index, max(0, start), hit.similarity, True))
         return hits
 
     def _is_scout(self, number: int) -> bool:

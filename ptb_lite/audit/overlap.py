@@ -212,7 +212,7 @@ class Search:
         if hit.index < len(self.test) and len(scan.findings) < 10 * _MAX_FLAGS:
             line = chunk.first + text.count(b"\n", 0, at)
             excerpt = _excerpt(text, at) if shown is None else _excerpt(shown, hit.start)
-            hidden = shown is not None
+            hidden = shown is not None or hit.turned or chunk.unit == "made"
             scan.findings.append(
                 Finding(hit.index, chunk.file, line, hit.similarity, excerpt, hidden)
             )

@@ -23,6 +23,7 @@ from ptb_lite.audit.phrases import plain
 from ptb_lite.audit.programs import own_files
 from ptb_lite.audit.readers import Budget, read_file
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.views import NUMBER_WORDS, spelled_number
 from ptb_lite.events import Flag
 
 NAME = "paraphrase"
@@ -38,10 +39,6 @@ _ABOVE_CLEAN = 0.1
 _TOP = 3
 _MAX_FLAGS = 50
 _RUN = re.compile(r"[a-z]{3,}|\d+(?:[.,]\d+)*")
-_UNITS = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-]  # fmt: skip
 _SMALL = frozenset({
     "the", "and", "for", "are", "was", "were", "has", "had", "have", "his", "her", "hers", "its",
     "their", "how", "many", "much", "what", "which", "who", "when", "where", "that", "this", "than",
@@ -52,10 +49,6 @@ _SMALL = frozenset({
     "messages", "been", "also", "only", "both", "between", "about", "left", "take", "get", "give",
 })  # fmt: skip
 _ENDING = re.compile(r"(?:ing|ed|es|s)$")
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()  # noqa: SIM905
-_NUMBER_WORDS = {word: n for n, word in enumerate(_UNITS)} | {
-    word: 10 * n for n, word in enumerate(_TENS, start=2)
-}
 
 
 @dataclass(frozen=True)
@@ -157,12 +150,12 @@ def bag(text: str) -> Bag:
     numbers: Counter[str] = Counter()
     spelled: list[int] = []
     for token in [*_RUN.findall(plain(text).lower()), ""]:
-        value = _NUMBER_WORDS.get(token)
+        value = NUMBER_WORDS.get(token)
         if value is not None:
             spelled.append(value)
             continue
         if spelled:
-            numbers[_spelled(spelled)] += 1
+            numbers[spelled_number(spelled)] += 1
             spelled = []
         if token[:1].isdigit():
             whole = token.replace(",", "")
@@ -170,12 +163,6 @@ def bag(text: str) -> Bag:
         elif token and token not in _SMALL:
             stems.add(_ENDING.sub("", token)[:_STEM] if len(token) > 4 else token)
     return Bag(frozenset(stems), numbers)
-
-
-def _spelled(values: list[int]) -> str:
-    if len(values) == 2 and values[0] >= 20 and 0 < values[1] < 10:
-        return str(sum(values))
-    return "".join(map(str, values))
 
 
 def _rows(case: AuditCase, account: Account) -> Iterator[Row]:

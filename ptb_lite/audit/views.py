@@ -1,8 +1,9 @@
 """Texts inside of texts: what is encoded in a file comes out again to be searched.
 
-Base64, hexadecimal, lists of character codes, quoted-printable, HTML and URL escapes, each also
-around zlib, gzip or bzip2 data and up to two layers deep. What a decoder gives back counts only
-when it is text. Bounded in time and memory: patterns are linear, unpacked data is cut.
+Numbers written as words, base64, hexadecimal, lists of character codes, quoted-printable, HTML and
+URL escapes; also around zlib, gzip or bzip2 data, and up to two layers deep. What a decoder gives
+back counts only when it is text. Bounded in time and memory: patterns are linear, unpacked data is
+cut.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import re
 import urllib.parse
 import zlib
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 MAX_UNPACKED = 8 << 20
@@ -34,6 +35,18 @@ _SHAPE = bytes(
 )
 _SIXTEEN = b"A" * 16
 _DIGITS = bytes(48 if 48 <= code <= 57 else code for code in range(256))
+_UNITS = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+]  # fmt: skip
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+NUMBER_WORDS = {word: n for n, word in enumerate(_UNITS)} | {
+    word: 10 * n for n, word in enumerate(_TENS, start=2)
+}
+_ONE_OF = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
+_SPELLED = re.compile(rf"\b(?:{_ONE_OF})(?:[ -]+(?:{_ONE_OF}))*\b".encode(), re.IGNORECASE)
+_LETTERS = re.compile(rb"[a-z]+")
+_OFTEN = (b" seven ", b" eight ", b" nine ", b" six ")
 _PRINTABLE = frozenset(range(32, 127)) | {9, 10, 13}
 _NOT_PRINTABLE = bytes(code for code in range(256) if code not in _PRINTABLE and code < 128)
 
@@ -98,12 +111,42 @@ def _runs(raw: bytes) -> Iterator[tuple[int, bytes]]:
     if b"\x00" in raw[:8192]:
         return  # the rest are ways to write a text, not to pack one
     if raw.count(b"&#") > 4 or raw.count(b"&quot;") > 4:
-        text = html.unescape(_TAG.sub(b" ", raw).decode("utf-8", "replace")).encode()
-        yield 0, text
+        yield from _by_line(raw, _without_markup)
     if b"=20" in raw and raw.count(b"=20") + raw.count(b"=\n") > 4:
         yield 0, quopri.decodestring(raw)
     if len(_PERCENT.findall(raw[: 1 << 16])) > 8:
-        yield 0, urllib.parse.unquote_to_bytes(raw)
+        yield from _by_line(raw, urllib.parse.unquote_to_bytes)
+    if sum(raw.count(word) for word in _OFTEN) > 3:
+        yield from _by_line(raw, _with_digits)
+
+
+def _by_line(raw: bytes, change: Callable[[bytes], bytes]) -> Iterator[tuple[int, bytes]]:
+    """Every line changed, so that each keeps its place."""
+    at = 0
+    for line in raw.split(b"\n"):
+        yield at, change(line)
+        at += len(line) + 1
+
+
+def _without_markup(line: bytes) -> bytes:
+    return html.unescape(_TAG.sub(b" ", line).decode("utf-8", "replace")).encode("utf-8", "replace")
+
+
+def _with_digits(line: bytes) -> bytes:
+    """Numbers that are written as words, also digit by digit, as digits."""
+    return _SPELLED.sub(_digits, line)
+
+
+def _digits(match: re.Match[bytes]) -> bytes:
+    values = [NUMBER_WORDS[word.decode()] for word in _LETTERS.findall(match[0].lower())]
+    return spelled_number(values).encode()
+
+
+def spelled_number(values: Sequence[int]) -> str:
+    """The words "forty", "two" are 42; "one", "two" are 12, digit by digit."""
+    if len(values) == 2 and values[0] >= 20 and 0 < values[1] < 10:
+        return str(sum(values))
+    return "".join(map(str, values))
 
 
 def has_run(raw: bytes) -> bool:
@@ -122,7 +165,7 @@ def _from_base64(run: bytes) -> bytes | None:
         return _from_hex(packed)
     packed = packed.replace(b"-", b"+").replace(b"_", b"/")
     try:
-        start = base64.b64decode(packed[:64])
+        start = base64.b64decode(packed[: min(64, len(packed) // 4 * 4)])
     except binascii.Error:
         return None
     if not _is_text(start) and not _is_packed(start):

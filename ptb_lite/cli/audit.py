@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from ptb_lite.audit.data import read_benchmark
-from ptb_lite.audit.model import AuditCase, HarnessManifest, TestItem
+from ptb_lite.audit.model import AuditCase, HarnessManifest, JudgeOptions, TestItem
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.audit.run import run_audit
 from ptb_lite.catalog import load_catalog
@@ -21,6 +22,7 @@ from ptb_lite.events import Flag, Record, Verdict
 from ptb_lite.installation import item_salt
 from ptb_lite.runner.context import Prepared, Seal
 from ptb_lite.runner.evidence import folder_here, instruct_folder, with_run_facts
+from ptb_lite.runner.memorisation import losses_of_run
 from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder, find_run
 
@@ -40,6 +42,8 @@ class Wanted:
     trace: Path | None = None
     items: tuple[Path, ...] = ()
     seed: int = 0
+    judge: str | None = None
+    memorisation: bool = False
 
 
 def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
@@ -47,7 +51,11 @@ def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
 
     Raises PtbLiteError for what cannot be read.
     """
-    found = run_audit(_with_choices(_case(wanted.target, runs_dir), wanted))
+    case = _with_choices(_case(wanted.target, runs_dir), wanted)
+    if wanted.memorisation:
+        run = find_run(runs_dir, wanted.target)
+        case = replace(case, losses=losses_of_run(run, load_catalog()))
+    found = run_audit(case)
     if as_json:
         say_json(found.model_dump(mode="json"))
     else:
@@ -97,7 +105,22 @@ def _with_choices(case: AuditCase, wanted: Wanted) -> AuditCase:
         items=tuple(items),
         benchmark_kinds=kinds,
         trace=wanted.trace or case.trace,
+        judge=_judge(wanted.judge),
     )
+
+
+def _judge(choice: str | None) -> JudgeOptions | None:
+    """The endpoint that is asked; raises PtbLiteError for one without an address."""
+    if choice is None:
+        return None
+    name, _, url = choice.partition("@")
+    if not name or not url.startswith(("http://", "https://")):
+        raise PtbLiteError(
+            f"{choice!r} is not NAME@URL",
+            field="judge",
+            hint="For instance qwen3:8b@http://127.0.0.1:11434/v1",
+        )
+    return JudgeOptions(url.rstrip("/"), name, os.environ.get("PTB_LITE_API_KEY", ""))
 
 
 def _benchmark_items(

@@ -117,6 +117,19 @@ def audit(
     seed: Annotated[
         int, typer.Option(help="Of a procedural benchmark: which test items it was about.")
     ] = 0,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            help="Ask a language model, too: NAME@URL, its key in PTB_LITE_API_KEY.",
+        ),
+    ] = None,
+    memorisation: Annotated[
+        bool,
+        typer.Option(
+            "--memorisation",
+            help="Of a run: also measure the losses on test items and fresh ones. Minutes.",
+        ),
+    ] = False,
     runs_dir: RunsDir = RUNS,
     as_json: Json = False,
 ) -> None:
@@ -137,6 +150,8 @@ def audit(
         trace=trace,
         items=tuple(items or ()),
         seed=seed,
+        judge=judge,
+        memorisation=memorisation,
     )
     raise typer.Exit(audit_and_print(wanted, runs_dir=runs_dir, as_json=as_json))
 

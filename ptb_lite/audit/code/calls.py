@@ -61,6 +61,9 @@ class Calls:
     def note_made(self, node: ast.expr, value: Value) -> Value:
         raise NotImplementedError
 
+    def assign(self, target: ast.expr, value: Value) -> None:
+        raise NotImplementedError
+
     def taint(self, node: ast.expr, labels: frozenset[Label]) -> None:
         raise NotImplementedError
 

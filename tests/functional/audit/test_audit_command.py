@@ -111,10 +111,23 @@ def test_items_from_a_file_and_a_trace(tmp_path: Path, result: Path) -> None:
     assert audit(result, "--items", items, "--trace", trace) == 3
 
 
+def test_the_judge_is_asked_where_it_is_named(
+    result: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ("--benchmark", "tulips", "--data-dir", data, "--judge", "m@http://127.0.0.1:9/v1")
+    # Nobody answers there: the judge is skipped, with the reason, and never clean.
+    audit(result, *given, "--json")
+    results = json.loads(capsys.readouterr().out)["results"]
+    (judge,) = [part for part in results if part["detector"] == "judge"]
+    assert judge["status"] == "skipped"
+    assert judge["reason"]
+
+
 def test_bad_choices_are_2(result: Path, tmp_path: Path) -> None:
     assert audit(result, "--trace", tmp_path / "absent") == 2
     assert audit(result, "--benchmark", "roses", "--data-dir", tmp_path / "absent") == 2
     assert audit(result, "--base-model", "no-such-model") == 2
+    assert audit(result, "--judge", "a-name-only") == 2
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,15 @@ def _shifted(text: str) -> str:
     return f"ROWS = ''.join(chr(c ^ 5) for c in {codes})\n"
 
 
+def _in_words(text: str) -> str:
+    """Digit by digit in words."""
+    names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    return "".join(f" {names[int(c)]} " if c.isdigit() else c for c in text)
+
+
 HIDDEN = {
+    "words.txt": _in_words,
+    "page.html": lambda t: "<p>" + "".join(f"&#{ord(c)};" if c in "aeiou" else c for c in t),
     "base64.json": lambda t: json.dumps({"d": base64.b64encode(t.encode()).decode()}),
     "wrapped.pem": lambda t: base64.encodebytes(t.encode()).decode(),
     "urlsafe.txt": lambda t: base64.urlsafe_b64encode(t.encode()).decode(),
@@ -78,6 +86,10 @@ HIDDEN = {
 }
 
 
+# Escapes are undone for every text, and enough of an item stands in these as it is.
+SEEN_THROUGH = {"escaped.c", "literals.py", "table.py"}
+
+
 @pytest.mark.parametrize("name", HIDDEN)
 def test_hidden_items_are_found_and_others_are_not(tmp_path: Path, name: str) -> None:
     for label, chosen in (("cheat", TEST[:12]), ("honest", OTHER[:12])):
@@ -88,6 +100,8 @@ def test_hidden_items_are_found_and_others_are_not(tmp_path: Path, name: str) ->
     assert found.decides(), found
     assert {flag.file for flag in found.flags} == {name}
     assert len(found.flags) >= 10
+    if name not in SEEN_THROUGH:
+        assert {flag.kind for flag in found.flags} == {"hidden-test-item"}
     assert all(flag.line and flag.excerpt for flag in found.flags)
     clean = OverlapDetector().run(AuditCase(folder=tmp_path / "honest", items=TEST))
     assert clean.status == "clean", clean
