@@ -165,7 +165,7 @@ class BenchmarkEntry(Entry):
             raise ValueError("dev_size and train_size leave nothing of the test set to score")
         return self
 
-    def scored_size(self, feedback: Literal["dev", "test"]) -> int:
+    def scored_size(self, feedback: str) -> int:
         """How many test items there are to score: without those taken out as train or dev items."""
         if self.data is None:
             return self.test_size

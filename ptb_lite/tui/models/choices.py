@@ -170,7 +170,7 @@ def _whole(text: str, field: str) -> int:
 
 
 def _all_items(choices: SetupChoices, catalog: Catalog) -> int | None:
-    sizes = {catalog.benchmark(name).test_size for name in choices.benchmarks}
+    sizes = {catalog.benchmark(name).scored_size(choices.feedback) for name in choices.benchmarks}
     if len(sizes) > 1:
         raise SpecError(
             "the preset takes a part of the items, and these benchmarks differ in size",

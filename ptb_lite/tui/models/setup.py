@@ -64,8 +64,9 @@ def summarise_choices(
         return Summary((), shown, problem=str(error))
     model = catalog.model(spec.model)
     benchmarks = [
-        (entry, min(spec.limit or entry.test_size, entry.test_size))
+        (entry, min(spec.limit or size, size))
         for entry in (catalog.benchmark(name) for name in spec.benchmarks)
+        for size in (entry.scored_size(spec.feedback),)
     ]
     device = machine.device
     lines = [("Memory", _memory(model, device, machine.problem))]
@@ -141,9 +142,9 @@ def _benchmark(
     entry: BenchmarkEntry, model: ModelEntry | None, machine: Machine, choices: SetupChoices
 ) -> ListLine:
     typed = choices.limit.strip()
-    n = min(int(typed), entry.test_size) if typed.isdecimal() and int(typed) else entry.test_size
-    # A benchmark of the person's own or of a later catalogue may need a judge.
-    judged = getattr(entry, "judge", None) is not None
+    size = entry.scored_size(choices.feedback)
+    n = min(int(typed), size) if typed.isdecimal() and int(typed) else size
+    judged = entry.judge is not None
     judge = "needs a judge" if judged else "no judge"
     takes = ""
     if machine.device is not None and model is not None:
@@ -153,8 +154,8 @@ def _benchmark(
     return ListLine(
         entry.id,
         "warn" if judged else "ok",
-        f"{entry.test_size} items, {judge}{', ' + takes if takes else ''}",
-        f"{entry.test_size} test items{each}; {judge}; right where {entry.scored_as}; "
+        f"{size} items, {judge}{', ' + takes if takes else ''}",
+        f"{size} test items{each}; {judge}; right where {entry.scored_as}; "
         f"{entry.num_fewshot} examples few-shot. {entry.title}. {entry.summary}".strip(),
     )
 
