@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ptb_lite.agents.json_lines import (
+    cost,
     count,
     increase,
     inner,
@@ -84,6 +85,8 @@ class ClaudeCodeBackend:
 
     def _result(self, value: dict[str, Any]) -> tuple[AgentEvent, ...]:
         rest = increase(self._turn, _figures(inner(value, "usage")))
+        # Named at the end of a turn only: one that is killed has none.
+        rest |= cost(value.get("total_cost_usd"))
         self._turn, self._message = {}, (None, {})
         end = said(AgentEventKind.END, value.get("terminal_reason") or value.get("subtype"))
         if value.get("is_error") is True:

@@ -92,6 +92,12 @@ def usage(figures: Mapping[str, float]) -> tuple[AgentEvent, ...]:
     return (AgentEvent(kind=AgentEventKind.USAGE, data=dict(figures)),)
 
 
+def cost(dollars: object) -> dict[str, float]:
+    """What a program says that its model cost, for a usage event; empty where it names no price."""
+    amount = count(dollars)
+    return {"cost_usd": amount} if amount else {}
+
+
 def increase(before: Mapping[str, float], now: Mapping[str, float]) -> dict[str, float]:
     """By how much each figure has grown; 0 where it has not."""
     return {name: max(0.0, value - before.get(name, 0.0)) for name, value in now.items()}

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ptb_lite.agents.json_lines import (
+    cost,
     count,
     inner,
     json_object,
@@ -90,7 +91,7 @@ class OpenCodeBackend:
                     said(AgentEventKind.TOOL_RESULT, result, part.get("tool")),
                 )
             case "step_finish":
-                return usage(_figures(inner(part, "tokens")))
+                return usage(_figures(inner(part, "tokens")) | cost(part.get("cost")))
             case "error":
                 return (said(AgentEventKind.ERROR, _reason(inner(value, "error"))),)
         return None

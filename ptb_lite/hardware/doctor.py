@@ -22,6 +22,7 @@ from ptb_lite.hardware.device import cpu_device, cuda_device, torch_is_cpu_build
 from ptb_lite.hardware.gpu_checks import optional_software, probe_gpu
 from ptb_lite.preflight import check_runs_dir, check_space
 from ptb_lite.sandbox import SANDBOXES, make_groups
+from ptb_lite.scoring import smallest_detectable_gain
 
 GB = 10**9
 _RUN_BYTES = GB
@@ -31,6 +32,8 @@ _HUB_SECONDS = 10.0
 _PROCESSES = 4096
 _HELD = {"memory": "memory", "pids": "processes"}
 _SETUP = "Run scripts/setup"
+_SUBSETS = (20, 50, 150, 500, 1319)
+_BASE_SCORE = 0.1
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ def doctor_checks(runs_dir: Path, *, online: bool = False) -> tuple[Check, ...]:
         _folder("runs folder", runs_dir, _RUN_BYTES, "choose another with --runs-dir"),
         _folder("cache folder", cache_root(), _CACHE_BYTES, "set PTB_LITE_CACHE to another"),
         *_embedded_models(),
+        _subsets(),
         _token(),
         *((_hub(),) if online else ()),
     )
@@ -196,6 +200,20 @@ def _embedded_models() -> Iterator[Check]:
             yield Check(name, "ok", "converted, in the cache")
         else:
             yield Check(name, "warn", "not converted yet: its first run does it", _SETUP)
+
+
+def _subsets() -> Check:
+    """What a number of test items can show, before somebody waits for too few of them."""
+    gains = (
+        f"{n}: {100 * gain:.0f}" if gain is not None else f"{n}: none"
+        for n, gain in ((n, smallest_detectable_gain(n, _BASE_SCORE)) for n in _SUBSETS)
+    )
+    return Check(
+        "test items",
+        "ok",
+        f"smallest gain in points that so many can show from {100 * _BASE_SCORE:.0f} % "
+        f"(power 80 %): {', '.join(gains)}",
+    )
 
 
 def _token() -> Check:

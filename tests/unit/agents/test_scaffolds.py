@@ -45,6 +45,10 @@ def tokens(events: list[AgentEvent]) -> tuple[float, float]:
     return sum(u["input_tokens"] for u in used), sum(u["output_tokens"] for u in used)
 
 
+def priced(events: list[AgentEvent]) -> list[float]:
+    return [e.data["cost_usd"] for e in events if e.kind is K.USAGE and "cost_usd" in e.data]
+
+
 def kinds(events: list[AgentEvent]) -> list[AgentEventKind]:
     return [event.kind for event in events if event.kind is not K.USAGE]
 
@@ -99,6 +103,21 @@ def test_claude_counts_each_message_once_and_the_result_corrects() -> None:
     assert tokens(read(backend, *killed, result)) == (30, 50)
     # The counts of a resumed session's second turn begin anew.
     assert tokens(read(backend, _claude("c", 1, text), result)) == (30, 50)
+
+
+@pytest.mark.parametrize("said", [0, -1, "much", None, True, float("inf")])
+def test_a_price_that_is_none_is_not_reported(said: object) -> None:
+    counts = {"input_tokens": 1, "output_tokens": 1}
+    result = {"type": "result", "usage": counts, "total_cost_usd": said}
+    assert priced(read(ClaudeCodeBackend(), result)) == []
+
+
+def test_what_a_model_cost_is_reported_where_the_program_says_it() -> None:
+    counts = {"input_tokens": 1, "output_tokens": 1}
+    result = {"type": "result", "usage": counts, "total_cost_usd": 0.25}
+    assert priced(read(ClaudeCodeBackend(), result)) == [0.25]
+    step = {"type": "step_finish", "part": {"tokens": {"input": 3, "output": 1}, "cost": 0.5}}
+    assert priced(read(OpenCodeBackend(), step, step)) == [0.5, 0.5]
 
 
 def test_claude_says_success_and_means_an_error() -> None:
