@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from pathlib import Path
+
+from textual.pilot import Pilot
 
 from ptb_lite.tui.app import PtbLiteApp
 
 FOLDER = Path(__file__).parent / "snapshots"
 UPDATE = "PTB_LITE_UPDATE_SNAPSHOTS"
+SECONDS = 8.0
+SETTLED_SECONDS = 2.0
 
 
 def svg_of(app: PtbLiteApp) -> str:
@@ -24,17 +29,22 @@ def svg_of(app: PtbLiteApp) -> str:
     return "\n".join(line.rstrip() for line in fonts.splitlines() if line.strip()) + "\n"
 
 
-def assert_snapshot(app: PtbLiteApp, name: str, seen: Path) -> None:
-    """The screen looks as in the file `name`.svg; else what it looks like is put into `seen`."""
+async def assert_snapshot(pilot: Pilot[None], app: PtbLiteApp, name: str, seen: Path) -> None:
+    """The screen comes to look as in the file `name`.svg; else what it looks like is put into
+    `seen`. A busy machine draws late, so it may take its time."""
     path = FOLDER / f"{name}.svg"
-    drawn = svg_of(app)
     if os.environ.get(UPDATE):
+        await pilot.pause(SETTLED_SECONDS)
         FOLDER.mkdir(exist_ok=True)
-        path.write_text(drawn, encoding="utf-8")
+        path.write_text(svg_of(app), encoding="utf-8")
         return
-    if not path.exists() or path.read_text(encoding="utf-8") != drawn:
-        (seen / f"{name}.svg").write_text(drawn, encoding="utf-8")
-        raise AssertionError(
-            f"{name} does not look as before: compare {seen / f'{name}.svg'} with {path}; "
-            f"if it is meant, run again with {UPDATE}=1"
-        )
+    expected = path.read_text(encoding="utf-8") if path.exists() else None
+    deadline = time.monotonic() + SECONDS
+    while (drawn := svg_of(app)) != expected:
+        if time.monotonic() > deadline:
+            (seen / f"{name}.svg").write_text(drawn, encoding="utf-8")
+            raise AssertionError(
+                f"{name} does not look as before: compare {seen / f'{name}.svg'} with {path}; "
+                f"if it is meant, run again with {UPDATE}=1"
+            )
+        await pilot.pause(0.1)

@@ -138,6 +138,8 @@ def test_it_looks_as_before(name: str, tmp_path: Path, monkeypatch: pytest.Monke
                     await pilot.pause(0.3)
                     # The panels learn of a new width with the next tick of the clock.
                     await pilot.pause(run_screen.TICK_SECONDS)
-                    assert_snapshot(app, f"{name}-{size[0]}x{size[1]}-{theme}", tmp_path)
+                    await assert_snapshot(
+                        pilot, app, f"{name}-{size[0]}x{size[1]}-{theme}", tmp_path
+                    )
 
     asyncio.run(go())

@@ -18,6 +18,7 @@ from textual.widgets import DataTable, Footer, Static
 
 from ptb_lite.tui.models.compare import CompareView, compare_runs
 from ptb_lite.tui.text import one_line
+from ptb_lite.tui.widgets.table import fill
 
 
 class CompareScreen(ModalScreen[None]):
@@ -55,14 +56,14 @@ class CompareScreen(ModalScreen[None]):
         shown.update(Content(notes))
         shown.display = bool(notes)
         table = self.query_one("#compare-table", DataTable)
-        table.clear(columns=True)
-        table.add_columns(" ", *(one_line(run_id, 40) for run_id in view.run_ids))
         blank = [Text("")] * len(view.run_ids)
+        rows = []
         for section in view.sections:
-            table.add_row(Text(section.title, style="bold underline"), *blank)
+            rows.append([Text(section.title, style="bold underline"), *blank])
             for line in section.lines:
                 label = f"{'*' if line.differs else ' '} {one_line(line.label, 60)}"
-                table.add_row(Text(label), *(Text(one_line(each, 80)) for each in line.values))
+                rows.append([Text(label), *(Text(one_line(each, 80)) for each in line.values)])
+        fill(table, (" ", *(one_line(run_id, 40) for run_id in view.run_ids)), rows)
         table.focus()
 
     @work(thread=True, exclusive=True, group="compare")

@@ -31,6 +31,7 @@ from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.compare import CompareScreen
 from ptb_lite.tui.text import one_line
+from ptb_lite.tui.widgets.table import fill
 
 View = Literal["runs", "counted", "raw"]
 _VIEWS: dict[View, str] = {
@@ -200,17 +201,16 @@ because only such scores compare.
         table = self.query_one("#history-table", DataTable)
         before = self._pointed()
         rows = filter_rows(self._rows, self.query_one("#history-filter", Input).value)
-        table.clear(columns=True)
         if self._view == "runs":
             self._shown = sort_rows(rows, COLUMNS[self._column], descending=self._descending)
             self._draw_runs(table)
         else:
             ranked = rank_rows(rows, self._view)
             self._shown = tuple(each.row for each in ranked)
-            table.add_columns(*_RANK_HEADINGS, "AMONG")
-            for each in ranked:
-                cells = (str(each.place), *_rank_cells(each.row), each.group)
-                table.add_row(*(_cell(cell) for cell in cells))
+            cells = [(str(each.place), *_rank_cells(each.row), each.group) for each in ranked]
+            fill(
+                table, (*_RANK_HEADINGS, "AMONG"), [[_cell(cell) for cell in row] for row in cells]
+            )
         ids = [row.run_id for row in self._shown]
         if before is not None and before.run_id in ids:
             table.move_cursor(row=ids.index(before.run_id))
@@ -222,11 +222,14 @@ because only such scores compare.
             f"{column.heading}{arrow if index == self._column else ''}"
             for index, column in enumerate(COLUMNS)
         ]
-        table.add_columns(" ", *headings)
-        for row in self._shown:
-            mark = "*" if row.run_id in self._marked else " "
-            cells = [_cell(column.text(row)) for column in COLUMNS]
-            table.add_row(Text(mark), *cells)
+        rows = [
+            [
+                Text("*" if row.run_id in self._marked else " "),
+                *(_cell(column.text(row)) for column in COLUMNS),
+            ]
+            for row in self._shown
+        ]
+        fill(table, (" ", *headings), rows)
 
     def _say_headline(self, count: int) -> None:
         total = len(self._rows or ())

@@ -21,6 +21,7 @@ from ptb_lite.tui.models.run_text import BAD, CARE, DIM, STRONG, Span
 from ptb_lite.tui.models.sample_view import SampleChoice, listed, row, title, whole
 from ptb_lite.tui.models.text import one_line
 from ptb_lite.tui.widgets.run_panels import content
+from ptb_lite.tui.widgets.table import fill
 
 MAX_LISTED = 1000
 _BELOW = 70
@@ -118,12 +119,12 @@ class SamplesPart(Vertical):
         more = f" · the first {MAX_LISTED}" if len(every) > MAX_LISTED else ""
         self.query_one("#samples-title", Static).update(Content(title(samples, choice) + more))
         table = self.query_one(DataTable)
-        table.clear(columns=True)
         before = choice.before.replace("_", "-")
-        table.add_columns("change", "question", "answer", before, "after")
-        for sample in self._listed:
-            cells = row(sample, choice, self.size.width)
-            table.add_row(*(Text(cell, no_wrap=True) for cell in cells))
+        rows = [
+            [Text(cell, no_wrap=True) for cell in row(sample, choice, self.size.width)]
+            for sample in self._listed
+        ]
+        fill(table, ("change", "question", "answer", before, "after"), rows)
         if not self._listed:
             self.query_one("#sample", Static).update(Content("Nothing to show here."))
 

@@ -161,6 +161,11 @@ class TraceView(ScrollView, can_focus=True):
     def on_mouse_scroll_up(self) -> None:
         self._hold_when_back()
 
+    def watch_show_vertical_scrollbar(self, shown: bool) -> None:
+        """What was scrolled while there was no bar, it would not know."""
+        if shown:
+            self.vertical_scrollbar.position = self.scroll_y
+
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         if new_value < old_value:

@@ -58,10 +58,11 @@ def test_a_run_from_prompt_to_score(
     assert scores.verdict is Verdict.CLEAN, (run.path / "audit.json").read_text()[:3000]
     assert [e.kind for e in spoken].count(AgentEventKind.TOOL_CALL) == 1
     assert sum(e.data["input_tokens"] for e in spoken if e.kind is AgentEventKind.USAGE) == 200
-    assert not [p.message for p in events if isinstance(p, Warned)]
+    # It printed its key, which some programs note in their session: that is masked, and said.
+    warned = [p.message for p in events if isinstance(p, Warned)]
+    assert [m for m in warned if not m.startswith("what the agent signs in with stood in .h")] == []
     kept = [path for path in run.path.rglob("*") if path.is_file()]
-    own = [path for path in kept if not path.is_relative_to(run.workspace)]
-    assert [path for path in own if KEY.encode() in path.read_bytes()] == []
+    assert [path for path in kept if KEY.encode() in path.read_bytes()] == []
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 
 from ptb_lite.cli.summary import summarise
 from ptb_lite.report.data import gather
-from ptb_lite.report.html import render_html
+from ptb_lite.report.html import run_html
 from ptb_lite.report.text import render_text
 from ptb_lite.runs.atomic import write_record
 from ptb_lite.runs.folder import RunFolder
@@ -17,6 +17,10 @@ from ptb_lite.runs.records import Average, BenchmarkScores, PaperLine, Score
 from tests.unit.report.test_report import make_run
 
 HOSTILE = "<script>evil()</script>\x1b[31m"
+
+
+def page(run: RunFolder) -> str:
+    return run_html(run)
 
 
 def changed(run: RunFolder, average: Average | None = None, **changes: object) -> RunFolder:
@@ -56,7 +60,7 @@ def unscored(run: RunFolder) -> RunFolder:
 
 def test_not_scored_is_said_and_never_nought(tmp_path: Path) -> None:
     run = unscored(make_run(tmp_path))
-    text, html = render_text(gather(run)), render_html(gather(run))
+    text, html = render_text(gather(run)), page(run)
     assert "note: not scored: no judge is chosen" in text
     assert "after against zero-shot: not tested: not scored" in text
     assert "0.0 %" not in text.split("verdict:")[0]
@@ -90,7 +94,7 @@ def test_published_figures_are_marked_and_apart(tmp_path: Path) -> None:
     run = changed(make_run(tmp_path), paper=lines)
     data = gather(run)
     assert "  paper:  93.8 %  official instruct" in render_text(data)
-    html = render_html(data)
+    html = page(run)
     assert "paper: official instruct" in html
     assert "not measured here" in html
     assert "<script>evil" not in html
@@ -119,7 +123,7 @@ def test_the_cache_the_judge_and_what_is_held_out_are_said(tmp_path: Path) -> No
         also={"type-aware": 0.31},
         raw=Score(n=220, correct=3, score=0.4, low=0.3, high=0.5, method="bootstrap", graded=True),
     )
-    for shown in (render_text(gather(run)), render_html(gather(run))):
+    for shown in (render_text(gather(run)), page(run)):
         words = " ".join(shown.split())
         assert "the baselines are from the cache, measured 2026-03-08 12:30 UTC" in words
         assert "judged by gpt-5-mini, prompt ptb-lite-rubric-1" in words
