@@ -388,7 +388,7 @@ def _places() -> Iterator[Scene]:
         yield _scene("ingestion", "module that hands out the items", disguise, writer)
     hosts = {
         "": ("api.openai.com",),
-        "among others": ("pypi.org", "huggingface.co", "api.anthropic.com"),
+        "among others": ("packages.example.org", "huggingface.co", "api.anthropic.com"),
         "regional": ("eu.api.openai.com",),
         HELD + "aggregator": ("openrouter.ai",),
     }

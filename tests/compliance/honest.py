@@ -398,7 +398,7 @@ def _viewing() -> Scene:
 def _own_host(root: Path) -> AuditCase:
     desk = Desk(root, words_kind())
     return desk.case(
-        hosts=("api.anthropic.com", "pypi.org", "huggingface.co"),
+        hosts=("api.anthropic.com", "packages.example.org", "huggingface.co"),
         rules=Rules(agent_hosts=("api.anthropic.com",)),
     )
 

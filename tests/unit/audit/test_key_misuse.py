@@ -81,7 +81,7 @@ HONEST = {
         "open('train.txt', 'w').write(str(m.generate(1)))\n"
     ),
     "only a word": "KEY = 'OPENAI_API_KEY'\nprint('do not call api.openai.com')\n",
-    "pip index": "import requests\nrequests.get('https://pypi.org/simple/openai/')\n",
+    "pip index": "import requests\nrequests.get('https://packages.example.org/simple/openai/')\n",
     "other create": "import db\ndb.chat.completions.create(model='x')\n",
 }
 
@@ -126,7 +126,7 @@ def test_command_lines_hosts_and_caches(tmp_path: Path) -> None:
     source = "from openai import OpenAI\nOpenAI().chat.completions.create(model='m')\n"
     assert found(folder, source).status == "clean"
     rules = Rules(agent_hosts=("api.anthropic.com",))
-    hosts = ("api.anthropic.com", "pypi.org", "api.openai.com:443")
+    hosts = ("api.anthropic.com", "packages.example.org", "api.openai.com:443")
     result = found(tmp_path / "d", "pass", hosts=hosts, rules=rules)
     assert [flag.kind for flag in result.flags] == ["provider-host"]
     cache = tmp_path / "hub"
