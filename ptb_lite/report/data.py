@@ -14,6 +14,7 @@ from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import (
     Average,
     BenchmarkScores,
+    Hosts,
     Paired,
     PaperLine,
     Score,
@@ -79,6 +80,7 @@ class ReportData:
     spec: tuple[tuple[str, str], ...]
     packages: tuple[tuple[str, str], ...]
     phases: tuple[tuple[str, float], ...]
+    hosts: Hosts | None = None
 
 
 def gather(run: RunFolder) -> ReportData:
@@ -99,6 +101,7 @@ def gather(run: RunFolder) -> ReportData:
         spec=tuple((name, _shown(value)) for name, value in chosen.items()),
         packages=tuple(sorted(spec.packages.items())),
         phases=tuple((end.phase.value, end.seconds) for end in status.phases),
+        hosts=_read_hosts(run),
     )
 
 
@@ -232,6 +235,16 @@ def _average(average: Average, benchmarks: tuple[BenchmarkScores, ...]) -> str:
 def _average_paper(scores: Scores) -> tuple[PaperLine, ...]:
     """Of one benchmark, its own lines are the same."""
     return scores.average.paper if len(scores.benchmarks) > 1 else ()
+
+
+def _read_hosts(run: RunFolder) -> Hosts | None:
+    """None for a run without a relay, and for a record that cannot be read."""
+    if not run.hosts.exists():
+        return None
+    try:
+        return read_record(run.hosts, Hosts)
+    except (PtbLiteError, ValidationError, OSError):
+        return None
 
 
 def _read_audit(run: RunFolder) -> AuditRecord | None:

@@ -13,7 +13,7 @@ from ptb_lite.report.html import run_html
 from ptb_lite.report.text import render_text
 from ptb_lite.runs.atomic import write_record
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.runs.records import Average, BenchmarkScores, PaperLine, Score
+from ptb_lite.runs.records import Average, BenchmarkScores, Hosts, HostSeen, PaperLine, Score
 from tests.unit.report.test_report import make_run
 
 HOSTILE = "<script>evil()</script>\x1b[31m"
@@ -140,3 +140,20 @@ def test_scores_of_older_runs_are_read(tmp_path: Path, field: str) -> None:
     old = scores.benchmarks[0].model_dump(mode="json")
     del old[field]
     assert BenchmarkScores.model_validate(old) == scores.benchmarks[0]
+
+
+def test_hosts_that_were_asked_for_are_said_and_escaped(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    assert "<h2>Network</h2>" not in page(run)
+    seen = (
+        HostSeen(host="127.0.0.1", port=8080, allowed=True, count=1),
+        HostSeen(host=HOSTILE, port=443, allowed=False, count=3),
+    )
+    write_record(run.hosts, Hosts(network="model-only", hosts=seen))
+    html = page(run)
+    assert "127.0.0.1:8080</th><td>reached, 1 time<" in html
+    assert "refused</span>, 3 times<" in html
+    assert "<script>evil" not in html
+    assert "\x1b" not in html
+    run.hosts.write_text("{")
+    assert "<h2>Network</h2>" not in page(run)
