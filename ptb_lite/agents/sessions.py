@@ -1,4 +1,4 @@
-"""Where each program keeps what was said in a session, below its home."""
+"""What each program keeps below its home: sessions, and files of its own."""
 
 from __future__ import annotations
 
@@ -17,6 +17,21 @@ SESSION_FOLDERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "opencode": (".local/share/opencode/",),
     }
 )
+
+
+PROGRAM_FOLDERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        # Codex unpacks skills of its own there at its start, one of which calls its maker's API.
+        "codex": (".codex/skills/.system/",),
+    }
+)
+"""What a program puts into its home by itself, whatever its model does."""
+
+
+def is_program_file(backend: str, path: str) -> bool:
+    """Whether a file of the workspace, relative to it, lies where a program puts its own."""
+    folders = PROGRAM_FOLDERS.get(backend, ())
+    return any(path.startswith(f"{HOME}/{folder}") for folder in folders)
 
 
 def is_session_file(backend: str, path: str) -> bool:

@@ -14,13 +14,14 @@ from ptb_lite.audit.model import HarnessManifest
 from ptb_lite.evaluation.task_file import Task
 from ptb_lite.events import AgentEnded, AgentStarted, Outcome
 from ptb_lite.runner.context import AgentEnd, PhaseResult, Prepared, RunContext
-from ptb_lite.runner.live_audit import LiveAudit, live_audit
+from ptb_lite.runner.live_audit import LiveAudit, live_audit, live_detectors
 from ptb_lite.runner.phases.agent_limits import agent_limits
 from ptb_lite.runner.phases.agent_network import agent_network
 from ptb_lite.runner.phases.agent_secrets import agent_secrets, clear_secrets
 from ptb_lite.runner.phases.agent_turns import AgentTurns, Place
 from ptb_lite.runner.phases.audit import case_of
 from ptb_lite.runner.phases.prepare import task_of
+from ptb_lite.runner.phases.session_flags import with_program_files
 from ptb_lite.runs.atomic import read_record, write_record
 from ptb_lite.sandbox import SANDBOX_HOME, SandboxPlan, interpreter_paths, sandbox
 from ptb_lite.workspace.prepare import start_clock
@@ -129,7 +130,13 @@ def _live_audit(context: RunContext, plan: AgentPlan) -> LiveAudit:
     def mask(text: str) -> str:
         return mask_line(text.encode(), plan.start.secrets).decode()
 
-    return LiveAudit(case_of(context, None), context.journal.write, mask)
+    backend = context.catalog.agent(context.spec.agent).backend
+    return LiveAudit(
+        case_of(context, None),
+        context.journal.write,
+        mask,
+        detectors=with_program_files(live_detectors(), backend),
+    )
 
 
 def _environment(context: RunContext, task: Task, plan: AgentPlan) -> dict[str, str]:

@@ -12,7 +12,7 @@ from ptb_lite.events import Flag, FlagRaised, VerdictReached
 from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal, base_names
 from ptb_lite.runner.evidence import with_run_facts
 from ptb_lite.runner.phases.seal import SUBMISSION
-from ptb_lite.runner.phases.session_flags import with_session_files
+from ptb_lite.runner.phases.session_flags import with_program_files, with_session_files
 from ptb_lite.runs.atomic import read_record, write_record
 
 
@@ -31,9 +31,9 @@ def audit(context: RunContext) -> PhaseResult:
     def tell(flag: Flag) -> None:
         context.journal.write(FlagRaised(flag=flag))
 
-    detectors = default_detectors()
+    backend = context.catalog.agent(context.spec.agent).backend
+    detectors = with_program_files(default_detectors(), backend)
     if context.spec.feedback == "test":
-        backend = context.catalog.agent(context.spec.agent).backend
         detectors = with_session_files(detectors, backend)
     found = run_audit(case, detectors=detectors, on_flag=tell)
     write_record(context.run.audit, found)

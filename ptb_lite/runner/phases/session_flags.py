@@ -1,26 +1,24 @@
-"""What was said in a session is no use of the test items, where the agent may look at them."""
+"""Flags in files that an agent's program writes by itself: what was said, what it brings along."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from ptb_lite.agents.sessions import is_session_file
+from ptb_lite.agents.sessions import is_program_file, is_session_file
+from ptb_lite.audit import key_misuse
 from ptb_lite.audit.model import AuditCase, Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.events import Flag
 
 
 @dataclass(frozen=True)
-class SessionFilesInform:
-    """A detector whose flags in the agent's own session files inform and do not decide.
-
-    With feedback `test` an agent may print the test file, and its program writes down what it
-    printed. Everywhere else in the workspace the items still decide.
-    """
+class OwnFilesInform:
+    """A detector whose flags in some files inform and do not decide; `own(path)` tells which."""
 
     inner: Detector
-    backend: str
+    own: Callable[[str], bool]
 
     @property
     def name(self) -> str:
@@ -36,11 +34,28 @@ class SessionFilesInform:
         return found.model_copy(update={"flags": flags})
 
     def _weighed(self, flag: Flag) -> Flag:
-        if not is_session_file(self.backend, flag.file or ""):
+        if not self.own(flag.file or ""):
             return flag
         return flag.model_copy(update={"decides": False})
 
 
 def with_session_files(detectors: Sequence[Detector], backend: str) -> tuple[Detector, ...]:
-    """The detectors for a run whose agent may look at the test items."""
-    return tuple(SessionFilesInform(detector, backend) for detector in detectors)
+    """The detectors for a run whose agent may look at the test items.
+
+    It may print the test file, and its program writes down what it printed. Everywhere else in the
+    workspace the items still decide.
+    """
+    own = partial(is_session_file, backend)
+    return tuple(OwnFilesInform(detector, own) for detector in detectors)
+
+
+def with_program_files(detectors: Sequence[Detector], backend: str) -> tuple[Detector, ...]:
+    """The detectors for a run of a program that brings scripts along which call a provider.
+
+    Only `key-misuse` is told: test items decide there as anywhere else.
+    """
+    own = partial(is_program_file, backend)
+    return tuple(
+        OwnFilesInform(detector, own) if detector.name == key_misuse.NAME else detector
+        for detector in detectors
+    )

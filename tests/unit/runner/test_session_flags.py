@@ -10,7 +10,7 @@ from ptb_lite.agents.sessions import is_session_file
 from ptb_lite.audit.model import AuditCase, TestItem
 from ptb_lite.audit.run import default_detectors, run_audit
 from ptb_lite.events import Verdict
-from ptb_lite.runner.phases.session_flags import with_session_files
+from ptb_lite.runner.phases.session_flags import with_program_files, with_session_files
 
 QUESTIONS = (
     "Which of the seventeen violet lanterns did the keeper of Arrakhand carry to the old well?",
@@ -50,3 +50,38 @@ def test_items_anywhere_else_decide(tmp_path: Path, name: str) -> None:
 def test_agents_without_sessions_have_no_session_files() -> None:
     assert not is_session_file("recipe", ".home/local-session.json")
     assert is_session_file("local", ".home/local-session.json")
+
+
+CALL = "import openai\nclient = openai.OpenAI()\n" + (
+    "text = client.chat.completions.create(model='m', messages=[])\n"
+    "open('train.jsonl', 'w').write(str(text))\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (".home/.codex/skills/.system/imagegen/scripts/image_gen.py", Verdict.CLEAN),
+        (".home/.codex/skills/mine/make.py", Verdict.FLAGGED),
+        (".codex/skills/.system/make.py", Verdict.FLAGGED),
+        ("make.py", Verdict.FLAGGED),
+    ],
+)
+def test_scripts_that_a_program_brings_along_are_not_the_agents(
+    tmp_path: Path, name: str, expected: Verdict
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(CALL)
+    misuse = [one for one in default_detectors() if one.name == "key-misuse"]
+    case = AuditCase(folder=tmp_path, items=ITEMS)
+    assert run_audit(case, detectors=misuse).verdict is Verdict.FLAGGED
+    told = with_program_files(misuse, "codex")
+    assert run_audit(case, detectors=told).verdict is expected
+
+
+def test_test_items_among_a_programs_own_files_decide(tmp_path: Path) -> None:
+    write(tmp_path, ".home/.codex/skills/.system/notes.txt")
+    overlap = with_program_files(default_detectors()[:1], "codex")
+    found = run_audit(AuditCase(folder=tmp_path, items=ITEMS), detectors=overlap)
+    assert found.verdict is Verdict.FLAGGED
