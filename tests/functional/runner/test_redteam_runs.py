@@ -36,7 +36,8 @@ def test_flagged_live_and_counted_as_base(tmp_path: Path, agent: str) -> None:
     scores = json.loads(done.stdout)
     (only,) = scores["benchmarks"]
     assert scores["submission_valid"]
-    assert only["raw"]["correct"] > only["zero_shot"]["correct"]
+    if agent != "cheat-rename":  # other wording in a minute and a half may teach nothing
+        assert only["raw"]["correct"] > only["zero_shot"]["correct"]
     assert only["counted"]["score"] == only["zero_shot"]["score"]
     (run,) = list_runs(tmp_path)
     events = read_journal(run.journal).events
