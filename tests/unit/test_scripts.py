@@ -341,7 +341,7 @@ def test_test_checks_everything_and_ends_with_pytest(machine: Machine) -> None:
         "ruff format --check .",
         "mypy ",
         "lint-imports ",
-        "python -m pytest -n 2 --dist loadfile -m not bench -k a b",
+        "python -m pytest -n 2 --dist loadfile --hypothesis-profile=ci -m not bench -k a b",
     ]
     assert machine.run(str(machine.checkout / "scripts/test"), CODE="1").returncode == 1
 
@@ -399,7 +399,7 @@ def test_ci_calls_the_tests_and_nothing_else(machine: Machine) -> None:
     shutil.copytree(ROOT / ".ci", machine.checkout / ".ci")
     done = machine.run("bash", str(machine.checkout / ".ci" / "run"))
     assert done.returncode == 5
-    assert done.stdout.splitlines()[-1] == "python -m pytest -n 2 --dist loadfile"
+    assert done.stdout.splitlines()[-1] == "python -m pytest -n 2 --dist loadfile --hypothesis-profile=ci"
 
 
 @pytest.mark.parametrize("name", ["scripts/setup", "scripts/demo", "scripts/test", "scripts/bench"])
