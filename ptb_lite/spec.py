@@ -12,7 +12,16 @@ from pydantic import Field, ValidationError
 from ptb_lite.catalog.entries import AgentEntry, EntryId
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.yaml_file import plain_message
-from ptb_lite.choices import Device, Disclosure, EarlyStop, Feedback, Network, Policy, SandboxName
+from ptb_lite.choices import (
+    Device,
+    Disclosure,
+    EarlyStop,
+    Feedback,
+    HubCache,
+    Network,
+    Policy,
+    SandboxName,
+)
 from ptb_lite.errors import CatalogError, SpecError
 from ptb_lite.evaluation.job import Generation
 from ptb_lite.evaluation.judge.choice import JudgeChoice
@@ -34,7 +43,8 @@ class RunSpec(Record):
     the budget, whichever is shorter, at least 1; no limit for a person's own command).
     `memory_gb` (GB of all its processes; None: nine tenths of the machine's), `disk_gb` (GB in the
     workspace; None: until less than 1 GB of the disk, or a twentieth of a small one, is free) and
-    `max_processes` (threads counted) are what the agent may use.
+    `max_processes` (threads counted) are what the agent may use. `hub_cache` says whether it is
+    shown this person's Hub cache (auto: a command of one's own that has no network is).
     `limit` and `dev_limit` count items per benchmark (None: all of the split). `item_salt` is the
     installation's secret from which the test items are drawn: it never enters a workspace or a
     report. `max_new_tokens` cuts answers short where a dataset benchmark allows longer ones.
@@ -65,6 +75,7 @@ class RunSpec(Record):
     feedback: Feedback = "dev"
     sandbox: SandboxName = "bubblewrap"
     network: Network = "off"
+    hub_cache: HubCache = "auto"
     device: Device = "auto"
     generation: Generation = Generation()
     max_new_tokens: Annotated[int, Field(gt=0, le=32768)] | None = None

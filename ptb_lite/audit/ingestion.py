@@ -22,7 +22,7 @@ from ptb_lite.audit.folder import Account, printable
 from ptb_lite.audit.model import AuditCase
 from ptb_lite.audit.programs import Order, Program
 from ptb_lite.audit.record import DetectorResult
-from ptb_lite.audit.sources import Named, Sources
+from ptb_lite.audit.sources import FILE_PART, Named, Sources
 from ptb_lite.events import Flag
 
 NAME = "ingestion"
@@ -332,18 +332,19 @@ def _test_files(case: AuditCase) -> Iterator[Place]:
 
 
 def _cache_flags(case: AuditCase, sources: Sources) -> Iterator[Flag]:
-    """What was downloaded shows in the Hub's cache, by the names of its folders."""
-    names = {file.relative for file in case.listing.files if "--" in file.relative
-             or "___" in file.relative}  # fmt: skip
-    if case.hub_cache is not None and case.hub_cache.is_dir() and not case.hub_cache.is_symlink():
-        names |= {path.name for path in case.hub_cache.iterdir()}
-        hub = case.hub_cache / "hub"
-        names |= {path.name for path in hub.iterdir()} if hub.is_dir() else set()
+    """What was downloaded shows in the Hub's cache, by the names of its repositories and files."""
     seen: set[str] = set()
-    for relative in sorted(names):
-        named = sources.named_by(_cached_name(relative))
-        if named is None or named.name in seen or (named.train and named.kind == "official"):
+    for download in case.downloads:
+        named = sources.named_by(download.name) if download.kind == "dataset" else None
+        if named is None or named.name in seen:
             continue
+        file = download.first()
+        if named.train and named.kind == "official":
+            # Whoever takes the train split alone has no file of another's name.
+            parts = {name: part for name in download.named if (part := _file_part(name, named))}
+            if not parts:
+                continue
+            file = min(parts)
         seen.add(named.name)
         decides = named.kind in ("derived", "answers")
         yield Flag(
@@ -351,14 +352,15 @@ def _cache_flags(case: AuditCase, sources: Sources) -> Iterator[Flag]:
             kind="derived-data" if decides else "test-set-downloaded",
             message=f"the Hub cache holds {named.name}, with test items of {named.benchmark}",
             decides=decides,
-            file=printable(relative),
+            file=file,
             confidence=0.8 if decides else 0.5,
         )
 
 
-def _cached_name(relative: str) -> str:
-    parts = [part for part in relative.split("/") if "--" in part or "___" in part]
-    return parts[0] + "/" if parts else ""
+def _file_part(path: str, named: Named) -> str:
+    """The split of a downloaded file by its name; empty for a harmless one."""
+    part = FILE_PART.search(path.rpartition("/")[2])
+    return "" if part is None or named.harmless(part[1]) else part[1].lower()
 
 
 def _flag(

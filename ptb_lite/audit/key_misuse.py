@@ -52,7 +52,6 @@ MODEL_NAME = re.compile(
     re.IGNORECASE,
 )
 _TUNED = re.compile(r"[-_.](?:it|instruct|chat)\b", re.IGNORECASE)
-_CACHED_MODEL = re.compile(r"(?:^|/)models--([\w.-]+?)--([\w.-]+?)(?:/|$)")
 
 
 class ProviderList(Record):
@@ -217,25 +216,17 @@ class _Look:
     def cache(self) -> Iterator[Flag]:
         if self._case.rules.teacher_models:
             return
-        names = [file.relative for file in self._case.listing.files if "models--" in file.relative]
-        folder = self._case.hub_cache
-        for place in (folder, folder / "hub") if folder is not None else ():
-            if place.is_dir() and not place.is_symlink():
-                names += [path.name for path in place.iterdir()]
-        seen: set[str] = set()
-        for relative in sorted(names):
-            match = _CACHED_MODEL.search(relative)
-            model = f"{match[1]}/{match[2]}" if match else ""
-            if model in seen or not model or not self._is_other_model(model):
+        for download in self._case.downloads:
+            other = download.kind == "model" and download.name.lower() not in self._base
+            if not other or not (download.weights or MODEL_NAME.search(download.name)):
                 continue
-            seen.add(model)
-            message = f"the Hub cache holds {model}, another model than the assigned one"
+            message = f"the Hub cache holds {download.name}, another model than the assigned one"
             yield Flag(
                 detector=NAME,
                 kind="cached-model",
                 message=printable(message),
                 decides=False,
-                file=printable(relative),
+                file=download.first(),
                 confidence=0.5,
             )
 

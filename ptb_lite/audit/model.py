@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -14,6 +14,7 @@ from ptb_lite.audit.record import DetectorResult
 from ptb_lite.events import Record
 
 if TYPE_CHECKING:
+    from ptb_lite.audit.hub_cache import Download
     from ptb_lite.audit.programs import Programs
 
 
@@ -76,7 +77,7 @@ class AuditCase:
     folder.
 
     `hosts` were asked for during the run; `hub_cache` is the folder that the agent's downloads
-    went to, where it lies outside of `folder`. `instruct_model` is the folder of the base model's
+    went to, in `folder` or outside of it. `instruct_model` is the folder of the base model's
     known instruct counterpart. `benchmark_kinds` names the benchmarks under test with their kind
     in the catalogue ("procedural", ...), also where no items are given. `losses` are what a
     process with the models measured, `embedder` the folder of a local embedding model, and
@@ -117,6 +118,25 @@ class AuditCase:
         from ptb_lite.audit.programs import read_programs  # which needs this class
 
         return read_programs(self)
+
+    @cached_property
+    def downloads(self) -> tuple[Download, ...]:
+        """What was downloaded into a Hub cache: any in `folder`, and `hub_cache`. Paths are
+        relative to `folder`, or begin with the name of a `hub_cache` outside of it. Raises OSError.
+        """
+        from ptb_lite.audit.hub_cache import downloads_in  # which needs the walk of this room
+
+        found = downloads_in(self.folder, self.listing.files)
+        cache = self.hub_cache
+        if cache is None or cache.is_relative_to(self.folder) or cache.is_symlink():
+            return found
+        if not cache.is_dir():
+            return found
+        outside = [
+            replace(file, relative=f"{cache.name}/{file.relative}")
+            for file in list_files(cache).files
+        ]
+        return (*found, *downloads_in(cache.parent, outside))
 
 
 class Detector(Protocol):

@@ -31,6 +31,7 @@ from ptb_lite.audit.readers import Budget, Chunk, read_file
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.sources import Sources
 from ptb_lite.audit.views import hidden_texts
+from ptb_lite.audit.weights import looks_like_weights
 from ptb_lite.events import Flag
 
 NAME = "overlap"
@@ -92,16 +93,44 @@ class OverlapDetector:
                 detector=NAME, status="skipped", reason="the test items have no content to find"
             )
         scan = Scan()
-        sources = Sources(case.benchmarks())
+        cache = _Cached(case)
         for file in files:
-            if file.relative not in unchanged:
-                # Whoever loads a train split through the library has the test split in its cache.
-                named = sources.named_by(_cache_entry(file.relative))
-                cached = named is not None and named.kind == "official" and bool(named.train)
-                search.read(read_file(file, account, budget), file.relative, scan, cached=cached)
+            if file.relative in unchanged:
+                continue
+            if cache.is_weights(file):
+                account.note(f"{file.relative}: a downloaded model's weights, not searched")
+                continue
+            cached = cache.is_harmless(file)
+            search.read(read_file(file, account, budget), file.relative, scan, cached=cached)
         for name, chunks in made_texts(case):
             search.read(chunks, name, scan, made=True)
         return _result(search, scan, account)
+
+
+class _Cached:
+    """What is known of files in a Hub cache."""
+
+    def __init__(self, case: AuditCase) -> None:
+        self._sources = Sources(case.benchmarks())
+        self._weights = {path for one in case.downloads for path in one.weights}
+        self._names: dict[str, set[str]] = defaultdict(set)
+        for one in case.downloads:
+            for path in one.stored:
+                self._names[path].add(one.name if one.kind == "dataset" else "")
+
+    def is_weights(self, file: FoundFile) -> bool:
+        """Whether a file is known by the name of weights, and is what its name says."""
+        return file.relative in self._weights and looks_like_weights(file.path)
+
+    def is_harmless(self, file: FoundFile) -> bool:
+        """Whether a file belongs to nothing but data sets that anyone may download: whoever loads
+        a train split through the library has the test split in its cache."""
+        names = self._names.get(file.relative, set())
+        return bool(names) and all(map(self._has_train, names))
+
+    def _has_train(self, name: str) -> bool:
+        named = self._sources.named_by(name)
+        return named is not None and named.kind == "official" and bool(named.train)
 
 
 class Search:
@@ -287,12 +316,6 @@ def _excerpt(text: bytes, at: int) -> str:
     stop = text.find(b"\n", at)
     stop = min(len(text) if stop < 0 else stop, start + _EXCERPT)
     return printable(text[start:stop].decode("utf-8", "replace").replace("\x0b", " "), _EXCERPT)
-
-
-def _cache_entry(relative: str) -> str:
-    """The part of a path by which the Hub's library names a data set."""
-    parts = [part for part in relative.split("/")[:-1] if "--" in part or "___" in part]
-    return f"{parts[0]}/" if parts else ""
 
 
 def _is_handed_over(file: FoundFile, case: AuditCase) -> bool:

@@ -24,7 +24,7 @@ _HUB = re.compile(
 _CACHE = re.compile(
     r"datasets--([\w.-]+?)--([\w.-]+?)(?:/|$)|(?:^|/)([\w.-]+?)___([\w.-]+?)(?:/|$)"
 )
-_FILE_PART = re.compile(r"(?:^|[/_.-])(train|test|validation|dev|val)(?:[/_.-]|$)", re.IGNORECASE)
+FILE_PART = re.compile(r"(?:^|[/_.-])(train|test|validation|dev|val)(?:[/_.-]|$)", re.IGNORECASE)
 
 
 class OfficialSource(Record):
@@ -119,7 +119,7 @@ class Sources:
 
     def _dataset(self, name: str, rest: str) -> Named | None:
         low = name.lower()
-        found = _FILE_PART.search(rest)
+        found = FILE_PART.search(rest)
         part = found[1].lower() if found else ""
         for benchmark, entry in self.benchmarks.items():
             for source in entry.official:
@@ -154,7 +154,7 @@ class Sources:
                     return Named(benchmark, place, "official")
             trainable = any(source.train for source in entry.official)
             if self._words[benchmark].search(low):
-                part = _FILE_PART.search(low)
+                part = FILE_PART.search(low)
                 if not trainable or (part and part[1] != "train"):
                     train = next((s.train for s in entry.official if s.train), ())
                     return Named(benchmark, url[:120], "official", train, part[1] if part else "")

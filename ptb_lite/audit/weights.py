@@ -72,6 +72,17 @@ def read_header(path: Path) -> tuple[TensorInfo, ...]:
     return tuple(tensors)
 
 
+def looks_like_weights(path: Path) -> bool:
+    """Whether a file is safetensors by its whole header, or begins as GGUF does."""
+    try:
+        with open_regular(path) as stream:
+            if stream.read(4) == b"GGUF":
+                return True
+        return bool(read_header(path))
+    except (MalformedWeightsError, OSError):
+        return False
+
+
 def first_non_finite(path: Path, tensors: tuple[TensorInfo, ...]) -> str | None:
     """The name of the first tensor that holds an infinity or NaN. Reads the file once."""
     import numpy

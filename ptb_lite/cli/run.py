@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from ptb_lite.choices import Device, Disclosure, EarlyStop, Feedback, Network, Policy, SandboxName
+from ptb_lite.choices import (
+    Device,
+    Disclosure,
+    EarlyStop,
+    Feedback,
+    HubCache,
+    Network,
+    Policy,
+    SandboxName,
+)
 from ptb_lite.cli.options import (
     RUNS,
     Json,
@@ -68,6 +77,12 @@ def run(
     ] = None,
     sandbox: Annotated[SandboxName | None, typer.Option(help="The agent's isolation.")] = None,
     network: Annotated[Network | None, typer.Option(help="The agent's network.")] = None,
+    hub_cache: Annotated[
+        HubCache | None,
+        typer.Option(
+            help="Show the agent your Hub cache, read-only; auto: your own command without network."
+        ),
+    ] = None,
     device: Annotated[Device | None, typer.Option(help="Where models run.")] = None,
     judge: JudgeName = None,
     judge_key: JudgeKey = None,
@@ -126,6 +141,7 @@ def run(
             "feedback": feedback,
             "sandbox": sandbox,
             "network": network,
+            "hub_cache": hub_cache,
             "device": device,
             "judge": judge_choice(
                 judge,

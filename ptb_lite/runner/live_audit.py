@@ -68,11 +68,13 @@ class LiveAudit:
         if found == self._last:
             return 0
         self._last = found
-        return sum(self._look_with(detector) for detector in self.detectors)
+        # A case remembers what it has read of the folder: each look has one of its own.
+        case = replace(self.case)
+        return sum(self._look_with(detector, case) for detector in self.detectors)
 
-    def _look_with(self, detector: Detector) -> int:
+    def _look_with(self, detector: Detector, case: AuditCase) -> int:
         try:
-            result = weigh(detector.run(self.case))
+            result = weigh(detector.run(case))
         except Exception:
             traceback.print_exc()
             return 0

@@ -84,6 +84,16 @@ class RunFolder:
         return self.path / "hosts.json"
 
     @property
+    def hub_cache(self) -> Path:
+        """Which repositories of the host's Hub cache the agent was shown, and its own downloads."""
+        return self.path / "hub-cache.json"
+
+    @property
+    def hub_private(self) -> Path:
+        """The agent's own Hugging Face folder (HF_HOME), in its workspace."""
+        return self.workspace / ".hub-cache"
+
+    @property
     def login(self) -> Path:
         """Which files of a login lie in the workspace; gone when they are."""
         return self.path / "login.json"

@@ -120,6 +120,42 @@ class Hosts(Record):
     hosts: tuple[HostSeen, ...] = ()
 
 
+class HubRepository(Record):
+    """A repository of a Hugging Face cache.
+
+    `kind` is model, dataset or prepared (tables that the library `datasets` made of a data set),
+    `name` OWNER/NAME, `bytes` what it takes on disk, `place` the folder where an agent found it.
+    """
+
+    kind: str
+    name: str
+    bytes: int = 0
+    place: str = ""
+
+
+class HubHeldBack(Record):
+    """A repository of the host's cache that the agent was not shown, and why."""
+
+    kind: str
+    name: str
+    reason: str
+
+
+class HubCacheSeen(Record):
+    """The content of hub-cache.json: what of the host's cache the agent was shown, read-only.
+
+    `choice` is what was in force, `folder` the agent's own Hugging Face folder relative to the
+    workspace, and `downloaded` what that holds when the agent has ended.
+    """
+
+    version: Literal[1] = 1
+    choice: Literal["shared", "private"]
+    folder: str = ""
+    shown: tuple[HubRepository, ...] = ()
+    held_back: tuple[HubHeldBack, ...] = ()
+    downloaded: tuple[HubRepository, ...] = ()
+
+
 class PaperLine(Record):
     """A published score of the same benchmark, in [0, 1]: never measured here."""
 

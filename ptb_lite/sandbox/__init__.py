@@ -11,6 +11,7 @@ from ptb_lite.sandbox.cgroup import Groups, make_groups
 from ptb_lite.sandbox.container import Container
 from ptb_lite.sandbox.none import NoSandbox
 from ptb_lite.sandbox.plan import (
+    HUB_INSIDE,
     LimitPlan,
     RelayPlan,
     Sandbox,
@@ -30,6 +31,7 @@ SANDBOXES: Mapping[str, Sandbox] = MappingProxyType(
 )
 
 __all__ = [
+    "HUB_INSIDE",
     "SANDBOXES",
     "SANDBOX_HOME",
     "Asked",

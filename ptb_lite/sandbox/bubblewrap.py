@@ -135,6 +135,8 @@ def _mounts(plan: SandboxPlan) -> Iterator[list[str]]:
     for path in plan.read_only:
         if path.exists():
             yield ["--ro-bind", os.fspath(path.resolve()), os.fspath(path.absolute())]
+    for source, place in plan.placed:
+        yield ["--ro-bind-try", os.fspath(source.resolve()), os.fspath(place)]
     yield [
         "--bind",
         os.fspath(plan.workspace.resolve()),

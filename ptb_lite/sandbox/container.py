@@ -130,6 +130,9 @@ def _mounts(plan: SandboxPlan) -> Iterator[list[str]]:
     yield _bind(PROGRAM, PROGRAM, "ro")
     if plan.relay is not None:
         yield _bind(plan.relay.folder.resolve(), Path(RELAY_INSIDE), "ro")
+    for source, place in sorted(plan.placed, key=lambda pair: pair[1]):
+        if source.exists():
+            yield _bind(source.resolve(), place, "ro")
     yield _bind(plan.workspace.resolve(), plan.workspace.absolute(), "rw")
     if plan.gpu:
         for node in [*sorted(Path("/dev").glob("nvidia*")), Path("/dev/dxg")]:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+HUB_INSIDE = Path("/ptb-lite/hub")
+"""Where a sandbox shows what an agent may read of a person's Hub cache."""
+
 
 @dataclass(frozen=True)
 class RelayPlan:
@@ -40,6 +43,8 @@ class SandboxPlan:
 
     `workspace` is the only lasting place it may write, at the same path inside and outside.
     `read_only` paths appear at the same path too; a path that does not exist is left out.
+    `placed` are pairs of a path here and the place at which it appears, read-only; a place lies
+    below `HUB_INSIDE`.
     `environment` is complete: nothing else is inherited. It does not travel on the command line
     (every user of the machine may read those): start the wrapped command with
     `start(..., environment=box.environment(plan))`.
@@ -56,6 +61,7 @@ class SandboxPlan:
     gpu: bool = False
     relay: RelayPlan | None = None
     limits: LimitPlan = LimitPlan()
+    placed: tuple[tuple[Path, Path], ...] = ()
 
     @property
     def guided(self) -> bool:

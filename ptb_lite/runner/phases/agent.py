@@ -15,6 +15,7 @@ from ptb_lite.evaluation.task_file import Task
 from ptb_lite.events import AgentEnded, AgentStarted, Outcome
 from ptb_lite.runner.context import AgentEnd, PhaseResult, Prepared, RunContext
 from ptb_lite.runner.live_audit import LiveAudit, live_audit, live_detectors
+from ptb_lite.runner.phases.agent_hub import Hub, agent_hub, close_hub
 from ptb_lite.runner.phases.agent_limits import agent_limits
 from ptb_lite.runner.phases.agent_network import agent_network
 from ptb_lite.runner.phases.agent_secrets import agent_secrets, clear_secrets
@@ -36,6 +37,7 @@ def run_agent(context: RunContext) -> PhaseResult:
     context.check_stop()
     clear_secrets(context)
     if context.run.agent_end.exists():
+        close_hub(context.run)
         end = _interrupted(context)
     else:
         end = _supervise(
@@ -79,6 +81,12 @@ def _interrupted(context: RunContext) -> AgentEnd:
 
 
 def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
+    # What the agent is shown is put together before its clock starts.
+    with agent_hub(context) as hub:
+        return _work(context, plan, hub)
+
+
+def _work(context: RunContext, plan: AgentPlan, hub: Hub) -> AgentEnd:
     prepared = read_record(context.run.prepared, Prepared)
     budget = context.spec.budget_minutes * 60
     begun = time.time()
@@ -106,11 +114,12 @@ def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
         sandbox_plan = SandboxPlan(
             workspace=context.run.workspace,
             read_only=(*interpreter_paths(), prepared.base_model, *plan.read_only),
-            environment=_environment(context, task, plan),
+            environment={**_environment(context, task, plan), **hub.environment},
             network=context.spec.network,
             gpu=task.device == "cuda",
             relay=network.plan,
             limits=limits.plan,
+            placed=hub.placed,
         )
         place = Place(
             task=task,
