@@ -25,7 +25,8 @@ MAX_ENTRIES = 50_000
 _REPOSITORY = re.compile(r"^((?:.+/)?(models|datasets)--([^/]+))/(.+)$")
 _TABLES = re.compile(r"^((?:.+/)?([\w.-]+?)___([\w.-]+))/(.+)$")
 _STORED = re.compile(r"^((?:.+/)?)blobs/[0-9a-f]{2}/[0-9a-f]{64}$")
-_NO_CONTENT = ("refs", ".no_exist")
+# Beside them lie names of revisions and listings, which looking alone may leave.
+_CONTENT = ("blobs", "snapshots")
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _sort_in(file: FoundFile, found: dict[str, _Found]) -> None:
     match = _REPOSITORY.match(file.relative)
     if match is not None:
         at, kind, name, rest = match.groups()
-        if rest.partition("/")[0] in _NO_CONTENT or PurePosixPath(at).parent.name == ".locks":
+        if rest.partition("/")[0] not in _CONTENT or PurePosixPath(at).parent.name == ".locks":
             return
         one = found.setdefault(at, _repository(kind, name))
     else:

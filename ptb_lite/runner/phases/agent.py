@@ -160,7 +160,8 @@ def _environment(context: RunContext, task: Task, plan: AgentPlan) -> dict[str, 
         "PYTHONUNBUFFERED": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
-    if context.spec.network == "off":
+    if context.spec.network != "full":
+        # Else the Hub's client gives up at a proxy that refuses it, also what its cache holds.
         environment["HF_HUB_OFFLINE"] = "1"
     if task.device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""

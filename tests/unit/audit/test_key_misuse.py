@@ -130,10 +130,14 @@ def test_command_lines_hosts_and_caches(tmp_path: Path) -> None:
     result = found(tmp_path / "d", "pass", hosts=hosts, rules=rules)
     assert [flag.kind for flag in result.flags] == ["provider-host"]
     cache = tmp_path / "hub"
-    (cache / "models--Qwen--Qwen2.5-7B-Instruct").mkdir(parents=True)
-    (cache / "models--google--gemma-3-270m").mkdir()
+    for name in ("Qwen--Qwen2.5-7B-Instruct", "google--gemma-3-270m", "only--names-instruct"):
+        blobs = cache / f"models--{name}" / ("refs" if "only" in name else "blobs")
+        blobs.mkdir(parents=True)
+        (blobs / "x").write_text("x")
     result = found(tmp_path / "e", "pass", hub_cache=cache)
-    assert [(flag.kind, flag.decides) for flag in result.flags] == [("cached-model", False)]
+    assert [(flag.kind, flag.decides, flag.file) for flag in result.flags] == [
+        ("cached-model", False, "hub/models--Qwen--Qwen2.5-7B-Instruct/blobs/x")
+    ]
 
 
 def test_rules_that_allow_it(tmp_path: Path) -> None:

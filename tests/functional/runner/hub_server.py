@@ -1,0 +1,92 @@
+"""A Hugging Face Hub on loopback: the few routes that its client asks for, and what was asked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
+
+COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
+
+
+@dataclass
+class Hub:
+    """`repositories` maps (models or datasets, OWNER/NAME) to its files."""
+
+    repositories: dict[tuple[str, str], dict[str, bytes]]
+    url: str = ""
+    asked: list[str] = field(default_factory=list)
+
+    def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of one request."""
+        self.asked.append(path)
+        parts = [part for part in unquote(urlsplit(path).path).split("/") if part]
+        api = parts[:1] == ["api"]
+        parts = parts[1:] if api else parts
+        kind = parts.pop(0) if parts[:1] in (["models"], ["datasets"]) else "models"
+        name, route = "/".join(parts[:2]), parts[2:]
+        files = self.repositories.get((kind, name))
+        if files is None:
+            return 404, {"X-Error-Code": "RepoNotFound"}, b""
+        if api:
+            return 200, {"Content-Type": "application/json"}, self._listing(name, route, files)
+        content = files.get("/".join(route[2:]))
+        if route[:1] != ["resolve"] or content is None:
+            return 404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT}, b""
+        return 200, {"ETag": f'"{_sha(content)}"', "X-Repo-Commit": COMMIT}, content
+
+    def _listing(self, name: str, route: list[str], files: dict[str, bytes]) -> bytes:
+        if route[:1] == ["tree"]:
+            return json.dumps(
+                [
+                    {"type": "file", "path": path, "size": len(content), "oid": _sha(content)}
+                    for path, content in files.items()
+                ]
+            ).encode()
+        siblings = [{"rfilename": path} for path in files]
+        about = {"id": name, "sha": COMMIT, "private": False, "tags": [], "siblings": siblings}
+        return json.dumps({**about, "downloads": 0, "likes": 0}).encode()
+
+
+@contextmanager
+def hub_server(repositories: dict[tuple[str, str], dict[str, bytes]]) -> Iterator[Hub]:
+    """A running Hub."""
+    hub = Hub(repositories)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            status, headers, body = hub.answer(self.path)
+            self.send_response(status)
+            for key, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(key, value)
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    hub.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _sha(content: bytes) -> str:
+    return hashlib.sha1(content, usedforsecurity=False).hexdigest()
