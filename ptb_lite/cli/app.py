@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from ptb_lite import __version__
 from ptb_lite.cli import checks, experiment, lists, replay, run, runs
+from ptb_lite.cli.output import say
 
 app = typer.Typer(
     name="ptb-lite",
@@ -17,8 +19,20 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        say(f"ptb-lite {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error. Works anywhere.")
     ] = False,

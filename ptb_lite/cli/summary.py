@@ -8,6 +8,7 @@ from typing import Any
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome
+from ptb_lite.report.data import read_hub
 from ptb_lite.report.text import report_text
 from ptb_lite.report.words import visible
 from ptb_lite.runs.atomic import read_record
@@ -16,7 +17,7 @@ from ptb_lite.runs.records import Hosts, Scores, Status
 from ptb_lite.spec import RunSpec
 
 _SECRET = {"item_salt"}
-_MAX_HOSTS = 8
+_MAX_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def describe(run: RunFolder) -> Iterator[str]:
     if found.spec:
         yield from _choices(found.spec)
     yield from _hosts(run)
+    yield from _hub(run)
     if found.status:
         for end in found.status.phases:
             detail = f"  {end.detail}" if end.detail else ""
@@ -127,9 +129,29 @@ def _hosts(run: RunFolder) -> Iterator[str]:
         return
     for allowed, word in ((False, "refused"), (True, "reached")):
         named = [f"{each.host}:{each.port}" for each in hosts.hosts if each.allowed is allowed]
-        more = f" and {len(named) - _MAX_HOSTS} more" if len(named) > _MAX_HOSTS else ""
         if named:
-            yield visible(f"{word}    {', '.join(named[:_MAX_HOSTS])}{more}")
+            yield visible(f"{word}    {_some(named)}")
+
+
+def _hub(run: RunFolder) -> Iterator[str]:
+    """What the agent was shown of this person's Hub cache, and what it downloaded itself."""
+    hub = read_hub(run)
+    if hub is None:
+        return
+    if hub.choice == "shared":
+        yield f"hub cache  shared: {len(hub.shown)} shown, {len(hub.held_back)} held back"
+        for reason in dict.fromkeys(one.reason for one in hub.held_back):
+            names = [one.name for one in hub.held_back if one.reason == reason]
+            yield visible(f"held back  {_some(names)}: {reason}")
+    if hub.downloaded:
+        yield visible(f"downloaded {_some([one.name for one in hub.downloaded])}")
+
+
+def _some(names: list[str]) -> str:
+    """The first of some names, each once."""
+    unique = list(dict.fromkeys(names))
+    more = f" and {len(unique) - _MAX_NAMED} more" if len(unique) > _MAX_NAMED else ""
+    return f"{', '.join(unique[:_MAX_NAMED])}{more}"
 
 
 def _percent(fraction: float | None) -> str:

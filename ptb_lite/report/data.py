@@ -15,12 +15,14 @@ from ptb_lite.runs.records import (
     Average,
     BenchmarkScores,
     Hosts,
+    HubCacheSeen,
     Paired,
     PaperLine,
     Score,
     Scores,
     Status,
 )
+from ptb_lite.spec import RunSpec
 
 # The salt would let a reader draw the test items; it stays with the installation.
 _SECRET_FIELDS = {"item_salt", "version", "packages"}
@@ -67,7 +69,7 @@ class BenchmarkView:
 class ReportData:
     """A report's whole content. `scores` and `audit` are None for a run that did not get there.
 
-    `spec` and `packages` are pairs of name and value, `phases` of name and seconds.
+    `spec`, `packages` and `limits` are pairs of name and value, `phases` of name and seconds.
     """
 
     run_id: str
@@ -81,6 +83,8 @@ class ReportData:
     packages: tuple[tuple[str, str], ...]
     phases: tuple[tuple[str, float], ...]
     hosts: Hosts | None = None
+    limits: tuple[tuple[str, str], ...] = ()
+    hub: HubCacheSeen | None = None
 
 
 def gather(run: RunFolder) -> ReportData:
@@ -102,7 +106,27 @@ def gather(run: RunFolder) -> ReportData:
         packages=tuple(sorted(spec.packages.items())),
         phases=tuple((end.phase.value, end.seconds) for end in status.phases),
         hosts=_read_hosts(run),
+        limits=tuple(limits(spec)),
+        hub=read_hub(run),
     )
+
+
+def limits(spec: RunSpec) -> Iterator[tuple[str, str]]:
+    """What the agent may use, in words: what was chosen, and what holds where nothing was."""
+    chosen = f"{spec.memory_gb:g} GB" if spec.memory_gb is not None else ""
+    yield "memory", chosen or "nine tenths of the machine's"
+    chosen = f"{spec.disk_gb:g} GB" if spec.disk_gb is not None else ""
+    yield "disk", chosen or "until it is nearly full"
+    yield "processes", f"{spec.max_processes:,}"
+    yield "network", spec.network
+
+
+def read_hub(run: RunFolder) -> HubCacheSeen | None:
+    """None for a run from before it was noted, and for a record that cannot be read."""
+    try:
+        return read_record(run.hub_cache, HubCacheSeen)
+    except (PtbLiteError, ValidationError, OSError):
+        return None
 
 
 def percent(score: float) -> str:
