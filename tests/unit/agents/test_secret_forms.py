@@ -18,7 +18,7 @@ from ptb_lite.agents.masking import mask_file, mask_folder, mask_line
 from ptb_lite.agents.secret_forms import MIN_LENGTH, forms
 
 KEYS = st.text(
-    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=MIN_LENGTH, max_size=120
+    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Zs")), min_size=MIN_LENGTH, max_size=120
 )
 AROUND = st.binary(max_size=7)
 ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
@@ -40,11 +40,11 @@ ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
 def test_no_form_of_a_key_is_left(name: str, key: str, before: bytes, after: bytes) -> None:
     encode = ENCODINGS[name]
     line = encode(before + key.encode() + after)
-    masked = mask_line(b"x " + line + b" y", [key])
+    masked = mask_line(b"\n" + line + b"\n", [key])
     assert b"[key]" in masked
-    assert masked.startswith(b"x ")
-    assert masked.endswith(b" y")
-    left = masked.removeprefix(b"x ").removesuffix(b" y").split(b"[key]")
+    assert masked.startswith(b"\n")
+    assert masked.endswith(b"\n")
+    left = masked.removeprefix(b"\n").removesuffix(b"\n").split(b"[key]")
     if "base64" in name:
         # At most the characters that neighbours decide, too: less than a byte at either end.
         kept = sum(map(len, left))
