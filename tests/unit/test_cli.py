@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptb_lite import choices
+from ptb_lite import __version__, choices
 from ptb_lite.cli import main
 from ptb_lite.cli.output import printable, say_json, say_table
 from ptb_lite.spec import RunSpec
@@ -198,3 +198,8 @@ def test_arguments_default_to_the_process_own(
 )
 def test_the_spec_takes_the_words_that_the_command_line_offers(field: str, words: object) -> None:
     assert get_args(RunSpec.model_fields[field].annotation) == get_args(words)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of("--version") == 0
+    assert capsys.readouterr().out == f"ptb-lite {__version__}\n"

@@ -13,7 +13,15 @@ from ptb_lite.cli import main
 from ptb_lite.events import Outcome, Phase
 from ptb_lite.runs.atomic import write_record
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.runs.records import Hosts, HostSeen, PhaseEnd, Status
+from ptb_lite.runs.records import (
+    Hosts,
+    HostSeen,
+    HubCacheSeen,
+    HubHeldBack,
+    HubRepository,
+    PhaseEnd,
+    Status,
+)
 from ptb_lite.spec import RunSpec
 
 SECRET = "5ec2e7" * 10
@@ -104,3 +112,26 @@ def test_show_names_the_hosts_that_were_asked_for(
     assert "\x1b" not in shown
     run.hosts.write_text("not a record")
     assert "reached" not in call(capsys, "show", IDS[0])
+
+
+def test_what_was_shown_of_a_hub_cache(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = make(runs, IDS[0])
+    assert "hub cache" not in call(capsys, "show", IDS[0])
+    held = [
+        HubHeldBack(kind="dataset", name=f"acme/d{n}\x1b[31m", reason="it is incomplete")
+        for n in range(10)
+    ]
+    found = HubCacheSeen(
+        choice="shared",
+        shown=(HubRepository(kind="model", name="acme/small"),),
+        held_back=tuple(held),
+        downloaded=(HubRepository(kind="model", name="acme/new", bytes=5),) * 2,
+    )
+    write_record(run.hub_cache, found)
+    text = call(capsys, "show", IDS[0])
+    assert "hub cache  shared: 1 shown, 10 held back" in text
+    assert "and 2 more: it is incomplete" in text
+    assert "downloaded acme/new\n" in text
+    assert "\x1b" not in text
+    run.hub_cache.write_text("{")
+    assert "hub cache" not in call(capsys, "show", IDS[0])

@@ -319,3 +319,18 @@ def test_limits_too_small_to_work_in_are_refused(field: str, value: float) -> No
     choices = {"benchmarks": (BENCHMARK.id,), "minutes": 1.0, field: value}
     with pytest.raises(SpecError, match=field):
         resolve_spec(preset=None, overrides=choices, catalog=CATALOG)
+
+
+def test_the_hub_cache_is_chosen_by_name_and_by_preset(tmp_path: Path) -> None:
+    choices = {"benchmarks": (BENCHMARK.id,), "minutes": 1.0}
+    assert resolve_spec(preset=None, overrides=choices, catalog=CATALOG).hub_cache == "auto"
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        f"title: Mine\nbenchmarks: [{BENCHMARK.id}]\nbudget_minutes: 1\nhub_cache: private\n"
+    )
+    assert resolve_spec(preset=str(mine), overrides={}, catalog=CATALOG).hub_cache == "private"
+    chosen = {"hub_cache": "shared"}
+    found = resolve_spec(preset=str(mine), overrides=chosen, catalog=CATALOG)
+    assert found.hub_cache == "shared"
+    with pytest.raises(SpecError, match="hub_cache"):
+        resolve_spec(preset=str(mine), overrides={"hub_cache": "mine"}, catalog=CATALOG)

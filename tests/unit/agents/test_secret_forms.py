@@ -18,7 +18,9 @@ from ptb_lite.agents.masking import mask_file, mask_folder, mask_line
 from ptb_lite.agents.secret_forms import MIN_LENGTH, forms
 
 KEYS = st.text(
-    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Zs")), min_size=MIN_LENGTH, max_size=120
+    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Zs")),
+    min_size=MIN_LENGTH,
+    max_size=120,
 )
 AROUND = st.binary(max_size=7)
 ENCODINGS: dict[str, Callable[[bytes], bytes]] = {

@@ -16,7 +16,7 @@ from ptb_lite.runner.replay import recorded_demo
 from ptb_lite.runs.atomic import write_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import JournalWriter
-from ptb_lite.runs.records import PaperLine
+from ptb_lite.runs.records import HubCacheSeen, HubHeldBack, HubRepository, PaperLine
 from tests.unit.report.test_report import HOSTILE, SALT, Page, make_run
 from tests.unit.report.test_samples import write
 
@@ -124,3 +124,27 @@ def test_a_curve_fills_its_room_and_needs_two_points() -> None:
     level = curve(((1, 1.0), (2, 1.0)))
     assert level is not None
     assert "130" in level.path
+
+
+def test_the_limits_and_what_was_shown_of_a_hub_cache(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    words = " ".join(Page(run_html(run)).words)
+    assert "nine tenths of the machine's" in words
+    assert "4,096" in words
+    assert "Hub cache" not in words
+    write_record(run.spec, run.read_spec().model_copy(update={"memory_gb": 3.5, "disk_gb": 20.0}))
+    held = HubHeldBack(kind="model", name="a-name-of-mine", reason="it is incomplete")
+    shown = HubRepository(kind="model", name="another-name-of-mine")
+    loaded = HubRepository(kind="dataset", name=f"acme/{HOSTILE}", bytes=2_500_000)
+    record = HubCacheSeen(
+        choice="shared", shown=(shown, shown), held_back=(held,), downloaded=(loaded,) * 25
+    )
+    write_record(run.hub_cache, record)
+    text = run_html(run)
+    words = " ".join(Page(text).words)
+    for expected in ("3.5 GB", "20 GB", "2 of the person's repositories", "1 held back",
+                     "(dataset, 2.5 MB)", "and 5 more"):  # fmt: skip
+        assert expected in words, expected
+    # A report is shared: what else a person has in their cache is nobody's business.
+    assert "of-mine" not in text
+    assert "<script>" not in text

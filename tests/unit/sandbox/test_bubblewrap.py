@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.sandbox import SANDBOXES, SandboxPlan, interpreter_paths, sandbox
+from ptb_lite.sandbox import HUB_INSIDE, SANDBOXES, SandboxPlan, interpreter_paths, sandbox
 
 
 @pytest.fixture
@@ -131,3 +132,17 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
         match=r"sandbox: unknown sandbox 'chroot'\. .*bubblewrap, podman, docker, none",
     ):
         sandbox("chroot")
+
+
+def test_what_is_placed_appears_read_only_at_its_place(plan: SandboxPlan, tmp_path: Path) -> None:
+    real = tmp_path / "elsewhere"
+    real.mkdir()
+    (tmp_path / "link").symlink_to(real)
+    place_inside = HUB_INSIDE / "hub" / "models--a--b"
+    shown = replace(plan, placed=((tmp_path / "link", place_inside),))
+    arguments = SANDBOXES["bubblewrap"].wrap(["true"], shown)
+    assert place(arguments, "--ro-bind-try", str(real), str(place_inside))
+    for engine in ("podman", "docker"):
+        assert f"{real}:{place_inside}:ro" in SANDBOXES[engine].wrap(["true"], shown)
+        gone = replace(plan, placed=((tmp_path / "gone", place_inside),))
+        assert not any("models--a" in word for word in SANDBOXES[engine].wrap(["true"], gone))
