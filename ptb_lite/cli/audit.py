@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from ptb_lite.audit.data import read_benchmark
-from ptb_lite.audit.model import AuditCase, HarnessManifest, JudgeOptions, TestItem
+from ptb_lite.audit.model import AuditCase, Detector, HarnessManifest, JudgeOptions, TestItem
 from ptb_lite.audit.record import AuditRecord
-from ptb_lite.audit.run import run_audit
+from ptb_lite.audit.run import default_detectors, run_audit
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.catalog.loader import Catalog
@@ -23,6 +23,7 @@ from ptb_lite.installation import item_salt
 from ptb_lite.runner.context import Prepared, Seal
 from ptb_lite.runner.evidence import folder_here, instruct_folder, with_run_facts
 from ptb_lite.runner.memorisation import losses_of_run
+from ptb_lite.runner.phases.session_flags import for_run
 from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder, find_run
 
@@ -55,7 +56,7 @@ def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
     if wanted.memorisation:
         run = find_run(runs_dir, wanted.target)
         case = replace(case, losses=losses_of_run(run, load_catalog()))
-    found = run_audit(case)
+    found = run_audit(case, detectors=_detectors(wanted.target, runs_dir))
     if as_json:
         say_json(found.model_dump(mode="json"))
     else:
@@ -71,6 +72,16 @@ def _case(target: str, runs_dir: Path) -> AuditCase:
     if path.exists() and not path.is_dir():
         raise PtbLiteError("is not a folder", field=target)
     return _case_of_run(find_run(runs_dir, target))
+
+
+def _detectors(target: str, runs_dir: Path) -> Sequence[Detector]:
+    """All of them; for a run as the rules of that run have them."""
+    path = Path(target)
+    if path.is_dir() and not (path / "spec.json").is_file():
+        return default_detectors()
+    spec = find_run(runs_dir, target).read_spec()
+    agent = load_catalog().agents.get(spec.agent)
+    return for_run(default_detectors(), agent.backend if agent else "", spec.feedback)
 
 
 def _case_of_folder(path: Path) -> AuditCase:

@@ -16,6 +16,8 @@ from ptb_lite.runs.records import Scores, Status
 from ptb_lite.spec import RunSpec
 
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
+HUB_FOLDER = ".hub-cache"
+"""The agent's own Hugging Face folder, relative to its workspace."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class RunFolder:
     @property
     def hub_private(self) -> Path:
         """The agent's own Hugging Face folder (HF_HOME), in its workspace."""
-        return self.workspace / ".hub-cache"
+        return self.workspace / HUB_FOLDER
 
     @property
     def login(self) -> Path:

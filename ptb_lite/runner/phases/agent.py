@@ -22,7 +22,7 @@ from ptb_lite.runner.phases.agent_secrets import agent_secrets, clear_secrets
 from ptb_lite.runner.phases.agent_turns import AgentTurns, Place
 from ptb_lite.runner.phases.audit import case_of
 from ptb_lite.runner.phases.prepare import task_of
-from ptb_lite.runner.phases.session_flags import with_program_files
+from ptb_lite.runner.phases.session_flags import for_run
 from ptb_lite.runs.atomic import read_record, write_record
 from ptb_lite.sandbox import SANDBOX_HOME, SandboxPlan, interpreter_paths, sandbox
 from ptb_lite.workspace.prepare import start_clock
@@ -144,7 +144,7 @@ def _live_audit(context: RunContext, plan: AgentPlan) -> LiveAudit:
         case_of(context, None),
         context.journal.write,
         mask,
-        detectors=with_program_files(live_detectors(), backend),
+        detectors=for_run(live_detectors(), backend, context.spec.feedback),
     )
 
 

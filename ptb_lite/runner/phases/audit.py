@@ -12,7 +12,7 @@ from ptb_lite.events import Flag, FlagRaised, VerdictReached
 from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal, base_names
 from ptb_lite.runner.evidence import with_run_facts
 from ptb_lite.runner.phases.seal import SUBMISSION
-from ptb_lite.runner.phases.session_flags import with_program_files, with_session_files
+from ptb_lite.runner.phases.session_flags import for_run
 from ptb_lite.runs.atomic import read_record, write_record
 
 
@@ -32,9 +32,7 @@ def audit(context: RunContext) -> PhaseResult:
         context.journal.write(FlagRaised(flag=flag))
 
     backend = context.catalog.agent(context.spec.agent).backend
-    detectors = with_program_files(default_detectors(), backend)
-    if context.spec.feedback == "test":
-        detectors = with_session_files(detectors, backend)
+    detectors = for_run(default_detectors(), backend, context.spec.feedback)
     found = run_audit(case, detectors=detectors, on_flag=tell)
     write_record(context.run.audit, found)
     context.journal.write(VerdictReached(verdict=found.verdict, reason=found.reason))

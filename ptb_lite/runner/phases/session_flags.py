@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from ptb_lite.agents.sessions import is_program_file, is_session_file
-from ptb_lite.audit import key_misuse
+from ptb_lite.audit import code_clone, key_misuse, overlap
 from ptb_lite.audit.model import AuditCase, Detector
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.choices import Feedback
 from ptb_lite.events import Flag
+from ptb_lite.runs.folder import HUB_FOLDER
+
+_OF_ITEMS = (overlap.NAME, code_clone.NAME)
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,14 @@ class OwnFilesInform:
         return flag.model_copy(update={"decides": False})
 
 
+def for_run(detectors: Sequence[Detector], backend: str, feedback: Feedback) -> Sequence[Detector]:
+    """The detectors as the rules of one run have them, live as well as at the end."""
+    found = with_program_files(detectors, backend)
+    if feedback == "test":
+        found = with_library_files(with_session_files(found, backend))
+    return found
+
+
 def with_session_files(detectors: Sequence[Detector], backend: str) -> tuple[Detector, ...]:
     """The detectors for a run whose agent may look at the test items.
 
@@ -47,6 +59,19 @@ def with_session_files(detectors: Sequence[Detector], backend: str) -> tuple[Det
     """
     own = partial(is_session_file, backend)
     return tuple(OwnFilesInform(detector, own) for detector in detectors)
+
+
+def with_library_files(detectors: Sequence[Detector]) -> tuple[Detector, ...]:
+    """The detectors for a run whose agent may look at the test items: the library `datasets` keeps
+    a copy of every table that it opens, also to look at it."""
+    return tuple(
+        OwnFilesInform(detector, _is_library_table) if detector.name in _OF_ITEMS else detector
+        for detector in detectors
+    )
+
+
+def _is_library_table(path: str) -> bool:
+    return path.startswith(f"{HUB_FOLDER}/datasets/") and path.partition("!")[0].endswith(".arrow")
 
 
 def with_program_files(detectors: Sequence[Detector], backend: str) -> tuple[Detector, ...]:

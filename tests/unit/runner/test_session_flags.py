@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow
 import pytest
 
 from ptb_lite.agents.sessions import is_session_file
 from ptb_lite.audit.model import AuditCase, TestItem
 from ptb_lite.audit.run import default_detectors, run_audit
 from ptb_lite.events import Verdict
-from ptb_lite.runner.phases.session_flags import with_program_files, with_session_files
+from ptb_lite.runner.phases.session_flags import (
+    for_run,
+    with_program_files,
+    with_session_files,
+)
 
 QUESTIONS = (
     "Which of the seventeen violet lanterns did the keeper of Arrakhand carry to the old well?",
@@ -85,3 +90,30 @@ def test_test_items_among_a_programs_own_files_decide(tmp_path: Path) -> None:
     overlap = with_program_files(default_detectors()[:1], "codex")
     found = run_audit(AuditCase(folder=tmp_path, items=ITEMS), detectors=overlap)
     assert found.verdict is Verdict.FLAGGED
+
+
+@pytest.mark.parametrize(
+    ("name", "informs"),
+    [
+        (".hub-cache/datasets/json/default-0/0.0.0/x/json-train.arrow", True),
+        (".hub-cache/datasets/json/train.jsonl", False),
+        (".hub-cache/hub/datasets--me--mine/blobs/x", False),
+        ("datasets/json/default-0/json-train.arrow", False),
+    ],
+)
+def test_tables_that_the_library_keeps_of_a_test_file_it_was_given(
+    tmp_path: Path, name: str, informs: bool
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    table = pyarrow.table({"question": [item.question for item in ITEMS]})
+    with pyarrow.OSFile(str(path), "wb") as sink, pyarrow.ipc.new_stream(sink, table.schema) as to:
+        to.write_table(table)
+    if not name.endswith(".arrow"):
+        write(tmp_path, name)
+    case = AuditCase(folder=tmp_path, items=ITEMS)
+    for feedback, expected in (("dev", False), ("test", informs)):
+        detectors = for_run(default_detectors()[:1], "command", feedback)  # type: ignore[arg-type]
+        found = run_audit(case, detectors=detectors)
+        assert found.flags()
+        assert (found.verdict is Verdict.CLEAN) is expected, feedback
