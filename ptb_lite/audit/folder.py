@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from pathlib import Path
 MAX_FILES = 300_000
 MAX_DEPTH = 64
 _MAX_MESSAGES = 50
+# The Hub's client names its files by links: that they are not followed is not worth a note each.
+_HUB_LINK = re.compile(r"(?:^|/)(?:models|datasets)--[^/]+/(?:snapshots|blobs)/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,8 @@ def walk(folder: Path, account: Account, *, max_files: int = MAX_FILES) -> Itera
                     account.leave_unread(f"{name}: deeper than {MAX_DEPTH} folders")
                 else:
                     pending.append((path / entry.name, f"{name}/", depth + 1))
+            elif stat.S_ISLNK(found.st_mode) and _HUB_LINK.search(name):
+                continue
             elif not stat.S_ISREG(found.st_mode):
                 account.note(f"{name}: {kind_of(found.st_mode)}, not opened")
             elif count >= max_files:
