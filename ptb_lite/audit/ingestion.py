@@ -20,7 +20,7 @@ from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.flows import is_training_file, used_for
 from ptb_lite.audit.folder import Account, printable
 from ptb_lite.audit.model import AuditCase
-from ptb_lite.audit.programs import Order, Program
+from ptb_lite.audit.programs import Order, Program, order_flag
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.sources import FILE_PART, Named, Sources
 from ptb_lite.events import Flag
@@ -221,7 +221,7 @@ class _Look:
             decides = named.kind in ("derived", "answers")
             kind = "derived-data" if decides else "test-set-downloaded"
             message = f"{command.program} fetches {named.name} {part}".strip()
-            yield _order_flag(kind, message, order, decides, 0.9 if decides else 0.5)
+            yield order_flag(NAME, kind, message, order, decides, 0.9 if decides else 0.5)
 
     def _moved(self, order: Order, command: Command) -> Iterator[Flag]:
         """Test data copied, or handed to training, on the command line."""
@@ -236,7 +236,7 @@ class _Look:
             copies = command.program in _COPIERS and ("cp" in command.program or into)
             if trains or (copies and into):
                 message = f"{command.program} puts {words[0]}, test items, into training"
-                yield _order_flag("test-set-used", message, order, True, 0.9)
+                yield order_flag(NAME, "test-set-used", message, order, True, 0.9)
 
     def _listed(self, program: Program) -> Iterator[Flag]:
         """Data made of test items, anywhere in a configuration but in a list of what to avoid."""
@@ -376,18 +376,5 @@ def _flag(
         file=program.file,
         line=line,
         excerpt=printable(lines[at].strip(), 200) if 0 <= at < len(lines) else None,
-        confidence=confidence,
-    )
-
-
-def _order_flag(kind: str, message: str, order: Order, decides: bool, confidence: float) -> Flag:
-    return Flag(
-        detector=NAME,
-        kind=kind,
-        message=printable(f"{order.file}: {message}"),
-        decides=decides,
-        file=order.file,
-        line=order.command.line,
-        excerpt=printable(order.command.text(), 200),
         confidence=confidence,
     )

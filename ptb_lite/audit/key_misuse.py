@@ -24,7 +24,7 @@ from ptb_lite.audit.flows import used_for
 from ptb_lite.audit.folder import Account, printable
 from ptb_lite.audit.ingestion import finish
 from ptb_lite.audit.model import AuditCase
-from ptb_lite.audit.programs import Order, Program
+from ptb_lite.audit.programs import Order, Program, order_flag
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.events import Flag, Record
 
@@ -118,12 +118,12 @@ class _Look:
                 host = provider_host(word)
                 if host:
                     message = f"{command.program} asks {host}"
-                    yield _order_flag("provider-call", message, order, True, 0.9)
+                    yield order_flag(NAME, "provider-call", message, order, True, 0.9)
                     return
         asks = {"-p", "--print", "--prompt", "exec", "prompt", "chat"} & set(command.words[1:])
         if command.program in _MODEL_PROGRAMS and (asks or command.stdin):
             message = f"{command.program} is asked for text"
-            yield _order_flag("provider-call", message, order, True, 0.7)
+            yield order_flag(NAME, "provider-call", message, order, True, 0.7)
 
     def python(self, program: Program) -> Iterator[Flag]:
         kinds: dict[Label, tuple[str, str, Site]] = {}
@@ -283,17 +283,4 @@ def _flag(kind: str, message: str, program: Program, at: int, decides: bool) -> 
         line=program.first + at - 1,
         excerpt=printable(lines[at - 1].strip(), 200) if 0 < at <= len(lines) else None,
         confidence=0.9 if decides else 0.5,
-    )
-
-
-def _order_flag(kind: str, message: str, order: Order, decides: bool, confidence: float) -> Flag:
-    return Flag(
-        detector=NAME,
-        kind=kind,
-        message=printable(f"{order.file}: {message}"),
-        decides=decides,
-        file=order.file,
-        line=order.command.line,
-        excerpt=printable(order.command.text(), 200),
-        confidence=confidence,
     )

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ptb_lite.audit.folder import printable
 from ptb_lite.audit.losses import ItemLoss
 from ptb_lite.audit.model import AuditCase
 from ptb_lite.audit.record import DetectorResult
@@ -55,17 +56,18 @@ class MemorisationDetector:
     def run(self, case: AuditCase) -> DetectorResult:
         if case.losses is None:
             return _skip("no losses were measured")
-        by_benchmark: dict[str, list[ItemLoss]] = defaultdict(list)
+        by_view: dict[tuple[str, str], list[ItemLoss]] = defaultdict(list)
         for item in case.losses.items:
-            by_benchmark[item.benchmark].append(item)
+            by_view[item.benchmark, item.view].append(item)
         flags: list[Flag] = []
-        notes: list[str] = []
-        for benchmark, items in sorted(by_benchmark.items()):
+        notes: list[str] = list(map(printable, case.losses.notes))
+        for (benchmark, view), items in sorted(by_view.items()):
+            what = f"{benchmark or 'items'}{f' ({view})' if view else ''}"
             losses = loss_gap(items)
             if losses is None:
-                notes.append(f"{benchmark or 'items'}: fewer than {FEWEST} test or fresh items")
+                notes.append(f"{what}: fewer than {FEWEST} test or fresh items")
                 continue
-            told = f"{benchmark or 'items'}: loss gap {losses.text('nats a token')}"
+            told = f"{what}: loss gap {losses.text('nats a token')}"
             known = losses.low > 0 and losses.value >= LEAST_NATS
             answers = accuracy_gap(items)
             if answers is not None:
@@ -74,7 +76,7 @@ class MemorisationDetector:
             notes.append(told)
             if known:
                 flags.append(_flag(told, losses))
-        if not any("gap" in note for note in notes):
+        if not any("loss gap" in note for note in notes):
             return _skip("; ".join(notes) or "no item was measured")
         return DetectorResult(
             detector=NAME,

@@ -18,9 +18,10 @@ from typing import Any, Literal
 from ptb_lite.audit.code.interpret import Program as Followed
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.shell import Command, read_shell
-from ptb_lite.audit.folder import Account, FoundFile, open_regular, sha256_of
+from ptb_lite.audit.folder import Account, FoundFile, open_regular, printable, sha256_of
 from ptb_lite.audit.model import AuditCase
 from ptb_lite.audit.transcript import Turn, read_transcript
+from ptb_lite.events import Flag
 
 MAX_PROGRAM = 2 << 20
 MAX_PROGRAMS = 5000
@@ -271,3 +272,19 @@ def _named_kind(path: PurePosixPath) -> str | None:
     if suffix in _SHELL or path.name in _SHELL_NAMES:
         return "shell"
     return "config" if suffix in _CONFIGS else None
+
+
+def order_flag(
+    detector: str, kind: str, message: str, order: Order, decides: bool, confidence: float
+) -> Flag:
+    """A flag on a shell command."""
+    return Flag(
+        detector=detector,
+        kind=kind,
+        message=printable(f"{order.file}: {message}"),
+        decides=decides,
+        file=order.file,
+        line=order.command.line,
+        excerpt=printable(order.command.text(), 200),
+        confidence=confidence,
+    )

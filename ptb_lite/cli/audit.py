@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ptb_lite.audit.data import read_benchmark
+from ptb_lite.audit.losses import Losses
 from ptb_lite.audit.model import AuditCase, Detector, HarnessManifest, JudgeOptions, TestItem
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.audit.run import default_detectors, run_audit
@@ -22,7 +23,7 @@ from ptb_lite.events import Flag, Record, Verdict
 from ptb_lite.installation import item_salt
 from ptb_lite.runner.context import Prepared, Seal
 from ptb_lite.runner.evidence import folder_here, instruct_folder, with_run_facts
-from ptb_lite.runner.memorisation import losses_of_run
+from ptb_lite.runner.memorisation import losses_of_folder, losses_of_run
 from ptb_lite.runner.phases.session_flags import for_run
 from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder, find_run
@@ -54,8 +55,7 @@ def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
     """
     case = _with_choices(_case(wanted.target, runs_dir), wanted)
     if wanted.memorisation:
-        run = find_run(runs_dir, wanted.target)
-        case = replace(case, losses=losses_of_run(run, load_catalog()))
+        case = replace(case, losses=_losses(case, wanted, runs_dir))
     found = run_audit(case, detectors=_detectors(wanted.target, runs_dir))
     if as_json:
         say_json(found.model_dump(mode="json"))
@@ -65,9 +65,35 @@ def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
     return _CODES[found.verdict]
 
 
+def _losses(case: AuditCase, wanted: Wanted, runs_dir: Path) -> Losses:
+    """Measured for the memorisation detector: of a run, or of any folder with all it takes."""
+    catalog = load_catalog()
+    if not _is_folder(wanted.target):
+        return losses_of_run(find_run(runs_dir, wanted.target), catalog)
+    if case.submission is None or case.base_model is None or not wanted.benchmarks:
+        raise PtbLiteError(
+            "needs a final_model folder, --benchmark, and --base-model of a model that is here",
+            field="memorisation",
+        )
+    return losses_of_folder(
+        case.submission,
+        case.base_model,
+        [catalog.benchmark(name) for name in wanted.benchmarks],
+        data_dir=wanted.data_dir,
+        seed=wanted.seed,
+        salt=item_salt(),
+    )
+
+
+def _is_folder(target: str) -> bool:
+    """Whether it is a folder of any kind, and not a run."""
+    path = Path(target)
+    return path.is_dir() and not (path / "spec.json").is_file()
+
+
 def _case(target: str, runs_dir: Path) -> AuditCase:
     path = Path(target)
-    if path.is_dir() and not (path / "spec.json").is_file():
+    if _is_folder(target):
         return _case_of_folder(path)
     if path.exists() and not path.is_dir():
         raise PtbLiteError("is not a folder", field=target)

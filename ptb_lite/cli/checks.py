@@ -127,7 +127,8 @@ def audit(
         bool,
         typer.Option(
             "--memorisation",
-            help="Of a run: also measure the losses on test items and fresh ones. Minutes.",
+            help="Also measure the losses on test items and fresh ones: of a run, or of a folder's "
+            "final_model with --benchmark and --base-model. Minutes.",
         ),
     ] = False,
     runs_dir: RunsDir = RUNS,

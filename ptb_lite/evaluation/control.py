@@ -30,9 +30,17 @@ def control_items(
     """
     if entry.kind == "dataset":
         return ()
+    taken = (item for path in splits for item in read_items(path))
+    return fresh_items(entry, taken, seed=seed, salt=salt, count=count)
+
+
+def fresh_items(
+    entry: BenchmarkEntry, taken: Iterable[Item], *, seed: int, salt: str, count: int = COUNT
+) -> tuple[Item, ...]:
+    """As `control_items`, of a procedural benchmark whose other items are in memory."""
     from ptb_lite.evaluation.generators import draw
 
-    taken = {normalise(item.question) for path in splits for item in read_items(path)}
+    seen = {normalise(item.question) for item in taken}
     keyed = hashlib.sha256(f"control\n{salt}".encode()).hexdigest()
     drafts = draw(
         entry.generator,
@@ -44,8 +52,8 @@ def control_items(
     def fresh() -> Iterable[Item]:
         for draft in drafts:
             key = normalise(draft.question)
-            if key not in taken:
-                taken.add(key)
-                yield Item(id=f"control-{len(taken)}", question=draft.question, target=draft.target)
+            if key not in seen:
+                seen.add(key)
+                yield Item(id=f"control-{len(seen)}", question=draft.question, target=draft.target)
 
     return tuple(islice(fresh(), count))

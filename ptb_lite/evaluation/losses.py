@@ -18,19 +18,30 @@ MAX_SECONDS = 1800.0
 
 
 class Question(Record):
-    """One item to be measured; `sibling` marks a fresh one."""
+    """One text to be measured: how likely `completion` is after `prompt`.
+
+    `spans` are the character ranges of `completion` at which the loss is counted; empty: all of
+    it. `short` asks as well whether the model itself would write exactly that. `sibling` marks a
+    fresh item, `sibling_of` names the test item that it was made from, and `view` tells apart
+    several texts of one item.
+    """
 
     item_id: str
     benchmark: str
-    question: str
-    target: str
-    sibling: bool
+    view: str = ""
+    prompt: str
+    completion: str = Field(min_length=1)
+    spans: tuple[tuple[int, int], ...] = ()
+    short: bool = False
+    sibling: bool = False
+    sibling_of: str = ""
 
 
 class LossesJob(Record):
-    """`model` and `adapter` are folders as in an EvaluationJob, `output` the file to write."""
+    """`model` is the base model's folder, `adapter` the submission's: an adapter of it, or whole
+    weights in its shapes. `output` is the file to write."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     model: Path
     adapter: Path
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
@@ -97,6 +98,44 @@ def load_model(
         raise EvaluationError(f"weights that are not finite: {_some(bad)}", field=f"model {model}")
     contiguous_head_input(loaded)
     return loaded.eval()
+
+
+def load_whole(
+    submission: Path, base: Path, *, dtype: Literal["bfloat16", "float32"], device: str
+) -> PreTrainedModel:
+    """Whole weights of a submission in the base model's architecture, in evaluation mode.
+
+    Of the submission only safetensors are read: its config.json may claim what it likes. Raises
+    `InvalidSubmissionError` when they do not fit the base or are not finite.
+    """
+    if any(path.is_symlink() for path in (submission, *submission.iterdir())):
+        raise InvalidSubmissionError("holds links", field="submission")
+    try:
+        loaded, report = AutoModelForCausalLM.from_pretrained(
+            submission,
+            config=AutoConfig.from_pretrained(base, trust_remote_code=False),
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise InvalidSubmissionError(
+            f"the weights do not fit the base model: {_first_line(error)}", field="submission"
+        ) from error
+    odd = sorted(map(str, [*report["missing_keys"], *report["unexpected_keys"]]))
+    if odd:
+        raise InvalidSubmissionError(
+            f"the weights do not fit the base model: {_some(odd)}", field="submission"
+        )
+    bad = non_finite(dict(loaded.named_parameters()))
+    if bad:
+        raise InvalidSubmissionError(
+            f"weights that are not finite: {_some(bad)}", field="submission"
+        )
+    whole: PreTrainedModel = loaded.to(device).eval()
+    return whole
 
 
 def contiguous_head_input(model: PreTrainedModel) -> None:

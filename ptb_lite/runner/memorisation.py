@@ -1,65 +1,110 @@
-"""The losses of a run's submission on test items and on fresh ones, for the audit's detector."""
+"""The losses of a submission on test items and on fresh ones, for the audit's detector."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from ptb_lite.audit.losses import Losses
+from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.evaluation.control import control_items
-from ptb_lite.evaluation.items import read_items
-from ptb_lite.evaluation.losses import LossesJob, Question, measure_losses
+from ptb_lite.evaluation.control import control_items, fresh_items
+from ptb_lite.evaluation.dataset_items import test_and_train_items
+from ptb_lite.evaluation.items import Item, draw_splits, read_items
+from ptb_lite.evaluation.losses import LossesJob, measure_losses
+from ptb_lite.evaluation.siblings.questions import Asked, drawn, perturbed
 from ptb_lite.runner.context import Prepared, Seal
 from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.spec import RunSpec
 
-ITEMS = 64
-"""Test items, and as many fresh ones, of each benchmark."""
+DRAWN = 100
+"""Test items, and as many fresh ones, of a procedural benchmark."""
+PERTURBED = 64
+"""Test items of a data set, each with its siblings."""
+_SIBLINGS_OF = "procedural ones, gsm8k and humaneval"
+
+Device = Literal["auto", "cpu", "cuda"]
 
 
 def losses_of_run(run: RunFolder, catalog: Catalog) -> Losses:
     """Measure the sealed submission of a run against its base model; nothing is left in the run.
 
-    Raises PtbLiteError when there is no valid submission, no benchmark whose items can be drawn
-    afresh, or the measurement fails.
+    Raises PtbLiteError when there is no valid submission, no benchmark whose items have siblings,
+    or the measurement fails.
     """
     seal = read_record(run.seal, Seal)
     if not seal.valid:
         raise PtbLiteError("has no valid submission", field=f"run {run.run_id}")
     spec, prepared = run.read_spec(), read_record(run.prepared, Prepared)
-    questions = tuple(_questions(run, spec, prepared, catalog))
+    asked = tuple(_of_run(run, spec, prepared, catalog))
+    return _measured(prepared.base_model, run.sealed, asked, spec.device)
+
+
+def losses_of_folder(
+    submission: Path,
+    base_model: Path,
+    entries: Iterable[BenchmarkEntry],
+    *,
+    data_dir: Path | None,
+    seed: int,
+    salt: str,
+) -> Losses:
+    """The same of any folder with an adapter or whole weights, on the benchmarks' test items.
+
+    Raises PtbLiteError as above, and DataMissingError where a data set is not here.
+    """
+    asked = tuple(_of_benchmark(entry, data_dir, seed=seed, salt=salt) for entry in entries)
+    return _measured(base_model, submission, asked, "auto")
+
+
+def _measured(
+    base: Path, submission: Path, asked: Sequence[Asked | None], device: Device
+) -> Losses:
+    known = [one for one in asked if one is not None]
+    questions = tuple(question for one in known for question in one.questions)
     if not questions:
-        raise PtbLiteError("no benchmark of it can be drawn afresh", field=f"run {run.run_id}")
+        raise PtbLiteError(
+            "there are no fresh siblings of any item",
+            field="memorisation",
+            hint=f"Benchmarks that have them: {_SIBLINGS_OF}",
+        )
     with tempfile.TemporaryDirectory(prefix="losses-") as folder:
         job = LossesJob(
-            model=prepared.base_model,
-            adapter=run.sealed,
-            device=spec.device,
+            model=base,
+            adapter=submission,
+            device=device,
             questions=questions,
             output=Path(folder) / "losses.json",
         )
-        return measure_losses(job)
+        losses = measure_losses(job)
+    notes = tuple(one.note for one in known if one.note)
+    return losses.model_copy(update={"notes": notes})
 
 
-def _questions(
+def _of_run(
     run: RunFolder, spec: RunSpec, prepared: Prepared, catalog: Catalog
-) -> Iterator[Question]:
+) -> Iterator[Asked | None]:
     for part in prepared.benchmarks:
         entry = catalog.benchmark(part.id)
-        if entry.kind != "procedural":
-            continue
-        splits = [run.path / name for name in (part.train, part.dev, part.test)]
-        fresh = control_items(entry, splits, seed=spec.seed, salt=spec.item_salt, count=ITEMS)
-        for items, sibling in ((read_items(run.path / part.test)[:ITEMS], False), (fresh, True)):
-            for item in items:
-                yield Question(
-                    item_id=item.id,
-                    benchmark=part.id,
-                    question=item.question,
-                    target=item.target,
-                    sibling=sibling,
-                )
+        scored = read_items(run.path / part.test)[: part.limit]
+        if entry.kind == "procedural":
+            splits = [run.path / name for name in (part.train, part.dev, part.test)]
+            fresh = control_items(entry, splits, seed=spec.seed, salt=spec.item_salt, count=DRAWN)
+            yield drawn(part.id, scored[:DRAWN], fresh)
+        else:
+            yield perturbed(part.id, scored, count=PERTURBED)
+
+
+def _of_benchmark(
+    entry: BenchmarkEntry, data_dir: Path | None, *, seed: int, salt: str
+) -> Asked | None:
+    if entry.kind != "procedural":
+        return perturbed(entry.id, test_and_train_items(entry, data_dir)[0], count=PERTURBED)
+    splits = draw_splits(entry, seed=seed, salt=salt)
+    taken: list[Item] = [item for items in splits.values() for item in items]
+    fresh = fresh_items(entry, taken, seed=seed, salt=salt, count=DRAWN)
+    return drawn(entry.id, splits["test"][:DRAWN], fresh)

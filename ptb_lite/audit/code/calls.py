@@ -195,8 +195,6 @@ class Calls:
 def _attempt(function: Callable[..., Any], *args: Any) -> list[Any]:
     try:
         return [function(*args)]
-    except ERRORS:
-        return []
     except Exception:
-        # zlib.error, binascii.Error and LookupError's kin: whatever constants do to a function.
+        # zlib.error, binascii.Error and their like: whatever constants do to a function.
         return []

@@ -1,0 +1,1 @@
+"""Fresh siblings of published test items: the same item with other numbers or other names."""
