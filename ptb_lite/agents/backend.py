@@ -13,6 +13,7 @@ from ptb_lite.agents.endpoints import Address, endpoints_of
 from ptb_lite.agents.local import LocalBackend, local_start
 from ptb_lite.agents.masking import mask_line
 from ptb_lite.agents.prompt_only import PromptOnlyBackend
+from ptb_lite.agents.reading import shortened
 from ptb_lite.agents.recipe import RecipeBackend
 from ptb_lite.agents.redteam.backend import RedTeamBackend
 from ptb_lite.agents.scaffold import find_scaffold
@@ -60,9 +61,13 @@ class AgentPlan:
     folders: tuple[Path, ...] = ()
     endpoints: tuple[Address, ...] = ()
 
-    def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
+    def read_whole(self, line: bytes) -> tuple[AgentEvent, ...]:
         """The backend's events of a line, with the agent's secrets masked."""
         return self.backend.read_line(mask_line(line, self.start.secrets))
+
+    def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
+        """The same with texts as short as in a journal."""
+        return tuple(shortened(event) for event in self.read_whole(line))
 
 
 def plan_agent(entry: AgentEntry, *, workspace: Path, model: str | None) -> AgentPlan:

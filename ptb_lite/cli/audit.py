@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from ptb_lite.audit.asking import JudgeOptions
 from ptb_lite.audit.data import read_benchmark
-from ptb_lite.audit.model import AuditCase, HarnessManifest, JudgeOptions, TestItem
+from ptb_lite.audit.judge_choice import audit_judge_choice
+from ptb_lite.audit.model import AuditCase, HarnessManifest, TestItem
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.audit.run import run_audit
 from ptb_lite.catalog import load_catalog
@@ -20,6 +21,7 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.items import draw_splits, read_items
 from ptb_lite.events import Flag, Record, Verdict
 from ptb_lite.installation import item_salt
+from ptb_lite.runner.audit_judge import audit_judge
 from ptb_lite.runner.context import Prepared, Seal
 from ptb_lite.runner.evidence import folder_here, instruct_folder, with_run_facts
 from ptb_lite.runner.memorisation import losses_of_run
@@ -52,6 +54,7 @@ def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
     Raises PtbLiteError for what cannot be read.
     """
     case = _with_choices(_case(wanted.target, runs_dir), wanted)
+    case = replace(case, judge=_judge(wanted, runs_dir))
     if wanted.memorisation:
         run = find_run(runs_dir, wanted.target)
         case = replace(case, losses=losses_of_run(run, load_catalog()))
@@ -66,11 +69,16 @@ def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
 
 def _case(target: str, runs_dir: Path) -> AuditCase:
     path = Path(target)
-    if path.is_dir() and not (path / "spec.json").is_file():
+    if _is_folder(path):
         return _case_of_folder(path)
     if path.exists() and not path.is_dir():
         raise PtbLiteError("is not a folder", field=target)
     return _case_of_run(find_run(runs_dir, target))
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is any folder, not that of a run."""
+    return path.is_dir() and not (path / "spec.json").is_file()
 
 
 def _case_of_folder(path: Path) -> AuditCase:
@@ -105,22 +113,20 @@ def _with_choices(case: AuditCase, wanted: Wanted) -> AuditCase:
         items=tuple(items),
         benchmark_kinds=kinds,
         trace=wanted.trace or case.trace,
-        judge=_judge(wanted.judge),
     )
 
 
-def _judge(choice: str | None) -> JudgeOptions | None:
-    """The endpoint that is asked; raises PtbLiteError for one without an address."""
-    if choice is None:
+def _judge(wanted: Wanted, runs_dir: Path) -> JudgeOptions | None:
+    """Who is asked, an agent in the sandbox of the run. Raises PtbLiteError for a wrong choice."""
+    if wanted.judge is None:
         return None
-    name, _, url = choice.partition("@")
-    if not name or not url.startswith(("http://", "https://")):
-        raise PtbLiteError(
-            f"{choice!r} is not NAME@URL",
-            field="judge",
-            hint="For instance qwen3:8b@http://127.0.0.1:11434/v1",
-        )
-    return JudgeOptions(url.rstrip("/"), name, os.environ.get("PTB_LITE_API_KEY", ""))
+    catalog = load_catalog()
+    choice = audit_judge_choice(wanted.judge, catalog.agents)
+    box = "bubblewrap"
+    if not _is_folder(Path(wanted.target)):
+        chosen = find_run(runs_dir, wanted.target).read_spec().sandbox
+        box = box if chosen == "none" else chosen
+    return audit_judge(choice, catalog, sandbox=box)
 
 
 def _benchmark_items(

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from ptb_lite.audit.asking import JudgeOptions
 from ptb_lite.audit.judge import JudgeDetector
-from ptb_lite.audit.model import AuditCase, JudgeOptions
+from ptb_lite.audit.judge_endpoint import EndpointJudge
+from ptb_lite.audit.model import AuditCase
 from ptb_lite.audit.record import DetectorResult
 
 
@@ -68,7 +70,7 @@ def answer(verdict: str, *findings: tuple[str, str, int]) -> str:
 
 def judged(tmp_path: Path, url: str) -> DetectorResult:
     (tmp_path / "prepare.py").write_text("# prepares\nrows = load('test')\n")
-    options = JudgeOptions(url, "judge-model", api_key="secret-key", seconds=10)
+    options = JudgeOptions(EndpointJudge(url, "judge-model", api_key="secret-key", seconds=10))
     return JudgeDetector().run(AuditCase(folder=tmp_path, judge=options))
 
 
