@@ -44,8 +44,9 @@ _WORK = (AgentEventKind.TOOL_CALL, AgentEventKind.TOOL_RESULT)
 
 @dataclass(frozen=True)
 class Errand:
-    """What is asked of which agent: `read_only` is shown to it besides, `seconds` is its time.
+    """What is asked of which agent, and the `seconds` that it has.
 
+    `evidence` is a temporary folder that it may read, removed with its own if this process dies.
     `should_stop` is looked at all the while.
     """
 
@@ -54,7 +55,7 @@ class Errand:
     prompt: str
     seconds: float
     sandbox: str = "bubblewrap"
-    read_only: tuple[Path, ...] = ()
+    evidence: Path | None = None
     should_stop: Callable[[], bool] = lambda: False
 
 
@@ -110,9 +111,10 @@ def _run(
     """The end of the agent's process, and why it was ended from outside, if it was."""
     box = sandbox(errand.sandbox)
     own = [str(Path(sys.executable).parent), *map(str, plan.folders)]
+    shown = (errand.evidence,) if errand.evidence is not None else ()
     box_plan = SandboxPlan(
         workspace=plan.start.workspace,
-        read_only=(*interpreter_paths(), *plan.read_only, *errand.read_only),
+        read_only=(*interpreter_paths(), *plan.read_only, *shown),
         environment={
             "PATH": os.pathsep.join([*own, "/usr/local/bin", "/usr/bin", "/bin"]),
             "LANG": "C.UTF-8",
@@ -132,7 +134,7 @@ def _run(
         stderr=folder / "stderr",
         after=[clean_up] if clean_up else (),
         # Nobody else would take away what it was lent to sign in with.
-        if_orphaned=[("/bin/rm", "-rf", "--", os.fspath(folder))],
+        if_orphaned=[("/bin/rm", "-rf", "--", *map(os.fspath, (folder, *shown)))],
     )
     problem, measured = "", time.monotonic()
     while (ended := supervised.poll()) is None:

@@ -56,7 +56,7 @@ class AgentJudge:
             prompt=f"{question.task}\n\n{question.evidence}\n{time}\n",
             seconds=self.seconds,
             sandbox=self.sandbox,
-            read_only=(question.folder,) if question.folder is not None else (),
+            evidence=question.folder,
             should_stop=self.should_stop,
         )
 
