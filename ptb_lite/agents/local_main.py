@@ -22,9 +22,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ptb_lite.agents.local import KEY_VARIABLE
-from ptb_lite.agents.local_chat import Call, ChatClient, ChatError, Reply, clean
+from ptb_lite.agents.local_chat import Call, ChatClient, ChatError, Reply
 from ptb_lite.agents.local_session import Session, load_session, save_session, shortened
 from ptb_lite.agents.local_shell import Ran, run_command
+from ptb_lite.chat.endpoint import clean
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.task_file import read_task
 from ptb_lite.events import AgentEvent, AgentEventKind

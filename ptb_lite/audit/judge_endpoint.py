@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import json
+import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ptb_lite.audit.asking import JudgeError, Question
+from ptb_lite.chat.endpoint import ChatEndpoint, NoAnswerError, RefusedError
+from ptb_lite.chat.patience import Patience, patiently
 
-MAX_REPLY_BYTES = 1 << 20
+ATTEMPTS = 3
+FIRST_DELAY_SECONDS = 1.0
+LONGEST_DELAY_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class EndpointJudge:
-    """`base_url` ends before `/chat/completions`; `seconds` is the time for one answer."""
+    """`base_url` ends before `/chat/completions`; `seconds` is the time for one vote, in
+    which an endpoint that does not answer is asked again, after `first_delay` seconds at first."""
 
     base_url: str
     model: str
     api_key: str = field(default="", repr=False)
     seconds: float = 120.0
+    first_delay: float = FIRST_DELAY_SECONDS
     reads: Literal["text"] = "text"
 
     @property
@@ -35,31 +41,25 @@ class EndpointJudge:
             "temperature": 0.7,
             "max_tokens": 2000,
         }
-        return self._reply(body)
-
-    def _reply(self, body: dict[str, Any]) -> str:
-        import httpx2
-
-        headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
-        url = self.base_url.rstrip("/") + "/chat/completions"
+        end = time.time() + self.seconds
+        patience = Patience(ATTEMPTS, self.first_delay, LONGEST_DELAY_SECONDS, end)
+        endpoint = ChatEndpoint(self.base_url, key=self.api_key)
         try:
-            # No proxies and no redirects: the key goes to the endpoint that was named, only there.
-            with (
-                httpx2.Client(headers=headers, trust_env=False, timeout=self.seconds) as client,
-                client.stream("POST", url, json=body) as response,
-            ):
-                if response.status_code != 200:
-                    raise JudgeError(f"the endpoint answered {response.status_code}")
-                raw = b""
-                for piece in response.iter_bytes():
-                    raw += piece
-                    if len(raw) > MAX_REPLY_BYTES:
-                        raise JudgeError("an answer of more than 1 MiB")
-            found = json.loads(raw)["choices"][0]["message"]["content"]
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise JudgeError(f"the endpoint gave no answer ({type(error).__name__})") from error
-        except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
-            raise JudgeError("an answer that is no chat completion") from error
-        if not isinstance(found, str):
-            raise JudgeError("an answer without text")
-        return found
+            return patiently(lambda: _content(endpoint, body, end), patience)
+        except NoAnswerError as error:
+            raise JudgeError(str(error)) from error
+        finally:
+            endpoint.close()
+
+
+def _content(endpoint: ChatEndpoint, body: dict[str, Any], end: float) -> str:
+    """The text of one answer. Raises JudgeError where asking again would not help."""
+    try:
+        found = endpoint.complete(body, seconds=max(1.0, end - time.time())).message.get("content")
+    except RefusedError as error:
+        if not error.passing:
+            raise JudgeError(str(error)) from error
+        raise
+    if not isinstance(found, str):
+        raise JudgeError("an answer without text")
+    return found
