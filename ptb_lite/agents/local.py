@@ -29,8 +29,6 @@ _HINT = (
 
 
 class LocalBackend:
-    resumable = True
-
     def command(self, start: AgentStart) -> list[str]:
         return [
             *(sys.executable, "-m", "ptb_lite.agents.local_main"),
