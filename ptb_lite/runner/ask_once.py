@@ -21,15 +21,18 @@ from ptb_lite.agents.reading import LineSplitter
 from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import AgentEvent, AgentEventKind, Outcome
-from ptb_lite.runner.phases.agent_limits import GB, sizes
+from ptb_lite.hardware.device import cpu_device
+from ptb_lite.runner.phases.agent_limits import ENGINES, GB, MEMORY_SHARE, sizes
 from ptb_lite.runner.phases.agent_network import forwards
 from ptb_lite.sandbox import (
     Ended,
+    Groups,
     LimitPlan,
     Relay,
     RelayPlan,
     SandboxPlan,
     interpreter_paths,
+    make_groups,
     sandbox,
     start,
 )
@@ -110,6 +113,11 @@ def _run(
 ) -> tuple[Ended, str]:
     """The end of the agent's process, and why it was ended from outside, if it was."""
     box = sandbox(errand.sandbox)
+    limits = LimitPlan(
+        processes=MAX_PROCESSES,
+        file_bytes=MAX_FOLDER_BYTES,
+        memory_bytes=int(MEMORY_SHARE * cpu_device().memory_bytes),
+    )
     own = [str(Path(sys.executable).parent), *map(str, plan.folders)]
     shown = (errand.evidence,) if errand.evidence is not None else ()
     box_plan = SandboxPlan(
@@ -122,8 +130,25 @@ def _run(
         },
         network="off" if relay is None else "model-only",
         relay=relay,
-        limits=LimitPlan(processes=MAX_PROCESSES, file_bytes=MAX_FOLDER_BYTES),
+        limits=limits,
     )
+    # A container engine holds its containers to the limits itself.
+    groups = (
+        Groups()
+        if box.name in ENGINES
+        else make_groups(folder.name, memory_bytes=limits.memory_bytes, processes=MAX_PROCESSES)
+    )
+    try:
+        return _waited(errand, plan, folder, box_plan, groups)
+    finally:
+        groups.remove()
+
+
+def _waited(
+    errand: Errand, plan: AgentPlan, folder: Path, box_plan: SandboxPlan, groups: Groups
+) -> tuple[Ended, str]:
+    box = sandbox(errand.sandbox)
+    lent = [os.fspath(path) for path in (folder, errand.evidence) if path is not None]
     clean_up = box.cleanup(box_plan)
     supervised = start(
         box.wrap(plan.backend.command(plan.start), box_plan),
@@ -132,9 +157,13 @@ def _run(
         deadline_seconds=errand.seconds,
         stdout=folder / "stdout",
         stderr=folder / "stderr",
+        groups=groups.entrances(),
         after=[clean_up] if clean_up else (),
         # Nobody else would take away what it was lent to sign in with.
-        if_orphaned=[("/bin/rm", "-rf", "--", *map(os.fspath, (folder, *shown)))],
+        if_orphaned=[
+            ("/bin/rm", "-rf", "--", *lent),
+            *(("/bin/rmdir", os.fspath(group)) for group in groups.folders),
+        ],
     )
     problem, measured = "", time.monotonic()
     while (ended := supervised.poll()) is None:

@@ -28,8 +28,8 @@ from tests.functional.audit.test_judge import answer
 from tests.functional.runner.test_real_agent import KEY, prepare
 from tests.functional.runner.waiting import wait_until
 
-FOUND = answer("flagged", ("test-data", "workspace/prepare.py.txt", 2))
-CLEAN = answer("clean")
+# Longer than what a journal keeps of a message.
+FOUND = "I looked at it. " * 500 + answer("flagged", ("test-data", "workspace/prepare.py.txt", 2))
 # What a judge does that has been talked into helping the other side.
 LOOK = (
     "cd /tmp/ptb-lite-evidence-*/ && grep -n load workspace/prepare.py.txt && cat trace/*.txt; "
@@ -232,6 +232,7 @@ def test_without_a_login_a_vote_is_lost(
     assert "agent 'codex' has no key" in result.reason
 
 
+@pytest.mark.slow  # it goes on trying; `doctor --call`, the same way, is in the fast tests
 def test_a_refused_key_is_said_and_not_shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with model_server("true", refuses=True) as server:
         model = prepare("codex", server.url, monkeypatch)

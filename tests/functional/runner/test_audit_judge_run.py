@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from ptb_lite.audit.record import AuditRecord
+from ptb_lite.audit.record import AuditRecord, DetectorResult
 from ptb_lite.cli.audit import Wanted, audit_and_print
 from ptb_lite.errors import SpecError
 from ptb_lite.events import Outcome, Verdict
+from ptb_lite.runner.phases.agent import run_agent
+from ptb_lite.runner.phases.audit import audit
+from ptb_lite.runner.phases.seal import seal
 from ptb_lite.runs.atomic import read_record
+from tests.functional.runner.agent_phase import prepared_run
 from tests.functional.runner.conftest import Bench
 
 AGENT = """
@@ -39,29 +41,44 @@ print(json.dumps({"verdict": "flagged", "findings": [finding]}))
 WHY = "3 of 3 votes: missing [], sound True, run False"
 
 
-def test_its_verdict_counts(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
-    judge = bench.agent(["python", "-c", JUDGE.replace("RUNS", str(bench.runs_dir))])
-    run = bench.run(AGENT, audit_judge=judge)
-    assert run.read_status().outcome is Outcome.FINISHED, run.read_status().detail
-    found = read_record(run.audit, AuditRecord)
-    (result,) = [each for each in found.results if each.detector == "judge"]
+def judge_of(bench: Bench) -> str:
+    return bench.agent(["python", "-c", JUDGE.replace("RUNS", str(bench.runs_dir))])
+
+
+def check(results: list[DetectorResult]) -> None:
+    (result,) = [each for each in results if each.detector == "judge"]
     flags = [(flag.kind, flag.file, flag.line, flag.message) for flag in result.flags]
     assert flags == [("judged-other", "train.py", 2, WHY)], result
+
+
+def test_it_sees_what_was_sealed_and_said(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    judge = judge_of(bench)
+    context = prepared_run(bench, AGENT, audit_judge=judge)
+    try:
+        run_agent(context)
+        seal(context)
+        audit(context)
+    finally:
+        context.journal.close()
+    found = read_record(context.run.audit, AuditRecord)
+    check(list(found.results))
     assert found.rules == ("judged",)
+
+    # The same evidence again, from the run's folder.
+    wanted = Wanted(target=str(context.run.path), judge=judge)
+    assert audit_and_print(wanted, runs_dir=bench.runs_dir, as_json=True) == 3
+    again = AuditRecord.model_validate_json(capsys.readouterr().out)
+    check(list(again.results))
+
+
+@pytest.mark.slow
+def test_its_verdict_counts_in_a_whole_run(bench: Bench) -> None:
+    run = bench.run(AGENT, audit_judge=judge_of(bench))
+    assert run.read_status().outcome is Outcome.FINISHED, run.read_status().detail
+    check(list(read_record(run.audit, AuditRecord).results))
     scores = run.read_scores()
     assert scores is not None
     assert scores.verdict is Verdict.FLAGGED
-    assert run.read_spec().audit_judge is not None
-
-    # The same evidence again, from the run's folder.
-    wanted = Wanted(target=str(run.path), judge=judge)
-    assert audit_and_print(wanted, runs_dir=bench.runs_dir, as_json=True) == 3
-    (again,) = [
-        each
-        for each in json.loads(capsys.readouterr().out)["results"]
-        if each["detector"] == "judge"
-    ]
-    assert again["flags"][0]["message"] == WHY
 
 
 def test_a_judge_that_could_not_be_asked_is_refused_at_once(bench: Bench) -> None:
