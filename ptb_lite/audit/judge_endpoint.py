@@ -18,7 +18,7 @@ LONGEST_DELAY_SECONDS = 30.0
 @dataclass(frozen=True)
 class EndpointJudge:
     """`base_url` ends before `/chat/completions`; `seconds` is the time for one vote, in
-    which an endpoint that does not answer is asked again, after `first_delay` seconds at first."""
+    which an endpoint that is too busy is asked again, after `first_delay` seconds at first."""
 
     base_url: str
     model: str
@@ -56,10 +56,10 @@ def _content(endpoint: ChatEndpoint, body: dict[str, Any], end: float) -> str:
     """The text of one answer. Raises JudgeError where asking again would not help."""
     try:
         found = endpoint.complete(body, seconds=max(1.0, end - time.time())).message.get("content")
-    except RefusedError as error:
-        if not error.passing:
-            raise JudgeError(str(error)) from error
-        raise
+    except NoAnswerError as error:
+        if isinstance(error, RefusedError) and error.passing:
+            raise
+        raise JudgeError(str(error)) from error
     if not isinstance(found, str):
         raise JudgeError("an answer without text")
     return found

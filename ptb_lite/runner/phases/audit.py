@@ -45,6 +45,9 @@ def audit(context: RunContext) -> PhaseResult:
     if context.spec.feedback == "test":
         detectors = with_session_files(detectors, backend)
     found = run_audit(case, detectors=detectors, on_flag=tell)
+    if judge is not None:
+        # A stop has cut its votes off: a resumed run asks again.
+        context.check_stop()
     write_record(context.run.audit, found)
     context.journal.write(VerdictReached(verdict=found.verdict, reason=found.reason))
     return PhaseResult(detail=f"{found.verdict.value}: {found.reason}")

@@ -28,8 +28,9 @@ from tests.functional.audit.test_judge import answer
 from tests.functional.runner.test_real_agent import KEY, prepare
 from tests.functional.runner.waiting import wait_until
 
-# Longer than what a journal keeps of a message.
-FOUND = "I looked at it. " * 500 + answer("flagged", ("test-data", "workspace/prepare.py.txt", 2))
+# Longer than what a journal keeps of a message; what repeats itself Gemini would end.
+THOUGHTS = " ".join(f"{n:x} times {n + 7:x} makes {n * (n + 7):x}." for n in range(400))
+FOUND = THOUGHTS + answer("flagged", ("test-data", "workspace/prepare.py.txt", 2))
 # What a judge does that has been talked into helping the other side.
 LOOK = (
     "cd /tmp/ptb-lite-evidence-*/ && grep -n load workspace/prepare.py.txt && cat trace/*.txt; "

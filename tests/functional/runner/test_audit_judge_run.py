@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 
 from ptb_lite.audit.record import AuditRecord, DetectorResult
 from ptb_lite.cli.audit import Wanted, audit_and_print
 from ptb_lite.errors import SpecError
 from ptb_lite.events import Outcome, Verdict
+from ptb_lite.runner.context import RunStopped
 from ptb_lite.runner.phases.agent import run_agent
 from ptb_lite.runner.phases.audit import audit
 from ptb_lite.runner.phases.seal import seal
@@ -69,6 +73,25 @@ def test_it_sees_what_was_sealed_and_said(bench: Bench, capsys: pytest.CaptureFi
     assert audit_and_print(wanted, runs_dir=bench.runs_dir, as_json=True) == 3
     again = AuditRecord.model_validate_json(capsys.readouterr().out)
     check(list(again.results))
+
+
+def test_a_stop_ends_it_and_leaves_no_verdict(bench: Bench) -> None:
+    judge = bench.agent(["python", "-c", "import time; time.sleep(1000)"])
+    context = prepared_run(bench, AGENT, audit_judge=judge)
+    stopper = threading.Timer(2.0, context.stop.set)
+    try:
+        run_agent(context)
+        seal(context)
+        began = time.monotonic()
+        stopper.start()
+        with pytest.raises(RunStopped):
+            audit(context)
+        assert time.monotonic() - began < 20
+    finally:
+        stopper.cancel()
+        stopper.join()
+        context.journal.close()
+    assert not context.run.audit.exists()
 
 
 @pytest.mark.slow
