@@ -108,7 +108,7 @@ class ChatEndpoint:
                         raise NoAnswerError("the answer does not come to its end")
                     check()
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            detail = self._masked(f"{type(error).__name__}: {error}"[:300])
+            detail = self._masked(f"{type(error).__name__}: {error}")[:300]
             raise NoAnswerError(f"the endpoint cannot be reached: {detail}") from error
         if response.status_code != 200:
             # Masked before it is cut: a part of a key is one, too.
