@@ -50,6 +50,7 @@ def preflight(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> None:
     check_sandbox(spec.sandbox)
     check_device(spec.device, entry)
     check_agent(spec, catalog)
+    check_audit_judge(spec, catalog)
     check_benchmarks(spec, catalog)
     check_model(entry)
 
@@ -95,6 +96,17 @@ def check_agent(spec: RunSpec, catalog: Catalog) -> None:
         plan_agent(entry, workspace=Path(), model=spec.agent_model)
     except PtbLiteError as error:
         raise SpecError(error.message, field=error.field or "agent", hint=error.hint) from error
+
+
+def check_audit_judge(spec: RunSpec, catalog: Catalog) -> None:
+    """The program and the key of an agent that judges are there: else all its votes were lost."""
+    chosen = spec.audit_judge
+    if chosen is None or chosen.agent is None:
+        return
+    try:
+        plan_agent(catalog.agent(chosen.agent), workspace=Path(), model=chosen.model)
+    except PtbLiteError as error:
+        raise SpecError(error.message, field="audit_judge", hint=error.hint) from error
 
 
 def check_benchmarks(spec: RunSpec, catalog: Catalog) -> None:

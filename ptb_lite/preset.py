@@ -9,6 +9,7 @@ from typing import Annotated
 import yaml
 from pydantic import Field
 
+from ptb_lite.audit.judge_choice import AuditJudgeChoice
 from ptb_lite.catalog.entries import Entry, Line
 from ptb_lite.catalog.loader import config_root, find
 from ptb_lite.catalog.yaml_file import read_yaml, validate_at
@@ -63,6 +64,7 @@ class Preset(Entry):
     max_new_tokens: int | None = None
     data_dir: Path | None = None
     judge: JudgeChoice | None = None
+    audit_judge: AuditJudgeChoice | str | None = None
 
 
 def load_presets(overlay: Path | None = None) -> Mapping[str, Preset]:

@@ -9,6 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
+from ptb_lite.audit.judge_choice import (
+    AuditJudgeChoice,
+    audit_judge_choice,
+    check_audit_judge,
+)
 from ptb_lite.catalog.entries import AgentEntry, EntryId
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.yaml_file import plain_message
@@ -49,9 +54,9 @@ class RunSpec(Record):
     installation's secret from which the test items are drawn: it never enters a workspace or a
     report. `max_new_tokens` cuts answers short where a dataset benchmark allows longer ones.
     `data_dir` is a folder with the datasets' files; None: they come from the Hugging Face Hub.
-    `judge` scores the benchmarks that need one; None: they are not scored. `fresh`:
-    baselines are measured, also where the cache has them. `packages` holds the version of every
-    package that affects a score.
+    `judge` scores the benchmarks that need one; None: they are not scored. `audit_judge` reads the
+    evidence of the audit; None: nobody does. `fresh`: baselines are measured, also where the cache
+    has them. `packages` holds the version of every package that affects a score.
     """
 
     version: Literal[1] = 1
@@ -81,6 +86,7 @@ class RunSpec(Record):
     max_new_tokens: Annotated[int, Field(gt=0, le=32768)] | None = None
     data_dir: Path | None = None
     judge: JudgeChoice | None = None
+    audit_judge: AuditJudgeChoice | None = None
     fresh: bool = False
     submission: Literal["adapter"] = "adapter"
     packages: dict[str, str] = Field(default_factory=dict)
@@ -109,6 +115,8 @@ def resolve_spec(
     if budget is not None:
         values["budget_minutes"] = budget
     _require(values)
+    if isinstance(values.get("audit_judge"), str):
+        values["audit_judge"] = audit_judge_choice(values["audit_judge"], catalog.agents)
     values.setdefault("item_salt", "unset")
     spec = _build(values)
     _check_against(catalog, spec)
@@ -204,6 +212,7 @@ def _check_against(catalog: Catalog, spec: RunSpec) -> None:
             hint="Give --feedback test",
         )
     _check_network(agent, spec)
+    _check_audit_judge(catalog, spec)
     for name in spec.benchmarks:
         if spec.benchmarks.count(name) > 1:
             raise SpecError(f"'{name}' is given twice", field="benchmark")
@@ -233,6 +242,18 @@ def _check_network(agent: AgentEntry, spec: RunSpec) -> None:
             f"agent '{spec.agent}' has no model to reach",
             field="network",
             hint="Give --network off, or in agents.yaml the agent's endpoint",
+        )
+
+
+def _check_audit_judge(catalog: Catalog, spec: RunSpec) -> None:
+    if spec.audit_judge is None or spec.audit_judge.agent is None:
+        return
+    check_audit_judge(spec.audit_judge, catalog.agents)
+    if spec.sandbox == "none":
+        raise SpecError(
+            "an agent that reads untrusted files needs a sandbox",
+            field="audit_judge",
+            hint="Choose a --sandbox, or a judge at an endpoint",
         )
 
 

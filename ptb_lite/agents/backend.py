@@ -6,15 +6,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ptb_lite.agents.command import CommandBackend
 from ptb_lite.agents.endpoints import Address, endpoints_of
 from ptb_lite.agents.local import LocalBackend, local_start
 from ptb_lite.agents.masking import mask_line
-from ptb_lite.agents.prompt_only import PromptOnlyBackend
-from ptb_lite.agents.recipe import RecipeBackend
-from ptb_lite.agents.redteam.backend import RedTeamBackend
+from ptb_lite.agents.own_program import OwnProgramBackend
+from ptb_lite.agents.reading import shortened
 from ptb_lite.agents.scaffold import find_scaffold
 from ptb_lite.agents.start import AgentStart
 from ptb_lite.catalog.entries import AgentEntry
@@ -24,26 +23,26 @@ from ptb_lite.events import AgentEvent
 class Backend(Protocol):
     """How to start one kind of agent and how to read what it prints.
 
-    `resumable`: whether a session can go on in a new process. One object reads the output of one
-    agent, all its processes included, in order: it may remember what it has read.
+    One object reads the output of one agent, all its processes included, in order: it may remember
+    what it has read.
     """
-
-    resumable: bool
 
     def command(self, start: AgentStart) -> list[str]:
         """The program and its arguments; it is started in the workspace."""
-
-    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
-        """The command that goes on with a session by saying `message` to it.
-
-        Raises NotImplementedError where the backend is not resumable.
-        """
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:
         """Variables beyond those that every agent gets, its key included."""
 
     def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
         """The events in one line of output; empty for a line that says nothing. Never raises."""
+
+
+@runtime_checkable
+class ResumableBackend(Backend, Protocol):
+    """A backend whose sessions can go on in a new process; tell it by `isinstance`."""
+
+    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
+        """The command that goes on with a session by saying `message` to it."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,13 @@ class AgentPlan:
     folders: tuple[Path, ...] = ()
     endpoints: tuple[Address, ...] = ()
 
-    def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
+    def read_whole(self, line: bytes) -> tuple[AgentEvent, ...]:
         """The backend's events of a line, with the agent's secrets masked."""
         return self.backend.read_line(mask_line(line, self.start.secrets))
+
+    def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
+        """The same with texts as short as in a journal."""
+        return tuple(shortened(event) for event in self.read_whole(line))
 
 
 def plan_agent(entry: AgentEntry, *, workspace: Path, model: str | None) -> AgentPlan:
@@ -73,9 +76,9 @@ def plan_agent(entry: AgentEntry, *, workspace: Path, model: str | None) -> Agen
     start = AgentStart(workspace=workspace, prompt_file=workspace / "prompt.md", model=model)
     match entry.backend:
         case "recipe":
-            return AgentPlan(RecipeBackend(), start)
+            return AgentPlan(OwnProgramBackend("ptb_lite.agents.recipe_main"), start)
         case "prompt-only":
-            return AgentPlan(PromptOnlyBackend(), start)
+            return AgentPlan(OwnProgramBackend("ptb_lite.agents.prompt_only_main"), start)
         case (
             "cheat-ingest"
             | "cheat-rename"
@@ -83,7 +86,8 @@ def plan_agent(entry: AgentEntry, *, workspace: Path, model: str | None) -> Agen
             | "cheat-tamper"
             | "cheat-encode" as name
         ):
-            return AgentPlan(RedTeamBackend(name), start)
+            module = f"ptb_lite.agents.redteam.{name.removeprefix('cheat-')}"
+            return AgentPlan(OwnProgramBackend(module), start)
         case "local":
             start = local_start(start, os.environ)
             return AgentPlan(LocalBackend(), start, endpoints=endpoints_of(entry, start))

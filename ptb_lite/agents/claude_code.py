@@ -15,12 +15,12 @@ from ptb_lite.agents.json_lines import (
     count,
     increase,
     inner,
-    json_object,
     objects,
+    read_object,
     said,
     session,
+    tokens,
     tool_call,
-    unknown,
     usage,
 )
 from ptb_lite.agents.start import AgentStart, in_home
@@ -30,8 +30,6 @@ _BASH_LIMIT_MS = "36000000"
 
 
 class ClaudeCodeBackend:
-    resumable = True
-
     def __init__(self) -> None:
         self._turn: dict[str, float] = {}
         self._message: tuple[object, dict[str, float]] = (None, {})
@@ -59,19 +57,19 @@ class ClaudeCodeBackend:
         return environment
 
     def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
-        value = json_object(line)
-        if value is None:
-            return unknown(line)
+        return read_object(line, self._read)
+
+    def _read(self, value: dict[str, Any]) -> tuple[AgentEvent, ...] | None:
         match value.get("type"):
             case "system":
-                return _system(value) or unknown(line)
+                return _system(value)
             case "assistant":
                 return (*_answer(value), *self._usage(value))
             case "user":
                 return tuple(_results(value))
             case "result":
                 return self._result(value)
-        return unknown(line)
+        return None
 
     def _usage(self, value: dict[str, Any]) -> tuple[AgentEvent, ...]:
         """What a message adds; one message comes as several lines with the same counts."""
@@ -104,14 +102,14 @@ def _program(start: AgentStart) -> list[str]:
     return [*command, "--model", start.model] if start.model else command
 
 
-def _system(value: dict[str, Any]) -> tuple[AgentEvent, ...]:
+def _system(value: dict[str, Any]) -> tuple[AgentEvent, ...] | None:
     match value.get("subtype"):
         case "init":
             return (session(value.get("session_id"), value.get("model")),)
         case "api_retry":
             status = value.get("error_status") or ""
             return (said(AgentEventKind.ERROR, f"retrying: {value.get('error')} {status}"),)
-    return ()
+    return None
 
 
 def _answer(value: dict[str, Any]) -> tuple[AgentEvent, ...]:
@@ -153,8 +151,5 @@ def _figures(counts: dict[str, Any]) -> dict[str, float]:
     """Anthropic's input tokens leave out what the cache holds; the vocabulary's do not."""
     read = count(counts.get("cache_read_input_tokens"))
     written = count(counts.get("cache_creation_input_tokens"))
-    return {
-        "input_tokens": count(counts.get("input_tokens")) + read + written,
-        "cached_input_tokens": read,
-        "output_tokens": count(counts.get("output_tokens")),
-    }
+    whole = count(counts.get("input_tokens")) + read + written
+    return tokens(whole, read, counts.get("output_tokens"))

@@ -11,14 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ptb_lite.agents.json_lines import (
-    count,
     increase,
     inner,
-    json_object,
+    read_object,
     said,
     session,
+    tokens,
     tool_call,
-    unknown,
     usage,
 )
 from ptb_lite.agents.start import AgentStart, in_home
@@ -30,8 +29,6 @@ _PROVIDER = "ptb-lite"
 
 
 class CodexBackend:
-    resumable = True
-
     def __init__(self) -> None:
         self._thread: dict[str, float] = {}
         self._thread_id: object = None
@@ -49,9 +46,9 @@ class CodexBackend:
         return environment
 
     def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
-        value = json_object(line)
-        if value is None:
-            return unknown(line)
+        return read_object(line, self._read)
+
+    def _read(self, value: dict[str, Any]) -> tuple[AgentEvent, ...] | None:
         match value.get("type"):
             case "thread.started":
                 if value.get("thread_id") != self._thread_id:
@@ -75,15 +72,12 @@ class CodexBackend:
                 )
             case "error":
                 return (said(AgentEventKind.ERROR, value.get("message")),)
-        return unknown(line)
+        return None
 
     def _usage(self, value: dict[str, Any]) -> tuple[AgentEvent, ...]:
         counts = inner(value, "usage")
-        now = {
-            "input_tokens": count(counts.get("input_tokens")),
-            "cached_input_tokens": count(counts.get("cached_input_tokens")),
-            "output_tokens": count(counts.get("output_tokens")),
-        }
+        names = ("input_tokens", "cached_input_tokens", "output_tokens")
+        now = tokens(*map(counts.get, names))
         grown = increase(self._thread, now)
         self._thread = now
         return usage(grown)

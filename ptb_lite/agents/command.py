@@ -12,8 +12,6 @@ from ptb_lite.events import AgentEvent
 
 
 class CommandBackend:
-    resumable = False
-
     def __init__(self, command: Sequence[str]) -> None:
         self._command = tuple(command)
 
@@ -33,9 +31,6 @@ class CommandBackend:
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:  # noqa: ARG002
         return {}
-
-    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
-        raise NotImplementedError("a command has no sessions")
 
     def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
         event = text_event(line)

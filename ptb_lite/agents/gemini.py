@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ptb_lite.agents.json_lines import (
-    count,
     inner,
-    json_object,
+    read_object,
     said,
     session,
+    tokens,
     tool_call,
-    unknown,
     usage,
 )
 from ptb_lite.agents.start import AgentStart
@@ -33,8 +32,6 @@ _WITH_SETTINGS += 'shift && exec "$@"'
 
 
 class GeminiBackend:
-    resumable = True
-
     def command(self, start: AgentStart) -> list[str]:
         return [*_program(start), "-p", start.prompt()]
 
@@ -50,9 +47,9 @@ class GeminiBackend:
         return environment
 
     def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
-        value = json_object(line)
-        if value is None:
-            return unknown(line)
+        return read_object(line, self._read)
+
+    def _read(self, value: dict[str, Any]) -> tuple[AgentEvent, ...] | None:
         match value.get("type"):
             case "init":
                 return (session(value.get("session_id"), value.get("model")),)
@@ -68,7 +65,7 @@ class GeminiBackend:
                 return (said(AgentEventKind.ERROR, value.get("message")),)
             case "result":
                 return _result(value)
-        return unknown(line)
+        return None
 
 
 def _program(start: AgentStart) -> list[str]:
@@ -87,11 +84,7 @@ def _output(value: dict[str, Any]) -> object:
 
 def _result(value: dict[str, Any]) -> tuple[AgentEvent, ...]:
     stats = inner(value, "stats")
-    figures = {
-        "input_tokens": count(stats.get("input_tokens")),
-        "cached_input_tokens": count(stats.get("cached")),
-        "output_tokens": count(stats.get("output_tokens")),
-    }
+    figures = tokens(*map(stats.get, ("input_tokens", "cached", "output_tokens")))
     end = said(AgentEventKind.END, value.get("status"))
     if value.get("status") != "error":
         return (*usage(figures), end)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic_core import from_json
@@ -32,6 +32,16 @@ def json_object(line: bytes) -> dict[str, Any] | None:
         except (ValueError, RecursionError):
             return None
     return value if isinstance(value, dict) else None
+
+
+def read_object(
+    line: bytes, read: Callable[[dict[str, Any]], tuple[AgentEvent, ...] | None]
+) -> tuple[AgentEvent, ...]:
+    """What `read` says of the object in a line; a line that is none, or of which `read` knows
+    nothing (None), is kept as it is."""
+    value = json_object(line)
+    events = read(value) if value is not None else None
+    return unknown(line) if events is None else events
 
 
 def inner(value: object, *path: str) -> dict[str, Any]:
@@ -90,6 +100,15 @@ def usage(figures: Mapping[str, float]) -> tuple[AgentEvent, ...]:
     if not any(figures.values()):
         return ()
     return (AgentEvent(kind=AgentEventKind.USAGE, data=dict(figures)),)
+
+
+def tokens(read: object, cached: object, written: object) -> dict[str, float]:
+    """The figures of a usage event from three counts: read, of these from a cache, written."""
+    return {
+        "input_tokens": count(read),
+        "cached_input_tokens": count(cached),
+        "output_tokens": count(written),
+    }
 
 
 def cost(dollars: object) -> dict[str, float]:

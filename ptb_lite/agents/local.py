@@ -13,10 +13,10 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from ptb_lite.agents.reading import vocabulary_event
 from ptb_lite.agents.start import AgentStart, Key
+from ptb_lite.chat.address import address_problem
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import AgentEvent
 
@@ -29,14 +29,13 @@ _HINT = (
 
 
 class LocalBackend:
-    resumable = True
-
     def command(self, start: AgentStart) -> list[str]:
         return [
             *(sys.executable, "-m", "ptb_lite.agents.local_main"),
             *("--endpoint", start.endpoint or ""),
             *("--model", start.model or ""),
             *("--session", str(start.home / "local-session.json")),
+            *(("--deadline", str(start.deadline)) if start.deadline is not None else ()),
         ]
 
     def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
@@ -77,20 +76,15 @@ def local_start(start: AgentStart, environment: Mapping[str, str]) -> AgentStart
 
 
 def _check(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        secret = parts.password is not None
-    except ValueError:
-        sound, secret = False, False
-    if secret:
-        # The choice is written into spec.json; a secret does not belong there.
-        raise PtbLiteError(
-            "the endpoint's URL holds a password",
-            field="agent_model",
-            hint=f"Give the key in {KEY_VARIABLE}",
-        )
-    if not sound:
-        raise PtbLiteError(
-            f"{url[:100]!r} is no URL of an endpoint", field="agent_model", hint=_HINT
-        )
+    match address_problem(url):
+        case "password":
+            # The choice is written into spec.json; a secret does not belong there.
+            raise PtbLiteError(
+                "the endpoint's URL holds a password",
+                field="agent_model",
+                hint=f"Give the key in {KEY_VARIABLE}",
+            )
+        case "no URL":
+            raise PtbLiteError(
+                f"{url[:100]!r} is no URL of an endpoint", field="agent_model", hint=_HINT
+            )

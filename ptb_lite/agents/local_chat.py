@@ -9,16 +9,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import httpx2
+from ptb_lite.chat.endpoint import (
+    ChatEndpoint,
+    Completion,
+    NoAnswerError,
+    RefusedError,
+    clean,
+)
+from ptb_lite.chat.patience import Patience, patiently
 
-MAX_REPLY_BYTES = 8 << 20
 MAX_CALLS = 16
 ATTEMPTS = 8
 FIRST_DELAY_SECONDS = 1.0
 LONGEST_DELAY_SECONDS = 30.0
 # A large model on a processor may think for minutes before its whole answer comes.
 REPLY_SECONDS = 1800.0
-_AGAIN = {408, 409, 425, 429}
 _TOO_LONG = re.compile(r"context|too long|too many tokens|maximum.{0,20}(length|tokens)", re.I)
 
 BASH_TOOL: Mapping[str, Any] = {
@@ -49,14 +54,6 @@ class ChatError(Exception):
     def __init__(self, problem: ChatProblem, message: str) -> None:
         super().__init__(message)
         self.problem = problem
-
-
-class _TryAgainError(Exception):
-    """`after` is what the endpoint asked to wait, in seconds, None when it did not say."""
-
-    def __init__(self, message: str, after: float | None = None) -> None:
-        super().__init__(message)
-        self.after = after
 
 
 @dataclass(frozen=True)
@@ -108,17 +105,11 @@ class ChatClient:
         first_delay: float = FIRST_DELAY_SECONDS,
         proxy: str | None = None,
     ) -> None:
-        self._url = endpoint.rstrip("/") + "/chat/completions"
         self._model = model
-        self._key = key
         self._deadline = deadline
         self._say = say
         self._first_delay = first_delay
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        # No redirects: the key goes to the endpoint that was named, only there.
-        self._client = httpx2.Client(
-            headers=headers, trust_env=False, follow_redirects=False, proxy=proxy
-        )
+        self._endpoint = ChatEndpoint(endpoint, key=key, proxy=proxy)
 
     def ask(self, messages: Sequence[Mapping[str, Any]], *, tools: bool) -> Reply:
         """The model's next message. Waits and asks again when that can help.
@@ -128,80 +119,45 @@ class ChatClient:
         body: dict[str, Any] = {"model": self._model, "messages": list(messages)}
         if tools:
             body["tools"] = [BASH_TOOL]
-        problem = ""
-        for attempt in range(ATTEMPTS):
-            try:
-                return read_reply(self._post(body, tools=tools))
-            except _TryAgainError as error:
-                problem = self._masked(str(error))
-                delay = min(self._first_delay * 2**attempt, LONGEST_DELAY_SECONDS)
-                if error.after is not None:
-                    delay = min(error.after, LONGEST_DELAY_SECONDS)
-            self._say(f"{problem} (attempt {attempt + 1} of {ATTEMPTS})")
-            if attempt + 1 == ATTEMPTS or time.time() + delay > self._deadline:
-                break
-            time.sleep(delay)
-        raise ChatError("unreachable", f"no answer from the model: {problem}")
-
-    def _post(self, body: Mapping[str, Any], *, tools: bool) -> bytes:
-        left = max(1.0, min(REPLY_SECONDS, self._deadline - time.time()))
-        limits = httpx2.Timeout(connect=10.0, read=left, write=60.0, pool=10.0)
-        end = time.monotonic() + left
-        answer = b""
+        patience = Patience(ATTEMPTS, self._first_delay, LONGEST_DELAY_SECONDS, self._deadline)
         try:
-            with self._client.stream("POST", self._url, json=body, timeout=limits) as response:
-                for chunk in response.iter_bytes():
-                    answer += chunk
-                    if len(answer) > MAX_REPLY_BYTES:
-                        raise _TryAgainError("the answer is over 8 MiB")
-                    if time.monotonic() > end:
-                        raise _TryAgainError("the answer does not come to its end")
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            detail = f"{type(error).__name__}: {error}"[:300]
-            raise _TryAgainError(f"the endpoint cannot be reached: {detail}") from error
-        if response.status_code != 200:
-            self._refuse(response, answer, tools=tools)
-        return answer
+            return patiently(lambda: self._once(body, tools=tools), patience, say=self._say)
+        except NoAnswerError as error:
+            raise ChatError("unreachable", f"no answer from the model: {error}") from error
 
-    def _refuse(self, response: httpx2.Response, answer: bytes, *, tools: bool) -> None:
-        code = response.status_code
-        said = answer[:500].decode("utf-8", errors="replace")
-        text = self._masked(f"HTTP {code}: {said}")
-        if code in (401, 403):
-            raise ChatError("authentication", f"the endpoint refuses the key: {text}")
-        # llama.cpp says 500 to tools without --jinja, OpenRouter 404, Ollama 400.
-        if tools and code not in _AGAIN and "tool" in said.lower():
-            raise ChatError("no tools", text)
-        if code == 413 or (code in (400, 422) and _TOO_LONG.search(said)):
-            raise ChatError("too long", text)
-        if code in _AGAIN or code >= 500:
-            raise _TryAgainError(text, _retry_after(response.headers.get("retry-after")))
-        raise ChatError("refused", f"the endpoint refuses the request: {text}")
-
-    def _masked(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if self._key else text
+    def _once(self, body: Mapping[str, Any], *, tools: bool) -> Reply:
+        left = max(1.0, min(REPLY_SECONDS, self._deadline - time.time()))
+        try:
+            return reply_of(self._endpoint.complete(body, seconds=left))
+        except RefusedError as error:
+            _give_up(error, tools=tools)
+            raise
 
 
-def read_reply(answer: bytes) -> Reply:
-    """The reply in a response's body; raises _TryAgainError when there is none."""
-    try:
-        value = json.loads(answer)
-        message = value["choices"][0]["message"]
-        if not isinstance(message, dict):
-            raise TypeError("the message is no object")
-    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
-        shown = answer[:100].decode("utf-8", errors="replace")
-        raise _TryAgainError(f"the answer is no chat completion: {shown!r}") from error
-    usage = value.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
+def _give_up(error: RefusedError, *, tools: bool) -> None:
+    """Raises ChatError where asking again would not help."""
+    if error.of_key:
+        raise ChatError("authentication", f"the endpoint refuses the key: {error}") from error
+    # llama.cpp says 500 to tools without --jinja, OpenRouter 404, Ollama 400.
+    if tools and not error.busy and "tool" in error.said.lower():
+        raise ChatError("no tools", str(error)) from error
+    if error.status == 413 or (error.status in (400, 422) and _TOO_LONG.search(error.said)):
+        raise ChatError("too long", str(error)) from error
+    if not error.passing:
+        raise ChatError("refused", f"the endpoint refuses the request: {error}") from error
+
+
+def reply_of(found: Completion) -> Reply:
+    """The reply that a completion holds, whatever its message is made of."""
+    message = found.message
     calls = message.get("tool_calls")
-    found = [_call(call, n) for n, call in enumerate(calls if isinstance(calls, list) else [])]
+    made = [_call(call, n) for n, call in enumerate(calls if isinstance(calls, list) else [])]
     return Reply(
         text=_text(message.get("content")),
         reasoning=_text(message.get("reasoning_content") or message.get("reasoning")),
-        calls=tuple(call for call in found if call is not None)[:MAX_CALLS],
-        input_tokens=_count(usage.get("prompt_tokens")),
-        output_tokens=_count(usage.get("completion_tokens")),
+        calls=tuple(call for call in made if call is not None)[:MAX_CALLS],
+        input_tokens=found.input_tokens or 0,
+        output_tokens=found.output_tokens or 0,
     )
 
 
@@ -223,20 +179,3 @@ def _text(content: object) -> str:
         parts = [part.get("text") for part in content if isinstance(part, dict)]
         return clean("".join(part for part in parts if isinstance(part, str)))
     return clean(content) if isinstance(content, str) else ""
-
-
-def clean(text: str) -> str:
-    """`text` without halves of surrogate pairs, which JSON can say and UTF-8 cannot."""
-    return text.encode("utf-8", errors="replace").decode("utf-8")
-
-
-def _count(value: object) -> int:
-    return value if type(value) is int and 0 <= value < 2**53 else 0
-
-
-def _retry_after(value: str | None) -> float | None:
-    try:
-        seconds = float(value) if value is not None else -1.0
-    except ValueError:
-        return None
-    return seconds if seconds >= 0 else None

@@ -22,9 +22,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ptb_lite.agents.local import KEY_VARIABLE
-from ptb_lite.agents.local_chat import Call, ChatClient, ChatError, Reply, clean
+from ptb_lite.agents.local_chat import Call, ChatClient, ChatError, Reply
 from ptb_lite.agents.local_session import Session, load_session, save_session, shortened
 from ptb_lite.agents.local_shell import Ran, run_command
+from ptb_lite.chat.endpoint import clean
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.task_file import read_task
 from ptb_lite.events import AgentEvent, AgentEventKind
@@ -61,6 +62,7 @@ class Settings:
     session: Path
     resume: str | None
     message: str | None
+    deadline: float | None
 
 
 def main() -> int:
@@ -78,7 +80,8 @@ class LocalAgent:
     """One process of a session. Raises PtbLiteError when there is no task or session here."""
 
     def __init__(self, settings: Settings) -> None:
-        self._deadline = read_task(Path()).deadline
+        chosen = settings.deadline
+        self._deadline = read_task(Path()).deadline if chosen is None else chosen
         self._give_up = self._deadline + GRACE_SECONDS
         self._path = settings.session
         self._session = _opened(settings)
@@ -265,6 +268,9 @@ def _settings(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--session", required=True, type=Path, help="where the trajectory is kept")
     parser.add_argument("--resume", help="the id of the saved session to go on with")
     parser.add_argument("--message", help="what a resumed session is told")
+    parser.add_argument(
+        "--deadline", type=float, help="seconds since the epoch; else that of task.json"
+    )
     return Settings(**vars(parser.parse_args(arguments)))
 
 

@@ -14,11 +14,11 @@ from ptb_lite.agents.json_lines import (
     cost,
     count,
     inner,
-    json_object,
+    read_object,
     said,
     session,
+    tokens,
     tool_call,
-    unknown,
     usage,
 )
 from ptb_lite.agents.start import AgentStart, in_home
@@ -40,8 +40,6 @@ PROVIDER_HOSTS = {
 
 
 class OpenCodeBackend:
-    resumable = True
-
     def __init__(self) -> None:
         self._session_id: object = None
 
@@ -63,38 +61,14 @@ class OpenCodeBackend:
         return environment
 
     def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
-        value = json_object(line)
-        if value is None:
-            return unknown(line)
-        events = self._read(value)
-        if events is None:
-            return unknown(line)
-        if value.get("sessionID") in (None, self._session_id):
+        return read_object(line, self._read)
+
+    def _read(self, value: dict[str, Any]) -> tuple[AgentEvent, ...] | None:
+        events = _said(value)
+        if events is None or value.get("sessionID") in (None, self._session_id):
             return events
         self._session_id = value.get("sessionID")
         return (session(self._session_id), *events)
-
-    def _read(self, value: dict[str, Any]) -> tuple[AgentEvent, ...] | None:
-        part = inner(value, "part")
-        match value.get("type"):
-            case "step_start":
-                return ()
-            case "text":
-                return (said(AgentEventKind.MESSAGE, part.get("text")),)
-            case "reasoning":
-                return (said(AgentEventKind.REASONING, part.get("text")),)
-            case "tool_use":
-                state = inner(part, "state")
-                result = state.get("output") or state.get("error")
-                return (
-                    tool_call(part.get("tool"), state.get("input")),
-                    said(AgentEventKind.TOOL_RESULT, result, part.get("tool")),
-                )
-            case "step_finish":
-                return usage(_figures(inner(part, "tokens")) | cost(part.get("cost")))
-            case "error":
-                return (said(AgentEventKind.ERROR, _reason(inner(value, "error"))),)
-        return None
 
 
 def provider_and_model(model: str | None) -> tuple[str, str]:
@@ -135,6 +109,29 @@ def _settings(start: AgentStart) -> dict[str, Any]:
     return settings
 
 
+def _said(value: dict[str, Any]) -> tuple[AgentEvent, ...] | None:
+    part = inner(value, "part")
+    match value.get("type"):
+        case "step_start":
+            return ()
+        case "text":
+            return (said(AgentEventKind.MESSAGE, part.get("text")),)
+        case "reasoning":
+            return (said(AgentEventKind.REASONING, part.get("text")),)
+        case "tool_use":
+            state = inner(part, "state")
+            result = state.get("output") or state.get("error")
+            return (
+                tool_call(part.get("tool"), state.get("input")),
+                said(AgentEventKind.TOOL_RESULT, result, part.get("tool")),
+            )
+        case "step_finish":
+            return usage(_figures(inner(part, "tokens")) | cost(part.get("cost")))
+        case "error":
+            return (said(AgentEventKind.ERROR, _reason(inner(value, "error"))),)
+    return None
+
+
 def _reason(error: dict[str, Any]) -> object:
     """What went wrong, with the status that the model's server answered."""
     data = inner(error, "data")
@@ -142,12 +139,9 @@ def _reason(error: dict[str, Any]) -> object:
     return f"{status}: {reason}" if isinstance(status, int) else reason
 
 
-def _figures(tokens: dict[str, Any]) -> dict[str, float]:
+def _figures(counts: dict[str, Any]) -> dict[str, float]:
     """OpenCode counts cache reads and reasoning beside input and output, not within them."""
-    read = count(inner(tokens, "cache").get("read"))
-    written = count(inner(tokens, "cache").get("write"))
-    return {
-        "input_tokens": count(tokens.get("input")) + read + written,
-        "cached_input_tokens": read,
-        "output_tokens": count(tokens.get("output")) + count(tokens.get("reasoning")),
-    }
+    read = count(inner(counts, "cache").get("read"))
+    written = count(inner(counts, "cache").get("write"))
+    whole = count(counts.get("input")) + read + written
+    return tokens(whole, read, count(counts.get("output")) + count(counts.get("reasoning")))

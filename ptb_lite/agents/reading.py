@@ -7,14 +7,24 @@ from pydantic import ValidationError
 from ptb_lite.events import AgentEvent, AgentEventKind
 
 MAX_TEXT = 4096
+"""Characters of one event in a journal."""
+MAX_WHOLE = 1 << 16
+"""Characters of one event as a backend reads it: room for an answer as long as a judge's."""
 MAX_LINE_BYTES = 1 << 20
 
 
-def bounded(text: str) -> str:
-    """`text` cut to `MAX_TEXT` characters, with a mark that says how much is missing."""
-    if len(text) <= MAX_TEXT:
+def bounded(text: str, limit: int = MAX_WHOLE) -> str:
+    """`text` cut to `limit` characters, with a mark that says how much is missing."""
+    if len(text) <= limit:
         return text
-    return f"{text[:MAX_TEXT]} […{len(text) - MAX_TEXT} more characters in the trace]"
+    return f"{text[:limit]} […{len(text) - limit} more characters in the trace]"
+
+
+def shortened(event: AgentEvent) -> AgentEvent:
+    """The event as it is journalled: with at most `MAX_TEXT` characters of its text."""
+    if len(event.text) <= MAX_TEXT:
+        return event
+    return event.model_copy(update={"text": bounded(event.text, MAX_TEXT)})
 
 
 def text_event(line: bytes, kind: AgentEventKind = AgentEventKind.MESSAGE) -> AgentEvent | None:

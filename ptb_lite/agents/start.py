@@ -24,7 +24,8 @@ class AgentStart:
 
     `program` is the scaffold's program on this machine, `endpoint` the base URL of a person's own
     model server (None: the scaffold's own), `key` what it authenticates with, `login` the
-    program's own login where there is no key.
+    program's own login where there is no key. `deadline`, in seconds since the epoch, is for a
+    workspace without a task.json that says it.
     """
 
     workspace: Path
@@ -34,6 +35,7 @@ class AgentStart:
     endpoint: str | None = None
     key: Key | None = None
     login: Login | None = None
+    deadline: float | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:

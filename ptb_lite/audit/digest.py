@@ -30,6 +30,13 @@ class Digest:
     lines: dict[str, int]
     cut: bool
 
+    def place(self, file: str, line: int) -> str | None:
+        """The file that a reader names; None when that line of it was not shown."""
+        return file if line <= self.lines.get(file, 0) else None
+
+    def notes(self) -> tuple[str, ...]:
+        return ("not all of the evidence had room in what the judge read",) if self.cut else ()
+
 
 def digest(case: AuditCase, limit: int = MAX_DIGEST) -> Digest:
     """Raises OSError when the folder itself cannot be read."""
@@ -47,7 +54,7 @@ def digest(case: AuditCase, limit: int = MAX_DIGEST) -> Digest:
 
 
 def _pieces(case: AuditCase) -> Iterator[tuple[str, str]]:
-    files = sorted(own_files(case, Account()), key=lambda file: _rank(file))
+    files = sorted(own_files(case, Account()), key=first_to_read)
     for file in files[:2000]:
         suffix = PurePosixPath(file.relative).suffix.lower()
         size = _MAX_PROGRAM if suffix in _PROGRAMS else _MAX_DATA if suffix in _DATA else 0
@@ -59,7 +66,8 @@ def _pieces(case: AuditCase) -> Iterator[tuple[str, str]]:
             yield turn.file, f"{turn.file}\n{turn.line}: [{turn.kind}] {text}"
 
 
-def _rank(file: FoundFile) -> tuple[int, int]:
+def first_to_read(file: FoundFile) -> tuple[int, int]:
+    """What a reader with little room is shown first: programs, then data, the small ones first."""
     suffix = PurePosixPath(file.relative).suffix.lower()
     return (0 if suffix in _PROGRAMS else 1, file.size)
 

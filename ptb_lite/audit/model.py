@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from ptb_lite.audit.asking import JudgeOptions
 from ptb_lite.audit.folder import Listing, list_files
 from ptb_lite.audit.losses import Losses
 from ptb_lite.audit.record import DetectorResult
@@ -51,18 +52,6 @@ class Rules:
     teacher_models: bool = False
     test_feedback: bool = False
     agent_hosts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class JudgeOptions:
-    """An OpenAI-compatible endpoint that reads the evidence. `base_url` ends before
-    `/chat/completions`; `seconds` is the time for one answer."""
-
-    base_url: str
-    model: str
-    api_key: str = field(default="", repr=False)
-    votes: int = 3
-    seconds: float = 120.0
 
 
 @dataclass(frozen=True)
@@ -143,7 +132,7 @@ class Detector(Protocol):
     """Looks at a case for one kind of evidence.
 
     `deciding` says whether skipping it leaves the verdict open. `run` may raise anything: the
-    audit then counts it as skipped, with the error as the reason. It never writes.
+    audit then counts it as skipped, with the error as the reason. It never writes into the case.
     """
 
     @property

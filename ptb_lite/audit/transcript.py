@@ -48,7 +48,7 @@ def read_transcript(trace: Path, account: Account) -> Iterator[Turn]:
     """The turns of a trace file or of the files in a trace folder. Raises nothing for what is in
     them; what could not be read is told to `account`."""
     left, turns = MAX_TRACE_BYTES, 0
-    for name, path in _files(trace, account):
+    for name, path in trace_files(trace, account):
         try:
             with open_regular(path) as stream:
                 number = 0
@@ -82,7 +82,8 @@ def read_line(line: str, name: str, number: int) -> Iterator[Turn]:
         yield Turn("command" if prompt else "said", prompt[1] if prompt else text, name, number)
 
 
-def _files(trace: Path, account: Account) -> Iterator[tuple[str, Path]]:
+def trace_files(trace: Path, account: Account) -> Iterator[tuple[str, Path]]:
+    """The files of a trace, each with its name in flags; none where it is a link or not there."""
     if trace.is_symlink() or not os.path.lexists(trace):
         return
     if trace.is_dir():

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from ptb_lite.audit.asking import JudgeOptions
 from ptb_lite.audit.data import read_benchmark
+from ptb_lite.audit.judge_choice import audit_judge_choice
 from ptb_lite.audit.losses import Losses
-from ptb_lite.audit.model import AuditCase, Detector, HarnessManifest, JudgeOptions, TestItem
+from ptb_lite.audit.model import AuditCase, Detector, HarnessManifest, TestItem
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.audit.run import default_detectors, run_audit
 from ptb_lite.catalog import load_catalog
@@ -21,6 +22,7 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.items import draw_splits, read_items
 from ptb_lite.events import Flag, Record, Verdict
 from ptb_lite.installation import item_salt
+from ptb_lite.runner.audit_judge import audit_judge
 from ptb_lite.runner.context import Prepared, Seal
 from ptb_lite.runner.evidence import folder_here, instruct_folder, with_run_facts
 from ptb_lite.runner.memorisation import losses_of_folder, losses_of_run
@@ -54,6 +56,7 @@ def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
     Raises PtbLiteError for what cannot be read.
     """
     case = _with_choices(_case(wanted.target, runs_dir), wanted)
+    case = replace(case, judge=_judge(wanted, runs_dir))
     if wanted.memorisation:
         case = replace(case, losses=_losses(case, wanted, runs_dir))
     found = run_audit(case, detectors=_detectors(wanted.target, runs_dir))
@@ -68,7 +71,7 @@ def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
 def _losses(case: AuditCase, wanted: Wanted, runs_dir: Path) -> Losses:
     """Measured for the memorisation detector: of a run, or of any folder with all it takes."""
     catalog = load_catalog()
-    if not _is_folder(wanted.target):
+    if not _is_folder(Path(wanted.target)):
         return losses_of_run(find_run(runs_dir, wanted.target), catalog)
     if case.submission is None or case.base_model is None or not wanted.benchmarks:
         raise PtbLiteError(
@@ -85,15 +88,14 @@ def _losses(case: AuditCase, wanted: Wanted, runs_dir: Path) -> Losses:
     )
 
 
-def _is_folder(target: str) -> bool:
+def _is_folder(path: Path) -> bool:
     """Whether it is a folder of any kind, and not a run."""
-    path = Path(target)
     return path.is_dir() and not (path / "spec.json").is_file()
 
 
 def _case(target: str, runs_dir: Path) -> AuditCase:
     path = Path(target)
-    if _is_folder(target):
+    if _is_folder(path):
         return _case_of_folder(path)
     if path.exists() and not path.is_dir():
         raise PtbLiteError("is not a folder", field=target)
@@ -102,8 +104,7 @@ def _case(target: str, runs_dir: Path) -> AuditCase:
 
 def _detectors(target: str, runs_dir: Path) -> Sequence[Detector]:
     """All of them; for a run as the rules of that run have them."""
-    path = Path(target)
-    if path.is_dir() and not (path / "spec.json").is_file():
+    if _is_folder(Path(target)):
         return default_detectors()
     spec = find_run(runs_dir, target).read_spec()
     agent = load_catalog().agents.get(spec.agent)
@@ -142,22 +143,20 @@ def _with_choices(case: AuditCase, wanted: Wanted) -> AuditCase:
         items=tuple(items),
         benchmark_kinds=kinds,
         trace=wanted.trace or case.trace,
-        judge=_judge(wanted.judge),
     )
 
 
-def _judge(choice: str | None) -> JudgeOptions | None:
-    """The endpoint that is asked; raises PtbLiteError for one without an address."""
-    if choice is None:
+def _judge(wanted: Wanted, runs_dir: Path) -> JudgeOptions | None:
+    """Who is asked, an agent in the sandbox of the run. Raises PtbLiteError for a wrong choice."""
+    if wanted.judge is None:
         return None
-    name, _, url = choice.partition("@")
-    if not name or not url.startswith(("http://", "https://")):
-        raise PtbLiteError(
-            f"{choice!r} is not NAME@URL",
-            field="judge",
-            hint="For instance qwen3:8b@http://127.0.0.1:11434/v1",
-        )
-    return JudgeOptions(url.rstrip("/"), name, os.environ.get("PTB_LITE_API_KEY", ""))
+    catalog = load_catalog()
+    choice = audit_judge_choice(wanted.judge, catalog.agents)
+    box = "bubblewrap"
+    if not _is_folder(Path(wanted.target)):
+        chosen = find_run(runs_dir, wanted.target).read_spec().sandbox
+        box = box if chosen == "none" else chosen
+    return audit_judge(choice, catalog, sandbox=box)
 
 
 def _benchmark_items(

@@ -120,7 +120,10 @@ def audit(
     judge: Annotated[
         str | None,
         typer.Option(
-            help="Ask a language model, too: NAME@URL, its key in PTB_LITE_API_KEY.",
+            "--judge",
+            "--audit-judge",
+            help="Ask a language model, too: an agent, AGENT[:MODEL], or NAME@URL, its key in "
+            "PTB_LITE_API_KEY.",
         ),
     ] = None,
     memorisation: Annotated[

@@ -89,6 +89,10 @@ def run(
     judge_max_tokens: JudgeTokens = None,
     judge_max_spend: JudgeSpend = None,
     judge_prices: JudgePrices = None,
+    audit_judge: Annotated[
+        str | None,
+        typer.Option(help="A language model in the audit, too: AGENT[:MODEL], or NAME@URL."),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Measure the baselines, also those in the cache.")
     ] = False,
@@ -150,6 +154,7 @@ def run(
                 max_spend=judge_max_spend,
                 prices=judge_prices,
             ),
+            "audit_judge": audit_judge,
             "fresh": fresh or None,
             "memory_gb": memory_gb,
             "disk_gb": disk_gb,

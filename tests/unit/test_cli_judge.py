@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ptb_lite.agents.program import Program
+from ptb_lite.audit.judge_choice import AuditJudgeChoice
 from ptb_lite.catalog import load_catalog
 from ptb_lite.cli import main
+from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.judge.choice import judge_choice
 from ptb_lite.scoring import smallest_detectable_gain
 from ptb_lite.spec import RunSpec, resolve_spec
@@ -69,6 +72,47 @@ def test_the_choice_is_in_the_spec_and_a_preset_can_make_it(tmp_path: Path) -> N
     made = resolve_spec(preset=str(file), overrides={}, catalog=load_catalog())
     assert made.judge is not None
     assert (made.judge.model, made.judge.concurrency) == ("m", 2)
+
+
+@pytest.mark.parametrize(
+    ("judge", "words"),
+    [
+        ("nobody", "names no judge"),
+        ("recipe", "no model that could judge"),
+        ("m@http://u:hidden@h/v1", "holds a password"),
+        ("opencode:no-provider", "PROVIDER/MODEL"),
+    ],
+)
+def test_wrong_judges_of_the_audit_are_refused(
+    judge: str, words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ptb_lite.agents.scaffold.find_program", lambda _: Program(Path(), (), ()))
+    monkeypatch.setattr("ptb_lite.preflight.check_sandbox", lambda _: None)
+    arguments = ("run", "--preset", "offline-demo", "--sandbox", "bubblewrap")
+    assert code_of(*arguments, "--audit-judge", judge) == 2
+    said = capsys.readouterr().err
+    assert "audit_judge" in said
+    assert words in said
+    assert "hidden" not in said
+
+
+def test_the_judge_of_an_audit_is_in_the_spec_and_a_preset_can_choose_it(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    begin = "title: Mine\nbenchmarks: [add-numbers]\nbudget_minutes: 1\naudit_judge: "
+    for words, wanted in (
+        ("codex:gpt-5", AuditJudgeChoice(agent="codex", model="gpt-5")),
+        (
+            "{agent: codex, votes: 1, seconds: 60}",
+            AuditJudgeChoice(agent="codex", votes=1, seconds=60),
+        ),
+    ):
+        file.write_text(begin + words)
+        spec = resolve_spec(preset=str(file), overrides={}, catalog=load_catalog())
+        assert spec.audit_judge == wanted
+        assert RunSpec.model_validate_json(spec.model_dump_json()) == spec
+    file.write_text(begin + "{agent: codex, votes: 99}")
+    with pytest.raises(PtbLiteError, match="audit_judge"):
+        resolve_spec(preset=str(file), overrides={}, catalog=load_catalog())
 
 
 def test_the_list_says_which_gain_so_many_items_show(capsys: pytest.CaptureFixture[str]) -> None:

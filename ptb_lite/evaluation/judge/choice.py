@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, model_validator
 
 from ptb_lite.catalog.entries import Variable
+from ptb_lite.chat.address import address_problem
 from ptb_lite.errors import SpecError
 from ptb_lite.events import Record
 
@@ -100,13 +100,10 @@ def _prices(text: str) -> tuple[float, float]:
 
 
 def _url_problem(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        secret = parts.password is not None
-    except ValueError:
-        sound, secret = False, False
-    if secret:
-        # The choice is written into spec.json; a secret does not belong there.
-        return f"the endpoint's URL holds a password; give the key in {KEY_VARIABLE}"
-    return "" if sound else "that is no URL of an endpoint"
+    match address_problem(url):
+        case "password":
+            # The choice is written into spec.json; a secret does not belong there.
+            return f"the endpoint's URL holds a password; give the key in {KEY_VARIABLE}"
+        case "no URL":
+            return "that is no URL of an endpoint"
+    return ""

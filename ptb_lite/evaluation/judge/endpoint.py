@@ -5,21 +5,22 @@ What comes back is untrusted. The key goes to the endpoint that was named and no
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-import httpx2
-
+from ptb_lite.chat.endpoint import (
+    ChatEndpoint,
+    Completion,
+    NoAnswerError,
+    RefusedError,
+    clean,
+)
 from ptb_lite.evaluation.errors import EvaluationStopped
 from ptb_lite.evaluation.judge.choice import JudgeChoice
 
-MAX_REPLY_BYTES = 8 << 20
 ATTEMPTS = 6
 FIRST_DELAY_SECONDS = 1.0
 LONGEST_DELAY_SECONDS = 60.0
@@ -27,7 +28,6 @@ LONGEST_DELAY_SECONDS = 60.0
 LONGEST_ASKED_SECONDS = 600.0
 MOST_ASKED_SECONDS = 3600.0
 REPLY_SECONDS = 600.0
-_AGAIN = {408, 409, 425, 429}
 _SLICE_SECONDS = 0.1
 
 
@@ -37,14 +37,6 @@ class EndpointError(Exception):
     def __init__(self, message: str, *, hopeless: bool) -> None:
         super().__init__(message)
         self.hopeless = hopeless
-
-
-class _TryAgainError(Exception):
-    """`after` is what the endpoint asked to wait, in seconds, None when it did not say."""
-
-    def __init__(self, message: str, after: float | None = None) -> None:
-        super().__init__(message)
-        self.after = after
 
 
 @dataclass(frozen=True)
@@ -73,9 +65,7 @@ class Endpoint:
         first_delay: float = FIRST_DELAY_SECONDS,
         reply_seconds: float = REPLY_SECONDS,
     ) -> None:
-        self._url = choice.endpoint.rstrip("/") + "/chat/completions"
         self._model = choice.model
-        self._key = key
         self._should_stop = should_stop
         self._first_delay = first_delay
         self._reply_seconds = reply_seconds
@@ -83,19 +73,13 @@ class Endpoint:
         self._not_before = 0.0
         # Reasoning models of some hosts refuse these names or values; then they are changed once.
         self._settings: dict[str, float] = {"temperature": 0.0, "max_tokens": choice.answer_tokens}
-        self._sound_key = key.isascii() and key.isprintable()
-        self._client = httpx2.Client(
-            headers={"Authorization": f"Bearer {key}"} if key and self._sound_key else {},
-            trust_env=False,
-            follow_redirects=False,
-            limits=httpx2.Limits(max_connections=choice.concurrency),
-        )
+        self._endpoint = ChatEndpoint(choice.endpoint, key=key, connections=choice.concurrency)
 
     def __enter__(self) -> Endpoint:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        self._endpoint.close()
 
     def ask(self, messages: Sequence[Mapping[str, str]]) -> Answer:
         """The model's answer. Waits and asks again where that can help: `ATTEMPTS` times, but as
@@ -103,17 +87,15 @@ class Endpoint:
 
         Raises EndpointError, and EvaluationStopped when `should_stop` says so.
         """
-        if not self._sound_key:
-            raise EndpointError("the key holds characters that no request can", hopeless=True)
         problem, failed, asked = "", 0, 0.0
         while failed < ATTEMPTS and asked <= MOST_ASKED_SECONDS:
             self._wait_for_turn()
             settings = dict(self._settings)
             try:
-                body = self._post({"model": self._model, "messages": list(messages), **settings})
-                return _read(body, settings)
-            except _TryAgainError as error:
-                problem = self._masked(str(error))
+                body = {"model": self._model, "messages": list(messages), **settings}
+                return _answer(self._post(body), settings)
+            except NoAnswerError as error:
+                problem = str(error)
                 if error.after is not None and error.after > LONGEST_ASKED_SECONDS:
                     raise EndpointError(
                         f"asked to wait {error.after:.0f} s: {problem}", hopeless=True
@@ -135,50 +117,31 @@ class Endpoint:
     def _wait_for_turn(self) -> None:
         while (until := self._not_before) > time.monotonic():
             self._sleep_until(until)
+        self._check_stop()
+
+    def _check_stop(self) -> None:
         if self._should_stop():
             raise EvaluationStopped("judging was stopped")
 
     def _sleep_until(self, moment: float) -> None:
         while (left := moment - time.monotonic()) > 0:
-            if self._should_stop():
-                raise EvaluationStopped("judging was stopped")
+            self._check_stop()
             time.sleep(min(left, _SLICE_SECONDS))
 
-    def _post(self, body: Mapping[str, Any]) -> bytes:
-        timeout = httpx2.Timeout(connect=10.0, read=self._reply_seconds, write=60.0, pool=None)
-        end = time.monotonic() + self._reply_seconds
-        answer = bytearray()
+    def _post(self, body: Mapping[str, Any]) -> Completion:
+        seconds = self._reply_seconds
         try:
-            with self._client.stream("POST", self._url, json=body, timeout=timeout) as response:
-                for chunk in response.iter_bytes():
-                    answer += chunk
-                    if len(answer) > MAX_REPLY_BYTES:
-                        raise _TryAgainError("the answer is over 8 MiB")
-                    if time.monotonic() > end:
-                        raise _TryAgainError("the answer does not come to its end")
-                    if self._should_stop():
-                        raise EvaluationStopped("judging was stopped")
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            detail = f"{type(error).__name__}: {error}"[:300]
-            raise _TryAgainError(f"the endpoint cannot be reached: {detail}") from error
-        if response.status_code != 200:
-            self._refuse(response, bytes(answer), body)
-        return bytes(answer)
-
-    def _refuse(self, response: httpx2.Response, answer: bytes, body: Mapping[str, Any]) -> None:
-        code = response.status_code
-        said = answer[:500].decode("utf-8", errors="replace")
-        text = self._masked(f"HTTP {code}: {said}")
-        if code in _AGAIN or code >= 500:
-            raise _TryAgainError(text, retry_after(response.headers.get("retry-after")))
-        if code in (400, 422) and self._adapted(said, body):
-            raise _TryAgainError(text, 0.0)
-        if code in (401, 403):
-            raise EndpointError(f"the endpoint refuses the key: {text}", hopeless=True)
-        # A question that is too long is that question's fault; a model that is not there is not.
-        raise EndpointError(
-            f"the endpoint refuses the request: {text}", hopeless=code not in (400, 413, 422)
-        )
+            return self._endpoint.complete(body, seconds=seconds, check=self._check_stop)
+        except RefusedError as error:
+            if error.passing:
+                raise
+            if error.status in (400, 422) and self._adapted(error.said, body):
+                raise NoAnswerError(str(error), 0.0) from error
+            # A question that is too long is that question's fault; an absent model is not.
+            hopeless = error.status not in (400, 413, 422)
+            what = "key" if error.of_key else "request"
+            problem = f"the endpoint refuses the {what}: {error}"
+            raise EndpointError(problem, hopeless=hopeless) from error
 
     def _adapted(self, said: str, body: Mapping[str, Any]) -> bool:
         """Whether the settings were changed, by this answer or since `body` was sent."""
@@ -189,47 +152,12 @@ class Endpoint:
                 del self._settings["temperature"]
             return any(name in body and name not in self._settings for name in _SETTINGS)
 
-    def _masked(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if self._key else text
-
 
 _SETTINGS = ("temperature", "max_tokens")
 
 
-def retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds to wait of a Retry-After header: a number or a date (RFC 9110, 10.2.3); else None."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(value)
-        except (ValueError, TypeError, OverflowError):
-            return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        seconds = max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
-    return seconds if 0 <= seconds < float("inf") else None
-
-
-def _read(body: bytes, settings: Mapping[str, float]) -> Answer:
-    try:
-        value = json.loads(body)
-        content = value["choices"][0]["message"]["content"]
-        if not isinstance(content, str | None):
-            raise TypeError("the content is no text")
-    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
-        shown = body[:100].decode("utf-8", errors="replace")
-        raise _TryAgainError(f"the answer is no chat completion: {shown!r}") from error
-    usage = value.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
-    # JSON can say halves of surrogate pairs, UTF-8 cannot.
-    text = (content or "").encode("utf-8", errors="replace").decode("utf-8")
-    return Answer(
-        text, _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), settings
-    )
-
-
-def _count(value: object) -> int | None:
-    return value if type(value) is int and 0 <= value < 2**40 else None
+def _answer(found: Completion, settings: Mapping[str, float]) -> Answer:
+    content = found.message.get("content", 0)
+    if not isinstance(content, str | None):
+        raise NoAnswerError("the answer is no chat completion: its content is no text")
+    return Answer(clean(content or ""), found.input_tokens, found.output_tokens, settings)

@@ -26,8 +26,8 @@ MARGIN_SHARE = 0.01
 DISK_FULL = "the disk is full"
 MAX_FILES = 1_000_000
 MEASURE_SECONDS = 1.0
-# Engines that hold a container to its limits themselves.
-_ENGINES = ("podman", "docker")
+ENGINES = ("podman", "docker")
+"""Which hold a container to its limits themselves."""
 
 
 class AgentLimits:
@@ -40,7 +40,7 @@ class AgentLimits:
         memory = chosen * GB if chosen is not None else MEMORY_SHARE * cpu_device().memory_bytes
         self.memory_bytes = int(memory)
         self.disk_bytes = int(spec.disk_gb * GB) if spec.disk_gb is not None else None
-        engine = spec.sandbox in _ENGINES
+        engine = spec.sandbox in ENGINES
         self.groups = (
             Groups()
             if engine

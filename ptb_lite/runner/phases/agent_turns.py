@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ptb_lite.agents.backend import AgentPlan
+from ptb_lite.agents.backend import AgentPlan, ResumableBackend
 from ptb_lite.agents.command import CommandBackend
 from ptb_lite.evaluation.task_file import Task
 from ptb_lite.events import Outcome
@@ -64,14 +64,11 @@ class AgentTurns:
     def run(self) -> AgentEnd:
         """The agent's end, after its last process."""
         ended = self._turn(self._agent.backend.command(self._agent.start))
-        while (message := self._reprompt(ended)) is not None:
-            assert self._watch.session_id is not None
+        while (command := self._resumption(ended)) is not None:
             self._context.warn(
                 f"the agent ended with {self._left():.0f} seconds left and is asked to go on"
             )
-            ended = self._turn(
-                self._agent.backend.resume(self._agent.start, self._watch.session_id, message)
-            )
+            ended = self._turn(command)
         self._reader.finish()
         budget = self._place.budget_seconds
         seconds = min(sum(turn.seconds for turn in self._turns), budget)
@@ -157,8 +154,8 @@ class AgentTurns:
             )
             write_record(self._context.run.agent_end, begun)
 
-    def _reprompt(self, ended: Ended) -> str | None:
-        """What an agent that ended by itself is told to go on; None: its end is accepted."""
+    def _resumption(self, ended: Ended) -> list[str] | None:
+        """The command by which an agent that ended by itself goes on; None: its end is accepted."""
         if self._context.spec.on_early_stop == "accept" or ended.outcome is not Outcome.FINISHED:
             return None
         if self._left() < REPROMPT_SHARE * self._place.budget_seconds:
@@ -167,19 +164,21 @@ class AgentTurns:
             # Asked for while the agent was being looked at: as in a turn, it ends the agent alone.
             self._context.stop.clear()
             return None
-        if not self._agent.backend.resumable or self._watch.session_id is None:
+        backend, session_id = self._agent.backend, self._watch.session_id
+        if not isinstance(backend, ResumableBackend) or session_id is None:
             self._context.warn("the agent's early end is accepted: it has no session to go on with")
             return None
         self._empty_turns = 0 if self._watch.tool_calls else self._empty_turns + 1
         if self._empty_turns >= MAX_EMPTY_TURNS:
             self._context.warn("the agent's early end is accepted: it does nothing when asked")
             return None
-        return render_reprompt(
+        message = render_reprompt(
             self._place.task,
             disclosure=self._context.spec.disclosure,
             policy=self._context.spec.policy,
             minutes_left=self._left() / 60,
         )
+        return backend.resume(self._agent.start, session_id, message)
 
     def _elapsed(self) -> float:
         return time.time() - self._place.began

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ptb_lite.audit.model import AuditCase, HarnessManifest, TestItem
@@ -9,6 +10,7 @@ from ptb_lite.audit.run import default_detectors, run_audit
 from ptb_lite.evaluation.control import control_items
 from ptb_lite.evaluation.items import read_items
 from ptb_lite.events import Flag, FlagRaised, VerdictReached
+from ptb_lite.runner.audit_judge import audit_judge
 from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal, base_names
 from ptb_lite.runner.evidence import with_run_facts
 from ptb_lite.runner.phases.seal import SUBMISSION
@@ -27,6 +29,13 @@ def audit(context: RunContext) -> PhaseResult:
     case = case_of(
         context, context.run.sealed if seal.valid else context.run.workspace / SUBMISSION
     )
+    judge = audit_judge(
+        context.spec.audit_judge,
+        context.catalog,
+        sandbox=context.spec.sandbox,
+        should_stop=context.stop.is_set,
+    )
+    case = replace(case, judge=judge)
 
     def tell(flag: Flag) -> None:
         context.journal.write(FlagRaised(flag=flag))
@@ -34,6 +43,9 @@ def audit(context: RunContext) -> PhaseResult:
     backend = context.catalog.agent(context.spec.agent).backend
     detectors = for_run(default_detectors(), backend, context.spec.feedback)
     found = run_audit(case, detectors=detectors, on_flag=tell)
+    if judge is not None:
+        # A stop has cut its votes off: a resumed run asks again.
+        context.check_stop()
     write_record(context.run.audit, found)
     context.journal.write(VerdictReached(verdict=found.verdict, reason=found.reason))
     return PhaseResult(detail=f"{found.verdict.value}: {found.reason}")

@@ -1,7 +1,8 @@
 """A model on loopback that speaks four protocols and always does the same.
 
 Asked by a person, it calls the shell tool once, with the command it was made with; given the
-tool's result, it says that it is done. Everything else that it is asked gets the last answer.
+tool's result, it says that it is done, or what else it was given to say. Everything else that it is
+asked gets the last answer.
 """
 
 from __future__ import annotations
@@ -30,8 +31,11 @@ class ModelServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, command: str, *, refuses: bool = False, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, command: str, *, refuses: bool = False, host: str = "127.0.0.1", answer: str = DONE
+    ) -> None:
         super().__init__((host, 0), _Handler)
+        self.answer = answer
         self.host = host
         self.command = command
         self.refuses = refuses
@@ -47,10 +51,10 @@ class ModelServer(ThreadingHTTPServer):
 
 @contextmanager
 def model_server(
-    command: str, *, refuses: bool = False, host: str = "127.0.0.1"
+    command: str, *, refuses: bool = False, host: str = "127.0.0.1", answer: str = DONE
 ) -> Iterator[ModelServer]:
     """`refuses`: every key is a wrong one."""
-    server = ModelServer(command, refuses=refuses, host=host)
+    server = ModelServer(command, refuses=refuses, host=host, answer=answer)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -151,7 +155,7 @@ def anthropic(body: dict[str, Any], server: ModelServer) -> list[dict[str, Any]]
         reason = "tool_use"
     else:
         block = {"type": "text", "text": ""}
-        delta = {"type": "text_delta", "text": DONE}
+        delta = {"type": "text_delta", "text": server.answer}
         reason = "end_turn"
     message = {
         "id": f"msg_{len(server.asked)}",
@@ -195,7 +199,7 @@ def responses(body: dict[str, Any], server: ModelServer) -> list[dict[str, Any]]
             "type": "message",
             "id": f"msg_{len(server.asked)}",
             "role": "assistant",
-            "content": [{"type": "output_text", "text": DONE, "annotations": []}],
+            "content": [{"type": "output_text", "text": server.answer, "annotations": []}],
         }
     answer = f"resp_{len(server.asked)}"
     counts = {
@@ -224,7 +228,7 @@ def chat(body: dict[str, Any], server: ModelServer) -> list[dict[str, Any]]:
             {"index": 0, "id": f"call_{server.calls}", "type": "function", "function": call}
         ]
     else:
-        delta["content"] = DONE
+        delta["content"] = server.answer
     base = {
         "id": f"c{len(server.asked)}",
         "object": "chat.completion.chunk",
@@ -256,7 +260,7 @@ def gemini(body: dict[str, Any], server: ModelServer) -> list[dict[str, Any]]:
         server.calls += 1
         part = {"functionCall": {"name": tool, "args": _arguments(tool, server.command)}}
     else:
-        part = {"text": DONE}
+        part = {"text": server.answer}
     return [
         {
             "candidates": [

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ptb_lite.agents.backend import AgentPlan, plan_agent
+from ptb_lite.agents.backend import AgentPlan, ResumableBackend, plan_agent
 from ptb_lite.agents.program import find_program
 from ptb_lite.agents.reading import LineSplitter
 from ptb_lite.catalog import load_catalog
@@ -167,6 +167,7 @@ def processes_of(stage: Stage) -> list[list[str]]:
 
 def test_a_tool_call_a_file_an_answer_and_on_again(stage: Stage, server: ModelServer) -> None:
     backend, begin = stage.plan.backend, stage.plan.start
+    assert isinstance(backend, ResumableBackend)
     ended, events = stage.run(backend.command(begin))
     check_turn(stage, ended, events)
     assert (stage.workspace / "proof.txt").exists()

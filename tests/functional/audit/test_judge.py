@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from ptb_lite.audit.asking import JudgeOptions
 from ptb_lite.audit.judge import JudgeDetector
-from ptb_lite.audit.model import AuditCase, JudgeOptions
+from ptb_lite.audit.judge_endpoint import EndpointJudge
+from ptb_lite.audit.model import AuditCase
 from ptb_lite.audit.record import DetectorResult
 
 
@@ -31,8 +33,12 @@ class Stub:
                 stub.keys.append(self.headers.get("Authorization", ""))
                 reply = stub.replies[(len(stub.asked) - 1) % len(stub.replies)]
                 if isinstance(reply, int):
+                    # An endpoint may say the key that it refuses.
+                    body = f"no {self.headers['Authorization'].partition(' ')[2]} here".encode()
                     self.send_response(reply)
+                    self.send_header("Content-Length", str(len(body)))
                     self.end_headers()
+                    self.wfile.write(body)
                     return
                 body = json.dumps({"choices": [{"message": {"content": reply}}]}).encode()
                 self.send_response(200)
@@ -68,7 +74,8 @@ def answer(verdict: str, *findings: tuple[str, str, int]) -> str:
 
 def judged(tmp_path: Path, url: str) -> DetectorResult:
     (tmp_path / "prepare.py").write_text("# prepares\nrows = load('test')\n")
-    options = JudgeOptions(url, "judge-model", api_key="secret-key", seconds=10)
+    judge = EndpointJudge(url, "judge-model", "secret-key", seconds=10, first_delay=0.01)
+    options = JudgeOptions(judge)
     return JudgeDetector().run(AuditCase(folder=tmp_path, judge=options))
 
 
@@ -91,6 +98,23 @@ def test_one_vote_of_three_informs(tmp_path: Path, stub: tuple[Stub, str]) -> No
     flagged = answer("flagged", ("hiding", "prepare.py", 1))
     server.replies = [flagged, answer("clean"), answer("unsure")]
     assert [flag.decides for flag in judged(tmp_path, url).flags] == [False]
+
+
+def test_a_busy_endpoint_is_asked_again(tmp_path: Path, stub: tuple[Stub, str]) -> None:
+    server, url = stub
+    server.replies = [429, answer("clean"), 503, 503, answer("clean"), answer("clean")]
+    result = judged(tmp_path, url)
+    assert (result.status, result.notes[1]) == ("clean", "votes: clean, clean, clean")
+    assert len(server.asked) == 6
+
+
+def test_a_refusal_is_said_once_and_without_the_key(tmp_path: Path, stub: tuple[Stub, str]) -> None:
+    server, url = stub
+    server.replies = [401]
+    result = judged(tmp_path, url)
+    assert result.status == "skipped"
+    assert "HTTP 401: no [key] here" in result.reason
+    assert len(server.asked) == 3
 
 
 def test_places_that_were_not_shown_are_dropped(tmp_path: Path, stub: tuple[Stub, str]) -> None:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
-from ptb_lite.agents.backend import plan_agent
+import pytest
+
+from ptb_lite.agents.backend import ResumableBackend, plan_agent
+from ptb_lite.agents.command import CommandBackend
+from ptb_lite.agents.local import LocalBackend
+from ptb_lite.agents.own_program import OwnProgramBackend
+from ptb_lite.agents.scaffold import SCAFFOLDS
+from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.entries import AgentEntry
+
+CATALOG = load_catalog(Path("/nonexistent"))
 
 
 def entry(**fields: object) -> AgentEntry:
@@ -48,3 +58,24 @@ def test_a_script_named_by_its_path_is_shown_to_the_sandbox(tmp_path: Path) -> N
     )
     plan = plan_agent(entry(backend="command", command=command), workspace=tmp_path, model=None)
     assert plan.read_only == (script,)
+
+
+def test_who_can_go_on_in_a_new_process() -> None:
+    made = {
+        "local": LocalBackend(),
+        "command": CommandBackend(["true"]),
+        "recipe": OwnProgramBackend("ptb_lite.agents.recipe_main"),
+        **{name: make() for name, make in SCAFFOLDS.items()},
+    }
+    resumable = {name for name, backend in made.items() if isinstance(backend, ResumableBackend)}
+    assert resumable == {"local", *SCAFFOLDS}
+
+
+@pytest.mark.parametrize(
+    "name", [entry.id for entry in CATALOG.agents.values() if not entry.needs_network]
+)
+def test_every_program_of_the_package_is_there(name: str, tmp_path: Path) -> None:
+    plan = plan_agent(CATALOG.agent(name), workspace=tmp_path, model=None)
+    _, option, module = plan.backend.command(plan.start)
+    assert option == "-m"
+    assert find_spec(module) is not None

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ptb_lite.agents.local import LocalBackend, local_start
-from ptb_lite.agents.local_chat import Reply, _TryAgainError, read_reply
+from ptb_lite.agents.local_chat import Reply, reply_of
 from ptb_lite.agents.local_session import (
     LEFT_OUT,
     Session,
@@ -24,6 +24,7 @@ from ptb_lite.agents.local_session import (
 )
 from ptb_lite.agents.local_shell import KEPT_BYTES, BoundedOutput, run_command
 from ptb_lite.agents.start import AgentStart
+from ptb_lite.chat.endpoint import NoAnswerError, read_completion
 from ptb_lite.errors import PtbLiteError
 
 HERE = "http://127.0.0.1:11434/v1"
@@ -106,12 +107,16 @@ def test_what_is_missing_is_said(model: str | None, part: str) -> None:
     assert "secret" not in str(raised.value)
 
 
+def read_reply(answer: bytes) -> Reply:
+    return reply_of(read_completion(answer))
+
+
 @given(JSON | st.binary(max_size=200))
 def test_any_answer_is_a_reply_or_worth_another_try(value: object) -> None:
     answer = value if isinstance(value, bytes) else json.dumps(value).encode()
     try:
         reply = read_reply(answer)
-    except _TryAgainError:
+    except NoAnswerError:
         return
     assert_can_be_kept(reply)
 
@@ -120,7 +125,7 @@ def test_any_answer_is_a_reply_or_worth_another_try(value: object) -> None:
 def test_any_message_becomes_one_that_can_be_kept(message: object) -> None:
     answer = json.dumps({"choices": [{"message": message}], "usage": message}).encode()
     if not isinstance(message, dict):
-        with pytest.raises(_TryAgainError):
+        with pytest.raises(NoAnswerError):
             read_reply(answer)
         return
     assert_can_be_kept(read_reply(answer))

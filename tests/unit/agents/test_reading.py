@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from ptb_lite.agents.reading import (
     MAX_LINE_BYTES,
     MAX_TEXT,
+    MAX_WHOLE,
     LineSplitter,
     bounded,
+    shortened,
     text_event,
     vocabulary_event,
 )
@@ -21,7 +23,7 @@ from ptb_lite.events import AgentEvent, AgentEventKind
 @given(st.binary(max_size=2000))
 def test_any_bytes_are_read(line: bytes) -> None:
     for event in (vocabulary_event(line), text_event(line)):
-        assert event is None or len(event.text) <= MAX_TEXT + 100
+        assert event is None or len(event.text) <= MAX_WHOLE + 100
 
 
 @given(st.builds(AgentEvent, kind=st.sampled_from(AgentEventKind), text=st.text(max_size=200)))
@@ -37,11 +39,14 @@ def test_json_that_is_no_event_is_kept_as_unknown() -> None:
 
 
 def test_a_long_text_is_cut_and_says_how_much_is_missing() -> None:
-    line = json.dumps({"kind": "message", "text": "x" * 10_000}).encode()
+    line = json.dumps({"kind": "message", "text": "x" * 100_000}).encode()
     event = vocabulary_event(line)
     assert event is not None
-    assert event.text == bounded("x" * 10_000)
-    assert "5904 more characters" in event.text
+    assert event.text == bounded("x" * 100_000)
+    assert f"{100_000 - MAX_WHOLE} more characters" in event.text
+    journalled = shortened(event.model_copy(update={"text": "x" * 10_000}))
+    assert journalled.text == bounded("x" * 10_000, MAX_TEXT)
+    assert "5904 more characters" in journalled.text
 
 
 @given(st.binary(max_size=500), st.integers(min_value=1, max_value=20))

@@ -14,7 +14,7 @@ from ptb_lite.agents.claude_code import ClaudeCodeBackend
 from ptb_lite.agents.codex import CodexBackend
 from ptb_lite.agents.gemini import GeminiBackend
 from ptb_lite.agents.opencode import OpenCodeBackend
-from ptb_lite.agents.reading import MAX_TEXT
+from ptb_lite.agents.reading import MAX_WHOLE
 from ptb_lite.agents.start import AgentStart, Key
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import AgentEvent, AgentEventKind
@@ -285,7 +285,7 @@ TYPES = [
 
 def _check(events: tuple[AgentEvent, ...]) -> None:
     for event in events:
-        assert len(event.text) <= MAX_TEXT + 100
+        assert len(event.text) <= MAX_WHOLE + 100
         assert AgentEvent.model_validate_json(event.model_dump_json()) == event
 
 

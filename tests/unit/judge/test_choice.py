@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ptb_lite.chat.endpoint import retry_after
 from ptb_lite.errors import SpecError
 from ptb_lite.evaluation.judge.choice import JudgeChoice, judge_choice
-from ptb_lite.evaluation.judge.endpoint import retry_after
 from ptb_lite.evaluation.judge.ledger import Ledger, LimitReached, Spent
 
 

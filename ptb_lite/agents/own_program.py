@@ -1,4 +1,4 @@
-"""The red-team backends: each runs one program of this folder."""
+"""Agents that are programs of this package, without a model: recipe, control, and cheats."""
 
 from __future__ import annotations
 
@@ -12,21 +12,16 @@ from ptb_lite.events import AgentEvent
 
 
 @dataclass(frozen=True)
-class RedTeamBackend:
-    """`name` is one of the catalogue's backends that begin with "cheat-"."""
+class OwnProgramBackend:
+    """`module` is run in the workspace; each line that it prints is an event, or plain text."""
 
-    name: str
-    resumable = False
+    module: str
 
     def command(self, start: AgentStart) -> list[str]:  # noqa: ARG002
-        module = self.name.removeprefix("cheat-")
-        return [sys.executable, "-m", f"ptb_lite.agents.redteam.{module}"]
+        return [sys.executable, "-m", self.module]
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:  # noqa: ARG002
         return {}
-
-    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
-        raise NotImplementedError("a red-team agent has no sessions")
 
     def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
         event = vocabulary_event(line)

@@ -1,0 +1,1 @@
+"""OpenAI-compatible chat endpoints: which address is one, and how one is asked."""

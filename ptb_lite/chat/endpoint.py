@@ -1,0 +1,163 @@
+"""One model at an OpenAI-compatible endpoint: a request out, a bounded answer back.
+
+What comes back is untrusted. The key goes to the endpoint that was named and nowhere else: no
+redirect is followed, no proxy of the environment used. How often to ask is the caller's.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx2
+
+MAX_REPLY_BYTES = 8 << 20
+_BUSY = {408, 409, 425, 429}
+_SHOWN = 500
+
+
+class NoAnswerError(Exception):
+    """No answer this time. `after` is what the endpoint asked to wait, in seconds, None when it did
+    not say."""
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class RefusedError(NoAnswerError):
+    """The endpoint answered with another HTTP `status` than 200; `said` is how the body begins.
+
+    `passing`: the same request may do better later. `of_key`: it is the key that does not do.
+    """
+
+    def __init__(self, status: int, said: str, after: float | None = None) -> None:
+        super().__init__(f"HTTP {status}: {said}" if status else said, after)
+        self.status = status
+        self.said = said
+        self.busy = status in _BUSY
+        self.passing = self.busy or status >= 500
+        self.of_key = status in (0, 401, 403)
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The first choice's message as it came, and the tokens that were counted (None: were not)."""
+
+    message: Mapping[str, Any]
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+class ChatEndpoint:
+    """For many threads. `base_url` ends before `/chat/completions`; `proxy` is the one way out of a
+    sandbox, `connections` how many there may be at a time (None: as many as it takes)."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        key: str = "",
+        proxy: str | None = None,
+        connections: int | None = None,
+    ) -> None:
+        self._url = base_url.rstrip("/") + "/chat/completions"
+        self._key = key
+        self._sound = key.isascii() and key.isprintable()
+        self._client = httpx2.Client(
+            headers={"Authorization": f"Bearer {key}"} if key and self._sound else {},
+            trust_env=False,
+            follow_redirects=False,
+            proxy=proxy,
+            limits=httpx2.Limits(max_connections=connections),
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def complete(
+        self,
+        body: Mapping[str, Any],
+        *,
+        seconds: float,
+        check: Callable[[], None] = lambda: None,
+    ) -> Completion:
+        """The completion that one request gets, `seconds` after it at the latest.
+
+        `check` is called with every piece of the answer and may raise. Raises NoAnswerError, of
+        which RefusedError; the key stands in neither.
+        """
+        if not self._sound:
+            raise RefusedError(0, "the key holds characters that no request can")
+        # A connection of the pool is waited for as long as it takes: others hold it.
+        limits = httpx2.Timeout(connect=10.0, read=seconds, write=60.0, pool=None)
+        end = time.monotonic() + seconds
+        answer = bytearray()
+        try:
+            with self._client.stream("POST", self._url, json=body, timeout=limits) as response:
+                for piece in response.iter_bytes():
+                    answer += piece
+                    if len(answer) > MAX_REPLY_BYTES:
+                        raise NoAnswerError("the answer is over 8 MiB")
+                    if time.monotonic() > end:
+                        raise NoAnswerError("the answer does not come to its end")
+                    check()
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            detail = self._masked(f"{type(error).__name__}: {error}")[:300]
+            raise NoAnswerError(f"the endpoint cannot be reached: {detail}") from error
+        if response.status_code != 200:
+            # Masked before it is cut: a part of a key is one, too.
+            said = self._masked(answer.decode("utf-8", errors="replace"))[:_SHOWN]
+            after = retry_after(response.headers.get("retry-after"))
+            raise RefusedError(response.status_code, said, after)
+        return read_completion(bytes(answer))
+
+    def _masked(self, text: str) -> str:
+        return text.replace(self._key, "[key]") if self._key else text
+
+
+def read_completion(body: bytes) -> Completion:
+    """The completion in a response's body. Raises NoAnswerError when there is none."""
+    try:
+        value = json.loads(body)
+        message = value["choices"][0]["message"]
+        if not isinstance(message, dict):
+            raise TypeError("the message is no object")
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
+        shown = body[:100].decode("utf-8", errors="replace")
+        raise NoAnswerError(f"the answer is no chat completion: {shown!r}") from error
+    usage = value.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    tokens = (_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens"))
+    return Completion(message, *tokens)
+
+
+def clean(text: str) -> str:
+    """`text` without halves of surrogate pairs, which JSON can say and UTF-8 cannot."""
+    return text.encode("utf-8", errors="replace").decode("utf-8")
+
+
+def retry_after(value: str | None, now: datetime | None = None) -> float | None:
+    """Seconds to wait of a Retry-After header: a number or a date (RFC 9110, 10.2.3); else None."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(value)
+        except (ValueError, TypeError, OverflowError):
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        seconds = max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+    return seconds if 0 <= seconds < float("inf") else None
+
+
+def _count(value: object) -> int | None:
+    return value if type(value) is int and 0 <= value < 2**40 else None
