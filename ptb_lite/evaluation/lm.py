@@ -5,23 +5,17 @@ None of it changes a completion: the stop ends a row where lm-eval would cut it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
-from transformers import (
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    StoppingCriteria,
-    StoppingCriteriaList,
-)
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
+from ptb_lite.evaluation.decoding import RowStop, complete, end_tokens
 from ptb_lite.evaluation.kept import KeptCompletions
-
-# Tokens looked back at beyond the stop sequence, as in lm-eval: tokenizers merge across it.
-LOOK_BACK = 2
+from ptb_lite.evaluation.prefix import LEAST, SharedPrefix, common_prefix, empty_cache
 
 
 class FollowedLM(HFLM):  # type: ignore[misc]
@@ -47,12 +41,18 @@ class FollowedLM(HFLM):  # type: ignore[misc]
         self._rows_restarted = rows_restarted
         self.kept: KeptCompletions | None = None
         self._batch: dict[str, str] = {}
+        self._prefix: SharedPrefix | None = None
+        self._plain = empty_cache(model) is not None
+        if self._plain and model.generation_config is not None:
+            # Gemma's own asks for static caches, which `generate` refuses beside one of ours.
+            model.generation_config.cache_implementation = None
         self.cache_hook = self
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
         """As lm-eval's, with half the batch when memory does not suffice, down to single rows."""
         while True:
             try:
+                self._prefix = self._shared_prefix(requests)
                 return self._generate_missing(requests, disable_tqdm)
             except RuntimeError as error:
                 if not is_out_of_memory(error) or self.batch_size_per_gpu <= 1:
@@ -60,6 +60,8 @@ class FollowedLM(HFLM):  # type: ignore[misc]
                 self.batch_size_per_gpu //= 2
                 self._on_warning(f"out of memory: the batch is halved to {self.batch_size_per_gpu}")
                 self._rows_restarted()
+            finally:
+                self._prefix = None
             # Outside the handler: the error's traceback holds the tensors that filled the memory.
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
@@ -86,6 +88,20 @@ class FollowedLM(HFLM):  # type: ignore[misc]
             self.kept.add(self._batch)
         self._batch = {}
 
+    def _shared_prefix(self, requests: list[Instance]) -> SharedPrefix | None:
+        """What all prompts begin with, computed once; None where that would save nothing.
+
+        Of all requests, kept ones too, so that a continued run computes what the first one did.
+        """
+        prompts = [request.args[0] for request in requests]
+        if len(prompts) < 2 or _begin_alike(prompts) < LEAST or not self._plain:
+            return None
+        ids, mask = self.tok_batch_encode(prompts)
+        tokens = common_prefix(
+            [row[seen.bool()].tolist() for row, seen in zip(ids, mask, strict=True)]
+        )
+        return SharedPrefix(self.model, tokens) if len(tokens) >= LEAST else None
+
     def _model_generate(
         self, context: torch.Tensor, max_length: int, stop: list[str], **settings: Any
     ) -> torch.Tensor:
@@ -94,44 +110,29 @@ class FollowedLM(HFLM):  # type: ignore[misc]
         if settings["temperature"] == 0.0:
             settings.pop("temperature")
             settings["do_sample"] = False
-        rows: torch.Tensor = self.model.generate(
-            input_ids=context,
-            max_length=max_length,
-            stopping_criteria=StoppingCriteriaList(
-                [RowStop(self.tokenizer, stop, context.shape[1], context.shape[0])]
-            ),
+        mask = settings.pop("attention_mask")
+        rows = complete(
+            self.model,
+            RowStop(self.tokenizer, stop, context.shape[1], end_tokens(self.model)),
+            context,
+            mask,
+            self._cache(context, mask),
+            max_length,
             pad_token_id=self.tokenizer.pad_token_id,
-            use_cache=True,
             **settings,
         )
         self._on_rows(context.shape[0])
         return rows
 
+    def _cache(self, context: torch.Tensor, mask: torch.Tensor) -> DynamicCache | None:
+        if self._prefix is not None and self._prefix.begins(context, mask):
+            return self._prefix.cache(mask)
+        return empty_cache(self.model) if self._plain else None
 
-class RowStop(StoppingCriteria):  # type: ignore[misc]
-    """Stops each row at its first stop sequence.
 
-    lm-eval's own criterion waits until every row has met the same sequence, so that one row that
-    ends with the end-of-text token keeps all others running to the limit.
-    """
-
-    def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, stop: list[str], start: int, rows: int
-    ) -> None:
-        self._tokenizer = tokenizer
-        self._start = start
-        self._done = [False] * rows
-        self._stop = [
-            (text, len(tokenizer.encode(text, add_special_tokens=False)) + LOOK_BACK)
-            for text in stop
-        ]
-        self._look_back = max((length for _, length in self._stop), default=1)
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: Any) -> torch.Tensor:  # noqa: ARG002
-        recent = input_ids[:, self._start :][:, -self._look_back :]
-        for row, text in enumerate(self._tokenizer.batch_decode(recent)):
-            self._done[row] |= any(sequence in text for sequence, _ in self._stop)
-        return torch.tensor(self._done, device=input_ids.device)
+def _begin_alike(texts: Sequence[str]) -> int:
+    """How many characters all texts begin with: hardly any where no tokens can be shared."""
+    return len(common_prefix([[*map(ord, min(texts))], [*map(ord, max(texts))]]))
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
