@@ -40,15 +40,16 @@ def complete(
     longest = ids.shape[1]
     while True:
         stop.begin(rows.tolist(), may_leave=cache is not None)
-        made: torch.Tensor = model.generate(
-            input_ids=ids,
-            attention_mask=mask,
-            past_key_values=cache,
-            max_length=max_length,
-            stopping_criteria=StoppingCriteriaList([stop]),
-            use_cache=True,
-            **settings,
-        )
+        with torch.inference_mode():
+            made: torch.Tensor = model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                past_key_values=cache,
+                max_length=max_length,
+                stopping_criteria=StoppingCriteriaList([stop]),
+                use_cache=True,
+                **settings,
+            )
         longest = max(longest, made.shape[1])
         whole[rows, : made.shape[1]] = made
         running = torch.tensor(stop.running(), dtype=torch.long, device=ids.device)
