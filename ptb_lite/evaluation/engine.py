@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -174,12 +174,21 @@ def _judged(
 ) -> tuple[SampleRecord, ...]:
     """One record per item, in the order of the items file."""
     items = {item.id: item for item in read_items(task.items)}
-    answers = [(items[entry["doc"]["id"]], str(entry["filtered_resps"][0])) for entry in raw]
+    answers = [(items[entry["doc"]["id"]], _completion(entry)) for entry in raw]
     judged = judge_all(benchmark, answers)
     return tuple(
         _sample(item, completion, found)
         for (item, completion), found in zip(answers, judged, strict=True)
     )
+
+
+def _completion(entry: Mapping[str, Any]) -> str:
+    """What was generated or, of a multiple-choice task, the likeliest continuation."""
+    answers = entry["filtered_resps"]
+    if isinstance(answers[0], str):
+        return answers[0]
+    chosen = max(range(len(answers)), key=lambda number: answers[number][0])
+    return str(entry["arguments"][chosen][1])
 
 
 def _sample(item: Item, completion: str, judged: Judged) -> SampleRecord:

@@ -1,27 +1,27 @@
-"""lm-eval's Hugging Face model with progress, an earlier stop and a way out of low memory.
+"""lm-eval's Hugging Face model with progress, less waiting and a way out of low memory.
 
-None of it changes a completion: the stop ends a row where lm-eval would cut it afterwards.
+None of it changes a completion or a choice: a row stops where lm-eval would cut it afterwards, what
+prompts share is computed once (`prefix.py`), and so is a context that is followed by several
+choices (`likelihood.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
-from transformers import (
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    StoppingCriteria,
-    StoppingCriteriaList,
-)
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
+from ptb_lite.evaluation.decoding import RowStop, complete, end_tokens
 from ptb_lite.evaluation.kept import KeptCompletions
+from ptb_lite.evaluation.likelihood import grouped, score
+from ptb_lite.evaluation.prefix import LEAST, SharedPrefix, common_prefix, empty_cache
 
-# Tokens looked back at beyond the stop sequence, as in lm-eval: tokenizers merge across it.
-LOOK_BACK = 2
+T = TypeVar("T")
+TokenRequest = tuple[tuple[str, str], list[int], list[int]]
 
 
 class FollowedLM(HFLM):  # type: ignore[misc]
@@ -47,19 +47,75 @@ class FollowedLM(HFLM):  # type: ignore[misc]
         self._rows_restarted = rows_restarted
         self.kept: KeptCompletions | None = None
         self._batch: dict[str, str] = {}
+        self._prefix: SharedPrefix | None = None
+        self._documents = 0
+        self._plain = empty_cache(model) is not None
+        if self._plain and model.generation_config is not None:
+            # Gemma's own asks for static caches, which `generate` refuses beside one of ours.
+            model.generation_config.cache_implementation = None
         self.cache_hook = self
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
         """As lm-eval's, with half the batch when memory does not suffice, down to single rows."""
+        prompts = [request.args[0] for request in requests]
+
+        def generate() -> list[str]:
+            self._prefix = self._shared_by_texts(prompts)
+            return self._generate_missing(requests, disable_tqdm)
+
+        return self._within_memory(generate)
+
+    def loglikelihood(
+        self, requests: list[Instance], disable_tqdm: bool = True
+    ) -> list[tuple[float, bool]]:
+        """As lm-eval's: (log-probability of the continuation, whether greedy decoding writes it).
+
+        Each context is computed once for all its continuations, in batches as `generate_until`'s.
+        """
+        documents = {(request.task_name, request.doc_id) for request in requests}
+        self._documents = len(documents)
+        return self._within_memory(
+            lambda: super(FollowedLM, self).loglikelihood(requests, disable_tqdm)
+        )
+
+    def _loglikelihood_tokens(
+        self, requests: list[TokenRequest], disable_tqdm: bool = False, override_bs: Any = None
+    ) -> list[tuple[float, bool]]:
+        # Longer ones are cut on the left by lm-eval, each in its own way.
+        fits = [len(r[1]) + len(r[2]) <= self.max_length + 1 for r in requests]
+        if not self._plain or not all(fits):
+            stock = super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
+            self._on_rows(self._documents)
+            return stock  # type: ignore[no-any-return]
+        contexts = grouped(requests)
+        prefix = self._shared([list(context.tokens) for context in contexts])
+        answers: list[tuple[float, bool]] = [(0.0, False)] * len(requests)
+        done = 0
+        size = self.batch_size_per_gpu
+        for begin in range(0, len(contexts), size):
+            batch = contexts[begin : begin + size]
+            with torch.inference_mode():
+                for found, answer in score(
+                    self.model, batch, prefix, batch_size=size, dtype=self.softmax_dtype
+                ):
+                    answers[found.place] = answer
+            before, done = done, done + sum(len(context.continuations) for context in batch)
+            total, count = len(requests), self._documents
+            self._on_rows(count * done // total - count * before // total)
+        return answers
+
+    def _within_memory(self, work: Callable[[], T]) -> T:
         while True:
             try:
-                return self._generate_missing(requests, disable_tqdm)
+                return work()
             except RuntimeError as error:
                 if not is_out_of_memory(error) or self.batch_size_per_gpu <= 1:
                     raise
                 self.batch_size_per_gpu //= 2
                 self._on_warning(f"out of memory: the batch is halved to {self.batch_size_per_gpu}")
                 self._rows_restarted()
+            finally:
+                self._prefix = None
             # Outside the handler: the error's traceback holds the tensors that filled the memory.
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
@@ -76,15 +132,32 @@ class FollowedLM(HFLM):  # type: ignore[misc]
         self._keep_batch()
         return [next(made) if text is None else text for text in found]
 
-    def add_partial(self, _: str, request: tuple[str, dict[str, Any]], completion: str) -> None:
+    def add_partial(self, kind: str, request: tuple[str, Any], completion: Any) -> None:
         """What lm-eval calls for every completion, being its cache (`cache_hook`)."""
-        if self.kept is not None:
+        if self.kept is not None and kind == "generate_until":
             self._batch[request[0]] = completion
 
     def _keep_batch(self) -> None:
         if self.kept is not None:
             self.kept.add(self._batch)
         self._batch = {}
+
+    def _shared_by_texts(self, prompts: list[str]) -> SharedPrefix | None:
+        """What all prompts begin with; of kept ones too, so that a continued run does the same."""
+        if len(prompts) < 2 or _begin_alike(prompts) < LEAST or not self._plain:
+            return None
+        ids, mask = self.tok_batch_encode(prompts)
+        return self._shared(
+            [row[seen.bool()].tolist() for row, seen in zip(ids, mask, strict=True)]
+        )
+
+    def _shared(self, rows: list[list[int]]) -> SharedPrefix | None:
+        """What all rows of tokens begin with, computed once; None where that saves nothing."""
+        tokens = common_prefix(rows) if len(rows) > 1 else []
+        if len(tokens) < LEAST:
+            return None
+        with torch.inference_mode():
+            return SharedPrefix(self.model, tokens)
 
     def _model_generate(
         self, context: torch.Tensor, max_length: int, stop: list[str], **settings: Any
@@ -94,44 +167,29 @@ class FollowedLM(HFLM):  # type: ignore[misc]
         if settings["temperature"] == 0.0:
             settings.pop("temperature")
             settings["do_sample"] = False
-        rows: torch.Tensor = self.model.generate(
-            input_ids=context,
-            max_length=max_length,
-            stopping_criteria=StoppingCriteriaList(
-                [RowStop(self.tokenizer, stop, context.shape[1], context.shape[0])]
-            ),
+        mask = settings.pop("attention_mask")
+        rows = complete(
+            self.model,
+            RowStop(self.tokenizer, stop, context.shape[1], end_tokens(self.model)),
+            context,
+            mask,
+            self._cache(context, mask),
+            max_length,
             pad_token_id=self.tokenizer.pad_token_id,
-            use_cache=True,
             **settings,
         )
         self._on_rows(context.shape[0])
         return rows
 
+    def _cache(self, context: torch.Tensor, mask: torch.Tensor) -> DynamicCache | None:
+        if self._prefix is not None and self._prefix.begins(context, mask):
+            return self._prefix.cache(mask)
+        return empty_cache(self.model) if self._plain else None
 
-class RowStop(StoppingCriteria):  # type: ignore[misc]
-    """Stops each row at its first stop sequence.
 
-    lm-eval's own criterion waits until every row has met the same sequence, so that one row that
-    ends with the end-of-text token keeps all others running to the limit.
-    """
-
-    def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, stop: list[str], start: int, rows: int
-    ) -> None:
-        self._tokenizer = tokenizer
-        self._start = start
-        self._done = [False] * rows
-        self._stop = [
-            (text, len(tokenizer.encode(text, add_special_tokens=False)) + LOOK_BACK)
-            for text in stop
-        ]
-        self._look_back = max((length for _, length in self._stop), default=1)
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: Any) -> torch.Tensor:  # noqa: ARG002
-        recent = input_ids[:, self._start :][:, -self._look_back :]
-        for row, text in enumerate(self._tokenizer.batch_decode(recent)):
-            self._done[row] |= any(sequence in text for sequence, _ in self._stop)
-        return torch.tensor(self._done, device=input_ids.device)
+def _begin_alike(texts: Sequence[str]) -> int:
+    """How many characters all texts begin with: hardly any where no tokens can be shared."""
+    return len(common_prefix([[*map(ord, min(texts))], [*map(ord, max(texts))]]))
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -55,6 +55,16 @@ def doc_to_target(doc: Mapping[str, str]) -> str:
     return doc["solved"]
 
 
+def choices(doc: Mapping[str, str]) -> list[str]:
+    """The answers to choose from. Raises KeyError where the item's metadata lists none."""
+    return [str(choice) for choice in json.loads(doc["metadata"])["choices"]]
+
+
+def right_choice(doc: Mapping[str, str]) -> int:
+    """The place of the target among the choices. Raises ValueError where it is not one."""
+    return choices(doc).index(doc["target"])
+
+
 def process_results(doc: Mapping[str, str], results: Sequence[str]) -> dict[str, float]:
     """The score of one item; 0 where it is judged elsewhere (the engine, or a judge)."""
     if doc["judged_by"] == "engine":
