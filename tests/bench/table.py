@@ -119,4 +119,6 @@ def _beside(name: str, value: float | None, unit: str) -> str:
 
 
 def _times(factor: float | None) -> str:
-    return "" if factor is None else f"{amount(factor, '')}×"
+    if factor is None:
+        return ""
+    return f"{factor:.2g}×" if factor < 0.995 else f"{amount(factor, '')}×"
