@@ -18,7 +18,8 @@ class Figure:
 
     `better` says which way is good. `peer` and `limit` say what they are, in a few words; `limit`
     is what the machine itself allows (such as the matrix products alone), measured in the same
-    session. `target` is the ratio to the peer (or, with `target_value`, the figure) to reach.
+    session. `target_ratio` is the ratio to the peer to reach, `target_value` the figure,
+    `target_distance` the distance to the limit that may be left.
     """
 
     what: str
@@ -32,6 +33,7 @@ class Figure:
     target_ratio: float | None = None
     target_value: float | None = None
     note: str = ""
+    target_distance: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -53,6 +55,8 @@ class Figure:
         if self.target_value is not None:
             under = self.value <= self.target_value
             reached.append(under if self.better == "lower" else self.value >= self.target_value)
+        if self.target_distance is not None and self.distance is not None:
+            reached.append(self.distance <= self.target_distance)
         return all(reached) if reached else None
 
     def _better_than(self, other: float | None) -> float | None:
@@ -62,8 +66,11 @@ class Figure:
 
 
 def publish(figure: Figure) -> None:
-    """Add a figure to the session's file, where there is one."""
+    """Add a figure to the session's file, where there is one, with the test that measured it."""
     path = os.environ.get(VARIABLE)
     if path:
+        # Pytest names the test and, after a space, its stage.
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+        line = {**dataclasses.asdict(figure), "test": test}
         with Path(path).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(dataclasses.asdict(figure)) + "\n")
+            file.write(json.dumps(line) + "\n")

@@ -1,24 +1,33 @@
-"""How long `ptb-lite --help` takes: below 300 ms, and beside Python with typer alone."""
+"""How long commands take from their start to their end, beside Python that does nothing."""
 
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.bench.figures import Figure, publish
+from tests.bench.timing import medians
+
 ROOT = Path(__file__).parents[2]
 ROUNDS = 15
+TARGET_MS = 300.0
+COMMANDS = {
+    "ptb-lite --help": ("-m", "ptb_lite", "--help"),
+    "ptb-lite run --help": ("-m", "ptb_lite", "run", "--help"),
+    "ptb-lite list models": ("-m", "ptb_lite", "list", "models"),
+}
 
 
-def _median_seconds(*arguments: str) -> float:
-    """Median wall time of a fresh interpreter; the first, cold one does not count."""
-    seconds = []
-    for _ in range(ROUNDS + 1):
+def _python(*arguments: str) -> Callable[[], float]:
+    """Seconds of a fresh interpreter."""
+
+    def run() -> float:
         began = time.perf_counter()
         subprocess.run(
             [sys.executable, *arguments],
@@ -28,20 +37,33 @@ def _median_seconds(*arguments: str) -> float:
             check=True,
             timeout=60,
         )
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds[1:])
+        return time.perf_counter() - began
+
+    return run
 
 
 @pytest.mark.bench
 def test_help() -> None:
-    bare = _median_seconds("-c", "import typer")
-    shown = _median_seconds("-m", "ptb_lite", "--help")
-    run = _median_seconds("-m", "ptb_lite", "run", "--help")
-    models = _median_seconds("-m", "ptb_lite", "list", "models")
-    print(
-        f"\nptb-lite --help {1000 * shown:.0f} ms, run --help {1000 * run:.0f} ms, "
-        f"list models {1000 * models:.0f} ms; python with typer {1000 * bare:.0f} ms "
-        f"(--help is {shown / bare:.2f} times that)"
+    measured = {name: _python(*arguments) for name, arguments in COMMANDS.items()}
+    found = medians(
+        {
+            "pass": _python("-c", "pass"),
+            "typer": _python("-c", "import typer; typer.run"),
+            **measured,
+        },
+        ROUNDS,
     )
-    assert shown < 0.3
-    assert run < 0.3
+    for name in COMMANDS:
+        publish(
+            Figure(
+                name,
+                1000 * found[name],
+                "ms",
+                peer="python -c pass",
+                peer_value=1000 * found["pass"],
+                limit="python that imports typer",
+                limit_value=1000 * found["typer"],
+                target_value=TARGET_MS,
+            )
+        )
+        print(f"\n{name}: {1000 * found[name]:.0f} ms, python {1000 * found['pass']:.0f} ms")
