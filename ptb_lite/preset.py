@@ -12,7 +12,16 @@ from pydantic import Field
 from ptb_lite.catalog.entries import Entry, Line
 from ptb_lite.catalog.loader import config_root, find
 from ptb_lite.catalog.yaml_file import read_yaml, validate_at
-from ptb_lite.choices import Device, Disclosure, EarlyStop, Feedback, Network, Policy, SandboxName
+from ptb_lite.choices import (
+    Device,
+    Disclosure,
+    EarlyStop,
+    EngineChoice,
+    Feedback,
+    Network,
+    Policy,
+    SandboxName,
+)
 from ptb_lite.errors import CatalogError
 from ptb_lite.evaluation.files import write_whole
 from ptb_lite.evaluation.job import Generation
@@ -49,6 +58,7 @@ class Preset(Entry):
     sandbox: SandboxName = "bubblewrap"
     network: Network = "off"
     device: Device = "auto"
+    evaluation_engine: EngineChoice = "auto"
     generation: Generation = Generation()
     max_new_tokens: int | None = None
     data_dir: Path | None = None

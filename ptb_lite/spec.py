@@ -12,7 +12,16 @@ from pydantic import Field, ValidationError
 from ptb_lite.catalog.entries import AgentEntry, EntryId
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.yaml_file import plain_message
-from ptb_lite.choices import Device, Disclosure, EarlyStop, Feedback, Network, Policy, SandboxName
+from ptb_lite.choices import (
+    Device,
+    Disclosure,
+    EarlyStop,
+    EngineChoice,
+    Feedback,
+    Network,
+    Policy,
+    SandboxName,
+)
 from ptb_lite.errors import CatalogError, SpecError
 from ptb_lite.evaluation.job import Generation
 from ptb_lite.evaluation.judge.choice import JudgeChoice
@@ -38,6 +47,7 @@ class RunSpec(Record):
     `limit` and `dev_limit` count items per benchmark (None: all of the split). `item_salt` is the
     installation's secret from which the test items are drawn: it never enters a workspace or a
     report. `max_new_tokens` cuts answers short where a dataset benchmark allows longer ones.
+    `evaluation_engine` is what generates in the evaluations; auto: chosen by what is there.
     `data_dir` is a folder with the datasets' files; None: they come from the Hugging Face Hub.
     `judge` scores the benchmarks that need one; None: they are not scored. `fresh`:
     baselines are measured, also where the cache has them. `packages` holds the version of every
@@ -66,6 +76,7 @@ class RunSpec(Record):
     sandbox: SandboxName = "bubblewrap"
     network: Network = "off"
     device: Device = "auto"
+    evaluation_engine: EngineChoice = "auto"
     generation: Generation = Generation()
     max_new_tokens: Annotated[int, Field(gt=0, le=32768)] | None = None
     data_dir: Path | None = None

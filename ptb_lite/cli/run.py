@@ -10,6 +10,7 @@ import typer
 from ptb_lite.choices import Device, Disclosure, EarlyStop, Feedback, Network, Policy, SandboxName
 from ptb_lite.cli.options import (
     RUNS,
+    EngineName,
     Json,
     JudgeKey,
     JudgeName,
@@ -69,6 +70,7 @@ def run(
     sandbox: Annotated[SandboxName | None, typer.Option(help="The agent's isolation.")] = None,
     network: Annotated[Network | None, typer.Option(help="The agent's network.")] = None,
     device: Annotated[Device | None, typer.Option(help="Where models run.")] = None,
+    engine: EngineName = None,
     judge: JudgeName = None,
     judge_key: JudgeKey = None,
     judge_max_tokens: JudgeTokens = None,
@@ -127,6 +129,7 @@ def run(
             "sandbox": sandbox,
             "network": network,
             "device": device,
+            "evaluation_engine": engine,
             "judge": judge_choice(
                 judge,
                 key_variable=judge_key,

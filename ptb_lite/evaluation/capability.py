@@ -14,7 +14,7 @@ from ptb_lite.choices import EngineChoice
 from ptb_lite.evaluation.errors import EvaluationError
 from ptb_lite.evaluation.items import Item, read_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
-from ptb_lite.evaluation.plan import EvaluationPlan, Facts, Work, choose_evaluation
+from ptb_lite.evaluation.plan import EvaluationPlan, Facts, Work, choose_evaluation, without_vllm
 from ptb_lite.evaluation.vllm_place import Missing, find_vllm
 from ptb_lite.hardware import ModelShape, detect_device
 
@@ -36,6 +36,11 @@ def plan_evaluation(job: EvaluationJob, asked: EngineChoice = "auto") -> Evaluat
     return choose_evaluation(gather(job, asked), asked)
 
 
+def plan_without_vllm(job: EvaluationJob, plan: EvaluationPlan, why: str) -> EvaluationPlan:
+    """The plan that is left after vLLM, which `plan` chose by itself, did not start."""
+    return without_vllm(plan, gather(job, "transformers"), why)
+
+
 def with_plan(job: EvaluationJob, plan: EvaluationPlan) -> EvaluationJob:
     return job.model_copy(update={"engine": plan.engine, "batch_size": plan.batch_size})
 
@@ -44,6 +49,7 @@ def gather(job: EvaluationJob, asked: EngineChoice = "auto") -> Facts:
     """Raises DeviceError and ItemsError."""
     device = detect_device(job.device)
     config = read_config(job.model)
+    needless = asked == "transformers" or (asked == "auto" and device.kind == "cpu")
     tasks = [(task, read_items(task.items)[: task.limit]) for task in job.tasks]
     return Facts(
         device=device.kind,
@@ -53,7 +59,7 @@ def gather(job: EvaluationJob, asked: EngineChoice = "auto") -> Facts:
         numbers=model_numbers(config, job.model),
         sequence=max(longest(task, items) for task, items in tasks),
         work=tuple(Work(len(items), _answer(task)) for task, items in tasks),
-        vllm=Missing("it was not looked for") if asked == "transformers" else find_vllm(),
+        vllm=Missing("vLLM was not looked for") if needless else find_vllm(),
     )
 
 

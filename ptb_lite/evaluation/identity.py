@@ -28,8 +28,8 @@ def task_key(
     packages: Mapping[str, str],
 ) -> str:
     """SHA-256 over weights, tokenizer, items, shots, generation settings, chat template, device,
-    dtype, engine and its packages, batch size, seed, package versions and this room's own code, in which the task's wording
-    and scorer lie. Where the files lie does not matter.
+    dtype, engine and its packages, batch size, seed, package versions and this room's own code,
+    in which the task's wording and scorer lie. Where the files lie does not matter.
 
     `weights` identifies base model and adapter, `device` names kind and make. Raises OSError when
     a file cannot be read.

@@ -88,9 +88,9 @@ class EvaluationJob(Record):
     `model` is a folder in Hugging Face layout (config.json, *.safetensors, tokenizer); `adapter` a
     PEFT adapter merged into it before generation. `chat_template` is the Jinja text that wraps
     every prompt, or None for plain text: the submission's own template is never read. `threads`:
-    CPU threads, None: torch's choice. `batch_size`: items at once; with vLLM, which batches
-    by itself, items handed over at once. `output`: the folder for `<label>.<benchmark>.samples.jsonl`,
-    `<label>.<benchmark>.json` and `worker.log`.
+    CPU threads, None: torch's choice. `batch_size`: items at once; with vLLM, which batches by
+    itself, items handed over at once. `output`: the folder for `<label>.<benchmark>.json`,
+    `<label>.<benchmark>.samples.jsonl` and `worker.log`.
     """
 
     version: Literal[1] = 1

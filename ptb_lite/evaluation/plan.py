@@ -26,7 +26,7 @@ _MOST_ROWS = 128
 # Seconds a layer and step that starting kernels takes through transformers, whatever the batch:
 # 61 ms for 28 layers to 87 ms for 36 on an H200 (docs/performance.md, "Generation").
 _STEP_SECONDS_PER_LAYER = 0.0024
-# vLLM loads, compiles and captures for so long before its first token. Not measured by us on a card.
+# vLLM loads, compiles and captures for so long before its first token: assumed, not measured.
 _VLLM_START_SECONDS = 60.0
 # What vLLM leaves of the memory that is free, and the most that it takes of all.
 _LEFT_BYTES = GB
@@ -80,6 +80,8 @@ def choose_evaluation(facts: Facts, asked: EngineChoice = "auto") -> EvaluationP
     """
     if asked == "transformers":
         return _transformers(facts, asked, "transformers, because it was asked for")
+    if asked == "auto" and facts.device == "cpu":
+        return _transformers(facts, asked, "transformers: vLLM is taken on a card only")
     if isinstance(facts.vllm, Missing):
         if asked == "vllm":
             raise _unusable(facts.vllm.reason)
@@ -100,7 +102,7 @@ def choose_evaluation(facts: Facts, asked: EngineChoice = "auto") -> EvaluationP
 
 def without_vllm(plan: EvaluationPlan, facts: Facts, why: str) -> EvaluationPlan:
     """The plan that is left when vLLM was chosen by itself and did not start."""
-    return _transformers(facts, plan.asked, f"transformers: vLLM did not start ({why})")
+    return _transformers(facts, plan.asked, f"transformers: {why}")
 
 
 def rows(facts: Facts) -> int:
@@ -127,8 +129,6 @@ def transformers_seconds(facts: Facts, batch: int) -> float:
 
 def _against_vllm(facts: Facts) -> str | None:
     """Why vLLM is not taken though it is there; None: nothing is against it."""
-    if facts.device == "cpu":
-        return "vLLM is taken on a processor only where it is asked for (--engine vllm)"
     if facts.model_type not in VLLM_MODELS or facts.numbers is None:
         return f"models of type {facts.model_type or 'unknown'} were not tried with vLLM"
     share = _memory_share(facts)

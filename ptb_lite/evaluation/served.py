@@ -1,10 +1,10 @@
 """The folder that vLLM serves: the base model's own, or one with an adapter merged into it.
 
 vLLM could put a LoRA adapter on at run time, and we do not let it: it reads adapter_config.json and
-the weights by itself (a pickle, where there is no safetensors file), refuses ranks above a limit set
-beforehand, DoRA and patterns of ranks, and knows nothing of what we check. Merged, a submission
-passes the same code as through transformers, nothing of it reaches vLLM but numbers, and generation
-has no adapter to multiply by.
+the weights by itself (a pickle, where there is no safetensors file), refuses DoRA and ranks above a
+limit set beforehand, and knows nothing of what we check. Merged, a submission passes the same code
+as through transformers, nothing of it reaches vLLM but numbers, and generation has no adapter to
+multiply by.
 """
 
 from __future__ import annotations
