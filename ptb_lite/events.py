@@ -123,6 +123,16 @@ class PhaseFinished(Record):
     detail: str = ""
 
 
+class EvaluationPlanned(Record):
+    """What carries out the run's evaluations, before and after, and why (a sentence each)."""
+
+    type: Literal["evaluation_planned"] = "evaluation_planned"
+    engine: str
+    engine_version: str = ""
+    batch_size: int
+    reasons: tuple[str, ...]
+
+
 class EvaluationProgressed(Record):
     type: Literal["evaluation_progressed"] = "evaluation_progressed"
     label: str
@@ -237,6 +247,7 @@ Payload = Annotated[
     | RunResumed
     | PhaseStarted
     | PhaseFinished
+    | EvaluationPlanned
     | EvaluationProgressed
     | EvaluationFinished
     | AgentStarted

@@ -17,6 +17,7 @@ from ptb_lite.choices import (
     Device,
     Disclosure,
     EarlyStop,
+    EngineChoice,
     Feedback,
     HubCache,
     Network,
@@ -60,6 +61,7 @@ class Preset(Entry):
     network: Network = "off"
     hub_cache: HubCache = "auto"
     device: Device = "auto"
+    evaluation_engine: EngineChoice = "auto"
     generation: Generation = Generation()
     max_new_tokens: int | None = None
     data_dir: Path | None = None

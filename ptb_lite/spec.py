@@ -21,6 +21,7 @@ from ptb_lite.choices import (
     Device,
     Disclosure,
     EarlyStop,
+    EngineChoice,
     Feedback,
     HubCache,
     Network,
@@ -53,6 +54,7 @@ class RunSpec(Record):
     `limit` and `dev_limit` count items per benchmark (None: all of the split). `item_salt` is the
     installation's secret from which the test items are drawn: it never enters a workspace or a
     report. `max_new_tokens` cuts answers short where a dataset benchmark allows longer ones.
+    `evaluation_engine` is what generates in the evaluations; auto: chosen by what is there.
     `data_dir` is a folder with the datasets' files; None: they come from the Hugging Face Hub.
     `judge` scores the benchmarks that need one; None: they are not scored. `audit_judge` reads the
     evidence of the audit; None: nobody does. `fresh`: baselines are measured, also where the cache
@@ -82,6 +84,7 @@ class RunSpec(Record):
     network: Network = "off"
     hub_cache: HubCache = "auto"
     device: Device = "auto"
+    evaluation_engine: EngineChoice = "auto"
     generation: Generation = Generation()
     max_new_tokens: Annotated[int, Field(gt=0, le=32768)] | None = None
     data_dir: Path | None = None

@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from ptb_lite.choices import Device
-from ptb_lite.cli.options import RUNS, Json, JudgeKey, JudgeName, JudgeTokens, RunsDir
+from ptb_lite.cli.options import (
+    RUNS,
+    EngineName,
+    Json,
+    JudgeKey,
+    JudgeName,
+    JudgeTokens,
+    RunsDir,
+)
 
 
 def evaluate(
@@ -30,6 +38,7 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides items and shots, as in a run.")] = 0,
     device: Annotated[Device, typer.Option(help="Where the model runs.")] = "auto",
+    engine: EngineName = None,
     judge: JudgeName = None,
     judge_key: JudgeKey = None,
     judge_max_tokens: JudgeTokens = None,
@@ -56,6 +65,7 @@ def evaluate(
         data_dir=data_dir,
         seed=seed,
         device=device,
+        engine=engine or "auto",
         judge=judge_choice(judge, key_variable=judge_key, max_tokens=judge_max_tokens),
     )
     raise typer.Exit(evaluate_and_print(choices, as_json=as_json))

@@ -12,7 +12,7 @@ from ptb_lite.catalog.embedded import cache_root
 from ptb_lite.catalog.entries import BenchmarkEntry, ChatFamily
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.weights import base_model_folder
-from ptb_lite.choices import Device
+from ptb_lite.choices import Device, EngineChoice
 from ptb_lite.cli import EXIT_FAILED
 from ptb_lite.cli.output import say, say_error, say_json
 from ptb_lite.errors import SpecError
@@ -20,6 +20,7 @@ from ptb_lite.evaluation.errors import EvaluationError
 from ptb_lite.evaluation.judge.choice import JudgeChoice
 from ptb_lite.evaluation.messages import Message, Progressed, WorkerWarned
 from ptb_lite.evaluation.once import Scored, evaluate_once
+from ptb_lite.evaluation.plan import EvaluationPlan
 from ptb_lite.evaluation.results import read_samples
 from ptb_lite.installation import item_salt
 from ptb_lite.preflight import check_model
@@ -39,6 +40,7 @@ class EvalChoices:
     limit: int | None
     seed: int
     device: Device
+    engine: EngineChoice = "auto"
     judge: JudgeChoice | None = None
     max_new_tokens: int | None = None
     data_dir: Path | None = None
@@ -125,8 +127,14 @@ def _score(
         max_new_tokens=choices.max_new_tokens,
         data_dir=choices.data_dir,
         device=choices.device,
+        engine=choices.engine,
+        on_plan=_tell_plan,
         on_progress=_tell,
     )
+
+
+def _tell_plan(plan: EvaluationPlan) -> None:
+    say_error(f"evaluated with {'; '.join(plan.reasons)}")
 
 
 def _tell(message: Message) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ptb_lite.choices import EngineChoice
 from ptb_lite.cli import RUNS as RUNS
 
 RunsDir = Annotated[
@@ -19,6 +20,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.
 RunId = Annotated[
     str,
     typer.Argument(metavar="RUN", help="A run's id, its beginning or end, its folder, or `last`."),
+]
+EngineName = Annotated[
+    EngineChoice | None,
+    typer.Option("--engine", help="What generates in evaluations; auto: the faster one there is."),
 ]
 JudgeName = Annotated[
     str | None, typer.Option(help="Who scores the benchmarks that need a judge: MODEL@URL.")

@@ -19,6 +19,7 @@ from ptb_lite.choices import (
 )
 from ptb_lite.cli.options import (
     RUNS,
+    EngineName,
     Json,
     JudgeKey,
     JudgeName,
@@ -84,6 +85,7 @@ def run(
         ),
     ] = None,
     device: Annotated[Device | None, typer.Option(help="Where models run.")] = None,
+    engine: EngineName = None,
     judge: JudgeName = None,
     judge_key: JudgeKey = None,
     judge_max_tokens: JudgeTokens = None,
@@ -147,6 +149,7 @@ def run(
             "network": network,
             "hub_cache": hub_cache,
             "device": device,
+            "evaluation_engine": engine,
             "judge": judge_choice(
                 judge,
                 key_variable=judge_key,

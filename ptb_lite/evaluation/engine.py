@@ -12,6 +12,7 @@ import lm_eval
 import torch
 from lm_eval.tasks import TaskManager
 
+from ptb_lite import __version__
 from ptb_lite.evaluation.benchmark import Benchmark, Judged, find_benchmark, judge_all
 from ptb_lite.evaluation.chat import stops
 from ptb_lite.evaluation.errors import EvaluationError
@@ -31,7 +32,8 @@ from ptb_lite.evaluation.model import load_model, load_tokenizer, pick_device
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
-PACKAGES = ("torch", "transformers", "tokenizers", "peft", "lm-eval", "datasets", "ptb-lite")
+# Found as metadata; the engine's own package comes on top.
+PACKAGES = ("torch", "transformers", "tokenizers", "peft", "lm-eval", "datasets")
 Emit = Callable[[Message], None]
 
 
@@ -45,6 +47,25 @@ def evaluate(job: EvaluationJob, emit: Emit) -> tuple[EvaluationResult, ...]:
         torch.set_num_threads(job.threads)
     device = pick_device(job.device)
     counter = _Counter(emit)
+    lm = _load(job, counter, emit, device)
+    emit(ModelLoaded(seconds=time.monotonic() - started, device=device))
+    job.output.mkdir(parents=True, exist_ok=True)
+    fitted = (task.fitted(lm.max_length) for task in job.tasks)
+    return tuple(_run_task(job, task, lm, counter, emit, device) for task in fitted)
+
+
+def _load(job: EvaluationJob, counter: _Counter, emit: Emit, device: str) -> Any:
+    """The model as lm-eval's class of the job's engine, followed."""
+    if job.engine.name == "vllm":
+        # Imported only here: most installations are without vLLM.
+        from ptb_lite.evaluation.vllm_start import load_vllm
+
+        return load_vllm(
+            job,
+            device=device,
+            on_rows=counter.add,
+            on_warning=lambda text: emit(WorkerWarned(message=text)),
+        )
     lm = FollowedLM(
         load_model(job.model, job.adapter, dtype=job.dtype, device=device),
         load_tokenizer(job.model),
@@ -55,10 +76,7 @@ def evaluate(job: EvaluationJob, emit: Emit) -> tuple[EvaluationResult, ...]:
     )
     # Pinned by the job: a template that came with the tokenizer's folder does not count.
     lm.tokenizer.chat_template = job.chat_template
-    emit(ModelLoaded(seconds=time.monotonic() - started, device=device))
-    job.output.mkdir(parents=True, exist_ok=True)
-    fitted = (task.fitted(lm.max_length) for task in job.tasks)
-    return tuple(_run_task(job, task, lm, counter, emit, device) for task in fitted)
+    return lm
 
 
 def task_definition(benchmark: str) -> Path:
@@ -98,7 +116,7 @@ class _Counter:
 def _run_task(
     job: EvaluationJob,
     task: EvaluationTask,
-    lm: FollowedLM,
+    lm: Any,
     counter: _Counter,
     emit: Emit,
     device: str,
@@ -225,8 +243,9 @@ def _result(
     seconds: float,
     task_version: int,
     device: str,
-    lm: FollowedLM,
+    lm: Any,
 ) -> EvaluationResult:
+    packages = package_versions(job.engine.name)
     return EvaluationResult(
         label=task.label,
         benchmark=task.benchmark,
@@ -242,25 +261,28 @@ def _result(
         device=device,
         task_version=task_version,
         items_sha256=file_sha256(task.items),
-        packages=package_versions(),
+        packages=packages,
         samples=f"{_stem(task)}.samples.jsonl",
         key=task.key,
         chat_family=task.chat_family,
         max_new_tokens=task.max_new_tokens,
         also=_means(samples),
+        engine=job.engine.name,
+        engine_version=packages[job.engine.name],
         notes=dict(find_benchmark(task.benchmark).notes()),
     )
 
 
-def package_versions() -> dict[str, str]:
+def package_versions(engine: str) -> dict[str, str]:
     """The versions of the packages that a score of this process depends on."""
     versions = {}
-    for name in PACKAGES:
+    for name in dict.fromkeys((*PACKAGES, engine)):
         try:
             versions[name] = version(name)
         except PackageNotFoundError:
             versions[name] = "not installed"
-    return versions
+    # Not by metadata: vLLM's environment takes this package from where it lies.
+    return {**versions, "ptb-lite": __version__}
 
 
 def _stem(task: EvaluationTask) -> str:

@@ -17,6 +17,10 @@ class InvalidSubmissionError(EvaluationError):
     """The submission cannot be scored (non-finite weights, an adapter that does not fit)."""
 
 
+class EngineFailed(EvaluationError):  # noqa: N818  (said of the engine, not of the evaluation)
+    """An optional engine did not start; another one can do the work."""
+
+
 class EvaluationStopped(PtbLiteError):  # noqa: N818  (a person's choice, not a fault)
     """Stopped because the caller's `should_stop` said so; the process group is gone."""
 

@@ -12,6 +12,9 @@ from ptb_lite.evaluation.files import file_sha256
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
 
 _PLACES = {"label", "key", "items", "shots", "definition"}
+# How much memory the engine may take and where it is installed: no completion depends on either.
+_APART = {"model": True, "adapter": True, "tasks": True, "output": True}
+_ENGINE_PLACE = {"python", "memory_share"}
 _CODE = (".py", ".yaml", ".jinja")
 _WEIGHTS = (".safetensors",)
 
@@ -25,8 +28,8 @@ def task_key(
     packages: Mapping[str, str],
 ) -> str:
     """SHA-256 over weights, tokenizer, items, shots, generation settings, chat template, device,
-    dtype, batch size, seed, package versions and this room's own code, in which the task's wording
-    and scorer lie. Where the files lie does not matter.
+    dtype, engine and its packages, batch size, seed, package versions and this room's own code,
+    in which the task's wording and scorer lie. Where the files lie does not matter.
 
     `weights` identifies base model and adapter, `device` names kind and make. Raises OSError when
     a file cannot be read.
@@ -39,7 +42,7 @@ def task_key(
         "items": file_sha256(task.items),
         "shots": file_sha256(task.shots) if task.shots and task.num_fewshot else None,
         "definition": file_sha256(task.definition) if task.definition else None,
-        "job": job.model_dump(mode="json", exclude={"model", "adapter", "tasks", "output"}),
+        "job": job.model_dump(mode="json", exclude={**_APART, "engine": _ENGINE_PLACE}),
         "device": device,
         "packages": dict(packages),
         "code": code_sha256(),

@@ -25,6 +25,25 @@ class Generation(Record):
         return self
 
 
+class Engine(Record):
+    """What generates: `name`, the versions of what it computes with, and for vLLM where it lies.
+
+    `packages` are those of the environment whose `python` is started; None: this one.
+    `memory_share`: of the device's whole memory, what vLLM may take.
+    """
+
+    name: Literal["transformers", "vllm"] = "transformers"
+    packages: dict[str, str] = Field(default_factory=dict)
+    python: Path | None = None
+    memory_share: float | None = Field(default=None, gt=0.0, lt=1.0)
+
+    @property
+    def title(self) -> str:
+        """For people: its name as it writes itself, with the version where it is known."""
+        spelled = "vLLM" if self.name == "vllm" else self.name
+        return f"{spelled} {self.packages.get(self.name, '')}".strip()
+
+
 class EvaluationTask(Record):
     """One scored pass over one benchmark's items.
 
@@ -69,8 +88,9 @@ class EvaluationJob(Record):
     `model` is a folder in Hugging Face layout (config.json, *.safetensors, tokenizer); `adapter` a
     PEFT adapter merged into it before generation. `chat_template` is the Jinja text that wraps
     every prompt, or None for plain text: the submission's own template is never read. `threads`:
-    CPU threads, None: torch's choice. `output`: the folder for `<label>.<benchmark>.samples.jsonl`,
-    `<label>.<benchmark>.json` and `worker.log`.
+    CPU threads, None: torch's choice. `batch_size`: items at once; with vLLM, which batches by
+    itself, items handed over at once. `output`: the folder for `<label>.<benchmark>.json`,
+    `<label>.<benchmark>.samples.jsonl` and `worker.log`.
     """
 
     version: Literal[1] = 1
@@ -81,6 +101,7 @@ class EvaluationJob(Record):
     batch_size: int = Field(default=32, ge=1, le=1024)
     generation: Generation = Generation()
     chat_template: str | None = None
+    engine: Engine = Engine()
     seed: int = 1234
     threads: int | None = Field(default=None, ge=1)
     tasks: tuple[EvaluationTask, ...] = Field(min_length=1)

@@ -46,8 +46,19 @@ class WorkerFailed(Record):
     reason: str
 
 
+class EngineDidNotStart(Record):
+    type: Literal["engine_did_not_start"] = "engine_did_not_start"
+    reason: str
+
+
 Message = Annotated[
-    ModelLoaded | Progressed | WorkerWarned | TaskFinished | SubmissionInvalid | WorkerFailed,
+    ModelLoaded
+    | Progressed
+    | WorkerWarned
+    | TaskFinished
+    | SubmissionInvalid
+    | EngineDidNotStart
+    | WorkerFailed,
     Field(discriminator="type"),
 ]
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ptb_lite.catalog.entries import BenchmarkEntry, ChatFamily
-from ptb_lite.evaluation.errors import EvaluationError
+from ptb_lite.choices import EngineChoice
+from ptb_lite.evaluation.capability import plan_evaluation, plan_without_vllm, with_plan
+from ptb_lite.evaluation.errors import EngineFailed, EvaluationError
 from ptb_lite.evaluation.identity import task_key
 from ptb_lite.evaluation.items import ItemFiles, prepare_items
-from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
+from ptb_lite.evaluation.job import Engine, EvaluationJob, EvaluationTask, Generation
+from ptb_lite.evaluation.plan import EvaluationPlan
 from ptb_lite.evaluation.process import OnProgress, ShouldStop, run_evaluation
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord, read_samples
 from ptb_lite.hardware import detect_device
@@ -41,12 +45,14 @@ def evaluate_once(
     split: Literal["dev", "test"] = "test",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     dtype: Literal["bfloat16", "float32"] = "bfloat16",
-    batch_size: int = 32,
+    batch_size: int | None = None,
+    engine: EngineChoice = "auto",
     generation: Generation | None = None,
     chat_template: str | None = None,
     chat_family: ChatFamily | None = None,
     max_new_tokens: int | None = None,
     data_dir: Path | None = None,
+    on_plan: Callable[[EvaluationPlan], None] = lambda _: None,
     on_progress: OnProgress = lambda _: None,
     should_stop: ShouldStop = lambda: False,
 ) -> Scored:
@@ -55,8 +61,9 @@ def evaluate_once(
     `shots` few-shot examples come from the train split. A benchmark of a dataset is asked as a chat
     in the template of `chat_family`, or with shots as plain text, for answers of at most
     `max_new_tokens`; its rows come from `data_dir` or the Hub. `seed` and `salt` decide the items,
-    `seed` also the shots. One that was cut short goes on from its completions. Raises `ItemsError`,
-    `DeviceError`, and what `run_evaluation` raises.
+    `seed` also the shots. One that was cut short goes on from its completions. Engine (auto)
+    and batch (None) are chosen by what is there, which `on_plan` is told. Raises `ItemsError`,
+    `DeviceError`, and what `plan_evaluation` and `run_evaluation` raise.
     """
     available = benchmark.scored_size("test") if split == "test" else benchmark.dev_size
     if limit is not None and not 1 <= limit <= available:
@@ -88,15 +95,35 @@ def evaluate_once(
         adapter=adapter.resolve() if adapter else None,
         device=device,
         dtype=dtype,
-        batch_size=batch_size,
         generation=generation or Generation(),
         chat_template=chat_template,
         seed=seed,
         tasks=(task,),
         output=Path(),
     )
-    folder = cache / "evaluations" / _digest(job.model_dump_json())
-    machine = detect_device(device)
+    plan = plan_evaluation(job, engine)
+
+    def carried_out(plan: EvaluationPlan) -> Scored:
+        on_plan(plan)
+        rows = {} if batch_size is None else {"batch_size": batch_size}
+        planned = _placed(with_plan(job, plan).model_copy(update=rows), cache)
+        (result,) = run_evaluation(planned, on_progress=on_progress, should_stop=should_stop)
+        samples = read_samples(planned.output / result.samples)
+        return Scored(result, samples, planned.output, items)
+
+    try:
+        return carried_out(plan)
+    except EngineFailed as error:
+        if plan.asked != "auto":
+            raise
+        return carried_out(plan_without_vllm(job, plan, error.message))
+
+
+def _placed(job: EvaluationJob, cache: Path) -> EvaluationJob:
+    """The job with its folder and its task's key."""
+    named = job.model_copy(update={"engine": Engine(name=job.engine.name)})
+    machine = detect_device(job.device)
+    (task,) = job.tasks
     key = task_key(
         job,
         task,
@@ -104,13 +131,12 @@ def evaluate_once(
         device=f"{machine.kind} {machine.name} {machine.cores}",
         packages=package_versions(),
     )
-    tasks = (task.model_copy(update={"key": key}),)
-    (result,) = run_evaluation(
-        job.model_copy(update={"output": folder, "tasks": tasks}),
-        on_progress=on_progress,
-        should_stop=should_stop,
+    return job.model_copy(
+        update={
+            "output": cache / "evaluations" / _digest(named.model_dump_json()),
+            "tasks": (task.model_copy(update={"key": key}),),
+        }
     )
-    return Scored(result, read_samples(folder / result.samples), folder, items)
 
 
 def answer_length(benchmark: BenchmarkEntry, wanted: int | None) -> int | None:

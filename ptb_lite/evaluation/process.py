@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import IO
 from pydantic import ValidationError
 
 from ptb_lite.evaluation.errors import (
+    EngineFailed,
     EvaluationError,
     EvaluationStopped,
     InvalidSubmissionError,
@@ -24,6 +26,7 @@ from ptb_lite.evaluation.errors import (
 from ptb_lite.evaluation.job import EvaluationJob
 from ptb_lite.evaluation.messages import (
     MESSAGE,
+    EngineDidNotStart,
     Message,
     SubmissionInvalid,
     TaskFinished,
@@ -33,6 +36,8 @@ from ptb_lite.evaluation.results import EvaluationResult
 
 LOG_NAME = "worker.log"
 JOB_NAME = "job.json"
+SERVED_NAME = "served"
+ELSEWHERE = Path(__file__).with_name("elsewhere.py")
 MAX_LINE_BYTES = 1024 * 1024
 TAIL_BYTES = 4000
 TERMINATE_SECONDS = 1.0
@@ -54,8 +59,8 @@ def run_evaluation(
     The worker is a process in a session of its own: it ends with this call in every case (stop,
     error, exception in `on_progress`), killed by its group, and also when this process dies.
 
-    Raises `EvaluationStopped`, `InvalidSubmissionError` (the submission's fault) and
-    `EvaluationError` (anything else, with the tail of the log).
+    Raises `EvaluationStopped`, `InvalidSubmissionError` (the submission's fault), `EngineFailed`
+    (vLLM did not start) and `EvaluationError` (anything else), with the tail of the log.
     """
     try:
         job.output.mkdir(parents=True, exist_ok=True)
@@ -66,13 +71,13 @@ def run_evaluation(
         ) from error
     log = job.output / LOG_NAME
     results: list[EvaluationResult] = []
-    fault: SubmissionInvalid | WorkerFailed | None = None
-    with _worker(job.output / JOB_NAME, log) as process:
+    fault: SubmissionInvalid | EngineDidNotStart | WorkerFailed | None = None
+    with _worker(job, log) as process:
         for message in _messages(process, should_stop):
             match message:
                 case TaskFinished():
                     results.append(message.result)
-                case SubmissionInvalid() | WorkerFailed():
+                case SubmissionInvalid() | EngineDidNotStart() | WorkerFailed():
                     fault = message
             on_progress(message)
         _has_ended(process, EXIT_SECONDS)
@@ -81,6 +86,13 @@ def run_evaluation(
     match fault:
         case SubmissionInvalid():
             raise InvalidSubmissionError(fault.reason, log=tail, field="submission")
+        case EngineDidNotStart():
+            raise EngineFailed(
+                f"vLLM did not start: {fault.reason}",
+                log=tail,
+                field="engine",
+                hint=f"See {log}, or take --engine transformers",
+            )
         case WorkerFailed():
             raise EvaluationError(fault.reason, log=tail, field="evaluation", hint=f"See {log}")
     if code != 0 or len(results) != len(job.tasks):
@@ -105,16 +117,25 @@ def log_tail(log: Path, limit: int = TAIL_BYTES) -> str:
     return "".join(c for c in text.replace("\r", "\n") if c.isprintable() or c == "\n")
 
 
+def worker_command(job: EvaluationJob) -> list[str]:
+    """What starts the worker: with this Python, or the one of the engine's own environment."""
+    job_file = str(job.output / JOB_NAME)
+    if job.engine.python is None:
+        return [sys.executable, "-m", "ptb_lite.evaluation.worker", job_file]
+    # Isolated: neither this environment's variables nor the script's folder lead to packages.
+    return [str(job.engine.python), "-I", str(ELSEWHERE), job_file]
+
+
 @contextmanager
-def _worker(job_file: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The worker process; on leaving, nothing of its group is left.
+def _worker(job: EvaluationJob, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The worker process; on leaving, nothing of its group is left, nor a merged model.
 
     Its standard input is a pipe that this process holds open: when this process dies, however it
     dies, the worker reads the end of it and ends too.
     """
     with log.open("wb") as log_file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ptb_lite.evaluation.worker", str(job_file)],
+            worker_command(job),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log_file,
@@ -127,6 +148,7 @@ def _worker(job_file: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
+        shutil.rmtree(job.output / SERVED_NAME, ignore_errors=True)
 
 
 def kill_group(process: subprocess.Popen[bytes], grace: float = TERMINATE_SECONDS) -> None:

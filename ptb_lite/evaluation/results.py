@@ -41,7 +41,8 @@ class EvaluationResult(Record):
     `items_sha256` is of the whole items file, `samples` the name of the samples file in the same
     folder, `packages` the versions of what affects a score. `chat_family` is the chat template's
     (None: plain text), `also` the means of the samples' other scores, `notes` what else a reader
-    must know, such as how code was isolated.
+    must know, such as how code was isolated. `engine` is what generated, transformers or vllm, with
+    its version: scores of different engines are not of the same measurement.
     """
 
     version: Literal[1] = 1
@@ -65,6 +66,8 @@ class EvaluationResult(Record):
     measured: datetime | None = None
     chat_family: str | None = None
     max_new_tokens: int | None = None
+    engine: str = "transformers"
+    engine_version: str = ""
     also: dict[str, float] = Field(default_factory=dict)
     notes: dict[str, JsonValue] = Field(default_factory=dict)
 

@@ -2,7 +2,7 @@
 
 Standard output carries `messages.Message` lines and nothing else; whatever libraries print goes to
 standard error, which the caller points at a log. Exit code 0: every task has a result; 1: it said
-why not (`failed` or `submission_invalid`).
+why not (`failed`, `engine_did_not_start` or `submission_invalid`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,14 @@ from typing import BinaryIO
 from pydantic import ValidationError
 
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.evaluation.errors import InvalidSubmissionError
+from ptb_lite.evaluation.errors import EngineFailed, InvalidSubmissionError
 from ptb_lite.evaluation.job import EvaluationJob
-from ptb_lite.evaluation.messages import Message, SubmissionInvalid, WorkerFailed
+from ptb_lite.evaluation.messages import (
+    EngineDidNotStart,
+    Message,
+    SubmissionInvalid,
+    WorkerFailed,
+)
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
@@ -45,6 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
         evaluate(job, emit)
     except InvalidSubmissionError as error:
         emit(SubmissionInvalid(reason=error.message))
+        return 1
+    except EngineFailed as error:
+        traceback.print_exc()
+        emit(EngineDidNotStart(reason=error.message))
         return 1
     except PtbLiteError as error:
         emit(WorkerFailed(reason=str(error)))

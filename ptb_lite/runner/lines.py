@@ -11,6 +11,7 @@ from ptb_lite.events import (
     AgentSpoke,
     AgentStarted,
     EvaluationFinished,
+    EvaluationPlanned,
     EvaluationProgressed,
     Event,
     FlagRaised,
@@ -28,6 +29,7 @@ from ptb_lite.events import (
 
 _MAX_SHOWN = 160
 _MAX_FLAGS = 20
+_MAX_REASONS = 400
 _EVERY_SECONDS = 5.0
 
 
@@ -69,6 +71,8 @@ class PlainLines:
             case PhaseFinished() as end:
                 detail = f": {printable(end.detail)}" if end.detail else ""
                 return f"{end.phase.value} {end.outcome.value} in {end.seconds:.1f} s{detail}"
+            case EvaluationPlanned(reasons=reasons):
+                return f"  evaluated with {printable('; '.join(reasons), _MAX_REASONS)}"
             case EvaluationProgressed() as at:
                 return self._often(
                     event, "evaluation", f"  {at.label} {at.benchmark}: {at.done} of {at.total}"

@@ -127,6 +127,10 @@ class RunFolder:
         return self.path / "evaluations"
 
     @property
+    def evaluation_plan(self) -> Path:
+        return self.evaluations / "plan.json"
+
+    @property
     def scores(self) -> Path:
         return self.path / "scores.json"
 

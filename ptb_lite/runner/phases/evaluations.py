@@ -9,7 +9,7 @@ from ptb_lite.evaluation.errors import InvalidSubmissionError
 from ptb_lite.evaluation.job import EvaluationTask
 from ptb_lite.events import SubmissionRefused
 from ptb_lite.runner.context import PhaseResult, Prepared, PreparedBenchmark, RunContext, Seal
-from ptb_lite.runner.phases.measure import Measured, measure
+from ptb_lite.runner.phases.measure import BASELINE, Measured, measure
 from ptb_lite.runs.atomic import read_record, write_record
 
 ZERO_SHOT, FEW_SHOT, AFTER = "zero_shot", "few_shot", "after"
@@ -24,7 +24,7 @@ def baseline(context: RunContext) -> PhaseResult:
         tasks.append(_task(context, item, ZERO_SHOT))
         tasks.append(_task(context, item, FEW_SHOT, shots))
     what = Measured(
-        "baseline", weights=prepared.base_sha256, cache=BaselineCache(cache_root() / "baselines")
+        BASELINE, weights=prepared.base_sha256, cache=BaselineCache(cache_root() / "baselines")
     )
     measure(context, prepared, tasks, what)
     return PhaseResult()

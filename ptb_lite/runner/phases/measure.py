@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ptb_lite.evaluation.baseline_cache import BaselineCache
-from ptb_lite.evaluation.errors import EvaluationError, EvaluationStopped
+from ptb_lite.evaluation.errors import EngineFailed, EvaluationError, EvaluationStopped
 from ptb_lite.evaluation.identity import task_key
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
 from ptb_lite.evaluation.messages import Message, Progressed, TaskFinished, WorkerWarned
@@ -18,9 +18,11 @@ from ptb_lite.hardware import detect_device
 from ptb_lite.installation import package_versions
 from ptb_lite.runner.context import Prepared, RunContext, RunStopped
 from ptb_lite.runner.phases.judging import judge_results
+from ptb_lite.runner.phases.planning import planned, planned_again
 from ptb_lite.runs.scores import score_of
 
 _PROGRESS_SECONDS = 1.0
+BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,15 @@ def measure(
         tasks=tuple(tasks),
         output=output,
     )
+    try:
+        _measure(context, planned(context, job), what)
+    except EngineFailed as error:
+        again = planned_again(context, job, error, first=what.name == BASELINE)
+        _measure(context, again, what)
+
+
+def _measure(context: RunContext, job: EvaluationJob, what: Measured) -> None:
+    output = job.output
     job = _with_keys(context, job, what.weights)
     found = [_had(context, output, task, what) for task in job.tasks]
     for result in found:

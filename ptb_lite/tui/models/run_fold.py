@@ -18,6 +18,7 @@ from ptb_lite.events import (
     AgentSpoke,
     AgentStarted,
     EvaluationFinished,
+    EvaluationPlanned,
     Event,
     FlagRaised,
     HostAsked,
@@ -82,6 +83,7 @@ class RunFold:
             "run_resumed": self._run_resumed,
             "phase_started": self._phase_started,
             "phase_finished": self._phase_finished,
+            "evaluation_planned": self._evaluation_planned,
             "evaluation_progressed": lambda at, _time: self._strip.progressed(at),
             "evaluation_finished": self._evaluation_finished,
             "agent_started": self._agent_started,
@@ -239,6 +241,9 @@ class RunFold:
             output_tokens=before.output_tokens + data.get("output_tokens", 0.0),
             cost=before.cost if cost is None else (before.cost or 0.0) + cost,
         )
+
+    def _evaluation_planned(self, plan: EvaluationPlanned, time: datetime) -> None:
+        self.trace.note(f"evaluated with {'; '.join(plan.reasons)}", time)
 
     def _host_asked(self, asked: HostAsked, time: datetime) -> None:
         key = (one_line(asked.host, 120), asked.port)

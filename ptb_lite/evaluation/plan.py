@@ -1,0 +1,212 @@
+"""How an evaluation is carried out on this machine: a pure choice by capability, with reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ptb_lite.choices import EngineChoice
+from ptb_lite.evaluation.errors import EvaluationError
+from ptb_lite.evaluation.job import Engine
+from ptb_lite.evaluation.vllm_place import INSTALL, VARIABLE, Missing, Vllm
+from ptb_lite.events import Record
+from ptb_lite.hardware.memory import GB, ModelNumbers, evaluation_memory
+
+CPU_BATCH = 32
+# Items handed to vLLM at once: it batches by itself, and after each of these completions are kept.
+VLLM_ITEMS = 512
+# What lm-eval's vllm model and ours have the same architectures for, and what was tried
+# (docs/performance.md); models that also see are not among them.
+VLLM_MODELS = ("gemma3_text", "qwen2", "qwen3", "llama", "smollm3")
+# Share of a card's free memory that may be planned for: its allocator loses some to fragments.
+_CARD_SHARE = 0.85
+# Beyond this many rows nothing was measured (docs/performance.md, "Generation").
+_MOST_ROWS = 128
+# Seconds a layer and step that starting kernels takes through transformers, whatever the batch:
+# 61 ms for 28 layers to 87 ms for 36 on an H200 (docs/performance.md, "Generation").
+_STEP_SECONDS_PER_LAYER = 0.0024
+# vLLM loads, compiles and captures for so long before its first token: assumed, not measured.
+_VLLM_START_SECONDS = 60.0
+# What vLLM leaves of the memory that is free, and the most that it takes of all.
+_LEFT_BYTES = GB
+_VLLM_MOST = 0.9
+# What vLLM needs beside weights and cache: its longest step, its captured graphs.
+_VLLM_EXTRA_BYTES = 3 * GB
+_VLLM_ROWS = 16
+
+
+@dataclass(frozen=True)
+class Work:
+    """One task as far as its time goes: items to be answered, and the most tokens of an answer."""
+
+    items: int
+    answer: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the choice is made by.
+
+    Memory in bytes, all of the device's and what is free. `model_type` is that of config.json,
+    `numbers` None where it does not tell them. `sequence` is the longest prompt and answer
+    together, in tokens (estimated).
+    """
+
+    device: Literal["cpu", "cuda"]
+    memory_total: int
+    memory_free: int
+    model_type: str
+    numbers: ModelNumbers | None
+    sequence: int
+    work: tuple[Work, ...]
+    vllm: Vllm | Missing
+
+
+class EvaluationPlan(Record):
+    """The choice of one run or one evaluation, and why (a sentence each); `asked` is what for."""
+
+    version: Literal[1] = 1
+    asked: EngineChoice = "auto"
+    engine: Engine
+    batch_size: int
+    reasons: tuple[str, ...]
+
+
+def choose_evaluation(facts: Facts, asked: EngineChoice = "auto") -> EvaluationPlan:
+    """The engine that is asked for, else the faster one of those that can do it.
+
+    Raises EvaluationError (field `engine`) where vLLM is asked for and cannot be used.
+    """
+    if asked == "transformers":
+        return _transformers(facts, asked, "transformers, because it was asked for")
+    if asked == "auto" and facts.device == "cpu":
+        return _transformers(facts, asked, "transformers: vLLM is taken on a card only")
+    if isinstance(facts.vllm, Missing):
+        if asked == "vllm":
+            raise _unusable(facts.vllm.reason)
+        return _transformers(facts, asked, f"transformers: {facts.vllm.reason}")
+    if facts.vllm.device != facts.device:
+        reason = f"the installed vLLM computes on {facts.vllm.device}, not on {facts.device}"
+        if asked == "vllm":
+            raise _unusable(reason)
+        return _transformers(facts, asked, f"transformers: {reason}")
+    if asked == "vllm":
+        return _vllm(facts, facts.vllm, asked, "vLLM, because it was asked for")
+    against = _against_vllm(facts)
+    if against is not None:
+        return _transformers(facts, asked, f"transformers: {against}")
+    wait = _minutes(transformers_seconds(facts, rows(facts)))
+    return _vllm(facts, facts.vllm, asked, f"vLLM: transformers would generate for {wait}")
+
+
+def without_vllm(plan: EvaluationPlan, facts: Facts, why: str) -> EvaluationPlan:
+    """The plan that is left when vLLM was chosen by itself and did not start."""
+    return _transformers(facts, plan.asked, f"transformers: {why}")
+
+
+def rows(facts: Facts) -> int:
+    """How many items transformers takes at once.
+
+    On a card a step takes as long for 128 rows as for one, so as many as fit, as a power of two:
+    a little more or less free memory gives the same batch, and so the same scores.
+    """
+    if facts.device == "cpu" or facts.numbers is None:
+        return CPU_BATCH
+    most = max((work.items for work in facts.work), default=1)
+    fitting = 1
+    while fitting < min(_MOST_ROWS, most) and _fits(facts, facts.numbers, 2 * fitting):
+        fitting *= 2
+    return fitting
+
+
+def transformers_seconds(facts: Facts, batch: int) -> float:
+    """Seconds that generating takes at least: every batch waits for its longest answer."""
+    layers = facts.numbers.layers if facts.numbers is not None else 0
+    steps = sum(-(-work.items // batch) * work.answer for work in facts.work)
+    return steps * layers * _STEP_SECONDS_PER_LAYER
+
+
+def _against_vllm(facts: Facts) -> str | None:
+    """Why vLLM is not taken though it is there; None: nothing is against it."""
+    if facts.model_type not in VLLM_MODELS or facts.numbers is None:
+        return f"models of type {facts.model_type or 'unknown'} were not tried with vLLM"
+    share = _memory_share(facts)
+    needed = _VLLM_EXTRA_BYTES + _memory(facts, facts.numbers, _VLLM_ROWS)
+    if share is None or needed > share * facts.memory_total:
+        return (
+            f"vLLM needs about {needed / GB:.1f} GB for itself, "
+            f"{facts.memory_free / GB:.1f} GB are free"
+        )
+    seconds = transformers_seconds(facts, rows(facts))
+    if seconds <= 2 * _VLLM_START_SECONDS:
+        return (
+            f"it generates for {_minutes(seconds)}, and vLLM alone takes about "
+            f"{_VLLM_START_SECONDS:.0f} s to start"
+        )
+    return None
+
+
+def _vllm(facts: Facts, vllm: Vllm, asked: EngineChoice, why: str) -> EvaluationPlan:
+    share = _memory_share(facts)
+    if share is None:
+        raise _unusable(f"{facts.memory_free / GB:.1f} GB of memory are free, which is too little")
+    where = "this environment" if vllm.python is None else str(vllm.python.parent.parent)
+    return EvaluationPlan(
+        asked=asked,
+        engine=Engine(name="vllm", packages=vllm.packages, python=vllm.python, memory_share=share),
+        batch_size=VLLM_ITEMS,
+        reasons=(
+            why,
+            f"vLLM {vllm.version} of {where} may take {share:.0%} of the memory",
+        ),
+    )
+
+
+def _transformers(facts: Facts, asked: EngineChoice, why: str) -> EvaluationPlan:
+    return EvaluationPlan(
+        asked=asked,
+        engine=Engine(),
+        batch_size=rows(facts),
+        reasons=(why, *_batch_reasons(facts)),
+    )
+
+
+def _batch_reasons(facts: Facts) -> Iterator[str]:
+    batch = rows(facts)
+    if facts.device == "cpu" or facts.numbers is None:
+        yield f"{batch} items at once, as everywhere but on a card"
+        return
+    need = _memory(facts, facts.numbers, batch)
+    yield (
+        f"{batch} items at once: with up to {facts.sequence} tokens each they need about "
+        f"{need / GB:.1f} GB of the {facts.memory_free / GB:.1f} GB that are free"
+    )
+
+
+def _fits(facts: Facts, numbers: ModelNumbers, batch: int) -> bool:
+    return _memory(facts, numbers, batch) <= _CARD_SHARE * facts.memory_free
+
+
+def _memory(facts: Facts, numbers: ModelNumbers, batch: int) -> int:
+    return evaluation_memory(numbers, sequence=facts.sequence, batch=batch).total
+
+
+def _memory_share(facts: Facts) -> float | None:
+    """Of the device's whole memory, in hundredths; None: not one of them is free."""
+    free = (facts.memory_free - _LEFT_BYTES) / facts.memory_total if facts.memory_total else 0.0
+    share = min(_VLLM_MOST, int(100 * free) / 100)
+    return share if share > 0 else None
+
+
+def _minutes(seconds: float) -> str:
+    return f"about {seconds:.0f} s" if seconds < 100 else f"about {seconds / 60:.0f} min"
+
+
+def _unusable(reason: str) -> EvaluationError:
+    return EvaluationError(
+        f"vllm is asked for, but {reason}",
+        field="engine",
+        hint=f"Run {INSTALL} (or name an environment with `pip install vllm lm-eval peft` in it "
+        f"as {VARIABLE}), or take --engine auto",
+    )

@@ -1,0 +1,109 @@
+"""lm-eval's vLLM model with progress and kept completions; no completion is changed by them.
+
+vLLM must be installed to import this, and reads its environment variables then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lm_eval.api.instance import Instance
+from lm_eval.models.vllm_causallms import VLLM
+from tqdm import tqdm
+
+from ptb_lite.evaluation.kept import KeptCompletions
+
+
+class FollowedVLLM(VLLM):  # type: ignore[misc]
+    """`on_rows(n)` is called for every n finished rows.
+
+    `settings` are the arguments of lm-eval's class, `chat_template` the one that is used: neither
+    that of the tokenizer's folder nor vLLM's guess. While `kept` is set, completions are kept there
+    after every `batch_size` rows, and those that it has are not generated again.
+    """
+
+    def __init__(
+        self,
+        settings: dict[str, Any],
+        *,
+        chat_template: str | None,
+        on_rows: Callable[[int], None],
+    ) -> None:
+        super().__init__(**settings)
+        self.tokenizer.chat_template = self.hf_chat_template = chat_template
+        self._on_rows = on_rows
+        self.kept: KeptCompletions | None = None
+        self._batch: dict[str, str] = {}
+        self.cache_hook = self
+
+    @property
+    def batch_size_per_gpu(self) -> int:
+        """Rows that are handed to vLLM at once; the name is that of lm-eval's other class."""
+        return int(self.batch_size)
+
+    @property
+    def max_length(self) -> int:
+        """Tokens of prompt and answer that fit: lm-eval's own says what was asked for."""
+        return int(self.model.llm_engine.model_config.max_model_len)
+
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
+        """As lm-eval's, less what `kept` has."""
+        kept = self.kept
+        if kept is None:
+            return super().generate_until(requests, disable_tqdm=disable_tqdm)  # type: ignore[no-any-return]
+        found = [kept.find(request.args[0]) for request in requests]
+        missing = [one for one, text in zip(requests, found, strict=True) if text is None]
+        if len(missing) < len(requests):
+            self._on_rows(len(requests) - len(missing))
+        made = iter(super().generate_until(missing, disable_tqdm=disable_tqdm) if missing else ())
+        self._keep_batch()
+        return [next(made) if text is None else text for text in found]
+
+    def add_partial(self, _: str, request: tuple[str, dict[str, Any]], completion: str) -> None:
+        """What lm-eval calls for every completion, being its cache (`cache_hook`)."""
+        if self.kept is not None:
+            self._batch[request[0]] = completion
+
+    def _keep_batch(self) -> None:
+        if self.kept is not None:
+            self.kept.add(self._batch)
+        self._batch = {}
+
+    def _model_generate(
+        self,
+        requests: list[list[int]],
+        generate: bool = False,
+        sampling_params: Any = None,
+    ) -> Any:
+        if not generate:
+            return super()._model_generate(requests, generate, sampling_params)
+        self._keep_batch()
+        return self.model.generate(
+            [{"prompt_token_ids": tokens} for tokens in requests],
+            sampling_params=sampling_params,
+            use_tqdm=self._bar,
+        )
+
+    def _bar(self, *iterables: Any, **given: Any) -> Any:
+        """What vLLM makes its bars with: one around the prompts that it prepares, one for rows."""
+        return iterables[0] if iterables else Bar(self._on_rows, **given)
+
+
+class Bar(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
+    """vLLM's progress bar: heard, and drawn nowhere."""
+
+    def __init__(self, on_rows: Callable[[int], None], **given: Any) -> None:
+        self._heard = on_rows
+        super().__init__(**{**given, "file": _Nowhere()})
+
+    def update(self, n: float | None = 1) -> bool | None:
+        self._heard(int(n or 0))
+        return super().update(n)  # type: ignore[no-any-return, unused-ignore]
+
+
+class _Nowhere:
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None: ...
