@@ -135,7 +135,7 @@ def test_the_test_split_beside_the_train_split_informs(tmp_path: Path) -> None:
         at = f"{HUB}/datasets--openai--gsm8k/snapshots/c0ffee/main/test-0.jsonl"
         assert (flag.kind, flag.decides, flag.file) == ("test-set-downloaded", False, at)
         found = OverlapDetector().run(case(folder))
-        assert found.flags
+        assert len(found.flags) == 3
         assert not any(flag.decides for flag in found.flags)
         assert run_audit(case(folder)).verdict is not Verdict.FLAGGED
     train = tmp_path / "train"
