@@ -20,14 +20,13 @@ from ptb_lite.audit.record import AuditRecord
 from ptb_lite.cli.app import app
 from ptb_lite.events import Verdict
 from ptb_lite.runner.phases.agent import run_agent
-from ptb_lite.runner.phases.agent_hub import close_hub
 from ptb_lite.runner.phases.audit import audit
 from ptb_lite.runner.phases.seal import seal
 from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import HubCacheSeen
 from tests.functional.runner.agent_phase import agent_phase, prepared_run
-from tests.functional.runner.conftest import Bench
+from tests.functional.runner.conftest import SUBMIT, Bench
 from tests.functional.runner.hub_server import COMMIT, hub_server
 from tests.functional.sandbox.engines import usable_podman
 
@@ -261,6 +260,10 @@ submit()
 """
 
 
+# The whole repository, then a file of it: the client asks for them by different routes.
+ONE_FILE = "snapshot_download('acme/small-model') and huggingface_hub.hf_hub_download"
+
+
 # With a network the Hub's client would ask the Hub first.
 FIND = """
 import glob, os
@@ -295,6 +298,16 @@ def test_nothing_is_shown_unasked_to_an_agent_with_a_network(bench: Bench, host:
     assert "a note" in asked.printed()
     off = agent_phase(bench, READ, hub_cache="private")
     assert "read" not in off.printed()
+
+
+def test_the_cache_is_used_where_only_the_model_is_reached(bench: Bench, host: Path) -> None:
+    cache(host, "models--acme--small-model", {"notes.txt": b"a note"})
+    agent = bench.agent(["python", "-c", SUBMIT + READ.replace("hf_hub_download", ONE_FILE)])
+    bench.agents[agent]["endpoint"] = "http://127.0.0.1:9/v1"
+    (bench.config / "agents.yaml").write_text(yaml.safe_dump(bench.agents))
+    phase = agent_phase(bench, "", agent=agent, network="model-only", hub_cache="shared")
+    errors = (phase.run.trace / "stderr.log").read_text()[-2000:]
+    assert "read a note" in phase.printed(), errors
 
 
 TABLES = """
@@ -336,7 +349,7 @@ def test_a_run_whose_runner_died_is_tidied_when_it_goes_on(bench: Bench, host: P
         place = seen(run).shown[0].place
         (folder / "snapshots" / COMMIT / "notes.txt").symlink_to(f"{place}/snapshots/x")
         (folder / "snapshots" / COMMIT / "own").symlink_to("/etc/hostname")
-        close_hub(run)
+        run_agent(context)
         left = [path.name for path in run.hub_private.rglob("*") if not path.is_dir()]
         assert left == ["own"]
     finally:
