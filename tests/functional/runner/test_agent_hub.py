@@ -300,6 +300,34 @@ def test_nothing_is_shown_unasked_to_an_agent_with_a_network(bench: Bench, host:
     assert "read" not in off.printed()
 
 
+BOTH = """
+import huggingface_hub, os
+for name in ("notes.txt", "more.txt"):
+    path = huggingface_hub.hf_hub_download("acme/small-model", name)
+    print("read", open(path).read(), os.path.realpath(path))
+submit()
+"""
+
+
+def test_what_is_new_is_written_over_what_is_shown(bench: Bench, host: Path) -> None:
+    cache(host, "models--acme--small-model", {"notes.txt": b"a note"})
+    before = everything(host)
+    files = {"notes.txt": b"a note", "more.txt": b"more of it"}
+    with hub_server({("models", "acme/small-model"): files}) as hub:
+        code = f"import os\nos.environ['HF_ENDPOINT'] = {hub.url!r}\n{BOTH}"
+        phase = agent_phase(bench, code, network="full", hub_cache="shared")
+    said, run = phase.printed(), phase.run
+    assert "read a note /ptb-lite/hub/hub/models--acme--small-model/blobs/" in said
+    assert f"read more of it {run.hub_private}/hub/models--acme--small-model/blobs/" in said
+    resolve = "/acme/small-model/resolve/main"
+    assert [one for one in hub.asked if one.startswith("GET /acme")] == [f"GET {resolve}/more.txt"]
+    assert everything(host) == before
+    (found,) = seen(run).downloaded
+    assert (found.name, found.bytes) == ("acme/small-model", len(b"more of it"))
+    kept = [path.name for path in run.hub_private.rglob("*") if path.is_symlink()]
+    assert kept == ["more.txt"]
+
+
 def test_the_cache_is_used_where_only_the_model_is_reached(bench: Bench, host: Path) -> None:
     cache(host, "models--acme--small-model", {"notes.txt": b"a note"})
     agent = bench.agent(["python", "-c", SUBMIT + READ.replace("hf_hub_download", ONE_FILE)])
