@@ -24,6 +24,7 @@ MAX_ENTRIES = 50_000
 """Names that are read of all repositories together."""
 _REPOSITORY = re.compile(r"^((?:.+/)?(models|datasets)--([^/]+))/(.+)$")
 _TABLES = re.compile(r"^((?:.+/)?([\w.-]+?)___([\w.-]+))/(.+)$")
+_LOCK = re.compile(r"(?:^|/)\.locks/datasets--([^/]+)/[^/]+\.lock$")
 _STORED = re.compile(r"^((?:.+/)?)blobs/[0-9a-f]{2}/[0-9a-f]{64}$")
 # Beside them lie names of revisions and listings, which looking alone may leave.
 _CONTENT = ("blobs", "snapshots")
@@ -88,6 +89,19 @@ def downloads_in(folder: Path, files: Sequence[FoundFile]) -> tuple[Download, ..
         for at, one in sorted(found.items())
         if one.stored
     )
+
+
+def removed_from(files: Sequence[FoundFile], downloads: Sequence[Download]) -> dict[str, str]:
+    """Data sets that were downloaded and are no longer there, each with a file that tells: the
+    Hub's client leaves a lock for whatever it has written."""
+    there = {one.name for one in downloads}
+    found: dict[str, str] = {}
+    for file in files:
+        match = _LOCK.search(file.relative) if ".locks/" in file.relative else None
+        name = "/".join(match[1].split("--")) if match is not None else ""
+        if name and name not in there:
+            found.setdefault(printable(name, 200), file.relative)
+    return found
 
 
 def _sort_in(file: FoundFile, found: dict[str, _Found]) -> None:

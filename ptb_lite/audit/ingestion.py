@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from ptb_lite.audit.cached_sets import cache_flags
 from ptb_lite.audit.code.builtin import FUNCTIONS
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.shell import Command
@@ -22,7 +23,7 @@ from ptb_lite.audit.folder import Account, printable
 from ptb_lite.audit.model import AuditCase
 from ptb_lite.audit.programs import Order, Program, order_flag
 from ptb_lite.audit.record import DetectorResult
-from ptb_lite.audit.sources import FILE_PART, Named, Sources
+from ptb_lite.audit.sources import Named, Sources
 from ptb_lite.events import Flag
 
 NAME = "ingestion"
@@ -71,7 +72,7 @@ class IngestionDetector:
             flags += look.python(program)
         for program in programs.configs:
             flags += look.config(program)
-        flags += _cache_flags(case, sources)
+        flags += cache_flags(NAME, case, sources)
         if not case.benchmarks():
             reason = "no benchmark given"
             return DetectorResult(detector=NAME, status="skipped", deciding=False, reason=reason)
@@ -329,38 +330,6 @@ def _test_files(case: AuditCase) -> Iterator[Place]:
         if "test" in path.stem.lower() and path.suffix in {".jsonl", ".json", ".csv", ".parquet"}:
             benchmark = path.parent.name
             yield Place(relative, Named(benchmark, relative, "official", (), "test"))
-
-
-def _cache_flags(case: AuditCase, sources: Sources) -> Iterator[Flag]:
-    """What was downloaded shows in the Hub's cache, by the names of its repositories and files."""
-    seen: set[str] = set()
-    for download in case.downloads:
-        named = sources.named_by(download.name) if download.kind == "dataset" else None
-        if named is None or named.name in seen:
-            continue
-        file = download.first()
-        if named.train and named.kind == "official":
-            # Whoever takes the train split alone has no file of another's name.
-            parts = {name: part for name in download.named if (part := _file_part(name, named))}
-            if not parts:
-                continue
-            file = min(parts)
-        seen.add(named.name)
-        decides = named.kind in ("derived", "answers")
-        yield Flag(
-            detector=NAME,
-            kind="derived-data" if decides else "test-set-downloaded",
-            message=f"the Hub cache holds {named.name}, with test items of {named.benchmark}",
-            decides=decides,
-            file=file,
-            confidence=0.8 if decides else 0.5,
-        )
-
-
-def _file_part(path: str, named: Named) -> str:
-    """The split of a downloaded file by its name; empty for a harmless one."""
-    part = FILE_PART.search(path.rpartition("/")[2])
-    return "" if part is None or named.harmless(part[1]) else part[1].lower()
 
 
 def _flag(

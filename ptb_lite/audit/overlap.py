@@ -39,6 +39,7 @@ MAX_SCAN_BYTES = 8 << 30
 MAX_SCAN_SECONDS = 900.0
 _MAX_HASHED = 256 << 20
 _MAX_FLAGS = 200
+_MAX_CACHED = 3
 _MAX_FILES_WITH_HITS = 10_000
 _EXCERPT = 200
 MAX_CONTAINMENT = 0.95
@@ -256,9 +257,8 @@ class Search:
 def _result(search: Search, scan: Scan, account: Account) -> DetectorResult:
     whole = search.judge(scan.found)
     decides = whole.decides or bool(scan.deciding_files)
-    flags = tuple(
-        _flag(search, finding, _decides(finding, whole, scan)) for finding in _spread(scan.findings)
-    )
+    shown = _spread(_without_many_cached(scan))
+    flags = tuple(_flag(search, finding, _decides(finding, whole, scan)) for finding in shown)
     account.note(f"whole folder: {whole.why}")
     for name, judgement in list(scan.deciding_files.items())[:10]:
         account.note(f"{name}: {judgement.why}")
@@ -273,6 +273,18 @@ def _result(search: Search, scan: Scan, account: Account) -> DetectorResult:
         reason=unread or (whole.why if flags else ""),
         notes=account.all_notes(),
     )
+
+
+def _without_many_cached(scan: Scan) -> list[Finding]:
+    """The findings, of a cached file only the first: it holds the whole test split, harmlessly."""
+    counts: dict[str, int] = defaultdict(int)
+    kept = []
+    for finding in scan.findings:
+        name = finding.file.partition("!")[0]
+        counts[name] += 1
+        if name not in scan.cached or counts[name] <= _MAX_CACHED:
+            kept.append(finding)
+    return kept
 
 
 def _decides(finding: Finding, whole: Judgement, scan: Scan) -> bool:

@@ -74,6 +74,7 @@ def summarise(run: RunFolder) -> Summary:
 def detail_json(run: RunFolder) -> dict[str, Any]:
     """Everything `show --json` prints; the installation's secret is left out."""
     found = summarise(run)
+    hub = read_hub(run)
     return {
         "run_id": run.run_id,
         "folder": str(run.path),
@@ -81,6 +82,7 @@ def detail_json(run: RunFolder) -> dict[str, Any]:
         "spec": found.spec.model_dump(mode="json", exclude=_SECRET) if found.spec else None,
         "status": found.status.model_dump(mode="json") if found.status else None,
         "scores": found.scores.model_dump(mode="json") if found.scores else None,
+        "hub_cache": hub.model_dump(mode="json") if hub else None,
     }
 
 

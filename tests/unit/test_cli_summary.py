@@ -133,5 +133,7 @@ def test_what_was_shown_of_a_hub_cache(runs: Path, capsys: pytest.CaptureFixture
     assert "and 2 more: it is incomplete" in text
     assert "downloaded acme/new\n" in text
     assert "\x1b" not in text
+    told = json.loads(call(capsys, "show", IDS[0], "--json"))
+    assert told["hub_cache"]["downloaded"][0]["name"] == "acme/new"
     run.hub_cache.write_text("{")
     assert "hub cache" not in call(capsys, "show", IDS[0])

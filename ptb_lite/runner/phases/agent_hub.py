@@ -15,6 +15,7 @@ from ptb_lite.audit.folder import list_files
 from ptb_lite.audit.hub_cache import downloads_in
 from ptb_lite.audit.sources import Sources
 from ptb_lite.catalog.hub_cache import CachedRepository, cached_repositories
+from ptb_lite.catalog.loader import Catalog
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.runner.context import RunContext
 from ptb_lite.runner.hub_cache import Choice, HeldBack, below, choose, clear, fill
@@ -22,6 +23,7 @@ from ptb_lite.runs.atomic import read_record, write_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import HubCacheSeen, HubHeldBack, HubRepository
 from ptb_lite.sandbox import HUB_INSIDE
+from ptb_lite.spec import RunSpec
 
 MAX_DOWNLOADED = 1000
 """So many downloads of an agent are named."""
@@ -42,7 +44,7 @@ def agent_hub(context: RunContext) -> Iterator[Hub]:
     Raises OSError when it cannot be written.
     """
     run = context.run
-    choice = in_force(context)
+    choice = in_force(context.spec, context.catalog)
     found = _choose(context) if choice == "shared" else Choice((), ())
     place = partial(_place, context.spec.sandbox)
     # A runner that died before its agent began may have left half of it.
@@ -69,13 +71,12 @@ def agent_hub(context: RunContext) -> Iterator[Hub]:
         close_hub(run)
 
 
-def in_force(context: RunContext) -> Literal["shared", "private"]:
+def in_force(spec: RunSpec, catalog: Catalog) -> Literal["shared", "private"]:
     """The choice of a run. Without one, only a person's own command that has no network is shown
     their cache: a hosted model would be told what it reads there."""
-    spec = context.spec
     if spec.hub_cache != "auto":
         return spec.hub_cache
-    own = context.catalog.agent(spec.agent).backend == "command"
+    own = catalog.agent(spec.agent).backend == "command"
     return "shared" if own and spec.network == "off" else "private"
 
 

@@ -16,15 +16,16 @@ COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
 
 @dataclass
 class Hub:
-    """`repositories` maps (models or datasets, OWNER/NAME) to its files."""
+    """`repositories` maps (models or datasets, OWNER/NAME) to its files; `asked` are method and
+    path of each request."""
 
     repositories: dict[tuple[str, str], dict[str, bytes]]
     url: str = ""
     asked: list[str] = field(default_factory=list)
 
-    def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
+    def answer(self, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of one request."""
-        self.asked.append(path)
+        self.asked.append(f"{method} {urlsplit(path).path}")
         parts = [part for part in unquote(urlsplit(path).path).split("/") if part]
         api = parts[:1] == ["api"]
         parts = parts[1:] if api else parts
@@ -62,7 +63,7 @@ def hub_server(repositories: dict[tuple[str, str], dict[str, bytes]]) -> Iterato
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            status, headers, body = hub.answer(self.path)
+            status, headers, body = hub.answer(self.command, self.path)
             self.send_response(status)
             for key, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(key, value)

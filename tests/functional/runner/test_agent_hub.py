@@ -20,14 +20,13 @@ from ptb_lite.audit.record import AuditRecord
 from ptb_lite.cli.app import app
 from ptb_lite.events import Verdict
 from ptb_lite.runner.phases.agent import run_agent
-from ptb_lite.runner.phases.agent_hub import close_hub
 from ptb_lite.runner.phases.audit import audit
 from ptb_lite.runner.phases.seal import seal
 from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import HubCacheSeen
 from tests.functional.runner.agent_phase import agent_phase, prepared_run
-from tests.functional.runner.conftest import Bench
+from tests.functional.runner.conftest import SUBMIT, Bench
 from tests.functional.runner.hub_server import COMMIT, hub_server
 from tests.functional.sandbox.engines import usable_podman
 
@@ -261,6 +260,10 @@ submit()
 """
 
 
+# The whole repository, then a file of it: the client asks for them by different routes.
+ONE_FILE = "snapshot_download('acme/small-model') and huggingface_hub.hf_hub_download"
+
+
 # With a network the Hub's client would ask the Hub first.
 FIND = """
 import glob, os
@@ -295,6 +298,44 @@ def test_nothing_is_shown_unasked_to_an_agent_with_a_network(bench: Bench, host:
     assert "a note" in asked.printed()
     off = agent_phase(bench, READ, hub_cache="private")
     assert "read" not in off.printed()
+
+
+BOTH = """
+import huggingface_hub, os
+for name in ("notes.txt", "more.txt"):
+    path = huggingface_hub.hf_hub_download("acme/small-model", name)
+    print("read", open(path).read(), os.path.realpath(path))
+submit()
+"""
+
+
+def test_what_is_new_is_written_over_what_is_shown(bench: Bench, host: Path) -> None:
+    cache(host, "models--acme--small-model", {"notes.txt": b"a note"})
+    before = everything(host)
+    files = {"notes.txt": b"a note", "more.txt": b"more of it"}
+    with hub_server({("models", "acme/small-model"): files}) as hub:
+        code = f"import os\nos.environ['HF_ENDPOINT'] = {hub.url!r}\n{BOTH}"
+        phase = agent_phase(bench, code, network="full", hub_cache="shared")
+    said, run = phase.printed(), phase.run
+    assert "read a note /ptb-lite/hub/hub/models--acme--small-model/blobs/" in said
+    assert f"read more of it {run.hub_private}/hub/models--acme--small-model/blobs/" in said
+    resolve = "/acme/small-model/resolve/main"
+    assert [one for one in hub.asked if one.startswith("GET /acme")] == [f"GET {resolve}/more.txt"]
+    assert everything(host) == before
+    (found,) = seen(run).downloaded
+    assert (found.name, found.bytes) == ("acme/small-model", len(b"more of it"))
+    kept = [path.name for path in run.hub_private.rglob("*") if path.is_symlink()]
+    assert kept == ["more.txt"]
+
+
+def test_the_cache_is_used_where_only_the_model_is_reached(bench: Bench, host: Path) -> None:
+    cache(host, "models--acme--small-model", {"notes.txt": b"a note"})
+    agent = bench.agent(["python", "-c", SUBMIT + READ.replace("hf_hub_download", ONE_FILE)])
+    bench.agents[agent]["endpoint"] = "http://127.0.0.1:9/v1"
+    (bench.config / "agents.yaml").write_text(yaml.safe_dump(bench.agents))
+    phase = agent_phase(bench, "", agent=agent, network="model-only", hub_cache="shared")
+    errors = (phase.run.trace / "stderr.log").read_text()[-2000:]
+    assert "read a note" in phase.printed(), errors
 
 
 TABLES = """
@@ -336,7 +377,7 @@ def test_a_run_whose_runner_died_is_tidied_when_it_goes_on(bench: Bench, host: P
         place = seen(run).shown[0].place
         (folder / "snapshots" / COMMIT / "notes.txt").symlink_to(f"{place}/snapshots/x")
         (folder / "snapshots" / COMMIT / "own").symlink_to("/etc/hostname")
-        close_hub(run)
+        run_agent(context)
         left = [path.name for path in run.hub_private.rglob("*") if not path.is_dir()]
         assert left == ["own"]
     finally:

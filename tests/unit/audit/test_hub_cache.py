@@ -135,7 +135,7 @@ def test_the_test_split_beside_the_train_split_informs(tmp_path: Path) -> None:
         at = f"{HUB}/datasets--openai--gsm8k/snapshots/c0ffee/main/test-0.jsonl"
         assert (flag.kind, flag.decides, flag.file) == ("test-set-downloaded", False, at)
         found = OverlapDetector().run(case(folder))
-        assert found.flags
+        assert len(found.flags) == 3
         assert not any(flag.decides for flag in found.flags)
         assert run_audit(case(folder)).verdict is not Verdict.FLAGGED
     train = tmp_path / "train"
@@ -164,3 +164,18 @@ def test_weights_are_passed_over_by_what_they_are(tmp_path: Path) -> None:
     assert any("a downloaded model's weights" in note for note in found.notes)
     put(tmp_path / "named", "models--acme--teacher", "model.safetensors", ROWS)
     assert any(f.decides for f in OverlapDetector().run(case(tmp_path / "named")).flags)
+
+
+def test_a_download_that_was_removed_leaves_its_lock(tmp_path: Path) -> None:
+    for name in ("apple--GSM-Symbolic", "openai--gsm8k", "acme--rows"):
+        lock = tmp_path / HUB / ".locks" / f"datasets--{name}" / "0a1b.lock"
+        lock.parent.mkdir(parents=True)
+        lock.touch()
+    (flag,) = IngestionDetector().run(case(tmp_path)).flags
+    at = f"{HUB}/.locks/datasets--apple--GSM-Symbolic/0a1b.lock"
+    assert (flag.decides, flag.file) == (False, at)
+    assert "downloaded and removed" in flag.message
+    # Where it still is, that is told instead.
+    put(tmp_path, "datasets--apple--GSM-Symbolic", "test.jsonl", b"{}")
+    (flag,) = IngestionDetector().run(case(tmp_path)).flags
+    assert (flag.decides, flag.kind) == (True, "derived-data")

@@ -11,6 +11,8 @@ from ptb_lite.catalog.hub_cache import CachedRepository
 from ptb_lite.catalog.loader import load_catalog
 from ptb_lite.runner import hub_cache
 from ptb_lite.runner.hub_cache import HeldBack, choose, clear, fill, is_counterpart
+from ptb_lite.runner.phases.agent_hub import in_force
+from ptb_lite.spec import RunSpec
 
 CATALOG = load_catalog(Path("/nonexistent"))
 QWEN = CATALOG.model("qwen3-0.6b-base")
@@ -120,3 +122,30 @@ def test_a_link_in_the_place_of_a_folder_is_left_alone(tmp_path: Path, part: str
     (workspace / part).symlink_to(real / part)
     clear(workspace, ".hub/hub/models--acme--small", place)
     assert (folder / "snapshots/c0ffee/1").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("agent", "network", "choice", "expected"),
+    [
+        ("own", "off", "auto", "shared"),
+        ("own", "model-only", "auto", "private"),
+        ("own", "full", "auto", "private"),
+        ("recipe", "off", "auto", "private"),
+        ("prompt-only", "off", "auto", "private"),
+        ("claude-code", "model-only", "auto", "private"),
+        ("local", "model-only", "auto", "private"),
+        ("local", "model-only", "shared", "shared"),
+        ("recipe", "off", "shared", "shared"),
+        ("own", "off", "private", "private"),
+    ],
+)
+def test_what_is_in_force(
+    tmp_path: Path, agent: str, network: str, choice: str, expected: str
+) -> None:
+    (tmp_path / "agents.yaml").write_text(
+        "own:\n  title: Own\n  backend: command\n  command: [x]\n  needs_account: false\n"
+        "  needs_network: false\n"
+    )
+    values = {"agent": agent, "network": network, "hub_cache": choice}
+    spec = RunSpec(benchmarks=("add-numbers",), budget_minutes=1, item_salt="x", **values)  # type: ignore[arg-type]
+    assert in_force(spec, load_catalog(tmp_path)) == expected

@@ -135,3 +135,26 @@ def test_the_real_detectors_see_test_items_and_a_changed_harness(tmp_path: Path)
     LiveAudit(case, told.append).look()
     assert {"overlap", "harness"} <= {raised.flag.detector for raised in told}
     assert {detector.name for detector in live_detectors()} >= {"overlap", "harness"}
+
+
+class Listing:
+    """Flags every file that the case lists, as most detectors see the folder."""
+
+    name = "listing"
+    deciding = True
+
+    def run(self, case: AuditCase) -> DetectorResult:
+        flags = tuple(
+            Flag(detector=self.name, kind="k", message="m", file=file.relative)
+            for file in case.listing.files
+        )
+        return DetectorResult(detector=self.name, status="flagged", flags=flags)
+
+
+def test_each_look_sees_the_folder_as_it_is_then(tmp_path: Path) -> None:
+    told: list[FlagRaised] = []
+    live = audit(tmp_path, told.append, Listing())
+    for name in ("first", "second"):
+        (tmp_path / name).write_text("x")
+        live.look()
+    assert [raised.flag.file for raised in told] == ["first", "second"]
