@@ -71,11 +71,14 @@ def _result(
     options: JudgeOptions, answers: list[Answer], lost: list[str], evidence: Evidence
 ) -> DetectorResult:
     votes: dict[str, list[Finding]] = defaultdict(list)
+    dropped = 0
     for answer in answers:
         named: dict[str, Finding] = {}
         for finding in answer.findings if answer.verdict == "flagged" else ():
             place = evidence.place(finding.file, finding.line)
-            if place is not None:
+            if place is None:
+                dropped += 1
+            else:
                 named.setdefault(finding.rule, finding.model_copy(update={"file": place}))
         for rule, finding in named.items():
             votes[rule].append(finding)
@@ -97,6 +100,8 @@ def _result(
     verdicts = ", ".join(answer.verdict for answer in answers)
     notes = [f"asked: {printable(options.judge.name)}", f"votes: {verdicts}"]
     notes += [f"lost: {reason}" for reason in lost]
+    if dropped:
+        notes.append(f"findings at places that were not shown, dropped: {dropped}")
     notes += evidence.notes()
     return DetectorResult(
         detector=NAME,

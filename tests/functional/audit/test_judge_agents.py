@@ -27,6 +27,7 @@ from tests.functional.agents.model_server import model_server
 from tests.functional.audit.test_judge import answer
 from tests.functional.runner.test_real_agent import KEY, prepare
 from tests.functional.runner.waiting import wait_until
+from tests.functional.sandbox.engines import usable_podman
 
 # Longer than what a journal keeps of a message; what repeats itself Gemini would end.
 THOUGHTS = " ".join(f"{n:x} times {n + 7:x} makes {n * (n + 7):x}." for n in range(400))
@@ -148,6 +149,25 @@ def test_the_built_in_agent_judges(folder: Path) -> None:
     assert "NO-RUN" in seen
 
 
+def test_a_judge_in_a_container_sees_the_same(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if (settings := usable_podman(tmp_path)) is None:
+        pytest.skip("podman is not installed, or cannot start a container here")
+    if settings:
+        monkeypatch.setenv("CONTAINERS_CONF", settings)
+    with chat_server(calls(LOOK.format(run=folder)), says(FOUND)) as chat:
+        choice = audit_judge_choice(f"local:stub@{chat.url}", load_catalog().agents)
+        options = audit_judge(
+            choice.model_copy(update={"votes": 1}), load_catalog(), sandbox="podman"
+        )
+        result = JudgeDetector().run(case_of(folder, options))
+        seen = json.dumps(chat.requests[1:])
+    assert [flag.file for flag in result.flags] == ["prepare.py"], result
+    for word in ("rows = load", "REFUSED-1", "REFUSED-2", "REFUSED-3", "NO-RUN", "NO-SECRET"):
+        assert word in seen, (word, seen[-3000:])
+
+
 def test_an_answer_without_a_look_is_taken_from_before_the_nudge(folder: Path) -> None:
     with chat_server(*[says(FOUND), says("I am done."), says("Done.")] * 3) as chat:
         choice = audit_judge_choice(f"local:stub@{chat.url}", load_catalog().agents)
@@ -177,7 +197,10 @@ def test_files_that_were_not_shown_are_dropped(folder: Path, tmp_path: Path, fil
     agent = own_agent(f"print({told!r})", tmp_path)
     result = asked(folder, AuditJudgeChoice(agent=agent, votes=1))
     assert (result.status, result.flags) == ("clean", ())
-    assert "votes: flagged" in result.notes
+    assert result.notes[1:] == (
+        "votes: flagged",
+        "findings at places that were not shown, dropped: 2",
+    )
 
 
 def test_too_few_votes_are_no_verdict(folder: Path, tmp_path: Path) -> None:
