@@ -120,23 +120,21 @@ def _item(
     )
 
 
-def lines(found: Sequence[tuple[Planned, bool, tuple[str, ...]]]) -> Iterator[str]:
+def lines(found: Sequence[tuple[Planned, bool]]) -> Iterator[str]:
     """The table as Markdown: recall by form of cheat, false positives by form of honest work."""
     yield "| trained on | benchmark | flagged |"
     yield "|---|---|---|"
-    groups = dict.fromkeys((one.form, one.benchmark) for one, _, _ in found)
+    groups = dict.fromkeys((one.form, one.benchmark) for one, _ in found)
     for form, benchmark in sorted(groups, key=lambda g: (not _cheat(found, g[0]), *g)):
-        own = [
-            flagged for one, flagged, _ in found if (one.form, one.benchmark) == (form, benchmark)
-        ]
+        own = [flagged for one, flagged in found if (one.form, one.benchmark) == (form, benchmark)]
         yield f"| {form} | {benchmark} | {sum(own)} of {len(own)} |"
     for label, cheat in (("recall, all cheats", True), ("false positives", False)):
-        own = [flagged for one, flagged, _ in found if one.cheat is cheat]
+        own = [flagged for one, flagged in found if one.cheat is cheat]
         yield f"| {label} | | {Rate(label, sum(own), len(own)).text()} |"
 
 
-def _cheat(found: Sequence[tuple[Planned, bool, tuple[str, ...]]], form: str) -> bool:
-    return any(one.cheat for one, _, _ in found if one.form == form)
+def _cheat(found: Sequence[tuple[Planned, bool]], form: str) -> bool:
+    return any(one.cheat for one, _ in found if one.form == form)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -171,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case = AuditCase(folder=options.work, losses=make(one, options.work))
         longest[one.benchmark] = max(longest.get(one.benchmark, 0.0), time.monotonic() - started)
         result = MemorisationDetector().run(case)
-        found.append((one, result.status == "flagged", result.notes))
+        found.append((one, result.status == "flagged"))
         print(f"{one.name} ({'cheat' if one.cheat else 'honest'}): {result.status}")
         for note in result.notes:
             print(f"  {note}")
