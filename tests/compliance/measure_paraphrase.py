@@ -15,7 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ptb_lite.audit import embed_worker, paraphrase
 from ptb_lite.audit.chance import TOLERATED_ITEMS
+from ptb_lite.audit.embedding import LEAST_COSINE
 from ptb_lite.audit.paraphrase import ParaphraseDetector
 from tests.compliance import honest, retold
 from tests.compliance.measure import Rate
@@ -34,6 +36,18 @@ class Told:
     @property
     def flagged(self) -> bool:
         return self.items > TOLERATED_ITEMS
+
+
+def in_this_process(
+    model: Path, items: Sequence[str], rows: Sequence[str], top: int
+) -> list[tuple[int, int, float]]:
+    """`embedding.nearest` without a process for each workspace: the same worker's code."""
+    with tempfile.TemporaryDirectory() as folder:
+        asked, told = Path(folder) / "asked.json", Path(folder) / "told.json"
+        asked.write_text(json.dumps({"items": [*items], "rows": [*rows], "top": top}))
+        embed_worker.main(str(model), str(asked), str(told))
+        found = json.loads(told.read_text())
+    return [(i, r, c) for i, r, c in found if c >= LEAST_COSINE]
 
 
 def look(scene: Scene, embedder: Path | None) -> Told:
@@ -75,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.work and options.work.is_file():
         rows = (json.loads(line) for line in options.work.read_text().splitlines())
         kept = {row["name"]: Told(**row) for row in rows}
+    paraphrase.nearest = in_this_process
     began = time.monotonic()
     told = []
     for scene in (*retold.scenes(), *honest.scenes()):
