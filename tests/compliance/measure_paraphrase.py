@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ptb_lite.audit import embed_worker, paraphrase
 from ptb_lite.audit.chance import TOLERATED_ITEMS
@@ -38,16 +39,27 @@ class Told:
         return self.items > TOLERATED_ITEMS
 
 
-def in_this_process(
-    model: Path, items: Sequence[str], rows: Sequence[str], top: int
-) -> list[tuple[int, int, float]]:
-    """`embedding.nearest` without a process for each workspace: the same worker's code."""
-    with tempfile.TemporaryDirectory() as folder:
-        asked, told = Path(folder) / "asked.json", Path(folder) / "told.json"
-        asked.write_text(json.dumps({"items": [*items], "rows": [*rows], "top": top}))
-        embed_worker.main(str(model), str(asked), str(told))
-        found = json.loads(told.read_text())
-    return [(i, r, c) for i, r, c in found if c >= LEAST_COSINE]
+class InThisProcess:
+    """`embedding.nearest` by the same worker's code, each text embedded once in all workspaces."""
+
+    def __init__(self) -> None:
+        self._embedder: embed_worker.Embedder | None = None
+        self._known: dict[str, Any] = {}
+
+    def nearest(
+        self, model: Path, items: Sequence[str], rows: Sequence[str], top: int
+    ) -> list[tuple[int, int, float]]:
+        import torch
+
+        embedder = self._embedder = self._embedder or embed_worker.Embedder(str(model))
+        fresh = [text for text in dict.fromkeys([*items, *rows]) if text not in self._known]
+        # The longest together: a batch is as wide as its longest text.
+        fresh.sort(key=len)
+        if fresh:
+            self._known.update(zip(fresh, embedder.embed(fresh), strict=True))
+        known = [torch.stack([self._known[text] for text in texts]) for texts in (items, rows)]
+        found = embed_worker.nearest_of(*known, top)
+        return [(item, row, cosine) for item, row, cosine in found if cosine >= LEAST_COSINE]
 
 
 def look(scene: Scene, embedder: Path | None) -> Told:
@@ -89,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.work and options.work.is_file():
         rows = (json.loads(line) for line in options.work.read_text().splitlines())
         kept = {row["name"]: Told(**row) for row in rows}
-    paraphrase.nearest = in_this_process
+    paraphrase.nearest = InThisProcess().nearest
     began = time.monotonic()
     told = []
     for scene in (*retold.scenes(), *honest.scenes()):
