@@ -25,8 +25,7 @@ from tests.compliance.measure import Rate
 from tests.compliance.memory_models import Planned, asked, planned, write_rows
 
 MODEL = "gemma-3-270m-embedded"
-TUNED_ON = (0,)
-REPORTED = (1, 2)
+SEEDS = (0, 1, 2)
 # What a model takes, before any was made.
 FIRST_SECONDS = {"add-numbers": 30.0, "kinship": 40.0, "gsm8k": 80.0}
 
@@ -143,14 +142,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="*", help="these models alone, without the table")
     parser.add_argument("--seconds", type=float, help="begin no model that would take longer")
     parser.add_argument("--list", action="store_true", help="the models' names")
-    parser.add_argument(
-        "--tuning", action="store_true", help="the seeds that thresholds were set on"
-    )
     parser.add_argument("--kept", action="store_true", help="a table of what is in DIR already")
     options = parser.parse_args(arguments)
-    plans = list(planned(TUNED_ON if options.tuning else REPORTED))
+    plans = list(planned(SEEDS))
     if options.only:
-        known = {one.name: one for one in planned((*TUNED_ON, *REPORTED))}
+        known = {one.name: one for one in plans}
         plans = [known[name] for name in options.only]
     if options.list:
         print("\n".join(one.name for one in plans))
