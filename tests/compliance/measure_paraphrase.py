@@ -96,6 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--embedder", type=Path, help="the folder of a local embedding model")
     parser.add_argument("--work", type=Path, help="a file that keeps what was measured")
     parser.add_argument("--seconds", type=float, help="begin no workspace after so many")
+    parser.add_argument("--kept", action="store_true", help="a table of what was kept already")
     options = parser.parse_args(arguments)
     kept: dict[str, Told] = {}
     if options.work and options.work.is_file():
@@ -106,6 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     told = []
     for scene in (*retold.scenes(), *honest.scenes()):
         if scene.name not in kept:
+            if options.kept:
+                continue
             if options.seconds and time.monotonic() - began > options.seconds:
                 print("not finished", file=sys.stderr)
                 return 1
