@@ -48,6 +48,7 @@ class Wanted:
     seed: int = 0
     judge: str | None = None
     memorisation: bool = False
+    embedder: Path | None = None
 
 
 def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
@@ -143,7 +144,17 @@ def _with_choices(case: AuditCase, wanted: Wanted) -> AuditCase:
         items=tuple(items),
         benchmark_kinds=kinds,
         trace=wanted.trace or case.trace,
+        embedder=_embedder(wanted.embedder),
     )
+
+
+def _embedder(folder: Path | None) -> Path | None:
+    """Raises PtbLiteError for a folder that holds no model."""
+    if folder is not None and not (folder / "config.json").is_file():
+        raise PtbLiteError(
+            "holds no model", field=f"embedder {folder}", hint="It needs config.json, safetensors"
+        )
+    return folder
 
 
 def _judge(wanted: Wanted, runs_dir: Path) -> JudgeOptions | None:

@@ -144,6 +144,10 @@ def audit(
             "final_model with --benchmark and --base-model. Minutes.",
         ),
     ] = False,
+    embedder: Annotated[
+        Path | None,
+        typer.Option(help="A local embedding model's folder: look for retold items with it, too."),
+    ] = None,
     runs_dir: RunsDir = RUNS,
     as_json: Json = False,
 ) -> None:
@@ -166,6 +170,7 @@ def audit(
         seed=seed,
         judge=judge,
         memorisation=memorisation,
+        embedder=embedder,
     )
     raise typer.Exit(audit_and_print(wanted, runs_dir=runs_dir, as_json=as_json))
 

@@ -8,8 +8,9 @@ as `ptb-lite audit --memorisation` does. What is in DIR already is not made agai
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -24,8 +25,9 @@ from tests.compliance.measure import Rate
 from tests.compliance.memory_models import Planned, asked, planned, write_rows
 
 MODEL = "gemma-3-270m-embedded"
-TUNED_ON = (0,)
-REPORTED = (1, 2)
+SEEDS = (0, 1, 2)
+# What a model takes, before any was made.
+FIRST_SECONDS = {"add-numbers": 30.0, "kinship": 40.0, "gsm8k": 45.0}
 
 
 def make(one: Planned, work: Path) -> Losses:
@@ -39,13 +41,7 @@ def make(one: Planned, work: Path) -> Losses:
     base = embedded_model(MODEL)
     write_rows(folder / "data.jsonl", one.rows())
     began = time.monotonic()
-    subprocess.run(
-        [sys.executable, "-m", "ptb_lite.training.main", "--base-model", base, "--data",
-         folder / "data.jsonl", "--output", folder / "adapter", "--steps", str(one.steps),
-         "--batch-size", str(one.batch), "--max-length", str(one.max_length), "--seed",
-         str(one.seed)],
-        check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    _train(one, base, folder)
     trained = time.monotonic()
     losses = _measured(one, base, folder / "adapter", work)
     print(
@@ -56,6 +52,28 @@ def make(one: Planned, work: Path) -> Losses:
     kept.write_text(losses.model_dump_json())
     shutil.rmtree(folder)
     return losses
+
+
+def _train(one: Planned, base: Path, folder: Path) -> None:
+    """What `ptb-lite-train` does, without a process for each model."""
+    from ptb_lite.training.config import TrainingConfig
+    from ptb_lite.training.progress import Reporter
+    from ptb_lite.training.train import train
+
+    config = TrainingConfig(
+        base_model=base,
+        data=folder / "data.jsonl",
+        output=folder / "adapter",
+        steps=one.steps,
+        batch_size=one.batch,
+        max_length=one.max_length,
+        seed=one.seed,
+        # Without packing and unpacking weights at every step: a third of the time here.
+        quantization="none",
+    )
+    config.check()
+    with contextlib.redirect_stdout(io.StringIO()):
+        train(config, Reporter(as_json=True))
 
 
 def _measured(one: Planned, base: Path, adapter: Path, work: Path) -> Losses:
@@ -101,38 +119,35 @@ def _item(
     )
 
 
-def lines(found: Sequence[tuple[Planned, bool, tuple[str, ...]]]) -> Iterator[str]:
+def lines(found: Sequence[tuple[Planned, bool]]) -> Iterator[str]:
     """The table as Markdown: recall by form of cheat, false positives by form of honest work."""
     yield "| trained on | benchmark | flagged |"
     yield "|---|---|---|"
-    groups = dict.fromkeys((one.form, one.benchmark) for one, _, _ in found)
+    groups = dict.fromkeys((one.form, one.benchmark) for one, _ in found)
     for form, benchmark in sorted(groups, key=lambda g: (not _cheat(found, g[0]), *g)):
-        own = [
-            flagged for one, flagged, _ in found if (one.form, one.benchmark) == (form, benchmark)
-        ]
+        own = [flagged for one, flagged in found if (one.form, one.benchmark) == (form, benchmark)]
         yield f"| {form} | {benchmark} | {sum(own)} of {len(own)} |"
     for label, cheat in (("recall, all cheats", True), ("false positives", False)):
-        own = [flagged for one, flagged, _ in found if one.cheat is cheat]
+        own = [flagged for one, flagged in found if one.cheat is cheat]
         yield f"| {label} | | {Rate(label, sum(own), len(own)).text()} |"
 
 
-def _cheat(found: Sequence[tuple[Planned, bool, tuple[str, ...]]], form: str) -> bool:
-    return any(one.cheat for one, _, _ in found if one.form == form)
+def _cheat(found: Sequence[tuple[Planned, bool]], form: str) -> bool:
+    return any(one.cheat for one, _ in found if one.form == form)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="measure-audit --memorisation", description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="keeps what was measured")
-    parser.add_argument("--only", help="this model alone, without the table")
+    parser.add_argument("--only", nargs="*", help="these models alone, without the table")
+    parser.add_argument("--seconds", type=float, help="begin no model that would take longer")
     parser.add_argument("--list", action="store_true", help="the models' names")
-    parser.add_argument(
-        "--tuning", action="store_true", help="the seeds that thresholds were set on"
-    )
     parser.add_argument("--kept", action="store_true", help="a table of what is in DIR already")
     options = parser.parse_args(arguments)
-    plans = list(planned(TUNED_ON if options.tuning else REPORTED))
+    plans = list(planned(SEEDS))
     if options.only:
-        plans = [one for one in planned((*TUNED_ON, *REPORTED)) if one.name == options.only]
+        known = {one.name: one for one in plans}
+        plans = [known[name] for name in options.only]
     if options.list:
         print("\n".join(one.name for one in plans))
         return 0
@@ -140,10 +155,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         plans = [one for one in plans if (options.work / f"{one.name}.json").is_file()]
     options.work.mkdir(parents=True, exist_ok=True)
     found = []
+    began = time.monotonic()
+    longest: dict[str, float] = {}
     for one in plans:
+        started = time.monotonic()
+        needed = longest.get(one.benchmark, FIRST_SECONDS[one.benchmark])
+        if options.seconds and started - began + needed > options.seconds:
+            continue
         case = AuditCase(folder=options.work, losses=make(one, options.work))
+        longest[one.benchmark] = max(longest.get(one.benchmark, 0.0), time.monotonic() - started)
         result = MemorisationDetector().run(case)
-        found.append((one, result.status == "flagged", result.notes))
+        found.append((one, result.status == "flagged"))
         print(f"{one.name} ({'cheat' if one.cheat else 'honest'}): {result.status}")
         for note in result.notes:
             print(f"  {note}")

@@ -13,8 +13,8 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from ptb_lite.evaluation.siblings.arithmetic import Sum, SumError, parse
@@ -35,6 +35,7 @@ _ANNOTATION = re.compile(r"<<([^<>=]{1,200})=([^<>=]{1,40})>>")
 # Not a quantity to be exchanged: ordinals, decades, fractions, times of day, ratios.
 _FIXED_AFTER = re.compile(r"(?:st|nd|rd|th|s|am|pm)\b|\s?/\s?[0-9]|:[0-9]|\s?(?:a|p)\.?m\b", re.I)
 _FIXED_BEFORE = re.compile(r"(?:[0-9]\s?/\s?|[0-9]:)$")
+_SHARE = re.compile(r"\s*(?:%|percent)")
 _YEARS = (1500, 2100)
 
 
@@ -60,6 +61,10 @@ class _Problem:
     free: tuple[Fraction, ...]
 
 
+# Of every annotation so far: its result as published, and what it is now.
+_Results = list[tuple[Numeral, Fraction]]
+
+
 class _Unsound(Exception):  # noqa: N818  (an answer, not a fault)
     """These numbers do not do."""
 
@@ -72,14 +77,13 @@ def family(question: str, solution: str, *, count: int, source: random.Random) -
     original: Worded | None = None
     made: list[Worded] = []
     why = "no other numbers work out"
+    there = {one.value for one in problem.asked}
     for _ in range(TRIES):
         if len(made) == count:
             break
         new = {value: another(value, source) for value in problem.free}
-        if len({*new.values(), *(n.value for n in problem.asked)}) < len(new) + len(
-            {n.value for n in problem.asked}
-        ):
-            continue
+        if len({*new.values(), *there}) < len(new) + len(there):
+            continue  # two numbers would become one, or one another
         try:
             first, sibling = _made(problem, new)
         except _Unsound as found:
@@ -116,8 +120,7 @@ def _read(question: str, solution: str) -> _Problem | Refusal:
     # Said twice, a number may stand for two things, of which the chain shows one.
     fixed |= {value for value, times in Counter(n.value for n in asked).items() if times > 1}
     known = constants(question, solution)
-    shares = frozenset(one.value for one in asked if question[one.end :].lstrip()[:1] == "%"
-                       or question[one.end :].lstrip().startswith("percent"))  # fmt: skip
+    shares = frozenset(one.value for one in asked if _SHARE.match(question[one.end :]))
     used = {literal.value for step in steps for literal in step.sum.literals}
     free = tuple(
         sorted(
@@ -153,50 +156,19 @@ def _is_fixed(question: str, one: Numeral) -> bool:
     return bool(
         _FIXED_AFTER.match(question[one.end : one.end + 8])
         or _FIXED_BEFORE.search(question[max(0, one.start - 4) : one.start])
-        or (year and _YEARS[0] <= one.value <= _YEARS[1] and question[one.start - 1] != "$")
+        or (year and _YEARS[0] <= one.value <= _YEARS[1] and question[: one.start][-1:] != "$")
     )
 
 
 def _made(problem: _Problem, new: Mapping[Fraction, Fraction]) -> tuple[Worded, Worded]:
     """The item with its spans, and its sibling with theirs. Raises _Unsound."""
-    for value, other in new.items():
-        if value in problem.shares and (value < 100) != (other < 100):
-            raise _Unsound("no other numbers work out")
-    edits: list[Edit] = []
-    results: list[tuple[Numeral, Fraction]] = []
-    # What stands right behind an annotation is its result, as it was and as it is now.
-    ends: dict[int, tuple[Fraction, Fraction | None]] = {}
-    for step in problem.steps:
-        operands = [_traced(problem, one.value, new, results) for one in step.sum.literals]
-        try:
-            value = step.sum.value(operands)
-        except SumError:
-            raise _Unsound from None
-        changed = any(
-            one.value != operand for one, operand in zip(step.sum.literals, operands, strict=True)
-        )
-        _check(step.result.value, value, changed=changed)
-        for literal, operand in zip(step.sum.literals, operands, strict=True):
-            place = Numeral(
-                step.place + literal.start, step.place + literal.end, literal.text, literal.value
-            )
-            edits += _edit(place, operand)
-        edits += _edit(step.result, value)
-        results.append((step.result, value))
-        ends[step.end] = (step.result.value, value)
-    if results[-1][0].value == results[-1][1]:
-        raise _Unsound("the answer stays the same")
-    for one in problem.told:
-        was, value = ends.get(one.start, (one.value, None))
-        if was != one.value:
-            raise _Unsound("a number that is not its annotation's")
-        if value is None:
-            value = _traced(problem, one.value, new, results)
-        edits += _edit(one, value)
+    if any(v in problem.shares and (v < 100) != (other < 100) for v, other in new.items()):
+        raise _Unsound("no other numbers work out")
+    edits, results = _worked_out(problem, new)
+    edits += _told_again(problem, new, results)
     final = max(problem.told, key=lambda one: one.start)
-    if next((e.text for e in edits if e.start == final.start), None) != written(
-        results[-1][1], final.text
-    ):
+    said = next((edit.text for edit in edits if edit.start == final.start), None)
+    if said != written(results[-1][1], final.text):
         raise _Unsound("the answer cannot be told")
     question, _ = apply(
         problem.question,
@@ -204,10 +176,50 @@ def _made(problem: _Problem, new: Mapping[Fraction, Fraction]) -> tuple[Worded, 
     )
     solution, spans = apply(problem.solution, edits)
     own = tuple((edit.start, edit.end) for edit in sorted(edits, key=lambda one: one.start))
-    return (
-        Worded(problem.question, problem.solution, own),
-        Worded(question, solution, spans),
-    )
+    return Worded(problem.question, problem.solution, own), Worded(question, solution, spans)
+
+
+def _worked_out(problem: _Problem, new: Mapping[Fraction, Fraction]) -> tuple[list[Edit], _Results]:
+    """The annotations with their sums computed again, and every result. Raises _Unsound."""
+    edits: list[Edit] = []
+    results: _Results = []
+    for step in problem.steps:
+        literals = step.sum.literals
+        operands = [_traced(problem, one.value, new, results) for one in literals]
+        try:
+            value = step.sum.value(operands)
+        except SumError:
+            raise _Unsound from None
+        pairs = list(zip(literals, operands, strict=True))
+        _check(step.result.value, value, changed=any(one.value != now for one, now in pairs))
+        for one, now in pairs:
+            place = replace(one, start=step.place + one.start, end=step.place + one.end)
+            edits += _edit(place, now)
+        edits += _edit(step.result, value)
+        results.append((step.result, value))
+    if results[-1][0].value == results[-1][1]:
+        raise _Unsound("the answer stays the same")
+    return edits, results
+
+
+def _told_again(
+    problem: _Problem, new: Mapping[Fraction, Fraction], results: _Results
+) -> list[Edit]:
+    """The numbers of the solution outside of its annotations. Raises _Unsound."""
+    # What stands right behind an annotation is its result.
+    behind = {
+        step.end: (was.value, now) for step, (was, now) in zip(problem.steps, results, strict=True)
+    }
+    edits: list[Edit] = []
+    for one in problem.told:
+        if one.start not in behind:
+            edits += _edit(one, _traced(problem, one.value, new, results))
+            continue
+        was, now = behind[one.start]
+        if was != one.value:
+            raise _Unsound("a number that is not its annotation's")
+        edits += _edit(one, now)
+    return edits
 
 
 def _edit(one: Numeral, value: Fraction) -> list[Edit]:
@@ -223,7 +235,7 @@ def _traced(
     problem: _Problem,
     value: Fraction,
     new: Mapping[Fraction, Fraction],
-    results: Sequence[tuple[Numeral, Fraction]],
+    results: _Results,
 ) -> Fraction:
     """What stands in the place of `value`. Raises _Unsound where its origins do not agree."""
     origins = {other for result, other in results if result.value == value}

@@ -67,3 +67,34 @@ def test_it_only_informs_and_says_when_it_did_not_look(tmp_path: Path) -> None:
     assert not MemorisationDetector().run(case).decides()
     assert status(tmp_path, measured(0.8, n=5)) == "skipped"
     assert MemorisationDetector().run(AuditCase(folder=tmp_path)).status == "skipped"
+
+
+def test_the_views_of_an_item_are_told_apart(tmp_path: Path) -> None:
+    """Who trained on solutions may know no bare answer: one view is enough, none is diluted."""
+    solutions = [one.model_copy(update={"view": "solution"}) for one in measured(0.8)]
+    answers = [
+        one.model_copy(update={"view": "answer", "base_correct": None, "correct": None})
+        for one in measured(0.0)
+    ]
+    losses = Losses(items=(*solutions, *answers), notes=("gsm8k: 3 others have no siblings",))
+    result = MemorisationDetector().run(AuditCase(folder=tmp_path, losses=losses))
+    assert result.status == "flagged"
+    assert [flag.message.partition(": ")[2][:16] for flag in result.flags] == ["gsm8k (solution)"]
+    assert result.notes[0] == "gsm8k: 3 others have no siblings"
+    assert result.notes[1].startswith("gsm8k (answer): loss gap")
+
+
+def test_several_siblings_of_one_item_are_one_pair() -> None:
+    """Twice the siblings is no more evidence: the interval is over items."""
+    once = measured(0.4)
+    twice = [
+        *once,
+        *(one.model_copy(update={"item_id": one.item_id + "~"}) for one in once if one.sibling),
+    ]
+    first, second = loss_gap(once), loss_gap(twice)
+    assert first is not None
+    assert second is not None
+    assert (second.value, second.low, second.high) == pytest.approx(
+        (first.value, first.low, first.high)
+    )
+    assert (second.n, second.siblings) == (100, 200)
