@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -156,6 +155,9 @@ def merge_adapter(base: PreTrainedModel, adapter: Path) -> PreTrainedModel:
 
     Raises `InvalidSubmissionError` naming what is wrong with the adapter.
     """
+    # Imported here: it takes a second, and most evaluations have no adapter.
+    from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+
     config = read_adapter_config(adapter / "adapter_config.json")
     weights = _read_weights(adapter / "adapter_model.safetensors")
     bad = non_finite(weights)

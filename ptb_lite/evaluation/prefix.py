@@ -19,7 +19,7 @@ from transformers.cache_utils import Cache, DynamicLayer, DynamicSlidingWindowLa
 LEAST = 16
 
 
-def common_prefix(rows: Sequence[Sequence[int]]) -> list[int]:
+def common_prefix(rows: Sequence[list[int]]) -> list[int]:
     """The tokens that all rows begin with, at least one short of the shortest row.
 
     Compared as tokens, not as text: a tokenizer may merge across the end of a shared text.
@@ -32,7 +32,7 @@ def common_prefix(rows: Sequence[Sequence[int]]) -> list[int]:
     same = 0
     while same < most and low[same] == high[same]:
         same += 1
-    return list(low[:same])
+    return low[:same]
 
 
 def is_plain(cache: Cache) -> TypeGuard[DynamicCache]:

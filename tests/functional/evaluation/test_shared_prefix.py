@@ -10,7 +10,10 @@ import pytest
 import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
+from lm_eval.tasks import TaskManager
 
+from ptb_lite.evaluation.engine import BENCHMARKS
+from ptb_lite.evaluation.items import ItemFiles, prompt, read_items
 from ptb_lite.evaluation.lm import FollowedLM
 from ptb_lite.evaluation.model import load_model, load_tokenizer
 from ptb_lite.evaluation.prefix import common_prefix
@@ -140,3 +143,20 @@ def test_the_common_prefix_leaves_a_token_of_every_row() -> None:
     assert common_prefix([[1, 2], [1, 2]]) == [1]
     assert common_prefix([[3], [4]]) == []
     assert common_prefix([]) == []
+
+
+@pytest.mark.parametrize("definition", ["procedural.yaml", "dataset.yaml"])
+def test_the_examples_before_every_item_are_the_first_of_the_train_split(
+    definition: str, items: ItemFiles
+) -> None:
+    metadata = {"items": str(items.test.path), "shots": str(items.train.path)}
+    manager = TaskManager(include_defaults=False, metadata=metadata)
+    (task,) = manager.load([str(BENCHMARKS / definition)])["tasks"].values()
+    task.set_config(key="num_fewshot", value=3)
+    task.set_fewshot_seed(seed=5)
+    task.build_all_requests(limit=6)
+    solved = [
+        f"{prompt(item.question)} {item.target}\n\n" for item in read_items(items.train.path)[:3]
+    ]
+    asked = [prompt(item.question) for item in read_items(items.test.path)[:6]]
+    assert [one.args[0] for one in task.instances] == ["".join(solved) + text for text in asked]

@@ -38,7 +38,8 @@ def test_a_task_file_says_what_the_catalogue_says(entry: BenchmarkEntry) -> None
         "max_gen_toks": entry.max_new_tokens,
     }
     assert task["fewshot_split"] == "train"
-    assert task["metadata"] == {"version": 1}
+    assert task["fewshot_config"] == {"sampler": "first_n"}
+    assert task["metadata"] == {"version": 2}
 
 
 def test_there_are_three_kinds_and_no_task_file_without_an_entry() -> None:
