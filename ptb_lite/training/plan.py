@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Literal
+
+from ptb_lite.training.choices import (
+    Attention,
+    AttentionNeeds,
+    Optimiser,
+    Software,
+    choose_attention,
+    choose_optimiser,
+    loss_reason,
+)
 
 Dtype = Literal["bfloat16", "float32"]
 
@@ -32,13 +42,16 @@ PACKED_WORK = 1.03
 @dataclass(frozen=True)
 class Capability:
     """What the machine offers: the device, its free memory in bytes, whether it multiplies
-    bfloat16 in hardware (a GPU since Ampere; a CPU with AVX512-BF16, AMX or their like), and the
-    operations a second of a large product."""
+    bfloat16 in hardware (a GPU since Ampere; a CPU with AVX512-BF16, AMX or their like), the
+    operations a second of a large product, a card's CUDA capability (major, minor), and the
+    optional software that can be used on it."""
 
     device: Literal["cpu", "cuda"]
     memory_free: int
     fast_bfloat16: bool
     rate: float = 1e12
+    compute: tuple[int, int] = (0, 0)
+    software: Software = field(default_factory=Software)
 
 
 @dataclass(frozen=True)
@@ -47,7 +60,7 @@ class ModelShape:
 
     `linear` counts weights of linear layers, the head excepted; `parameters` counts all;
     `attention` is the width of all query heads together, `keys` that of all key heads (0:
-    `hidden`); the others as in config.json.
+    `hidden`); `needs` decides the attention; the others as in config.json.
     """
 
     parameters: int
@@ -58,6 +71,7 @@ class ModelShape:
     vocabulary: int = 0
     attention: int = 0
     keys: int = 0
+    needs: AttentionNeeds = field(default_factory=AttentionNeeds)
 
 
 @dataclass(frozen=True)
@@ -67,7 +81,8 @@ class TrainingPlan:
     `unpack_once`: the NF4 weights are rounded to NF4 and then kept unpacked in `dtype`, instead of
     being unpacked again for each product; the numbers multiplied are the same. `parts`: a batch
     goes through the model in so many parts whose gradients are summed, which changes no number but
-    the order of the sum.
+    the order of the sum. `end_to_end`: without padding, the examples of a batch in one row.
+    `lean_adapter`: a layer and its adapter in one pass over the tokens (`lean_adapter.py`).
     """
 
     device: Literal["cpu", "cuda"]
@@ -77,6 +92,10 @@ class TrainingPlan:
     gradient_checkpointing: bool
     parts: int
     reasons: tuple[str, ...]
+    attention: Attention = "sdpa"
+    end_to_end: bool = False
+    lean_adapter: bool = False
+    optimiser: Optimiser = "adamw_torch_fused"
 
 
 @dataclass(frozen=True)
@@ -117,6 +136,17 @@ def choose_plan(
         if fitting
         else min(ways, key=lambda way: way.bytes)
     )
+    attention = choose_attention(
+        shape.needs,
+        device=capability.device,
+        compute=capability.compute,
+        bfloat16=capability.fast_bfloat16,
+        software=capability.software,
+        longest=-(-batch_tokens // batch_size),
+    )
+    optimiser, optimiser_reason = choose_optimiser(
+        device=capability.device, software=capability.software, fits=bool(fitting)
+    )
     return TrainingPlan(
         device=capability.device,
         dtype=dtype,
@@ -124,7 +154,17 @@ def choose_plan(
         unpack_once=nf4 and way.unpacked,
         gradient_checkpointing=way.checkpointing,
         parts=way.parts,
-        reasons=_reasons(capability, dtype, nf4=nf4, way=way, budget=budget),
+        reasons=(
+            *_reasons(capability, dtype, nf4=nf4, way=way, budget=budget),
+            *attention.reasons,
+            loss_reason(shape.needs.obstacle),
+            _adapter_reason(capability),
+            optimiser_reason,
+        ),
+        attention=attention.attention,
+        end_to_end=attention.end_to_end,
+        lean_adapter=capability.device == "cpu",
+        optimiser=optimiser,
     )
 
 
@@ -211,6 +251,12 @@ def _reasons(
         f"{_gb(way.kept)} beside {_gb(way.weights)} of weights, {_gb(budget)} may be used"
     )
     return tuple(reasons)
+
+
+def _adapter_reason(capability: Capability) -> str:
+    if capability.device == "cpu":
+        return "a layer and its adapter in one pass: on a CPU each pass over the tokens counts"
+    return "PEFT's adapter layers: nothing else was measured on a card"
 
 
 def _gb(amount: int) -> str:

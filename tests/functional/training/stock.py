@@ -73,14 +73,20 @@ def gradient(trainer: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     return torch.cat([value.float().flatten() for _, value in named])
 
 
-def copy_adapter(source: Any, target: Any) -> None:
-    """Give `target` the adapter weights of `source`, made other than zero in both first."""
+def copy_adapter(source: Any, *targets: Any) -> int:
+    """Give each target the adapter weights of `source`, made other than zero in all first.
+
+    Returns how many matrices there are.
+    """
     torch.manual_seed(1)
     theirs = {n: p for n, p in source.model.named_parameters() if p.requires_grad}
-    ours = {n: p for n, p in target.model.named_parameters() if p.requires_grad}
-    assert theirs.keys() == ours.keys()
     assert theirs
     with torch.no_grad():
-        for name, parameter in theirs.items():
+        for parameter in theirs.values():
             parameter += 0.02 * torch.randn_like(parameter)
-            ours[name].copy_(parameter)
+        for target in targets:
+            ours = {n: p for n, p in target.model.named_parameters() if p.requires_grad}
+            assert theirs.keys() == ours.keys()
+            for name, parameter in theirs.items():
+                ours[name].copy_(parameter)
+    return len(theirs)
