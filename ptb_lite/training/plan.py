@@ -128,21 +128,23 @@ def choose_plan(
     """
     dtype: Dtype = "bfloat16" if capability.fast_bfloat16 else "float32"
     budget = int(capability.memory_free * MEMORY_SHARE[capability.device])
-    ways = list(_ways(capability, shape, dtype, nf4, batch_tokens, batch_size))
-    fitting = [way for way in ways if way.bytes <= budget]
-    # Of ways that take as long, the one that keeps a batch whole.
-    way = (
-        min(fitting, key=lambda way: (way.seconds, way.parts))
-        if fitting
-        else min(ways, key=lambda way: way.bytes)
-    )
+    longest = -(-batch_tokens // batch_size)
     attention = choose_attention(
         shape.needs,
         device=capability.device,
         compute=capability.compute,
         bfloat16=capability.fast_bfloat16,
         software=capability.software,
-        longest=-(-batch_tokens // batch_size),
+        longest=longest,
+    )
+    by_rows = longest if attention.attention == "ptb_lite_rows" else 0
+    ways = list(_ways(capability, shape, dtype, nf4, batch_tokens, batch_size, by_rows))
+    fitting = [way for way in ways if way.bytes <= budget]
+    # Of ways that take as long, the one that keeps a batch whole.
+    way = (
+        min(fitting, key=lambda way: (way.seconds, way.parts))
+        if fitting
+        else min(ways, key=lambda way: way.bytes)
     )
     optimiser, optimiser_reason = choose_optimiser(
         device=capability.device, software=capability.software, fits=bool(fitting)
@@ -169,7 +171,7 @@ def choose_plan(
 
 
 def activation_bytes(
-    shape: ModelShape, tokens: int, width: int, *, checkpointing: bool = False
+    shape: ModelShape, tokens: int, width: int, *, checkpointing: bool = False, longest: int = 0
 ) -> int:
     """What a step keeps for its backward pass, in bytes.
 
@@ -177,11 +179,13 @@ def activation_bytes(
     queries', the keys' and the feed-forward size (as in Korthikanti et al. 2022, section 4.1,
     without dropout, with attention that stores no score matrix, a gated feed-forward, and frozen
     weights; within 15 % of what five models kept on a GPU, docs/performance.md). With checkpointing
-    one such layer, and one vector of the hidden size a layer. The head's rows of logits come on
-    top.
+    one such layer, and one vector of the hidden size a layer. Attention by rows keeps each head's
+    probabilities, of examples of up to `longest` tokens. The head's rows of logits come on top.
     """
     attention, keys = shape.attention or shape.hidden, shape.keys or shape.hidden
-    layer = width * (8 * shape.hidden + 4 * attention + 4 * keys + 4 * shape.intermediate)
+    probabilities = longest * attention // shape.needs.head_width if shape.needs.head_width else 0
+    vectors = 8 * shape.hidden + 4 * attention + 4 * keys + 4 * shape.intermediate
+    layer = width * (vectors + probabilities)
     boundaries = shape.layers * shape.hidden * width
     per_token = layer + boundaries if checkpointing else shape.layers * layer
     return tokens * per_token + HEAD_BYTES_PER_WORD * shape.vocabulary
@@ -201,8 +205,9 @@ def _ways(
     nf4: bool,
     batch_tokens: int,
     batch_size: int,
+    by_rows: int,
 ) -> Iterator[_Way]:
-    """Every way to run a batch."""
+    """Every way to run a batch; `by_rows` is the longest example where attention is by rows."""
     width = 2 if dtype == "bfloat16" else 4
     plain = shape.parameters * width
     packed = (shape.parameters - shape.linear) * width + shape.linear // 2 + shape.linear // 16
@@ -216,7 +221,9 @@ def _ways(
         more = 1.0 if unpacked else PACKED_LAUNCHES
         for parts in _part_counts(batch_size):
             tokens = -(-batch_tokens // parts)
-            kept = activation_bytes(shape, tokens, width, checkpointing=checkpointing)
+            kept = activation_bytes(
+                shape, tokens, width, checkpointing=checkpointing, longest=by_rows
+            )
             yield _Way(
                 unpacked=unpacked,
                 checkpointing=checkpointing,

@@ -15,11 +15,18 @@ from ptb_lite.training.data import Example
 
 
 def stock_trainer(
-    model: Path, examples: tuple[Example, ...], output: Path, *, batch_size: int, steps: int
+    model: Path,
+    examples: tuple[Example, ...],
+    output: Path,
+    *,
+    batch_size: int,
+    steps: int,
+    quantised: bool = True,
 ) -> Any:
     """NF4 base in bfloat16, LoRA on all linear layers, prompt/completion data, stock defaults.
 
-    The data are not shuffled, so that another trainer can be given the same batches.
+    Without `quantised` the base is plain bfloat16. The data are not shuffled, so that another
+    trainer can be given the same batches.
     """
     trainer = SFTTrainer(
         model=str(model),
@@ -44,7 +51,9 @@ def stock_trainer(
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16,
-        ),
+        )
+        if quantised
+        else None,
         peft_config=LoraConfig(
             r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"
         ),
