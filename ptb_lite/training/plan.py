@@ -82,7 +82,8 @@ class TrainingPlan:
     being unpacked again for each product; the numbers multiplied are the same. `parts`: a batch
     goes through the model in so many parts whose gradients are summed, which changes no number but
     the order of the sum. `end_to_end`: without padding, the examples of a batch in one row.
-    `lean_adapter`: a layer and its adapter in one pass over the tokens (`lean_adapter.py`).
+    `lean`: layers with their adapters, and norms, in fewer passes over the tokens
+    (`lean_adapter.py`, `lean_norm.py`).
     """
 
     device: Literal["cpu", "cuda"]
@@ -94,7 +95,7 @@ class TrainingPlan:
     reasons: tuple[str, ...]
     attention: Attention = "sdpa"
     end_to_end: bool = False
-    lean_adapter: bool = False
+    lean: bool = False
     optimiser: Optimiser = "adamw_torch_fused"
 
 
@@ -160,12 +161,12 @@ def choose_plan(
             *_reasons(capability, dtype, nf4=nf4, way=way, budget=budget),
             *attention.reasons,
             loss_reason(shape.needs.obstacle),
-            _adapter_reason(capability),
+            _lean_reason(capability, way),
             optimiser_reason,
         ),
         attention=attention.attention,
         end_to_end=attention.end_to_end,
-        lean_adapter=capability.device == "cpu",
+        lean=_lean(capability, way),
         optimiser=optimiser,
     )
 
@@ -260,10 +261,15 @@ def _reasons(
     return tuple(reasons)
 
 
-def _adapter_reason(capability: Capability) -> str:
-    if capability.device == "cpu":
-        return "a layer and its adapter in one pass: on a CPU each pass over the tokens counts"
-    return "PEFT's adapter layers: nothing else was measured on a card"
+def _lean(capability: Capability, way: _Way) -> bool:
+    return capability.device == "cpu" and way.unpacked
+
+
+def _lean_reason(capability: Capability, way: _Way) -> str:
+    if _lean(capability, way):
+        return "layers with adapters, and norms, in fewer passes: on a CPU each pass counts"
+    because = "nothing else was measured on a card" if way.unpacked else "the weights are packed"
+    return f"PEFT's adapter layers and the model's own norms: {because}"
 
 
 def _gb(amount: int) -> str:

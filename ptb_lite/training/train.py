@@ -24,6 +24,7 @@ from ptb_lite.training.capability import model_shape, probe
 from ptb_lite.training.config import TrainingConfig, TrainingError
 from ptb_lite.training.data import Example, read_examples
 from ptb_lite.training.lean_adapter import make_lean
+from ptb_lite.training.lean_norm import make_norms_lean
 from ptb_lite.training.plan import TrainingPlan, choose_plan
 from ptb_lite.training.progress import Reporter
 from ptb_lite.training.supervised_head import (
@@ -167,8 +168,9 @@ def make_trainer(
     trainer.end_to_end = plan.end_to_end
     if plan.dtype == "bfloat16":
         keep_input_dtype(trainer.model)
-    if plan.lean_adapter:
+    if plan.lean:
         make_lean(trainer.model)
+        make_norms_lean(trainer.model)
     # It prints dictionaries to standard output, which is for progress lines.
     trainer.remove_callback(PrinterCallback)
     return trainer

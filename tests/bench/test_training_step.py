@@ -174,7 +174,7 @@ def memory(kind: str, quantization: str) -> dict[str, int]:
 def test_four_bits_on_a_processor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """bitsandbytes's optional CPU kernel is for generation only: training unpacks without it."""
     ways: dict[str, Any] = {
-        "packed": {"unpack_once": False, "lean_adapter": False},
+        "packed": {"unpack_once": False, "lean": False},
         "unpacked once": {},
     }
     seconds, loading = {}, {}

@@ -45,8 +45,8 @@ def compared(tiny_gemma: Path, sums: Path, tmp_path_factory: pytest.TempPathFact
     chosen = plan_for(config, dataset)
     assert chosen.attention == "ptb_lite_rows"
     assert chosen.end_to_end
-    assert chosen.lean_adapter
-    plain = replace(chosen, attention="sdpa", end_to_end=False, lean_adapter=False)
+    assert chosen.lean
+    plain = replace(chosen, attention="sdpa", end_to_end=False, lean=False)
     stock = stock_trainer(tiny_gemma, examples, place / "stock", batch_size=16, steps=1)
 
     def ours(plan: TrainingPlan, *, exact: bool = False) -> Any:

@@ -19,6 +19,7 @@ from ptb_lite.training.capability import model_shape
 from ptb_lite.training.config import TrainingConfig
 from ptb_lite.training.flat_batch import end_to_end
 from ptb_lite.training.lean_adapter import make_lean
+from ptb_lite.training.lean_norm import make_norms_lean
 from ptb_lite.training.plan import HEAD_BYTES_PER_WORD, activation_bytes, adapter_bytes
 from ptb_lite.training.row_attention import NAME
 from ptb_lite.training.train import keep_input_dtype, lora
@@ -114,6 +115,7 @@ def one_step(name: str, *, checkpointing: bool, by_rows: bool = False) -> Step:
     given = {key: batch[key] for key in ("input_ids", "attention_mask")}
     if by_rows:
         make_lean(model)
+        make_norms_lean(model)
         base.set_attn_implementation(NAME)
         given = end_to_end(batch).model_inputs
     for _ in range(2):  # the first has also what is made once
