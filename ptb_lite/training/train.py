@@ -18,6 +18,7 @@ from trl import SFTConfig
 
 from ptb_lite.events import Outcome, Record
 from ptb_lite.training.adapter import save_adapter
+from ptb_lite.training.allocator import keep_freed_memory
 from ptb_lite.training.base import load_base
 from ptb_lite.training.callbacks import Checkpoints, Cooldown, Ending, Progress, checkpoint_folder
 from ptb_lite.training.capability import model_shape, probe
@@ -65,6 +66,8 @@ def train(config: TrainingConfig, reporter: Reporter) -> TrainingRecord:
     plan = plan_for(config, dataset)
     for reason in plan.reasons:
         reporter.note(reason)
+    if plan.device == "cpu":
+        keep_freed_memory()
     try:
         model = load_base(config.base_model, plan)
     except (OSError, ValueError) as error:

@@ -13,6 +13,7 @@ from typing import Any
 from transformers import PrinterCallback, TrainerCallback
 
 from ptb_lite.catalog.embedded import embedded_model
+from ptb_lite.training.allocator import keep_freed_memory
 from ptb_lite.training.base import load_base
 from ptb_lite.training.config import Quantization, TrainingConfig
 from ptb_lite.training.data import Example
@@ -75,6 +76,7 @@ def our_trainer(
     )
     tokenizer, dataset = tokenised(config, examples(steps))
     plan = dataclasses.replace(plan_for(config, dataset), **plan_changes)
+    keep_freed_memory()
     base = load_base(config.base_model, plan)
     return Ours(make_trainer(config, plan, base, tokenizer, dataset, place), plan, dataset)
 
