@@ -6,6 +6,7 @@ import dataclasses
 import random
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,4 +100,12 @@ def median_step(trainer: Any, *, warm: int = 2) -> float:
     trainer.add_callback(watch)
     trainer.remove_callback(PrinterCallback)
     trainer.train()
+    trainer.remove_callback(watch)
     return statistics.median(watch.seconds[warm:])
+
+
+def in_turns(turns: int, *work: Callable[[], float]) -> list[float]:
+    """The least that each of several measurements found, one after the other, `turns` times: a
+    neighbour on the machine that disturbs one of them disturbs all."""
+    found = [[measure() for measure in work] for _ in range(turns)]
+    return [min(column) for column in zip(*found, strict=True)]

@@ -82,7 +82,7 @@ def gradient(trainer: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     return torch.cat([value.float().flatten() for _, value in named])
 
 
-def copy_adapter(source: Any, *targets: Any) -> int:
+def copy_adapter(source: Any, *targets: Any, noise: float = 0.02) -> int:
     """Give each target the adapter weights of `source`, made other than zero in all first.
 
     Returns how many matrices there are.
@@ -92,7 +92,7 @@ def copy_adapter(source: Any, *targets: Any) -> int:
     assert theirs
     with torch.no_grad():
         for parameter in theirs.values():
-            parameter += 0.02 * torch.randn_like(parameter)
+            parameter += noise * torch.randn_like(parameter)
         for target in targets:
             ours = {n: p for n, p in target.model.named_parameters() if p.requires_grad}
             assert theirs.keys() == ours.keys()
