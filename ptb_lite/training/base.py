@@ -23,7 +23,8 @@ def load_base(folder: Path, plan: TrainingPlan) -> Any:
     model = AutoModelForCausalLM.from_pretrained(
         str(folder),
         dtype=dtype,
-        attn_implementation=plan.attention,
+        # Left to transformers, which knows the models that can do no better than eager.
+        attn_implementation=None if plan.attention == "sdpa" else plan.attention,
         device_map={"": 0} if plan.device == "cuda" else None,
         use_safetensors=True,
         trust_remote_code=False,

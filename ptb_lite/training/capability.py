@@ -87,6 +87,7 @@ def model_shape(config: Any) -> ModelShape:
             model_type=text.model_type,
             head_width=width,
             window=_window(text),
+            flash=bool(getattr(model, "_supports_flash_attn", False)),
             obstacle=can_override(model),
         ),
     )

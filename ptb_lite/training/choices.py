@@ -32,11 +32,13 @@ class Software:
 @dataclass(frozen=True)
 class AttentionNeeds:
     """What decides the attention: the kind of the text model (`model_type`), a head's width, the
-    sliding window in tokens (0: none), why the head cannot be ours (None: it can)."""
+    sliding window in tokens (0: none), whether transformers lets it use flash attention, why the
+    head cannot be ours (None: it can)."""
 
     model_type: str = ""
     head_width: int = 0
     window: int = 0
+    flash: bool = False
     obstacle: str | None = None
 
 
@@ -87,6 +89,8 @@ def _cuda_attention(
 ) -> tuple[Attention, str]:
     if not software.flash_attention:
         return "sdpa", "flash attention is not installed"
+    if not needs.flash:
+        return "sdpa", f"{needs.model_type or 'this kind of model'} knows no flash attention"
     if not bfloat16:
         return "sdpa", "flash attention computes in 16 bits, this run in float32"
     if compute < AMPERE:

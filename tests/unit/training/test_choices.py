@@ -20,9 +20,9 @@ from ptb_lite.training.config import TrainingConfig
 from ptb_lite.training.plan import Capability, ModelShape, choose_plan
 from ptb_lite.training.train import sft_arguments
 
-GEMMA = AttentionNeeds(model_type="gemma3_text", head_width=256, window=512)
-QWEN = AttentionNeeds(model_type="qwen3", head_width=128)
-OTHER = AttentionNeeds(model_type="gpt_oss", head_width=64)
+GEMMA = AttentionNeeds(model_type="gemma3_text", head_width=256, window=512, flash=True)
+QWEN = AttentionNeeds(model_type="qwen3", head_width=128, flash=True)
+OTHER = AttentionNeeds(model_type="gpt_oss", head_width=64, flash=True)
 CAPPED = replace(GEMMA, obstacle="the model uses final_logit_softcapping")
 NONE, TWO, THREE, BOTH = ((), (2,), (3,), (2, 3))
 ADA, HOPPER, TURING, BLACKWELL = ((8, 9), (9, 0), (7, 5), (12, 0))
@@ -44,6 +44,7 @@ ADA, HOPPER, TURING, BLACKWELL = ((8, 9), (9, 0), (7, 5), (12, 0))
         (GEMMA, TWO, ADA, True, "flash_attention_2", True),
         (replace(GEMMA, head_width=512), TWO, ADA, True, "sdpa", False),
         (OTHER, TWO, ADA, True, "flash_attention_2", False),
+        (replace(OTHER, flash=False), TWO, ADA, True, "sdpa", False),
         (CAPPED, TWO, ADA, True, "flash_attention_2", False),
     ],
 )

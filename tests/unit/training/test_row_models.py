@@ -40,7 +40,8 @@ def batch() -> dict[str, torch.Tensor]:
 def test_hidden_states_and_gradients_are_the_padded_ones(kind: str, checkpointing: bool) -> None:
     torch.manual_seed(0)
     config = CONFIG_MAPPING[kind](**SIZES)
-    assert model_shape(config).needs.obstacle is None
+    needs = model_shape(config).needs
+    assert (needs.model_type, needs.obstacle, needs.flash) == (kind, None, True)
     model = AutoModelForCausalLM.from_config(config).train()
     if checkpointing:
         model.gradient_checkpointing_enable()
