@@ -249,9 +249,14 @@ def _reasons(
     multiplies = "multiplies" if capability.fast_bfloat16 else "does not multiply"
     reasons = [f"{dtype} because the {capability.device} {multiplies} bfloat16 in hardware"]
     if nf4:
+        how = (
+            "unpacked once, from then on as fast as if they had never been quantised"
+            if way.unpacked
+            else "unpacked for each product"
+        )
         reasons.append(
-            f"NF4 weights {'unpacked once' if way.unpacked else 'unpacked for each product'}: the "
-            f"weights take {_gb(way.weights)} of the {_gb(budget)} that may be used"
+            f"NF4 weights {how}: the weights take {_gb(way.weights)} of the {_gb(budget)} that may "
+            "be used"
         )
     reasons.append(
         f"gradient checkpointing {'on' if way.checkpointing else 'off'}, a batch in "
