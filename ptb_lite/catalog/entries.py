@@ -79,6 +79,11 @@ class ModelEntry(Entry):
     chat_family: ChatFamily
     summary: str = ""
 
+    @property
+    def norms(self) -> int:
+        """Norms of the hidden size in a layer: Gemma 3 also has one after each half."""
+        return 4 if self.chat_family == "gemma" else 2
+
     @model_validator(mode="after")
     def _hub_id_where_needed(self) -> ModelEntry:
         if self.source == "hub" and self.hub_id is None:

@@ -46,11 +46,14 @@ class ModelNumbers(Protocol):
     def head_dim(self) -> int: ...
     @property
     def tied_embeddings(self) -> bool: ...
+    @property
+    def norms(self) -> int: ...
 
 
 @dataclass(frozen=True)
 class ModelShape:
-    """A model as numbers; `parameters` counts a tied embedding matrix once."""
+    """A model as numbers; `parameters` counts a tied embedding matrix once, `norms` a layer's norms
+    of the hidden size."""
 
     parameters: int
     vocabulary: int
@@ -61,6 +64,7 @@ class ModelShape:
     kv_heads: int
     head_dim: int
     tied_embeddings: bool = True
+    norms: int = 2
 
 
 @dataclass(frozen=True)
@@ -104,11 +108,12 @@ def training_memory(
                  bfloat16; none: everything in bfloat16
     adapter      rank * (inputs + outputs) of all linear layers, at 16 bytes: weight, gradient and
                  Adam's two moments in float32
-    activations  per token and layer 2 bytes * (8 hidden + 4 queries + 4 keys + 4 intermediate)
-                 (as in Korthikanti et al. 2022, section 4, without the quadratic term, which
-                 fused attention does not keep, with a gated feed-forward and frozen weights;
-                 the factors are those that a GPU showed, docs/performance.md); with checkpointing
-                 one such layer, and 2 bytes * hidden a layer
+    activations  per token and layer 2 bytes * ((4 + 2 norms) hidden + 4 queries + 4 keys +
+                 4 intermediate) (as in Korthikanti et al. 2022, section 4, without the quadratic
+                 term, which fused attention does not keep, with a gated feed-forward and frozen
+                 weights; the factors are those that a GPU and a CPU showed, docs/performance.md);
+                 with checkpointing one such layer, and 2 bytes * hidden a layer; on the way back
+                 2 bytes * (4 hidden + 3 intermediate) of gradients once
     logits       the head's rows that are alive at once (128, or fewer where `supervised`, a
                  sequence's tokens that the head is applied to, are fewer) * vocabulary at 12
                  bytes: three float32 rows
@@ -119,13 +124,17 @@ def training_memory(
     linear = model.parameters - embeddings
     width = _NF4_BYTES if quantisation == "nf4" else 2.0
     keys = model.kv_heads * model.head_dim
-    vectors = 8 * model.hidden + 4 * _attention(model) + 4 * keys + 4 * model.intermediate
-    layer = 2 * tokens * vectors
-    kept = 2 * tokens * model.hidden * model.layers + layer
+    norms = (4 + 2 * model.norms) * model.hidden
+    layer = 2 * tokens * (norms + 4 * _attention(model) + 4 * keys + 4 * model.intermediate)
+    layers = (
+        2 * tokens * model.hidden * model.layers + layer
+        if checkpointing
+        else (layer * model.layers)
+    )
     return _with_overhead(
         weights=round(linear * width) + 2 * embeddings,
         adapter=16 * _adapter_parameters(model, rank),
-        activations=kept if checkpointing else layer * model.layers,
+        activations=layers + 2 * tokens * (4 * model.hidden + 3 * model.intermediate),
         logits=12
         * min(_HEAD_ROWS, batch * min(sequence, supervised or sequence))
         * model.vocabulary,

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ptb_lite.training import row_attention as row_attention  # its import gives it a name
 from ptb_lite.training.plan import TrainingPlan
 
 
@@ -22,6 +23,8 @@ def load_base(folder: Path, plan: TrainingPlan) -> Any:
     model = AutoModelForCausalLM.from_pretrained(
         str(folder),
         dtype=dtype,
+        # Left to transformers, which knows the models that can do no better than eager.
+        attn_implementation=None if plan.attention == "sdpa" else plan.attention,
         device_map={"": 0} if plan.device == "cuda" else None,
         use_safetensors=True,
         trust_remote_code=False,

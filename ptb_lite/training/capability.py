@@ -8,7 +8,9 @@ from typing import Any
 import psutil
 import torch
 
+from ptb_lite.training.choices import AttentionNeeds, Software
 from ptb_lite.training.plan import Capability, ModelShape
+from ptb_lite.training.supervised_head import can_override
 
 
 def probe() -> Capability:
@@ -20,11 +22,28 @@ def probe() -> Capability:
             memory_free=free,
             fast_bfloat16=torch.cuda.is_bf16_supported(False),
             rate=product_rate(),
+            compute=torch.cuda.get_device_capability(),
+            software=cuda_software(),
         )
     return Capability(
         device="cpu",
         memory_free=psutil.virtual_memory().available,
         fast_bfloat16=_cpu_multiplies_bfloat16(),
+    )
+
+
+def cuda_software() -> Software:
+    """What is installed for a GPU. Only packages count: nothing is fetched as a kernel."""
+    from transformers.utils import (
+        is_bitsandbytes_available,
+        is_flash_attn_2_available,
+        is_flash_attn_3_available,
+    )
+
+    found = ((2, is_flash_attn_2_available()), (3, is_flash_attn_3_available()))
+    return Software(
+        flash_attention=tuple(version for version, there in found if there),
+        eight_bit_optimiser=is_bitsandbytes_available(),
     )
 
 
@@ -64,7 +83,20 @@ def model_shape(config: Any) -> ModelShape:
         vocabulary=text.vocab_size,
         attention=text.num_attention_heads * width,
         keys=(getattr(text, "num_key_value_heads", None) or text.num_attention_heads) * width,
+        needs=AttentionNeeds(
+            model_type=text.model_type,
+            head_width=width,
+            window=_window(text),
+            flash=bool(getattr(model, "_supports_flash_attn", False)),
+            obstacle=can_override(model),
+        ),
     )
+
+
+def _window(config: Any) -> int:
+    """The sliding window in tokens, 0 where no layer has one."""
+    kinds = getattr(config, "layer_types", None) or ()
+    return int(config.sliding_window or 0) if "sliding_attention" in kinds else 0
 
 
 def _cpu_multiplies_bfloat16() -> bool:

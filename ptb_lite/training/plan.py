@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Literal
+
+from ptb_lite.training.choices import (
+    Attention,
+    AttentionNeeds,
+    Optimiser,
+    Software,
+    choose_attention,
+    choose_optimiser,
+    loss_reason,
+)
 
 Dtype = Literal["bfloat16", "float32"]
 
@@ -32,13 +42,16 @@ PACKED_WORK = 1.03
 @dataclass(frozen=True)
 class Capability:
     """What the machine offers: the device, its free memory in bytes, whether it multiplies
-    bfloat16 in hardware (a GPU since Ampere; a CPU with AVX512-BF16, AMX or their like), and the
-    operations a second of a large product."""
+    bfloat16 in hardware (a GPU since Ampere; a CPU with AVX512-BF16, AMX or their like), the
+    operations a second of a large product, a card's CUDA capability (major, minor), and the
+    optional software that can be used on it."""
 
     device: Literal["cpu", "cuda"]
     memory_free: int
     fast_bfloat16: bool
     rate: float = 1e12
+    compute: tuple[int, int] = (0, 0)
+    software: Software = field(default_factory=Software)
 
 
 @dataclass(frozen=True)
@@ -47,7 +60,7 @@ class ModelShape:
 
     `linear` counts weights of linear layers, the head excepted; `parameters` counts all;
     `attention` is the width of all query heads together, `keys` that of all key heads (0:
-    `hidden`); the others as in config.json.
+    `hidden`); `needs` decides the attention; the others as in config.json.
     """
 
     parameters: int
@@ -58,6 +71,7 @@ class ModelShape:
     vocabulary: int = 0
     attention: int = 0
     keys: int = 0
+    needs: AttentionNeeds = field(default_factory=AttentionNeeds)
 
 
 @dataclass(frozen=True)
@@ -67,7 +81,9 @@ class TrainingPlan:
     `unpack_once`: the NF4 weights are rounded to NF4 and then kept unpacked in `dtype`, instead of
     being unpacked again for each product; the numbers multiplied are the same. `parts`: a batch
     goes through the model in so many parts whose gradients are summed, which changes no number but
-    the order of the sum.
+    the order of the sum. `end_to_end`: without padding, the examples of a batch in one row.
+    `lean`: layers with their adapters, and norms, in fewer passes over the tokens
+    (`lean_adapter.py`, `lean_norm.py`).
     """
 
     device: Literal["cpu", "cuda"]
@@ -77,6 +93,10 @@ class TrainingPlan:
     gradient_checkpointing: bool
     parts: int
     reasons: tuple[str, ...]
+    attention: Attention = "sdpa"
+    end_to_end: bool = False
+    lean: bool = False
+    optimiser: Optimiser = "adamw_torch_fused"
 
 
 @dataclass(frozen=True)
@@ -109,13 +129,26 @@ def choose_plan(
     """
     dtype: Dtype = "bfloat16" if capability.fast_bfloat16 else "float32"
     budget = int(capability.memory_free * MEMORY_SHARE[capability.device])
-    ways = list(_ways(capability, shape, dtype, nf4, batch_tokens, batch_size))
+    longest = -(-batch_tokens // batch_size)
+    attention = choose_attention(
+        shape.needs,
+        device=capability.device,
+        compute=capability.compute,
+        bfloat16=capability.fast_bfloat16,
+        software=capability.software,
+        longest=longest,
+    )
+    by_rows = longest if attention.attention == "ptb_lite_rows" else 0
+    ways = list(_ways(capability, shape, dtype, nf4, batch_tokens, batch_size, by_rows))
     fitting = [way for way in ways if way.bytes <= budget]
     # Of ways that take as long, the one that keeps a batch whole.
     way = (
         min(fitting, key=lambda way: (way.seconds, way.parts))
         if fitting
         else min(ways, key=lambda way: way.bytes)
+    )
+    optimiser, optimiser_reason = choose_optimiser(
+        device=capability.device, software=capability.software, fits=bool(fitting)
     )
     return TrainingPlan(
         device=capability.device,
@@ -124,12 +157,22 @@ def choose_plan(
         unpack_once=nf4 and way.unpacked,
         gradient_checkpointing=way.checkpointing,
         parts=way.parts,
-        reasons=_reasons(capability, dtype, nf4=nf4, way=way, budget=budget),
+        reasons=(
+            *_reasons(capability, dtype, nf4=nf4, way=way, budget=budget),
+            *attention.reasons,
+            loss_reason(shape.needs.obstacle),
+            _lean_reason(capability, way),
+            optimiser_reason,
+        ),
+        attention=attention.attention,
+        end_to_end=attention.end_to_end,
+        lean=_lean(capability, way),
+        optimiser=optimiser,
     )
 
 
 def activation_bytes(
-    shape: ModelShape, tokens: int, width: int, *, checkpointing: bool = False
+    shape: ModelShape, tokens: int, width: int, *, checkpointing: bool = False, longest: int = 0
 ) -> int:
     """What a step keeps for its backward pass, in bytes.
 
@@ -137,11 +180,13 @@ def activation_bytes(
     queries', the keys' and the feed-forward size (as in Korthikanti et al. 2022, section 4.1,
     without dropout, with attention that stores no score matrix, a gated feed-forward, and frozen
     weights; within 15 % of what five models kept on a GPU, docs/performance.md). With checkpointing
-    one such layer, and one vector of the hidden size a layer. The head's rows of logits come on
-    top.
+    one such layer, and one vector of the hidden size a layer. Attention by rows keeps each head's
+    probabilities, of examples of up to `longest` tokens. The head's rows of logits come on top.
     """
     attention, keys = shape.attention or shape.hidden, shape.keys or shape.hidden
-    layer = width * (8 * shape.hidden + 4 * attention + 4 * keys + 4 * shape.intermediate)
+    probabilities = longest * attention // shape.needs.head_width if shape.needs.head_width else 0
+    vectors = 8 * shape.hidden + 4 * attention + 4 * keys + 4 * shape.intermediate
+    layer = width * (vectors + probabilities)
     boundaries = shape.layers * shape.hidden * width
     per_token = layer + boundaries if checkpointing else shape.layers * layer
     return tokens * per_token + HEAD_BYTES_PER_WORD * shape.vocabulary
@@ -161,8 +206,9 @@ def _ways(
     nf4: bool,
     batch_tokens: int,
     batch_size: int,
+    by_rows: int,
 ) -> Iterator[_Way]:
-    """Every way to run a batch."""
+    """Every way to run a batch; `by_rows` is the longest example where attention is by rows."""
     width = 2 if dtype == "bfloat16" else 4
     plain = shape.parameters * width
     packed = (shape.parameters - shape.linear) * width + shape.linear // 2 + shape.linear // 16
@@ -176,7 +222,9 @@ def _ways(
         more = 1.0 if unpacked else PACKED_LAUNCHES
         for parts in _part_counts(batch_size):
             tokens = -(-batch_tokens // parts)
-            kept = activation_bytes(shape, tokens, width, checkpointing=checkpointing)
+            kept = activation_bytes(
+                shape, tokens, width, checkpointing=checkpointing, longest=by_rows
+            )
             yield _Way(
                 unpacked=unpacked,
                 checkpointing=checkpointing,
@@ -201,9 +249,14 @@ def _reasons(
     multiplies = "multiplies" if capability.fast_bfloat16 else "does not multiply"
     reasons = [f"{dtype} because the {capability.device} {multiplies} bfloat16 in hardware"]
     if nf4:
+        how = (
+            "unpacked once, from then on as fast as if they had never been quantised"
+            if way.unpacked
+            else "unpacked for each product"
+        )
         reasons.append(
-            f"NF4 weights {'unpacked once' if way.unpacked else 'unpacked for each product'}: the "
-            f"weights take {_gb(way.weights)} of the {_gb(budget)} that may be used"
+            f"NF4 weights {how}: the weights take {_gb(way.weights)} of the {_gb(budget)} that may "
+            "be used"
         )
     reasons.append(
         f"gradient checkpointing {'on' if way.checkpointing else 'off'}, a batch in "
@@ -211,6 +264,17 @@ def _reasons(
         f"{_gb(way.kept)} beside {_gb(way.weights)} of weights, {_gb(budget)} may be used"
     )
     return tuple(reasons)
+
+
+def _lean(capability: Capability, way: _Way) -> bool:
+    return capability.device == "cpu" and way.unpacked
+
+
+def _lean_reason(capability: Capability, way: _Way) -> str:
+    if _lean(capability, way):
+        return "layers with adapters, and norms, in fewer passes: on a CPU each pass counts"
+    because = "nothing else was measured on a card" if way.unpacked else "the weights are packed"
+    return f"PEFT's adapter layers and the model's own norms: {because}"
 
 
 def _gb(amount: int) -> str:

@@ -25,9 +25,12 @@ from torch.nn import functional
 from trl import SFTTrainer
 
 from ptb_lite.training.batch_parts import BatchParts
+from ptb_lite.training.flat_batch import end_to_end
 
 # Rows of logits alive at once: 128 rows of 262,144 float32 are 134 MB.
 ROWS = 128
+# Of them in float32 at once: on a CPU few enough for its cache to hold through all the passes.
+CACHED_ROWS = 4
 
 
 class FrozenHeadLoss(torch.autograd.Function):  # type: ignore[misc]
@@ -46,18 +49,13 @@ class FrozenHeadLoss(torch.autograd.Function):  # type: ignore[misc]
         correct = labels.new_zeros(())
         for start in range(0, len(labels), ROWS):
             rows, wanted = hidden[start : start + ROWS], labels[start : start + ROWS]
-            logits = functional.linear(rows, weight).float()
-            highest, likeliest = logits.max(-1, keepdim=True)
-            picked = wanted[:, None]
-            correct += (likeliest == picked).sum()
-            # In place from here on: each pass over the logits counts.
-            logits -= highest
-            total -= logits.gather(1, picked).sum()
-            mass = logits.exp_().sum(-1, keepdim=True)
-            total += mass.log().sum()
-            probabilities = logits.div_(mass)
-            probabilities.scatter_add_(1, picked, -torch.ones_like(mass))
-            gradient[start : start + ROWS] = probabilities.to(hidden.dtype) @ weight
+            logits = functional.linear(rows, weight)
+            few = CACHED_ROWS if logits.device.type == "cpu" else ROWS
+            for block, words in zip(logits.split(few), wanted[:, None].split(few), strict=True):
+                loss, right = _to_gradient(block, words)
+                total += loss
+                correct += right
+            gradient[start : start + ROWS] = logits @ weight
         ctx.save_for_backward(gradient)
         ctx.mark_non_differentiable(correct)
         return total, correct
@@ -70,6 +68,22 @@ class FrozenHeadLoss(torch.autograd.Function):  # type: ignore[misc]
         return (gradient * grad_total).to(gradient.dtype), None, None
 
 
+def _to_gradient(logits: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Turn `logits` [n, V] into their gradient under the words `wanted` [n, 1], in place.
+
+    Returns (loss sum, how many wanted words are the most likely).
+    """
+    scores = logits.float()
+    highest, likeliest = scores.max(-1, keepdim=True)
+    scores -= highest
+    picked = scores.gather(1, wanted).sum()
+    mass = scores.exp_().sum(-1, keepdim=True)
+    scores /= mass
+    scores.scatter_add_(1, wanted, -torch.ones_like(mass))
+    logits.copy_(scores)
+    return mass.log().sum() - picked, (likeliest == wanted).sum()
+
+
 class PartsTrainer(BatchParts, SFTTrainer):  # type: ignore[misc]
     """`SFTTrainer` that takes a batch in parts."""
 
@@ -78,8 +92,12 @@ class SupervisedHeadTrainer(PartsTrainer):
     """`SFTTrainer` whose training loss is `FrozenHeadLoss`; all else is stock.
 
     Applies to a causal language model with a frozen, bias-free head and no logit scaling or
-    softcapping; `can_override` says whether a model is one. Evaluation stays stock.
+    softcapping; `can_override` says whether a model is one. Evaluation stays stock, and wants a
+    model whose attention takes padding. `end_to_end`: no padding goes through the model, whose
+    attention must keep examples apart by their bounds.
     """
+
+    end_to_end: bool = False
 
     def compute_loss(
         self,
@@ -91,18 +109,19 @@ class SupervisedHeadTrainer(PartsTrainer):
         if return_outputs or not model.training:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         inner = self.accelerator.unwrap_model(model).get_base_model()
-        labels = inputs["labels"][:, 1:]
-        supervised = labels != -100
+        if self.end_to_end:
+            flat = end_to_end(inputs)
+            given, targets = flat.model_inputs, flat.targets[None]
+        else:
+            given = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+            targets = functional.pad(inputs["labels"][:, 1:], (0, 1), value=-100)
+        supervised = targets != -100
         # Called past the wrapper that turns autocast on, so it is turned on here.
         with self.accelerator.autocast():
-            outputs = inner.base_model(
-                input_ids=inputs["input_ids"],
-                attention_mask=inputs["attention_mask"],
-                use_cache=False,
-            )
+            outputs = inner.base_model(**given, use_cache=False)
         weight = inner.get_output_embeddings().weight
-        hidden = outputs.last_hidden_state[:, :-1][supervised].to(weight.dtype)
-        total, correct = FrozenHeadLoss.apply(hidden, weight, labels[supervised])
+        hidden = outputs.last_hidden_state[supervised].to(weight.dtype)
+        total, correct = FrozenHeadLoss.apply(hidden, weight, targets[supervised])
         count = supervised.sum()
         items = count if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
         self._note(inputs, correct, count)

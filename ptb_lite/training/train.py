@@ -18,11 +18,14 @@ from trl import SFTConfig
 
 from ptb_lite.events import Outcome, Record
 from ptb_lite.training.adapter import save_adapter
+from ptb_lite.training.allocator import keep_freed_memory
 from ptb_lite.training.base import load_base
 from ptb_lite.training.callbacks import Checkpoints, Cooldown, Ending, Progress, checkpoint_folder
 from ptb_lite.training.capability import model_shape, probe
 from ptb_lite.training.config import TrainingConfig, TrainingError
 from ptb_lite.training.data import Example, read_examples
+from ptb_lite.training.lean_adapter import make_lean
+from ptb_lite.training.lean_norm import make_norms_lean
 from ptb_lite.training.plan import TrainingPlan, choose_plan
 from ptb_lite.training.progress import Reporter
 from ptb_lite.training.supervised_head import (
@@ -63,6 +66,8 @@ def train(config: TrainingConfig, reporter: Reporter) -> TrainingRecord:
     plan = plan_for(config, dataset)
     for reason in plan.reasons:
         reporter.note(reason)
+    if plan.device == "cpu":
+        keep_freed_memory()
     try:
         model = load_base(config.base_model, plan)
     except (OSError, ValueError) as error:
@@ -163,8 +168,12 @@ def make_trainer(
         peft_config=lora(config, model),
     )
     trainer.parts = plan.parts
+    trainer.end_to_end = plan.end_to_end
     if plan.dtype == "bfloat16":
         keep_input_dtype(trainer.model)
+    if plan.lean:
+        make_lean(trainer.model)
+        make_norms_lean(trainer.model)
     # It prints dictionaries to standard output, which is for progress lines.
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -181,6 +190,7 @@ def sft_arguments(config: TrainingConfig, plan: TrainingPlan, scratch: Path) -> 
         lr_scheduler_type="cosine",
         max_length=config.max_length,
         gradient_checkpointing=plan.gradient_checkpointing,
+        optim=plan.optimiser,
         bf16=plan.dtype == "bfloat16",
         use_cpu=plan.device == "cpu",
         max_grad_norm=1.0,

@@ -161,7 +161,11 @@ def _row(
 def _plan(plan: TrainingPlan) -> str:
     packing = "unpacked" if plan.unpack_once else "packed"
     checkpointing = "on" if plan.gradient_checkpointing else "off"
-    return f"{packing}, checkpointing {checkpointing}, planned {plan.parts} parts"
+    laid = ", end to end" if plan.end_to_end else ""
+    return (
+        f"{packing}, checkpointing {checkpointing}, planned {plan.parts} parts, "
+        f"{plan.attention}{laid}, {plan.optimiser}"
+    )
 
 
 def attempt(work: Any) -> Measured | str:

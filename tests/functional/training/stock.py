@@ -15,11 +15,18 @@ from ptb_lite.training.data import Example
 
 
 def stock_trainer(
-    model: Path, examples: tuple[Example, ...], output: Path, *, batch_size: int, steps: int
+    model: Path,
+    examples: tuple[Example, ...],
+    output: Path,
+    *,
+    batch_size: int,
+    steps: int,
+    quantised: bool = True,
 ) -> Any:
     """NF4 base in bfloat16, LoRA on all linear layers, prompt/completion data, stock defaults.
 
-    The data are not shuffled, so that another trainer can be given the same batches.
+    Without `quantised` the base is plain bfloat16. The data are not shuffled, so that another
+    trainer can be given the same batches.
     """
     trainer = SFTTrainer(
         model=str(model),
@@ -44,7 +51,9 @@ def stock_trainer(
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16,
-        ),
+        )
+        if quantised
+        else None,
         peft_config=LoraConfig(
             r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"
         ),
@@ -73,14 +82,20 @@ def gradient(trainer: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     return torch.cat([value.float().flatten() for _, value in named])
 
 
-def copy_adapter(source: Any, target: Any) -> None:
-    """Give `target` the adapter weights of `source`, made other than zero in both first."""
+def copy_adapter(source: Any, *targets: Any, noise: float = 0.02) -> int:
+    """Give each target the adapter weights of `source`, made other than zero in all first.
+
+    Returns how many matrices there are.
+    """
     torch.manual_seed(1)
     theirs = {n: p for n, p in source.model.named_parameters() if p.requires_grad}
-    ours = {n: p for n, p in target.model.named_parameters() if p.requires_grad}
-    assert theirs.keys() == ours.keys()
     assert theirs
     with torch.no_grad():
-        for name, parameter in theirs.items():
-            parameter += 0.02 * torch.randn_like(parameter)
-            ours[name].copy_(parameter)
+        for parameter in theirs.values():
+            parameter += noise * torch.randn_like(parameter)
+        for target in targets:
+            ours = {n: p for n, p in target.model.named_parameters() if p.requires_grad}
+            assert theirs.keys() == ours.keys()
+            for name, parameter in theirs.items():
+                ours[name].copy_(parameter)
+    return len(theirs)

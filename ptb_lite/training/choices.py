@@ -1,0 +1,141 @@
+"""Attention, loss and optimiser of a training run: pure choices by capability, each with a reason.
+
+None of the choices for flash attention or the 8-bit optimiser has been run on a card
+(docs/performance.md); without them a card gets what was measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Attention = Literal["sdpa", "flash_attention_2", "flash_attention_3", "ptb_lite_rows"]
+Optimiser = Literal["adamw_torch_fused", "paged_adamw_8bit"]
+
+# Models whose attention was compared, example by example, with the padded one.
+ROW_MODELS = frozenset({"gemma3_text", "llama", "qwen3", "smollm3"})
+# What attention by rows keeps grows with the square of an example; torch's own keeps none of it.
+ROW_TOKENS = 256
+FLASH_HEAD_WIDTH = 256
+AMPERE, HOPPER = (8, 0), 9
+
+
+@dataclass(frozen=True)
+class Software:
+    """Optional accelerators that this Python can import and this device can use: versions of flash
+    attention, and bitsandbytes's 8-bit optimisers."""
+
+    flash_attention: tuple[int, ...] = ()
+    eight_bit_optimiser: bool = False
+
+
+@dataclass(frozen=True)
+class AttentionNeeds:
+    """What decides the attention: the kind of the text model (`model_type`), a head's width, the
+    sliding window in tokens (0: none), whether transformers lets it use flash attention, why the
+    head cannot be ours (None: it can)."""
+
+    model_type: str = ""
+    head_width: int = 0
+    window: int = 0
+    flash: bool = False
+    obstacle: str | None = None
+
+
+@dataclass(frozen=True)
+class AttentionChoice:
+    """`end_to_end`: a batch's examples lie end to end and no padding goes through the model."""
+
+    attention: Attention
+    end_to_end: bool
+    reasons: tuple[str, ...]
+
+
+def choose_attention(
+    needs: AttentionNeeds,
+    *,
+    device: Literal["cpu", "cuda"],
+    compute: tuple[int, int],
+    bfloat16: bool,
+    software: Software,
+    longest: int,
+) -> AttentionChoice:
+    """The attention and whether batches are packed; `longest` is the longest example in tokens."""
+    name, why = (
+        _cuda_attention(needs, compute=compute, bfloat16=bfloat16, software=software)
+        if device == "cuda"
+        else _cpu_attention(needs, longest)
+    )
+    end_to_end = name != "sdpa" and _packing_obstacle(needs) is None
+    packing = (
+        "a batch's examples are packed end to end, so no padding is computed: this attention "
+        "keeps them apart (TRL's packing would change which examples make a batch)"
+        if end_to_end
+        else f"packing off: {_packing_obstacle(needs) or 'sdpa would let examples see each other'}"
+    )
+    return AttentionChoice(name, end_to_end, (f"attention {name}: {why}", packing))
+
+
+def _packing_obstacle(needs: AttentionNeeds) -> str | None:
+    if needs.obstacle is not None:
+        return f"the loss is TRL's ({needs.obstacle})"
+    if needs.model_type not in ROW_MODELS:
+        return f"not compared with padding on {needs.model_type or 'this kind of model'}"
+    return None
+
+
+def _cuda_attention(
+    needs: AttentionNeeds, *, compute: tuple[int, int], bfloat16: bool, software: Software
+) -> tuple[Attention, str]:
+    if not software.flash_attention:
+        return "sdpa", "flash attention is not installed"
+    if not needs.flash:
+        return "sdpa", f"{needs.model_type or 'this kind of model'} knows no flash attention"
+    if not bfloat16:
+        return "sdpa", "flash attention computes in 16 bits, this run in float32"
+    if compute < AMPERE:
+        return "sdpa", f"flash attention needs a card since Ampere, this one is {compute}"
+    if needs.head_width > FLASH_HEAD_WIDTH:
+        return "sdpa", f"flash attention takes heads up to {FLASH_HEAD_WIDTH} wide"
+    if 3 in software.flash_attention and compute[0] == HOPPER:
+        return "flash_attention_3", "installed, and made for cards like this one"
+    if 2 in software.flash_attention:
+        return "flash_attention_2", "installed, and this card can"
+    return "sdpa", "the flash attention that is installed is for other cards"
+
+
+def _cpu_attention(needs: AttentionNeeds, longest: int) -> tuple[Attention, str]:
+    obstacle = _packing_obstacle(needs)
+    if obstacle is not None:
+        return "sdpa", obstacle
+    if longest > ROW_TOKENS:
+        return "sdpa", f"examples of up to {longest} tokens: by rows only up to {ROW_TOKENS}"
+    if 0 < needs.window < longest:
+        return "sdpa", f"a window of {needs.window} tokens is shorter than an example"
+    return "ptb_lite_rows", f"examples of up to {longest} tokens are faster one by one on a CPU"
+
+
+def choose_optimiser(
+    *, device: Literal["cpu", "cuda"], software: Software, fits: bool
+) -> tuple[Optimiser, str]:
+    """The optimiser and why; `fits` says whether the run fits with all of Adam's moments."""
+    if fits:
+        return "adamw_torch_fused", "optimiser AdamW, fused: its moments fit in float32"
+    if device == "cuda" and software.eight_bit_optimiser:
+        return (
+            "paged_adamw_8bit",
+            "optimiser AdamW with moments of 8 bits in pages that leave a full card: "
+            "by estimate nothing larger fits",
+        )
+    lacking = "there is no card" if device == "cpu" else "bitsandbytes cannot be used"
+    return "adamw_torch_fused", f"optimiser AdamW, fused: short of memory, but {lacking}"
+
+
+def loss_reason(obstacle: str | None) -> str:
+    """Whose loss, and why. Liger is no choice: TRL 1.16 turns its loss off and drops the rest."""
+    if obstacle is None:
+        return (
+            "the head on supervised positions only, 128 rows of logits at a time: "
+            "logits never exist whole"
+        )
+    return f"TRL's loss, in chunks: {obstacle}"

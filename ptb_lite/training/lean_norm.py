@@ -1,0 +1,66 @@
+"""RMS norms of a frozen model in as few passes over the tokens as they need.
+
+Why: transformers spells the norm out, and autograd keeps two float32 copies of its input and goes
+through a dozen arrays on the way back, which on a CPU costs as much as a product. Here the backward
+pass is written out, and keeps the input as it is and one number a token. The forward pass rounds
+where transformers' rounds (Zhang and Sennrich 2019, equation 4).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
+from transformers.models.llama.modeling_llama import LlamaRMSNorm
+from transformers.models.qwen3.modeling_qwen3 import Qwen3RMSNorm
+from transformers.models.smollm3.modeling_smollm3 import SmolLM3RMSNorm
+
+
+class FrozenNorm(torch.autograd.Function):  # type: ignore[misc]
+    """x / sqrt(mean(x^2) + eps) * scale over the last axis, in float32, returned in x's dtype.
+
+    `scale` [D] gets no gradient. In its own dtype it multiplies what was rounded to x's dtype, as
+    in Llama; in float32 what was not, as in Gemma.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, scale: torch.Tensor, eps: float) -> torch.Tensor:
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+        inverse = length.square_().div_(x.shape[-1]).add_(eps).rsqrt_()
+        ctx.save_for_backward(x, scale, inverse)
+        return (x * inverse).to(scale.dtype).mul_(scale).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        x, scale, inverse = ctx.saved_tensors
+        down = grad * scale.float()
+        normed = x * inverse
+        along = torch.linalg.vecdot(down, normed).div_(x.shape[-1]).unsqueeze(-1)
+        return down.sub_(normed.mul_(along)).mul_(inverse).to(x.dtype), None, None
+
+
+class LeanGemmaNorm(Gemma3RMSNorm):  # type: ignore[misc]
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return FrozenNorm.apply(x, 1.0 + self.weight.float(), self.eps)
+
+
+class LeanLlamaNorm(LlamaRMSNorm):  # type: ignore[misc]
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return FrozenNorm.apply(hidden_states, self.weight, self.variance_epsilon)
+
+
+LEAN = {
+    Gemma3RMSNorm: LeanGemmaNorm,
+    LlamaRMSNorm: LeanLlamaNorm,
+    Qwen3RMSNorm: LeanLlamaNorm,
+    SmolLM3RMSNorm: LeanLlamaNorm,
+}
+
+
+def make_norms_lean(model: Any) -> int:
+    """Turn the frozen norms of the kinds in `LEAN` into lean ones, in place; how many."""
+    suited = [m for m in model.modules() if type(m) in LEAN and not m.weight.requires_grad]
+    for module in suited:
+        module.__class__ = LEAN[type(module)]
+    return len(suited)

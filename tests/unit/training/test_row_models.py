@@ -1,0 +1,60 @@
+"""Each kind of model for which batches may be laid end to end gives the padded model's numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from transformers import CONFIG_MAPPING, AutoModelForCausalLM
+
+from ptb_lite.training.capability import model_shape
+from ptb_lite.training.choices import ROW_MODELS
+from ptb_lite.training.flat_batch import end_to_end
+from ptb_lite.training.row_attention import NAME
+
+SIZES: dict[str, Any] = {
+    "vocab_size": 60,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 1,
+}
+LENGTHS = (9, 3, 12, 1)
+
+
+def batch() -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    mask = torch.tensor([[1] * n + [0] * (max(LENGTHS) - n) for n in LENGTHS])
+    ids = torch.randint(2, 60, mask.shape) * mask
+    return {"input_ids": ids, "attention_mask": mask, "labels": ids}
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("kind", sorted(ROW_MODELS))
+def test_hidden_states_and_gradients_are_the_padded_ones(kind: str, checkpointing: bool) -> None:
+    torch.manual_seed(0)
+    config = CONFIG_MAPPING[kind](**SIZES)
+    needs = model_shape(config).needs
+    assert (needs.model_type, needs.obstacle, needs.flash) == (kind, None, True)
+    model = AutoModelForCausalLM.from_config(config).train()
+    if checkpointing:
+        model.gradient_checkpointing_enable()
+    inputs = batch()
+    mask = inputs["attention_mask"].bool()
+    padded = model.model(input_ids=inputs["input_ids"], attention_mask=mask, use_cache=False)
+    theirs = padded.last_hidden_state[mask]
+    weights = torch.randn_like(theirs)
+    theirs_down = torch.autograd.grad((theirs * weights).sum(), list(model.model.parameters()))
+    model.set_attn_implementation(NAME)
+    flat = end_to_end(inputs)
+    ours = model.model(**flat.model_inputs, use_cache=False).last_hidden_state[0]
+    ours_down = torch.autograd.grad((ours * weights).sum(), list(model.model.parameters()))
+    assert torch.allclose(ours, theirs, atol=1e-4)
+    for one, other in zip(ours_down, theirs_down, strict=True):
+        assert torch.allclose(one, other, atol=1e-3)
