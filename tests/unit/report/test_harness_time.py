@@ -10,6 +10,7 @@ from ptb_lite.report.html import run_html
 from ptb_lite.report.text import render_text
 from ptb_lite.runs.atomic import write_record
 from ptb_lite.runs.folder import RunFolder
+from ptb_lite.tui.models.result_view import read_result
 from tests.unit.report.test_report import make_run
 
 # Every phase of `make_run` took 61 s.
@@ -37,8 +38,15 @@ def test_text_page_and_show_say_it_by_phase(tmp_path: Path) -> None:
     assert SENTENCE in " ".join(" ".join(describe(run)).split())
 
 
+def test_the_apps_result_says_it_too(tmp_path: Path) -> None:
+    run = with_harness(make_run(tmp_path), HARNESS)
+    facts = dict(read_result(run).facts)
+    assert facts["neither agent nor scoring"] == "1 min 11 s of all phases"
+
+
 def test_a_run_of_an_earlier_version_says_nothing_of_it(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     assert gather(run).harness_text == ""
     assert "harness:" not in render_text(gather(run))
     assert "The harness:" not in run_html(run)
+    assert "neither agent nor scoring" not in dict(read_result(run).facts)
