@@ -99,4 +99,7 @@ def _wait_for_the_end() -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    code = main()
+    # All is written and said. Taking torch and its libraries apart again costs a second or two.
+    sys.stderr.flush()
+    os._exit(code)

@@ -9,6 +9,8 @@ from pydantic import ValidationError
 
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.events import Phase
+from ptb_lite.report.words import duration
 from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import (
@@ -69,7 +71,8 @@ class BenchmarkView:
 class ReportData:
     """A report's whole content. `scores` and `audit` are None for a run that did not get there.
 
-    `spec`, `packages` and `limits` are pairs of name and value, `phases` of name and seconds.
+    `spec`, `packages` and `limits` are pairs of name and value, `phases` of name and seconds;
+    `harness` says what of each was neither the agent's nor generation, and what lay between.
     """
 
     run_id: str
@@ -85,6 +88,24 @@ class ReportData:
     hosts: Hosts | None = None
     limits: tuple[tuple[str, str], ...] = ()
     hub: HubCacheSeen | None = None
+    harness: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def harness_text(self) -> str:
+        """How much of the run was not its work, by phase; empty where that was not noted."""
+        total = sum(seconds for _, seconds in self.harness)
+        phases = {name for name, _ in self.phases}
+        outside = sum(seconds for name, seconds in self.harness if name not in phases)
+        whole = sum(seconds for _, seconds in self.phases) + outside
+        if not self.harness or whole <= 0:
+            return ""
+        parts = ", ".join(
+            f"{name} {duration(seconds)}" for name, seconds in self.harness if seconds >= 0.05
+        )
+        return (
+            f"{duration(total)} of {duration(whole)}, {100 * total / whole:.1f} %, went neither to "
+            f"the agent nor to generation: {parts or 'nothing to speak of'}"
+        )
 
 
 def gather(run: RunFolder) -> ReportData:
@@ -108,7 +129,16 @@ def gather(run: RunFolder) -> ReportData:
         hosts=_read_hosts(run),
         limits=tuple(limits(spec)),
         hub=read_hub(run),
+        harness=_harness(scores, status),
     )
+
+
+def _harness(scores: Scores | None, status: Status) -> tuple[tuple[str, float], ...]:
+    """What the report phase noted, and that phase itself, none of which is work."""
+    if scores is None or not scores.time.harness:
+        return ()
+    report = [(end.phase.value, end.seconds) for end in status.phases if end.phase is Phase.REPORT]
+    return (*scores.time.harness.items(), *report)
 
 
 def limits(spec: RunSpec) -> Iterator[tuple[str, str]]:

@@ -64,6 +64,8 @@ def _lines(data: ReportData) -> Iterator[str]:
     yield f"agent's time: {duration(used)} of {duration(budget)}{share} ({ended})"
     yield from _work_lines(scores.time)
     yield "phases: " + ", ".join(f"{name} {duration(seconds)}" for name, seconds in data.phases)
+    if data.harness_text:
+        yield from textwrap.wrap(f"harness: {data.harness_text}", 98, subsequent_indent="  ")
 
 
 def _benchmark_lines(benchmark: BenchmarkView) -> Iterator[str]:

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         rows = session_rows(ended, read_published(published), date.today())
     print("\n" + as_text(rows, shutil.get_terminal_size((WIDTH, 24)).columns), end="")
     if write and rows:
-        keep(DATA, PAGE, machine, rows)
+        keep(DATA, PAGE, machine, rows, whole=not chosen and not options)
         print(f"written to {PAGE.relative_to(ROOT)}")
     for test in failed_to_run(ended):
         print(f"error: {test} did not run to its end", file=sys.stderr)

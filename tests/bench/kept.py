@@ -24,12 +24,13 @@ class Kept(Record):
     rows: tuple[Row, ...]
 
 
-def merged(before: Kept | None, machine: Machine, rows: Sequence[Row]) -> Kept:
+def merged(before: Kept | None, machine: Machine, rows: Sequence[Row], *, whole: bool) -> Kept:
     """What was measured again takes the place of the same benchmark's earlier rows.
 
-    Earlier rows of another machine are dropped: ratios of two machines are not one table.
+    Earlier rows are dropped when the session was a `whole` one, and those of another machine:
+    figures of two machines are not one table.
     """
-    if before is None or not before.machine.same_as(machine):
+    if whole or before is None or not before.machine.same_as(machine):
         return Kept(machine=machine, rows=tuple(rows))
     again = {row.test for row in rows}
     kept = [row for row in before.rows if row.test not in again]
@@ -38,13 +39,13 @@ def merged(before: Kept | None, machine: Machine, rows: Sequence[Row]) -> Kept:
     return Kept(machine=machine, rows=tuple(ordered))
 
 
-def keep(data: Path, page: Path, machine: Machine, rows: Sequence[Row]) -> None:
+def keep(data: Path, page: Path, machine: Machine, rows: Sequence[Row], *, whole: bool) -> None:
     """Merge `rows` into `data` and write the table into `page`, between its two markers.
 
     Raises ValueError when the page has no markers, OSError when a file cannot be written.
     """
     before = read_record(data, Kept) if data.exists() else None
-    kept = merged(before, machine, rows)
+    kept = merged(before, machine, rows, whole=whole)
     text = with_section(page.read_text(encoding="utf-8"), section(kept))
     write_record(data, kept)
     write_text(page, text)

@@ -9,12 +9,12 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from textual.pilot import Pilot
 
-from ptb_lite.events import Record
+from ptb_lite.events import AgentStarted, Phase, PhaseStarted, Record
 from ptb_lite.runner.replay import recorded_demo
 from ptb_lite.runs.atomic import write_record
 from ptb_lite.runs.folder import RunFolder
@@ -26,6 +26,16 @@ from ptb_lite.tui.place import Mode, Place
 
 RUN_ID = "20260101-000000-abcd"
 Act = Callable[[Pilot[None], PtbLiteApp], Awaitable[None]]
+
+
+def agent_at_work(minutes: float = 10) -> list[Record]:
+    deadline = datetime.now(UTC) + timedelta(minutes=minutes)
+    return [
+        PhaseStarted(phase=Phase.AGENT),
+        AgentStarted(
+            backend="codex", sandbox="bubblewrap", budget_seconds=minutes * 60, deadline=deadline
+        ),
+    ]
 
 
 def new_run(folder: Path, *payloads: Record) -> RunFolder:

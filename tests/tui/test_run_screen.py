@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,23 +11,20 @@ from textual.widgets import OptionList
 
 from ptb_lite.events import (
     AgentEventKind,
-    AgentStarted,
-    DeviceSampled,
     Flag,
     FlagRaised,
     Outcome,
-    Phase,
-    PhaseStarted,
     Record,
     RunFinished,
     Warned,
 )
 from ptb_lite.tui.app import PtbLiteApp
-from ptb_lite.tui.screens.dialogs import AskScreen, FlagScreen
+from ptb_lite.tui.screens.dialogs import FlagScreen
 from ptb_lite.tui.screens.result import ResultScreen
 from ptb_lite.tui.screens.run import RunScreen
 from ptb_lite.tui.widgets.trace_view import TraceView
 from tests.tui.run_pilot import (
+    agent_at_work,
     demo_copy,
     in_app,
     new_run,
@@ -46,16 +41,6 @@ from tests.unit.tui.journals import HOSTILE, said
 def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PTB_LITE_CONFIG", str(tmp_path / "config"))
     monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
-
-
-def agent_at_work(minutes: float = 10) -> list[Record]:
-    deadline = datetime.now(UTC) + timedelta(minutes=minutes)
-    return [
-        PhaseStarted(phase=Phase.AGENT),
-        AgentStarted(
-            backend="codex", sandbox="bubblewrap", budget_seconds=minutes * 60, deadline=deadline
-        ),
-    ]
 
 
 def talk(count: int, start: int = 0) -> list[Record]:
@@ -188,95 +173,6 @@ def test_flags_appear_as_they_come_and_open_their_evidence(tmp_path: Path) -> No
         assert "57 + 87 = 144" in app.clipboard
         await pilot.press("escape")
         assert isinstance(app.screen, RunScreen)
-
-    with runner_at_work(run):
-        in_app(run, act)
-
-
-def test_stopping_asks_once_and_says_what_is_kept(tmp_path: Path) -> None:
-    run = new_run(tmp_path, *agent_at_work())
-
-    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
-        await until_shown(pilot, "left to codex")
-        await pilot.press("s")
-        await until(pilot, lambda: isinstance(app.screen, AskScreen))
-        await until_shown(pilot, "What it has handed in so far is", "Let it go on")
-        # Enter is on the button that changes nothing.
-        await pilot.press("enter")
-        assert isinstance(app.screen, RunScreen)
-        await pilot.press("s", "y")
-        # This run's runner is only a lock here: the stop finds no process, and that is said.
-        await until_shown(pilot, "is not running")
-
-    with runner_at_work(run):
-        in_app(run, act)
-
-
-def test_an_ended_run_offers_no_stop(tmp_path: Path) -> None:
-    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
-        await until_shown(pilot, "finished: clean")
-        await pilot.press("s")
-        assert isinstance(app.screen, RunScreen)
-        assert "s Stop" not in shown(app)
-        assert "r Result" in shown(app)
-
-    in_app(demo_copy(tmp_path), act)
-
-
-def test_a_runner_that_died_is_said_with_the_way_on(tmp_path: Path) -> None:
-    run = new_run(tmp_path, *agent_at_work())
-
-    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
-        await until_shown(pilot, "Its runner ended without a word", f"ptb-lite resume {run.run_id}")
-
-    in_app(run, act)
-
-
-def test_a_failed_run_says_why(tmp_path: Path) -> None:
-    end = RunFinished(outcome=Outcome.FAILED, detail="seal: No space left on device")
-    run = new_run(tmp_path, *agent_at_work(), end)
-
-    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
-        await until_shown(pilot, "failed: seal: No space left on device", "resume")
-
-    in_app(run, act)
-
-
-def test_a_folder_deleted_while_open_is_said(tmp_path: Path) -> None:
-    run = new_run(tmp_path, *agent_at_work())
-
-    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
-        await until_shown(pilot, "agent began")
-        shutil.rmtree(run.path)
-        await until_shown(pilot, "folder is gone")
-        await pilot.press("o", "r", "y", "x", "p")
-        await pilot.pause(0.2)
-        assert isinstance(app.screen, RunScreen)
-
-    in_app(run, act)
-
-
-def test_a_journal_of_a_newer_version_is_shown_as_far_as_it_is_known(tmp_path: Path) -> None:
-    run = new_run(tmp_path, Warned(message="known"))
-    with run.journal.open("a") as stream:
-        stream.write('{"version":2,"seq":2,"time":"2030-01-01T00:00:00Z","payload":{"a":1}}\n')
-        stream.write("damage\n")
-
-    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
-        await until_shown(pilot, "warning: known", "1 events were written by a newer ptb-lite",
-                          "1 damaged lines")  # fmt: skip
-
-    in_app(run, act)
-
-
-def test_a_lost_gpu_is_said(tmp_path: Path) -> None:
-    gpu = DeviceSampled(cpu=0.5, gpu=0.5, gpu_memory_used=10**9, gpu_memory_total=10**10)
-    run = new_run(tmp_path, gpu)
-
-    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
-        await until_shown(pilot, "GPU memory 1.0 of 10.0 GB")
-        write(run, DeviceSampled(cpu=0.5))
-        await until_shown(pilot, "GPU lost")
 
     with runner_at_work(run):
         in_app(run, act)

@@ -8,6 +8,7 @@ from ptb_lite.audit.record import AuditRecord
 from ptb_lite.catalog.paper import load_paper
 from ptb_lite.evaluation.judge.task import read_report
 from ptb_lite.evaluation.results import SampleRecord, read_result, read_samples
+from ptb_lite.events import Phase
 from ptb_lite.report.html import write_report
 from ptb_lite.runner.context import (
     AgentEnd,
@@ -20,7 +21,9 @@ from ptb_lite.runner.context import (
 from ptb_lite.runner.phases.evaluations import AFTER, FEW_SHOT, ZERO_SHOT
 from ptb_lite.runs.atomic import read_record, write_record
 from ptb_lite.runs.averages import average, benchmark_lines
-from ptb_lite.runs.records import Scores, TimeUsed
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.overhead import read_overhead
+from ptb_lite.runs.records import Scores, Status, TimeUsed
 from ptb_lite.runs.scores import BenchmarkSamples, benchmark_scores
 
 
@@ -66,11 +69,18 @@ def report(context: RunContext) -> PhaseResult:
             idle_seconds=agent.idle_seconds,
             submissions=tuple(seen.seconds for seen in agent.submissions),
             turns=max(1, len(agent.turns)),
+            harness=_harness(run, status),
         ),
     )
     write_record(run.scores, scores)
     write_report(run)
     return PhaseResult(detail=run.report.name)
+
+
+def _harness(run: RunFolder, status: Status) -> dict[str, float]:
+    """Seconds beside the work, by phase; this phase is not over yet."""
+    found = read_overhead(run.journal, launched=status.started).harness
+    return {name: seconds for name, seconds in found.items() if name != Phase.REPORT}
 
 
 def _deciding_kinds(found: AuditRecord) -> list[str]:

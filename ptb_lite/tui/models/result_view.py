@@ -192,6 +192,9 @@ def _time(scores: Scores) -> list[tuple[str, str]]:
         ("handed in after", ", ".join(map(duration, used.submissions[:20])) or "never"),
     ]
     facts += [(f"phase {name}", duration(seconds)) for name, seconds in used.phases.items()]
+    if used.harness:
+        beside = sum(used.harness.values())
+        facts.append(("neither agent nor scoring", f"{duration(beside)} of all phases"))
     return facts
 
 

@@ -38,6 +38,9 @@ def test_an_honest_run_ends_with_scores_and_a_report(bench: Bench) -> None:
     assert scores.time.budget_seconds == 60.0
     assert 0 < scores.time.agent_seconds < 60.0
     assert set(scores.time.phases) >= {"prepare", "baseline", "agent", "seal", "audit", "evaluate"}
+    beside = scores.time.harness
+    assert 0 < beside["baseline"] < scores.time.phases["baseline"]
+    assert beside["agent"] <= scores.time.phases["agent"] - scores.time.agent_seconds + 0.1
     assert "<html" in run.report.read_text().lower()
 
     reading = read_journal(run.journal)

@@ -28,7 +28,8 @@ def row(test: str, value: float = 1.0) -> Row:
 
 def test_a_part_replaces_its_own_rows_and_no_others() -> None:
     before = Kept(machine=MACHINE, rows=(row("a.py::x"), row("a.py::y"), row("b.py::x")))
-    kept = merged(before, MACHINE, [row("a.py::x", 2.0), row("c.py::x")])
+    again = [row("a.py::x", 2.0), row("c.py::x")]
+    kept = merged(before, MACHINE, again, whole=False)
     assert [found.test for found in kept.rows] == ["a.py::y", "a.py::x", "b.py::x", "c.py::x"]
     assert [found.figure.value for found in kept.rows if found.figure] == [1.0, 2.0, 1.0, 1.0]
 
@@ -36,14 +37,21 @@ def test_a_part_replaces_its_own_rows_and_no_others() -> None:
 def test_rows_of_another_machine_are_dropped() -> None:
     before = Kept(machine=MACHINE, rows=(row("a.py::x"),))
     other = MACHINE.model_copy(update={"device": "64 cores", "cores": 64})
-    assert [found.test for found in merged(before, other, [row("b.py::x")]).rows] == ["b.py::x"]
+    kept = merged(before, other, [row("b.py::x")], whole=False)
+    assert [found.test for found in kept.rows] == ["b.py::x"]
+
+
+def test_a_whole_session_leaves_nothing_of_benchmarks_that_are_no_more() -> None:
+    before = Kept(machine=MACHINE, rows=(row("gone.py::x"),))
+    kept = merged(before, MACHINE, [row("b.py::x")], whole=True)
+    assert [found.test for found in kept.rows] == ["b.py::x"]
 
 
 def test_the_page_keeps_what_stands_around_the_table(tmp_path: Path) -> None:
     data, page = tmp_path / "figures.json", tmp_path / "performance.md"
     page.write_text(f"# Performance\n\n{BEGIN}\nold\n{END}\n\n## One GPU\n")
-    keep(data, page, MACHINE, [row("a.py::x")])
-    keep(data, page, MACHINE, [row("b.py::x")])
+    keep(data, page, MACHINE, [row("a.py::x")], whole=True)
+    keep(data, page, MACHINE, [row("b.py::x")], whole=False)
     text = page.read_text()
     assert text.startswith(f"# Performance\n\n{BEGIN}\n")
     assert text.endswith(f"{END}\n\n## One GPU\n")
@@ -57,7 +65,7 @@ def test_a_page_without_markers_is_left_alone(tmp_path: Path) -> None:
     data, page = tmp_path / "figures.json", tmp_path / "performance.md"
     page.write_text("# Performance\n")
     with pytest.raises(ValueError, match="no lines"):
-        keep(data, page, MACHINE, [row("a.py::x")])
+        keep(data, page, MACHINE, [row("a.py::x")], whole=True)
     assert page.read_text() == "# Performance\n"
     assert not data.exists()
 
