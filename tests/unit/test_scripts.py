@@ -399,7 +399,10 @@ def test_ci_calls_the_tests_and_nothing_else(machine: Machine) -> None:
     shutil.copytree(ROOT / ".ci", machine.checkout / ".ci")
     done = machine.run("bash", str(machine.checkout / ".ci" / "run"))
     assert done.returncode == 5
-    assert done.stdout.splitlines()[-1] == "python -m pytest -n 2 --dist loadfile --hypothesis-profile=ci"
+    assert (
+        done.stdout.splitlines()[-1]
+        == "python -m pytest -n 2 --dist loadfile --hypothesis-profile=ci"
+    )
 
 
 @pytest.mark.parametrize("name", ["scripts/setup", "scripts/demo", "scripts/test", "scripts/bench"])
