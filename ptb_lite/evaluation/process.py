@@ -134,13 +134,19 @@ def _worker(job: EvaluationJob, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     dies, the worker reads the end of it and ends too.
     """
     with log.open("wb") as log_file:
-        process = subprocess.Popen(
-            worker_command(job),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log_file,
-            start_new_session=True,
-        )
+        try:
+            process = subprocess.Popen(
+                worker_command(job),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log_file,
+                start_new_session=True,
+            )
+        except OSError as error:
+            program = worker_command(job)[0]
+            raise EngineFailed(
+                f"{program} cannot be started: {error.strerror}", field="engine"
+            ) from error
     try:
         yield process
     finally:
