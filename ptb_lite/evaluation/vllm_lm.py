@@ -96,7 +96,7 @@ class FollowedVLLM(VLLM):  # type: ignore[misc]
         return iterables[0] if iterables else Bar(self._on_rows, **given)
 
 
-class Bar(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
+class Bar(tqdm):  # type: ignore[misc]
     """vLLM's progress bar: heard, and drawn nowhere."""
 
     def __init__(self, on_rows: Callable[[int], None], **given: Any) -> None:
@@ -105,7 +105,7 @@ class Bar(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
 
     def update(self, n: float | None = 1) -> bool | None:
         self._heard(int(n or 0))
-        return super().update(n)  # type: ignore[no-any-return, unused-ignore]
+        return super().update(n)  # type: ignore[no-any-return]
 
 
 class _Nowhere:

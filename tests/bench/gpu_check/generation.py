@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import tempfile
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.evaluation.model import load_model
+from ptb_lite.evaluation.vllm_place import Missing, find_vllm
 from ptb_lite.hardware import evaluation_memory
 from tests.bench.gpu_check.models import make_model, remove
 from tests.bench.gpu_check.rows import Row, write_row
@@ -30,9 +30,13 @@ def run(rows: Path, models: tuple[str, ...], batches: tuple[int, ...] = BATCHES)
             for batch in batches:
                 one_batch(rows, name, folder, batch, context)
             remove(folder)
-    here = importlib.util.find_spec("vllm") is not None
-    note = "" if here else "vllm is not installed on this machine: not measured"
-    write_row(rows, Row("generation", "vLLM", "installed" if here else "not measured", note=note))
+    found = find_vllm()
+    note = (
+        found.reason
+        if isinstance(found, Missing)
+        else f"{found.version} is there: use ptb-lite eval"
+    )
+    write_row(rows, Row("generation", "vLLM", "not measured", note=note))
 
 
 def one_batch(rows: Path, name: str, folder: Path, batch: int, context: int) -> None:
