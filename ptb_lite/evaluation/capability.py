@@ -31,7 +31,8 @@ _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 def plan_evaluation(job: EvaluationJob, asked: EngineChoice = "auto") -> EvaluationPlan:
     """The plan for `job` on this machine as it is now.
 
-    Raises DeviceError, ItemsError, and EvaluationError where vLLM is asked for in vain.
+    Raises DeviceError, ItemsError, SpecError where vLLM is asked for in vain, and EvaluationError
+    where the model's folder has no config.
     """
     return choose_evaluation(gather(job, asked), asked)
 
@@ -46,7 +47,7 @@ def with_plan(job: EvaluationJob, plan: EvaluationPlan) -> EvaluationJob:
 
 
 def gather(job: EvaluationJob, asked: EngineChoice = "auto") -> Facts:
-    """Raises DeviceError and ItemsError."""
+    """Raises DeviceError, ItemsError and EvaluationError."""
     device = detect_device(job.device)
     config = read_config(job.model)
     needless = asked == "transformers" or (asked == "auto" and device.kind == "cpu")

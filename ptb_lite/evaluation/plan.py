@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ptb_lite.choices import EngineChoice
-from ptb_lite.evaluation.errors import EvaluationError
+from ptb_lite.errors import SpecError
 from ptb_lite.evaluation.job import Engine
 from ptb_lite.evaluation.vllm_place import INSTALL, VARIABLE, Missing, Vllm
 from ptb_lite.events import Record
@@ -74,28 +74,28 @@ class EvaluationPlan(Record):
 def choose_evaluation(facts: Facts, asked: EngineChoice = "auto") -> EvaluationPlan:
     """The engine that is asked for, else the faster one of those that can do it.
 
-    Raises EvaluationError (field `engine`) where vLLM is asked for and cannot be used.
+    Raises SpecError (field `engine`) where vLLM is asked for and cannot be used.
     """
     if asked == "transformers":
         return _transformers(facts, asked, "transformers, because it was asked for")
-    if asked == "auto" and facts.device == "cpu":
-        return _transformers(facts, asked, "transformers: vLLM is taken on a card only")
-    if isinstance(facts.vllm, Missing):
-        if asked == "vllm":
-            raise _unusable(facts.vllm.reason)
-        return _transformers(facts, asked, f"transformers: {facts.vllm.reason}")
-    if facts.vllm.device != facts.device:
-        reason = f"the installed vLLM computes on {facts.vllm.device}, not on {facts.device}"
-        if asked == "vllm":
-            raise _unusable(reason)
-        return _transformers(facts, asked, f"transformers: {reason}")
     if asked == "vllm":
-        return _vllm(facts, facts.vllm, asked, "vLLM, because it was asked for")
-    against = _against_vllm(facts)
-    if against is not None:
+        there = require_vllm(facts.vllm, facts.device)
+        return _vllm(facts, there, asked, "vLLM, because it was asked for")
+    if facts.device == "cpu":
+        return _transformers(facts, asked, "transformers: vLLM is taken on a card only")
+    against = _unusable(facts.vllm, facts.device) or _against_vllm(facts)
+    if against is not None or isinstance(facts.vllm, Missing):
         return _transformers(facts, asked, f"transformers: {against}")
     wait = _minutes(transformers_seconds(facts, rows(facts)))
     return _vllm(facts, facts.vllm, asked, f"vLLM: transformers would generate for {wait}")
+
+
+def require_vllm(found: Vllm | Missing, device: str) -> Vllm:
+    """Raises SpecError (field `engine`) where it cannot be used on that kind of device."""
+    problem = _unusable(found, device)
+    if problem is not None or isinstance(found, Missing):
+        raise _refusal(str(problem))
+    return found
 
 
 def without_vllm(plan: EvaluationPlan, facts: Facts, why: str) -> EvaluationPlan:
@@ -125,6 +125,14 @@ def transformers_seconds(facts: Facts, batch: int) -> float:
     return steps * layers * _STEP_SECONDS_PER_LAYER
 
 
+def _unusable(found: Vllm | Missing, device: str) -> str | None:
+    if isinstance(found, Missing):
+        return found.reason
+    if found.device != device:
+        return f"the installed vLLM computes on {found.device}, not on {device}"
+    return None
+
+
 def _against_vllm(facts: Facts) -> str | None:
     """Why vLLM is not taken though it is there; None: nothing is against it."""
     if facts.model_type not in VLLM_MODELS or facts.numbers is None:
@@ -148,7 +156,7 @@ def _against_vllm(facts: Facts) -> str | None:
 def _vllm(facts: Facts, vllm: Vllm, asked: EngineChoice, why: str) -> EvaluationPlan:
     share = _memory_share(facts)
     if share is None:
-        raise _unusable(f"{facts.memory_free / GB:.1f} GB of memory are free, which is too little")
+        raise _refusal(f"{facts.memory_free / GB:.1f} GB of memory are free, which is too little")
     where = "this environment" if vllm.python is None else str(vllm.python.parent.parent)
     return EvaluationPlan(
         asked=asked,
@@ -202,8 +210,8 @@ def _minutes(seconds: float) -> str:
     return f"about {seconds:.0f} s" if seconds < 100 else f"about {seconds / 60:.0f} min"
 
 
-def _unusable(reason: str) -> EvaluationError:
-    return EvaluationError(
+def _refusal(reason: str) -> SpecError:
+    return SpecError(
         f"vllm is asked for, but {reason}",
         field="engine",
         hint=f"Run {INSTALL} (or name an environment with `pip install vllm lm-eval peft` in it "

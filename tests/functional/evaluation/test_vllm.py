@@ -48,7 +48,7 @@ def vllm_job(
     model: Path, items: ItemFiles, output: Path, adapter: Path | None = None
 ) -> EvaluationJob:
     job = make_job(model, items, output, adapter)
-    engine = Engine(name="vllm", packages={"vllm": "0.32.0"}, memory_share=0.5)
+    engine = Engine(name="vllm", packages={"vllm": "0.32.0+cpu"}, memory_share=0.5)
     return job.model_copy(update={"engine": engine, "dtype": "float32"})
 
 
@@ -70,7 +70,7 @@ def test_it_says_what_transformers_says_and_its_name(
     assert completions(job.output, ours) == completions(stock.output, theirs)
     assert any(any(texts) for texts in completions(job.output, ours))
     assert {(r.engine, r.engine_version, r.packages["vllm"]) for r in ours} == {
-        ("vllm", "0.32.0", "0.32.0")
+        ("vllm", "0.32.0+cpu", "0.32.0+cpu")
     }
     assert {(r.engine, r.engine_version) for r in theirs} == {
         ("transformers", theirs[0].packages["transformers"])

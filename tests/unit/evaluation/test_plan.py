@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptb_lite.evaluation.errors import EvaluationError
+from ptb_lite.errors import SpecError
 from ptb_lite.evaluation.plan import (
     CPU_BATCH,
     VLLM_ITEMS,
@@ -92,7 +92,7 @@ def test_vllm_is_started_where_it_lies_and_leaves_what_others_use() -> None:
     ],
 )
 def test_vllm_asked_for_in_vain_is_an_error_with_the_way_out(facts: Facts, why: str) -> None:
-    with pytest.raises(EvaluationError, match=why) as caught:
+    with pytest.raises(SpecError, match=why) as caught:
         choose_evaluation(facts, "vllm")
     assert caught.value.field == "engine"
     assert "scripts/setup-vllm" in caught.value.hint
