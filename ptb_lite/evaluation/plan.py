@@ -26,7 +26,7 @@ _MOST_ROWS = 128
 _STEP_SECONDS_PER_LAYER = 0.0024
 # vLLM loads, compiles and captures for so long before its first token: assumed, not measured.
 _VLLM_START_SECONDS = 60.0
-# What vLLM leaves of the memory that is free, and the most that it takes of all.
+# What vLLM leaves of the memory (and the disk) that is free, and the most that it takes of all.
 _LEFT_BYTES = GB
 _VLLM_MOST = 0.9
 # What vLLM needs beside weights and cache: its longest step, its captured graphs.
@@ -48,7 +48,7 @@ class Facts:
 
     Memory in bytes, all of the device's and what is free. `model_type` is that of config.json,
     `numbers` None where it does not tell them. `sequence` is the longest prompt and answer
-    together, in tokens (estimated).
+    together, in tokens (estimated), `disk_free` the bytes where a merged model would be written.
     """
 
     device: Literal["cpu", "cuda"]
@@ -57,6 +57,7 @@ class Facts:
     model_type: str
     numbers: ModelNumbers | None
     sequence: int
+    disk_free: int
     work: tuple[Work, ...]
     vllm: Vllm | Missing
 
@@ -143,6 +144,12 @@ def _against_vllm(facts: Facts) -> str | None:
         return (
             f"vLLM needs about {needed / GB:.1f} GB for itself, "
             f"{facts.memory_free / GB:.1f} GB are free"
+        )
+    merged = 2 * facts.numbers.parameters + _LEFT_BYTES
+    if merged > facts.disk_free:
+        return (
+            f"a submission would be merged on a disk with {facts.disk_free / GB:.1f} GB free, "
+            f"which takes {merged / GB:.1f} GB"
         )
     seconds = transformers_seconds(facts, rows(facts))
     if seconds <= 2 * _VLLM_START_SECONDS:

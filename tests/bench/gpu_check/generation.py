@@ -11,7 +11,6 @@ import torch
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.evaluation.model import load_model
-from ptb_lite.evaluation.vllm_place import Missing, find_vllm
 from ptb_lite.hardware import evaluation_memory
 from tests.bench.gpu_check.models import make_model, remove
 from tests.bench.gpu_check.rows import Row, write_row
@@ -30,13 +29,6 @@ def run(rows: Path, models: tuple[str, ...], batches: tuple[int, ...] = BATCHES)
             for batch in batches:
                 one_batch(rows, name, folder, batch, context)
             remove(folder)
-    found = find_vllm()
-    note = (
-        found.reason
-        if isinstance(found, Missing)
-        else f"{found.version} is there: use ptb-lite eval"
-    )
-    write_row(rows, Row("generation", "vLLM", "not measured", note=note))
 
 
 def one_batch(rows: Path, name: str, folder: Path, batch: int, context: int) -> None:

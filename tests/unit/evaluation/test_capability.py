@@ -60,6 +60,7 @@ def test_work_and_memory_are_those_of_the_job(tmp_path: Path) -> None:
     # 90 characters of question and, twice, 120 of an example: the first task's answers are longer.
     assert facts.sequence == 90 // 3 + 64 + 512
     assert (facts.device, facts.memory_free, facts.model_type) == ("cuda", 23 * GB, "qwen3")
+    assert facts.disk_free > 0
     assert facts.numbers is not None
     assert facts.numbers.parameters == 596_000_000
 

@@ -44,6 +44,7 @@ CARD = Facts(
     model_type="qwen3",
     numbers=QWEN_600M,
     sequence=800,
+    disk_free=50 * GB,
     work=(Work(1319, 512),),
     vllm=THERE,
 )
@@ -62,6 +63,7 @@ PROCESSOR = replace(CARD, device="cpu")
         (replace(CARD, numbers=None), "transformers", "were not tried"),
         (replace(CARD, work=(Work(150, 32),)), "transformers", "takes about 60 s to start"),
         (replace(CARD, memory_free=4 * GB), "transformers", "4.0 GB are free"),
+        (replace(CARD, disk_free=2 * GB), "transformers", "which takes 2.2 GB"),
         (PROCESSOR, "transformers", "on a card only"),
         (replace(PROCESSOR, vllm=replace(THERE, device="cpu")), "transformers", "on a card only"),
     ],
