@@ -28,6 +28,7 @@ from ptb_lite.evaluation.messages import (
     MESSAGE,
     EngineDidNotStart,
     Message,
+    ModelLoaded,
     SubmissionInvalid,
     TaskFinished,
     WorkerFailed,
@@ -72,9 +73,12 @@ def run_evaluation(
     log = job.output / LOG_NAME
     results: list[EvaluationResult] = []
     fault: SubmissionInvalid | EngineDidNotStart | WorkerFailed | None = None
+    loaded = False
     with _worker(job, log) as process:
         for message in _messages(process, should_stop):
             match message:
+                case ModelLoaded():
+                    loaded = True
                 case TaskFinished():
                     results.append(message.result)
                 case SubmissionInvalid() | EngineDidNotStart() | WorkerFailed():
@@ -89,6 +93,14 @@ def run_evaluation(
         case EngineDidNotStart():
             raise EngineFailed(
                 f"vLLM did not start: {fault.reason}",
+                log=tail,
+                field="engine",
+                hint=f"See {log}, or take --engine transformers",
+            )
+        case None if job.engine.name == "vllm" and not loaded:
+            # Drivers and kernels that do not match end a process without an exception.
+            raise EngineFailed(
+                f"vLLM did not start: its process {_ended(code)}",
                 log=tail,
                 field="engine",
                 hint=f"See {log}, or take --engine transformers",

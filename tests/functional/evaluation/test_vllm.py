@@ -130,11 +130,20 @@ def test_a_model_with_weights_that_are_not_finite_never_reaches_it(
 
 
 @pytest.mark.usefixtures("starts")
+@pytest.mark.parametrize(
+    ("way", "why"),
+    [("error", "No available memory for the cache"), ("crash", "its process was killed by SIG")],
+)
 def test_one_that_does_not_start_is_told_from_one_that_fails(
-    tiny_model: Path, items: ItemFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_model: Path,
+    items: ItemFiles,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+    why: str,
 ) -> None:
-    monkeypatch.setenv("FAKE_VLLM_FAILS", "1")
-    with pytest.raises(EngineFailed, match="No available memory for the cache") as caught:
+    monkeypatch.setenv("FAKE_VLLM_FAILS", way)
+    with pytest.raises(EngineFailed, match=why) as caught:
         run_evaluation(vllm_job(tiny_model, items, tmp_path / "out"))
     assert "--engine transformers" in caught.value.hint
 

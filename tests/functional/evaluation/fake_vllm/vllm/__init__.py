@@ -31,6 +31,8 @@ class LLM:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
+        if os.environ.get("FAKE_VLLM_FAILS") == "crash":
+            os.abort()
         if os.environ.get("FAKE_VLLM_FAILS"):
             raise ValueError("No available memory for the cache blocks.\nmore lines")
         if log := os.environ.get("FAKE_VLLM_LOG"):
