@@ -34,7 +34,7 @@ pytestmark = [
         reason="there is no vLLM for this machine",
     ),
 ]
-ITEMS = 40
+ITEMS = 20
 
 
 @pytest.fixture(scope="module")
