@@ -24,6 +24,8 @@ from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.choices import Device as DeviceName
 from ptb_lite.errors import CatalogError, PtbLiteError, SpecError
 from ptb_lite.evaluation.dataset_rows import check_data
+from ptb_lite.evaluation.plan import require_vllm
+from ptb_lite.evaluation.vllm_place import find_vllm
 from ptb_lite.hardware import (
     MemoryEstimate,
     detect_device,
@@ -49,6 +51,7 @@ def preflight(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> None:
     check_space(runs_dir, _RUN_BYTES, field="runs-dir", hint="choose another with --runs-dir")
     check_sandbox(spec.sandbox)
     check_device(spec.device, entry)
+    check_engine(spec)
     check_agent(spec, catalog)
     check_audit_judge(spec, catalog)
     check_benchmarks(spec, catalog)
@@ -130,6 +133,12 @@ def check_device(name: DeviceName, entry: ModelEntry) -> None:
                 hint="Choose a smaller one (`ptb-lite list models`), another --device, "
                 "or close what uses the memory",
             )
+
+
+def check_engine(spec: RunSpec) -> None:
+    """vLLM, where it is asked for, is there and computes on the run's device."""
+    if spec.evaluation_engine == "vllm":
+        require_vllm(find_vllm(), detect_device(spec.device).kind)
 
 
 def smallest_jobs(entry: ModelEntry) -> tuple[tuple[str, MemoryEstimate], ...]:

@@ -7,6 +7,7 @@ known before the evaluation's process starts.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 def plan_evaluation(job: EvaluationJob, asked: EngineChoice = "auto") -> EvaluationPlan:
     """The plan for `job` on this machine as it is now.
 
-    Raises DeviceError, ItemsError, and EvaluationError where vLLM is asked for in vain.
+    Raises DeviceError, ItemsError, SpecError where vLLM is asked for in vain, and EvaluationError
+    where the model's folder has no config.
     """
     return choose_evaluation(gather(job, asked), asked)
 
@@ -46,7 +48,7 @@ def with_plan(job: EvaluationJob, plan: EvaluationPlan) -> EvaluationJob:
 
 
 def gather(job: EvaluationJob, asked: EngineChoice = "auto") -> Facts:
-    """Raises DeviceError and ItemsError."""
+    """Raises DeviceError, ItemsError and EvaluationError."""
     device = detect_device(job.device)
     config = read_config(job.model)
     needless = asked == "transformers" or (asked == "auto" and device.kind == "cpu")
@@ -58,6 +60,7 @@ def gather(job: EvaluationJob, asked: EngineChoice = "auto") -> Facts:
         model_type=str(config.get("model_type", "")),
         numbers=model_numbers(config, job.model),
         sequence=max(longest(task, items) for task, items in tasks),
+        disk_free=shutil.disk_usage(_existing(job.output)).free,
         work=tuple(Work(len(items), _answer(task)) for task, items in tasks),
         vllm=Missing("vLLM was not looked for") if needless else find_vllm(),
     )
@@ -116,6 +119,12 @@ def model_numbers(config: dict[str, Any], model: Path) -> ModelShape | None:
         return None
     sizes = (shape.vocabulary, hidden, shape.layers, shape.intermediate, heads, shape.head_dim)
     return shape if min(sizes) > 0 else None
+
+
+def _existing(path: Path) -> Path:
+    """The folder itself, or the nearest one above it that is there."""
+    found = path.absolute()
+    return next(folder for folder in (found, *found.parents) if folder.exists())
 
 
 def _answer(task: EvaluationTask) -> int:

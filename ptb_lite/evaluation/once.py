@@ -99,7 +99,7 @@ def evaluate_once(
         chat_template=chat_template,
         seed=seed,
         tasks=(task,),
-        output=Path(),
+        output=cache,
     )
     plan = plan_evaluation(job, engine)
 

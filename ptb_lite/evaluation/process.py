@@ -28,6 +28,7 @@ from ptb_lite.evaluation.messages import (
     MESSAGE,
     EngineDidNotStart,
     Message,
+    ModelLoaded,
     SubmissionInvalid,
     TaskFinished,
     WorkerFailed,
@@ -72,9 +73,12 @@ def run_evaluation(
     log = job.output / LOG_NAME
     results: list[EvaluationResult] = []
     fault: SubmissionInvalid | EngineDidNotStart | WorkerFailed | None = None
+    loaded = False
     with _worker(job, log) as process:
         for message in _messages(process, should_stop):
             match message:
+                case ModelLoaded():
+                    loaded = True
                 case TaskFinished():
                     results.append(message.result)
                 case SubmissionInvalid() | EngineDidNotStart() | WorkerFailed():
@@ -89,6 +93,14 @@ def run_evaluation(
         case EngineDidNotStart():
             raise EngineFailed(
                 f"vLLM did not start: {fault.reason}",
+                log=tail,
+                field="engine",
+                hint=f"See {log}, or take --engine transformers",
+            )
+        case None if job.engine.name == "vllm" and not loaded:
+            # Drivers and kernels that do not match end a process without an exception.
+            raise EngineFailed(
+                f"vLLM did not start: its process {_ended(code)}",
                 log=tail,
                 field="engine",
                 hint=f"See {log}, or take --engine transformers",
@@ -134,13 +146,19 @@ def _worker(job: EvaluationJob, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     dies, the worker reads the end of it and ends too.
     """
     with log.open("wb") as log_file:
-        process = subprocess.Popen(
-            worker_command(job),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log_file,
-            start_new_session=True,
-        )
+        try:
+            process = subprocess.Popen(
+                worker_command(job),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log_file,
+                start_new_session=True,
+            )
+        except OSError as error:
+            program = worker_command(job)[0]
+            raise EngineFailed(
+                f"{program} cannot be started: {error.strerror}", field="engine"
+            ) from error
     try:
         yield process
     finally:

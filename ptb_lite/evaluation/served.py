@@ -51,9 +51,9 @@ def merge_to(job: EvaluationJob, folder: Path) -> None:
     model = load_model(job.model, job.adapter, dtype=job.dtype, device="cpu")
     try:
         model.save_pretrained(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise EvaluationError(
-            f"the merged model cannot be written: {error.strerror}",
+            f"the merged model cannot be written: {error}",
             field=str(folder),
             hint="Free some room, or take --engine transformers, which writes nothing",
         ) from error

@@ -1,4 +1,4 @@
-"""lm-eval's vLLM model with progress and kept completions; no completion is changed by them.
+"""lm-eval's vLLM model with progress and kept completions, whose texts are read as transformers'.
 
 vLLM must be installed to import this, and reads its environment variables then.
 """
@@ -79,18 +79,24 @@ class FollowedVLLM(VLLM):  # type: ignore[misc]
         if not generate:
             return super()._model_generate(requests, generate, sampling_params)
         self._keep_batch()
-        return self.model.generate(
+        found = self.model.generate(
             [{"prompt_token_ids": tokens} for tokens in requests],
             sampling_params=sampling_params,
             use_tqdm=self._bar,
         )
+        for one in found:
+            # lm-eval's two classes differ here: transformers' leaves special tokens out of the
+            # text. vLLM has to see them, because chats stop at one.
+            written = one.outputs[0]
+            written.text = self.tokenizer.decode(written.token_ids, skip_special_tokens=True)
+        return found
 
     def _bar(self, *iterables: Any, **given: Any) -> Any:
         """What vLLM makes its bars with: one around the prompts that it prepares, one for rows."""
         return iterables[0] if iterables else Bar(self._on_rows, **given)
 
 
-class Bar(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
+class Bar(tqdm):  # type: ignore[misc]
     """vLLM's progress bar: heard, and drawn nowhere."""
 
     def __init__(self, on_rows: Callable[[int], None], **given: Any) -> None:
@@ -99,7 +105,7 @@ class Bar(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
 
     def update(self, n: float | None = 1) -> bool | None:
         self._heard(int(n or 0))
-        return super().update(n)  # type: ignore[no-any-return, unused-ignore]
+        return super().update(n)  # type: ignore[no-any-return]
 
 
 class _Nowhere:

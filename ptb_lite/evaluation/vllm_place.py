@@ -1,7 +1,7 @@
 """Where vLLM is installed: in this environment, or in one of its own. Nothing heavy is imported.
 
-vLLM pins versions of torch and transformers that differ from ours (vLLM 0.33 takes transformers
-below 5.21, this package 5.23 or later), so that pip cannot put both into one environment;
+vLLM pins versions of torch and transformers that differ from ours (vLLM 0.32 takes transformers
+below 5.20, this package 5.23 or later), so that pip cannot put both into one environment;
 `scripts/setup-vllm` makes the other one. The evaluation is a process of its own anyway: it is
 started with that environment's Python.
 """
@@ -25,6 +25,7 @@ from ptb_lite.events import Record
 
 VARIABLE = "PTB_LITE_VLLM"
 INSTALL = "scripts/setup-vllm"
+NOT_INSTALLED = "vLLM is not installed"
 # What a score of that environment depends on.
 PACKAGES = ("vllm", "torch", "transformers", "tokenizers", "lm-eval", "peft", "datasets")
 _PROBE_SECONDS = 60.0
@@ -80,7 +81,7 @@ def find_vllm() -> Vllm | Missing:
     own = own_place()
     if own.is_dir():
         return _probed(_python(own), f"in {own}")
-    return Missing("vLLM is not installed")
+    return Missing(NOT_INSTALLED)
 
 
 def own_place() -> Path:

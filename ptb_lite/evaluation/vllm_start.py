@@ -13,7 +13,7 @@ from ptb_lite.evaluation.served import served_folder
 
 # Read when vLLM is imported. In one process: it ends with ours, and batches are made in the same
 # order each time (vLLM's documentation, "Reproducibility"). No reports of use, no plugins.
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
@@ -76,7 +76,7 @@ def load_vllm(
 
 def prepare_environment(device: str) -> None:
     """Variables that vLLM reads when it is imported."""
-    os.environ.update(_ENVIRONMENT)
+    os.environ.update(ENVIRONMENT)
     # Ours, for transformers; vLLM divides the card's memory in its own way.
     os.environ.pop("PYTORCH_CUDA_ALLOC_CONF", None)
     if device == "cpu":

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.evaluation.capability import plan_evaluation, with_plan
 from ptb_lite.evaluation.errors import InvalidSubmissionError
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
 from ptb_lite.evaluation.messages import Message, WorkerWarned
@@ -22,6 +23,7 @@ from ptb_lite.evaluation.process import log_tail
 from ptb_lite.evaluation.results import EvaluationResult
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, read_task
 from ptb_lite.evaluation.worker import prepare_environment
+from ptb_lite.hardware import DeviceError
 from ptb_lite.scoring import wilson
 
 BASE = "base"
@@ -80,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--benchmark", action="append", metavar="ID", help="default: all")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N items")
     parser.add_argument("--shots", type=int, default=0, metavar="N", help="default: 0, as scored")
-    parser.add_argument("--batch-size", type=_positive, default=32, metavar="N")
+    parser.add_argument("--batch-size", type=_positive, metavar="N", help="default: what fits")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--workspace", type=Path, default=Path(), help=argparse.SUPPRESS)
     return parser
@@ -112,11 +114,10 @@ def _job(
 ) -> EvaluationJob:
     root: Path = options.workspace
     base, adapter = _folders(root, Path(task.base_model), model)
-    return EvaluationJob(
+    job = EvaluationJob(
         model=base,
         adapter=adapter,
         device=_device(task.device),
-        batch_size=options.batch_size,
         generation=Generation(**task.generation.model_dump()),
         seed=task.seed,
         output=output,
@@ -135,6 +136,13 @@ def _job(
             for benchmark in benchmarks
         ),
     )
+    if options.batch_size is not None:
+        return job.model_copy(update={"batch_size": options.batch_size})
+    try:
+        return with_plan(job, plan_evaluation(job, "transformers"))
+    except DeviceError:
+        # The sandbox may hide the card's management and not the card.
+        return job
 
 
 def _folders(root: Path, base: Path, model: str) -> tuple[Path, Path | None]:

@@ -18,8 +18,9 @@ from ptb_lite.catalog.embedded import SOURCES, cache_root, model_folder, read_re
 from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.catalog.hub import TOKEN_VARIABLE
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.evaluation.vllm_place import INSTALL, NOT_INSTALLED, Missing, find_vllm
 from ptb_lite.hardware.device import cpu_device, cuda_device, torch_is_cpu_build
-from ptb_lite.hardware.gpu_checks import optional_software, probe_gpu
+from ptb_lite.hardware.gpu_checks import has_flash_attention, probe_gpu
 from ptb_lite.preflight import check_runs_dir, check_space
 from ptb_lite.sandbox import SANDBOXES, make_groups
 from ptb_lite.scoring import smallest_detectable_gain
@@ -153,9 +154,23 @@ def _gpu_software() -> Iterator[Check]:
         yield Check("4-bit on the GPU", "warn", f"bitsandbytes: {found.four_bit_error}", fix)
     else:
         yield Check("4-bit on the GPU", "ok", "bitsandbytes packs NF4 on the GPU")
-    extras = optional_software().items()
-    words = [f"{name} {'is' if there else 'is not'} installed" for name, there in extras]
-    yield Check("optional GPU software", "ok", ", ".join(words))
+    there = "is" if has_flash_attention() else "is not"
+    yield Check("flash attention", "ok", f"{there} installed")
+    yield _vllm()
+
+
+def _vllm() -> Check:
+    """Long evaluations are faster with it; one that is there and cannot be used is a fault."""
+    found = find_vllm()
+    if isinstance(found, Missing):
+        absent = found.reason == NOT_INSTALLED
+        fix = f"For faster evaluations with long answers run {INSTALL}"
+        return Check("vLLM", "ok" if absent else "warn", found.reason, fix)
+    where = f" in {found.python.parent.parent}" if found.python else ""
+    if found.device != "cuda":
+        fix = f"Run {INSTALL} for the GPU build"
+        return Check("vLLM", "warn", f"{found.version}{where} is the CPU build", fix)
+    return Check("vLLM", "ok", f"{found.version}{where}")
 
 
 def _isolation() -> Check:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ptb_lite.events import Record
 
 _PROBE_SECONDS = 120.0
-_OPTIONAL = {"flash attention": ("flash_attn", "flash_attn_3"), "vLLM": ("vllm",)}
+_FLASH_ATTENTION = ("flash_attn", "flash_attn_3")
 
 
 class GpuProbe(Record):
@@ -36,9 +36,6 @@ def probe_gpu() -> GpuProbe:
         return GpuProbe(torch_error=(said or [f"exit code {done.returncode}"])[-1][:200])
 
 
-def optional_software() -> dict[str, bool]:
-    """Which optional accelerators are installed, by name; none of them is needed."""
-    return {
-        name: any(importlib.util.find_spec(module) is not None for module in modules)
-        for name, modules in _OPTIONAL.items()
-    }
+def has_flash_attention() -> bool:
+    """Whether it is installed; nothing needs it."""
+    return any(importlib.util.find_spec(module) is not None for module in _FLASH_ATTENTION)

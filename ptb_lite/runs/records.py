@@ -173,7 +173,8 @@ class BenchmarkScores(Record):
     zero-shot in [0, 1] that so many items can show (both at a power of 80 %). `judge` is the
     judge's model and prompt version, where there is one. `baseline_from` is when the baselines
     were measured, where they came from the cache. `held_out` items of the test set are not scored
-    because the agent may see them. `also` are raw's scores by other rules, never counted.
+    because the agent may see them. `also` are raw's scores by other rules, never counted. `engine`
+    with its version generated the answers, before and after.
     """
 
     benchmark: str
@@ -193,6 +194,7 @@ class BenchmarkScores(Record):
     baseline_from: datetime | None = None
     held_out: int = 0
     also: dict[str, float] = Field(default_factory=dict)
+    engine: str = ""
 
 
 class Average(Record):

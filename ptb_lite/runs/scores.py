@@ -35,6 +35,7 @@ class BenchmarkSamples:
     judge: str = ""
     not_scored: str = ""
     baseline_from: datetime | None = None
+    engine: str = ""
     paper: tuple[PaperLine, ...] = ()
     held_out: int = 0
     also: Mapping[str, float] = field(default_factory=dict)
@@ -69,6 +70,7 @@ def benchmark_scores(
         not_scored=samples.not_scored,
         judge=samples.judge,
         baseline_from=samples.baseline_from,
+        engine=samples.engine,
         held_out=samples.held_out,
         also=dict(samples.also),
     )

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from ptb_lite import preflight
 from ptb_lite.catalog import load_catalog
 from ptb_lite.errors import SpecError
+from ptb_lite.evaluation.vllm_place import Vllm
 from ptb_lite.hardware import Device
 from ptb_lite.preflight import (
     check_agent,
     check_benchmarks,
     check_device,
+    check_engine,
     check_model,
     check_runs_dir,
     check_sandbox,
@@ -51,6 +54,24 @@ def test_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SpecError, match=r"0\.1 GB are free .* 1\.0 GB are needed") as caught:
         check_space(tmp_path / "new", 10**9, field="runs-dir", hint="choose another")
     assert caught.value.hint == "Free some room, or choose another"
+
+
+def test_vllm_that_is_asked_for_and_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choices = {"benchmarks": ("add-numbers",), "minutes": 1.0, "device": "cpu"}
+    spec = resolve_spec(preset=None, overrides=choices, catalog=CATALOG)
+    monkeypatch.setenv("PTB_LITE_VLLM", str(tmp_path))
+    check_engine(spec)
+    asked = spec.model_copy(update={"evaluation_engine": "vllm"})
+    with pytest.raises(SpecError, match="no Python that works") as caught:
+        check_engine(asked)
+    assert caught.value.field == "engine"
+    monkeypatch.setattr(preflight, "find_vllm", lambda: Vllm({"vllm": "1"}, None, "cuda"))
+    with pytest.raises(SpecError, match="computes on cuda, not on cpu"):
+        check_engine(asked)
+    monkeypatch.setattr(preflight, "find_vllm", lambda: Vllm({"vllm": "1+cpu"}, None, "cpu"))
+    check_engine(asked)
 
 
 def test_an_agent_without_its_program_or_its_key(

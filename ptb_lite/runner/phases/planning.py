@@ -18,7 +18,7 @@ from ptb_lite.runs.atomic import read_record, write_record
 def planned(context: RunContext, job: EvaluationJob) -> EvaluationJob:
     """`job` by the run's plan; the first one makes it, and the journal has it with its reasons.
 
-    Raises EvaluationError where vLLM is to be used and cannot be, DeviceError and ItemsError.
+    Raises SpecError where vLLM is to be used and cannot be, and what `plan_evaluation` raises.
     """
     try:
         plan = read_record(context.run.evaluation_plan, EvaluationPlan)

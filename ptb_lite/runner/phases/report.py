@@ -102,6 +102,7 @@ def _samples(context: RunContext, prepared: PreparedBenchmark, submitted: bool) 
     passes = [(baseline, ZERO_SHOT), (baseline, FEW_SHOT)] + [(after, AFTER)] * submitted
     reports = [read_report(folder, label, benchmark) for folder, label in passes]
     judges = [report.judge() for report in reports if report and report.model]
+    zero_shot = read_result(baseline / f"{ZERO_SHOT}.{benchmark}.json")
     reasons = {report.not_scored: None for report in reports if report and report.not_scored}
     return BenchmarkSamples(
         benchmark=benchmark,
@@ -113,7 +114,8 @@ def _samples(context: RunContext, prepared: PreparedBenchmark, submitted: bool) 
         judged=entry.judge is not None,
         judge=judges[0] if judges else "",
         not_scored="; ".join(reasons),
-        baseline_from=read_result(baseline / f"{ZERO_SHOT}.{benchmark}.json").measured,
+        baseline_from=zero_shot.measured,
+        engine=f"{zero_shot.engine} {zero_shot.engine_version}".strip(),
         paper=benchmark_lines(benchmark, load_paper(), _hub_id(context)),
         held_out=prepared.held_out,
         also=read_result(after / f"{AFTER}.{benchmark}.json").also if submitted else {},

@@ -14,7 +14,7 @@ from pathlib import Path
 from ptb_lite.hardware.device import cuda_device
 from tests.bench.gpu_check.rows import Row, read_rows, table, write_row
 
-STEPS = ("doctor", "job", "training", "ways", "generation", "sandbox", "memory")
+STEPS = ("doctor", "job", "training", "ways", "generation", "engines", "sandbox", "memory")
 GENERATED = ("qwen3-0.6b-base", "gemma-3-1b-pt", "qwen3-4b-base")
 
 
@@ -91,6 +91,10 @@ def run_step(step: str, rows: Path, given: argparse.Namespace) -> None:
             from tests.bench.gpu_check import generation
 
             generation.run(rows, GENERATED)
+        case "engines":
+            from tests.bench.gpu_check import engines
+
+            engines.run(rows)
         case "sandbox":
             from tests.bench.gpu_check import sandboxed
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import tempfile
 import time
 from pathlib import Path
@@ -30,9 +29,6 @@ def run(rows: Path, models: tuple[str, ...], batches: tuple[int, ...] = BATCHES)
             for batch in batches:
                 one_batch(rows, name, folder, batch, context)
             remove(folder)
-    here = importlib.util.find_spec("vllm") is not None
-    note = "" if here else "vllm is not installed on this machine: not measured"
-    write_row(rows, Row("generation", "vLLM", "installed" if here else "not measured", note=note))
 
 
 def one_batch(rows: Path, name: str, folder: Path, batch: int, context: int) -> None:

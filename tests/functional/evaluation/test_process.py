@@ -17,15 +17,17 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
+from ptb_lite import __version__
 from ptb_lite.evaluation.errors import (
+    EngineFailed,
     EvaluationError,
     EvaluationStopped,
     InvalidSubmissionError,
 )
 from ptb_lite.evaluation.items import ItemFiles
-from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
+from ptb_lite.evaluation.job import Engine, EvaluationJob, EvaluationTask
 from ptb_lite.evaluation.messages import Message, ModelLoaded, Progressed, TaskFinished
-from ptb_lite.evaluation.process import run_evaluation
+from ptb_lite.evaluation.process import run_evaluation, worker_command
 from ptb_lite.evaluation.results import read_result, read_samples
 
 WAIT_SECONDS = 60.0
@@ -82,6 +84,32 @@ def test_every_task_gets_a_result_and_samples(
         assert result.correct == sum(sample.correct for sample in samples)
         assert result.items_sha256 == items.test.sha256
     assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".jsonl", ".log"}
+
+
+def test_the_worker_runs_with_the_python_of_another_environment(
+    tiny_model: Path, items: ItemFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "of this environment"))
+    job = make_job(tiny_model, items, tmp_path / "here", limit=5)
+    engine = Engine(python=Path(sys.executable))
+    elsewhere = job.model_copy(update={"engine": engine, "output": tmp_path / "there"})
+    assert worker_command(elsewhere)[:2] == [sys.executable, "-I"]
+    here, there = run_evaluation(job), run_evaluation(elsewhere)
+    for one, other in zip(here, there, strict=True):
+        assert other.packages == one.packages
+        assert other.packages["ptb-lite"] == __version__
+        assert read_samples(elsewhere.output / other.samples) == read_samples(
+            job.output / one.samples
+        )
+
+
+def test_an_environment_that_is_gone_is_said(
+    tiny_model: Path, items: ItemFiles, tmp_path: Path
+) -> None:
+    job = make_job(tiny_model, items, tmp_path / "out")
+    gone = job.model_copy(update={"engine": Engine(name="vllm", python=tmp_path / "python")})
+    with pytest.raises(EngineFailed, match="cannot be started"):
+        run_evaluation(gone)
 
 
 def test_a_missing_model_is_said_in_a_sentence(items: ItemFiles, tmp_path: Path) -> None:

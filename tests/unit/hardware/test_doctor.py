@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.catalog.embedded import FileRecord
+from ptb_lite.evaluation.vllm_place import NOT_INSTALLED, Missing, Vllm
 from ptb_lite.hardware import doctor
 from ptb_lite.hardware.device import Device
 from ptb_lite.hardware.doctor import Check, doctor_checks
+from ptb_lite.hardware.gpu_checks import GpuProbe
 from ptb_lite.sandbox import Groups
 
 GB = 10**9
@@ -144,6 +146,36 @@ def test_a_card_with_the_wrong_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     )
     monkeypatch.setattr(doctor, "torch_is_cpu_build", lambda: True)
     assert by_name(tmp_path)["GPU"].status == "warn"
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "message", "fix"),
+    [
+        (Missing(NOT_INSTALLED), "ok", "vLLM is not installed", "scripts/setup-vllm"),
+        (Missing("in /x vllm is missing"), "warn", "in /x vllm is missing", "scripts/setup-vllm"),
+        (Vllm({"vllm": "0.32.0"}, Path("/x/bin/python"), "cuda"), "ok", "0.32.0 in /x", ""),
+        (Vllm({"vllm": "0.32.0"}, None, "cuda"), "ok", "0.32.0", ""),
+        (Vllm({"vllm": "0.32.0+cpu"}, None, "cpu"), "warn", "CPU build", "scripts/setup-vllm"),
+    ],
+)
+def test_vllm_on_a_card(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    found: Missing | Vllm,
+    status: str,
+    message: str,
+    fix: str,
+) -> None:
+    card = Device("cuda", "Card", 12 * GB, 11 * GB, 8, (8, 9), "580.1")
+    monkeypatch.setattr(doctor, "cuda_device", lambda: card)
+    monkeypatch.setattr(doctor, "torch_is_cpu_build", lambda: False)
+    monkeypatch.setattr(doctor, "probe_gpu", lambda: GpuProbe(bfloat16=True))
+    monkeypatch.setattr(doctor, "find_vllm", lambda: found)
+    check = by_name(tmp_path)["vLLM"]
+    assert check.status == status
+    assert message in check.message
+    assert fix in check.fix
+    assert bool(fix) == bool(check.fix)
 
 
 def test_the_hub_is_asked_only_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from ptb_lite.events import (
     AgentEvent,
     AgentEventKind,
     AgentSpoke,
+    EvaluationPlanned,
     Event,
     Flag,
     FlagRaised,
@@ -76,3 +77,8 @@ def test_refused_hosts_are_shown_every_few_seconds_only() -> None:
     shown = [line for each in asked for line in lines.of(event(each))]
     assert shown == ["  0:00    asked for h0.example:443, which is not let through"]
     assert lines.of(event(HostAsked(host="own", port=443, allowed=True), 60)) == []
+
+
+def test_the_engine_of_the_evaluations_is_told_with_its_reasons() -> None:
+    planned = EvaluationPlanned(engine="vllm", batch_size=512, reasons=("vLLM: it pays", "so\x1b"))
+    assert PlainLines().of(event(planned)) == ["  0:00    evaluated with vLLM: it pays; so\\x1b"]
