@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from tests.unit.test_scripts import ROOT, Machine, needs_no_gpu
 
 SCRIPT = ROOT / "scripts" / "setup-vllm"
