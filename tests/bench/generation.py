@@ -71,11 +71,14 @@ def stock_lm(model: Path, adapter: Path | None = None) -> HFLM:
 
 
 def best_size(
-    lm: HFLM, requests: Sequence[Instance], ask: Callable[[HFLM, Sequence[Instance]], object]
+    lm: HFLM,
+    requests: Sequence[Instance],
+    ask: Callable[[HFLM, Sequence[Instance]], object],
+    sizes: Sequence[int] = SIZES,
 ) -> tuple[int, str]:
     """The peer's fastest batch size on `requests`, and what each took."""
     seconds = {}
-    for size in SIZES:
+    for size in sizes:
         lm.batch_size_per_gpu = size
         _, seconds[size] = timed(lambda: ask(lm, requests))
     tried = ", ".join(f"{size}: {taken:.1f} s" for size, taken in seconds.items())
@@ -88,9 +91,10 @@ def compare(
     requests: list[Instance],
     few: list[Instance],
     ask: Callable[[HFLM, Sequence[Instance]], list[Any]],
+    sizes: Sequence[int] = SIZES,
 ) -> Timed:
     """Both twice, in turn, the less disturbed run of each; the peer at its best size of `few`."""
-    size, tried = best_size(stock, few, ask)
+    size, tried = best_size(stock, few, ask, sizes)
     stock.batch_size_per_gpu = size
     our_seconds, their_seconds = [], []
     for _ in range(ROUNDS):
