@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ from tests.bench.table import as_markdown
 
 BEGIN = "<!-- scripts/bench --write: begin -->"
 END = "<!-- scripts/bench --write: end -->"
+_WIDTH = 100
 
 
 class Kept(Record):
@@ -53,7 +55,7 @@ def keep(data: Path, page: Path, machine: Machine, rows: Sequence[Row], *, whole
 
 def section(kept: Kept) -> str:
     """What stands between the markers."""
-    return f"{kept.machine.describe()}\n\n{as_markdown(kept.rows)}"
+    return f"{textwrap.fill(kept.machine.describe(), _WIDTH)}\n\n{as_markdown(kept.rows)}"
 
 
 def with_section(page: str, text: str) -> str:
