@@ -28,6 +28,9 @@ BENCHMARK = "add-numbers"
 def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("STATE", "CONFIG", "RUNS", "CACHE"):
         monkeypatch.setenv(f"PTB_LITE_{name}", str(tmp_path / name.lower()))
+    # The same items each time: an honest model is flagged by chance once in 40 draws.
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "item-salt").write_text("0" * 64)
 
 
 def learnt(base: Path, items: Sequence[Item], folder: Path) -> Path:

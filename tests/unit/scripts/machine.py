@@ -11,6 +11,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 TOOLS = "bash cat cksum dirname env id mkdir mktemp rm tail touch true uname"
 PYTHON = """#!/bin/sh
@@ -35,6 +37,11 @@ case "$*" in
 esac
 exit 0
 """
+
+needs_no_gpu = pytest.mark.skipif(
+    any(Path(node).exists() for node in ("/dev/nvidia0", "/dev/dxg")),
+    reason="this machine has a GPU, which the scripts would find",
+)
 
 
 @dataclass

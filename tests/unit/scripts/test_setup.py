@@ -7,12 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.scripts.machine import PYTHON, Machine
-
-needs_no_gpu = pytest.mark.skipif(
-    any(Path(node).exists() for node in ("/dev/nvidia0", "/dev/dxg")),
-    reason="this machine has a GPU, which the scripts would find",
-)
+from tests.unit.scripts.machine import PYTHON, Machine, needs_no_gpu
 
 
 def test_a_python_is_found_by_its_version(machine: Machine) -> None:

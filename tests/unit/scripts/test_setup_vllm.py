@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.unit.test_scripts import ROOT, Machine, needs_no_gpu
+
+from tests.unit.scripts.machine import ROOT, Machine, needs_no_gpu
 
 SCRIPT = ROOT / "scripts" / "setup-vllm"
 
