@@ -157,6 +157,7 @@ def test_it_goes_on_from_kept_completions_and_says_what_fits(
     task = job.tasks[0].model_copy(update={"key": "k", "limit": 12})
     job = job.model_copy(update={"tasks": (task,)})
     heard: list[Any] = []
+    monkeypatch.setenv("FAKE_VLLM_WAITS_AT", "8")
     with pytest.raises(EvaluationStopped):
         run_evaluation(
             job,
@@ -166,6 +167,7 @@ def test_it_goes_on_from_kept_completions_and_says_what_fits(
     kept = job.output / f"zero_shot.{items.benchmark}.kept.jsonl"
     before = len(kept.read_text().splitlines())
     heard.clear()
+    monkeypatch.delenv("FAKE_VLLM_WAITS_AT")
     (result,) = run_evaluation(job, on_progress=heard.append)
     assert result.n == 12
     assert [m.message for m in heard if m.type == "warned"] == [
@@ -179,8 +181,9 @@ def test_it_goes_on_from_kept_completions_and_says_what_fits(
 
 @pytest.mark.usefixtures("starts")
 def test_a_stop_leaves_no_process_and_no_merged_model(
-    tiny_model: Path, items: ItemFiles, tmp_path: Path
+    tiny_model: Path, items: ItemFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("FAKE_VLLM_WAITS_AT", "0")
     adapter = make_adapter(tiny_model, tmp_path / "adapter")
     job = vllm_job(tiny_model, items, tmp_path / "out", adapter)
     workers: list[psutil.Process] = []

@@ -2,13 +2,15 @@
 
 It generates with transformers, one row after the other, and calls its progress bars as vLLM 0.32
 does. Everything above it, lm-eval's class included, is the real thing. FAKE_VLLM_FAILS makes it
-refuse to start; FAKE_VLLM_LOG names a file that gets the arguments of every start.
+refuse to start; FAKE_VLLM_LOG names a file that gets the arguments of every start; with
+FAKE_VLLM_WAITS_AT it does so many rows and then nothing, until it is ended.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -44,6 +46,7 @@ class LLM:
             arguments["model"], dtype=getattr(torch, arguments["dtype"])
         ).eval()
         fits = int(os.environ.get("FAKE_VLLM_FITS", "2048"))
+        self._left = int(os.environ.get("FAKE_VLLM_WAITS_AT", "1000000"))
         self.llm_engine = SimpleNamespace(model_config=SimpleNamespace(max_model_len=fits))
 
     def generate(
@@ -54,6 +57,9 @@ class LLM:
         bar = use_tqdm(total=len(waiting), desc="Processed prompts", dynamic_ncols=True, postfix="")
         done = []
         for prompt, settings in waiting:
+            if self._left == 0:
+                threading.Event().wait(120)
+            self._left -= 1
             text, tokens = self._complete(prompt["prompt_token_ids"], settings)
             done.append(SimpleNamespace(outputs=[SimpleNamespace(text=text, token_ids=tokens)]))
             bar.postfix = f"{bar.format_dict['elapsed']:.1f} s"
