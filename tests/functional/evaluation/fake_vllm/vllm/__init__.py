@@ -41,12 +41,14 @@ class LLM:
             files = sorted(path.name for path in Path(arguments["model"]).iterdir())
             with Path(log).open("a", encoding="utf-8") as out:
                 out.write(json.dumps({"arguments": arguments, "files": files}) + "\n")
+        self._left = int(os.environ.get("FAKE_VLLM_WAITS_AT", "1000000"))
+        if self._left == 0:  # while it loads, as it does with the folder that it is served
+            threading.Event().wait(120)
         self._tokenizer = AutoTokenizer.from_pretrained(arguments["tokenizer"])
         self._model = AutoModelForCausalLM.from_pretrained(
             arguments["model"], dtype=getattr(torch, arguments["dtype"])
         ).eval()
         fits = int(os.environ.get("FAKE_VLLM_FITS", "2048"))
-        self._left = int(os.environ.get("FAKE_VLLM_WAITS_AT", "1000000"))
         self.llm_engine = SimpleNamespace(model_config=SimpleNamespace(max_model_len=fits))
 
     def generate(
