@@ -16,7 +16,7 @@ from lm_eval.models.huggingface import HFLM
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from ptb_lite.evaluation.decoding import RowStop, complete, end_tokens
-from ptb_lite.evaluation.kept import KeptCompletions
+from ptb_lite.evaluation.keeping import KeepsCompletions
 from ptb_lite.evaluation.likelihood import grouped, score
 from ptb_lite.evaluation.prefix import LEAST, SharedPrefix, common_prefix, empty_cache
 
@@ -24,11 +24,10 @@ T = TypeVar("T")
 TokenRequest = tuple[tuple[str, str], list[int], list[int]]
 
 
-class FollowedLM(HFLM):  # type: ignore[misc]
+class FollowedLM(KeepsCompletions, HFLM):  # type: ignore[misc]
     """`on_rows(n)` is called for every n finished rows, `on_warning(text)` when the batch shrinks.
 
-    `rows_restarted` is called when a smaller batch starts over. While `kept` is set, completions
-    are kept there batch by batch, and those that it has are not generated again.
+    `rows_restarted` is called when a smaller batch starts over.
     """
 
     def __init__(
@@ -42,18 +41,15 @@ class FollowedLM(HFLM):  # type: ignore[misc]
         rows_restarted: Callable[[], None],
     ) -> None:
         super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
-        self._on_rows = on_rows
+        self._start_keeping(on_rows)
         self._on_warning = on_warning
         self._rows_restarted = rows_restarted
-        self.kept: KeptCompletions | None = None
-        self._batch: dict[str, str] = {}
         self._prefix: SharedPrefix | None = None
         self._documents = 0
         self._plain = empty_cache(model) is not None
         if self._plain and model.generation_config is not None:
             # Gemma's own asks for static caches, which `generate` refuses beside one of ours.
             model.generation_config.cache_implementation = None
-        self.cache_hook = self
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
         """As lm-eval's, with half the batch when memory does not suffice, down to single rows."""
@@ -61,7 +57,7 @@ class FollowedLM(HFLM):  # type: ignore[misc]
 
         def generate() -> list[str]:
             self._prefix = self._shared_by_texts(prompts)
-            return self._generate_missing(requests, disable_tqdm)
+            return super(FollowedLM, self).generate_until(requests, disable_tqdm)
 
         return self._within_memory(generate)
 
@@ -119,28 +115,6 @@ class FollowedLM(HFLM):  # type: ignore[misc]
             # Outside the handler: the error's traceback holds the tensors that filled the memory.
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-
-    def _generate_missing(self, requests: list[Instance], disable_tqdm: bool) -> list[str]:
-        kept = self.kept
-        if kept is None:
-            return super().generate_until(requests, disable_tqdm=disable_tqdm)  # type: ignore[no-any-return]
-        found = [kept.find(request.args[0]) for request in requests]
-        missing = [one for one, text in zip(requests, found, strict=True) if text is None]
-        if len(missing) < len(requests):
-            self._on_rows(len(requests) - len(missing))
-        made = iter(super().generate_until(missing, disable_tqdm=disable_tqdm) if missing else ())
-        self._keep_batch()
-        return [next(made) if text is None else text for text in found]
-
-    def add_partial(self, kind: str, request: tuple[str, Any], completion: Any) -> None:
-        """What lm-eval calls for every completion, being its cache (`cache_hook`)."""
-        if self.kept is not None and kind == "generate_until":
-            self._batch[request[0]] = completion
-
-    def _keep_batch(self) -> None:
-        if self.kept is not None:
-            self.kept.add(self._batch)
-        self._batch = {}
 
     def _shared_by_texts(self, prompts: list[str]) -> SharedPrefix | None:
         """What all prompts begin with; of kept ones too, so that a continued run does the same."""

@@ -8,19 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lm_eval.api.instance import Instance
 from lm_eval.models.vllm_causallms import VLLM
 from tqdm import tqdm
 
-from ptb_lite.evaluation.kept import KeptCompletions
+from ptb_lite.evaluation.keeping import KeepsCompletions
 
 
-class FollowedVLLM(VLLM):  # type: ignore[misc]
+class FollowedVLLM(KeepsCompletions, VLLM):  # type: ignore[misc]
     """`on_rows(n)` is called for every n finished rows.
 
     `settings` are the arguments of lm-eval's class, `chat_template` the one that is used: neither
-    that of the tokenizer's folder nor vLLM's guess. While `kept` is set, completions are kept there
-    after every `batch_size` rows, and those that it has are not generated again.
+    that of the tokenizer's folder nor vLLM's guess. A batch that is kept has `batch_size` rows.
     """
 
     def __init__(
@@ -32,10 +30,7 @@ class FollowedVLLM(VLLM):  # type: ignore[misc]
     ) -> None:
         super().__init__(**settings)
         self.tokenizer.chat_template = self.hf_chat_template = chat_template
-        self._on_rows = on_rows
-        self.kept: KeptCompletions | None = None
-        self._batch: dict[str, str] = {}
-        self.cache_hook = self
+        self._start_keeping(on_rows)
 
     @property
     def batch_size_per_gpu(self) -> int:
@@ -46,29 +41,6 @@ class FollowedVLLM(VLLM):  # type: ignore[misc]
     def max_length(self) -> int:
         """Tokens of prompt and answer that fit: lm-eval's own says what was asked for."""
         return int(self.model.llm_engine.model_config.max_model_len)
-
-    def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
-        """As lm-eval's, less what `kept` has."""
-        kept = self.kept
-        if kept is None:
-            return super().generate_until(requests, disable_tqdm=disable_tqdm)  # type: ignore[no-any-return]
-        found = [kept.find(request.args[0]) for request in requests]
-        missing = [one for one, text in zip(requests, found, strict=True) if text is None]
-        if len(missing) < len(requests):
-            self._on_rows(len(requests) - len(missing))
-        made = iter(super().generate_until(missing, disable_tqdm=disable_tqdm) if missing else ())
-        self._keep_batch()
-        return [next(made) if text is None else text for text in found]
-
-    def add_partial(self, _: str, request: tuple[str, dict[str, Any]], completion: str) -> None:
-        """What lm-eval calls for every completion, being its cache (`cache_hook`)."""
-        if self.kept is not None:
-            self._batch[request[0]] = completion
-
-    def _keep_batch(self) -> None:
-        if self.kept is not None:
-            self.kept.add(self._batch)
-        self._batch = {}
 
     def _model_generate(
         self,
