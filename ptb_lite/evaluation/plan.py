@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +12,12 @@ from ptb_lite.evaluation.vllm_place import INSTALL, VARIABLE, Missing, Vllm
 from ptb_lite.events import Record
 from ptb_lite.hardware.memory import GB, ModelNumbers, evaluation_memory
 
+# On a processor never fewer rows than these, and more only up to where they were measured: 64 take
+# up to a sixth less time than 32 (docs/performance.md, "Generation and multiple choice").
 CPU_BATCH = 32
+_MOST_ON_CPU = 64
+# Other programs live in a processor's memory too, and running out of it ends the process.
+_CPU_SHARE = 0.5
 # Items handed to vLLM at once: it batches by itself, and after each of these completions are kept.
 VLLM_ITEMS = 512
 # What lm-eval's vllm model and ours have the same architectures for, and what was tried
@@ -108,13 +112,13 @@ def rows(facts: Facts) -> int:
     """How many items transformers takes at once.
 
     On a card a step takes as long for 128 rows as for one, so as many as fit, as a power of two:
-    a little more or less free memory gives the same batch, and so the same scores.
+    a little more or less free memory gives the same batch, and so the same scores. On a processor
+    at least 32, and 64 where half of the free memory holds them.
     """
-    if facts.device == "cpu" or facts.numbers is None:
+    if facts.numbers is None:
         return CPU_BATCH
-    most = max((work.items for work in facts.work), default=1)
-    fitting = 1
-    while fitting < min(_MOST_ROWS, most) and _fits(facts, facts.numbers, 2 * fitting):
+    fitting, most = (CPU_BATCH, _MOST_ON_CPU) if facts.device == "cpu" else (1, _MOST_ROWS)
+    while fitting < min(most, _items(facts)) and _fits(facts, facts.numbers, 2 * fitting):
         fitting *= 2
     return fitting
 
@@ -181,25 +185,40 @@ def _transformers(facts: Facts, asked: EngineChoice, why: str) -> EvaluationPlan
         asked=asked,
         engine=Engine(),
         batch_size=rows(facts),
-        reasons=(why, *_batch_reasons(facts)),
+        reasons=(why, _batch_reason(facts)),
     )
 
 
-def _batch_reasons(facts: Facts) -> Iterator[str]:
+def _batch_reason(facts: Facts) -> str:
     batch = rows(facts)
-    if facts.device == "cpu" or facts.numbers is None:
-        yield f"{batch} items at once, as everywhere but on a card"
-        return
+    if facts.numbers is None:
+        return f"{batch} items at once, as wherever a model's sizes are not known"
+    free = f"GB of the {facts.memory_free / GB:.1f} GB that are free"
+    if facts.device == "cpu" and batch == CPU_BATCH:
+        if _items(facts) <= CPU_BATCH:
+            return f"{batch} items at once, as for few items on a processor"
+        more = _memory(facts, facts.numbers, _MOST_ON_CPU)
+        return (
+            f"{batch} items at once: {_MOST_ON_CPU} with up to {facts.sequence} tokens each would "
+            f"need about {more / GB:.1f} {free}, more than half"
+        )
     need = _memory(facts, facts.numbers, batch)
-    yield (
+    return (
         f"{batch} items at once: with up to {facts.sequence} tokens each they need about "
-        f"{need / GB:.1f} GB of the {facts.memory_free / GB:.1f} GB that are free"
+        f"{need / GB:.1f} {free}"
     )
+
+
+def _items(facts: Facts) -> int:
+    """Of the longest task."""
+    return max((work.items for work in facts.work), default=1)
 
 
 def _fits(facts: Facts, numbers: ModelNumbers, batch: int) -> bool:
-    # The estimate is 1.4 to 1.5 times what was allocated (docs/performance.md): no margin on top.
-    return _memory(facts, numbers, batch) <= facts.memory_free
+    # On a card the estimate is 1.4 to 1.5 times what was allocated (docs/performance.md): no margin
+    # on top.
+    share = _CPU_SHARE if facts.device == "cpu" else 1.0
+    return _memory(facts, numbers, batch) <= share * facts.memory_free
 
 
 def _memory(facts: Facts, numbers: ModelNumbers, batch: int) -> int:

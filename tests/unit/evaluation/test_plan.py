@@ -131,11 +131,39 @@ def test_rows_fit_and_are_a_power_of_two(free: int, sequence: int, items: int) -
     assert batch in (1, 2, 4, 8, 16, 32, 64, 128)
     if batch > 1:
         assert evaluation_memory(QWEN_600M, sequence=sequence, batch=batch).total <= free
+    batch = rows(replace(facts, device="cpu"))
+    assert batch in (32, 64)
+    if batch > 32:
+        assert evaluation_memory(QWEN_600M, sequence=sequence, batch=batch).total <= free / 2
 
 
-def test_a_processor_takes_as_many_as_ever() -> None:
-    assert rows(PROCESSOR) == CPU_BATCH
-    assert rows(replace(CARD, numbers=None)) == CPU_BATCH
+def test_a_model_of_unknown_sizes_is_given_as_many_as_ever() -> None:
+    for facts in (CARD, PROCESSOR):
+        unknown = replace(facts, numbers=None)
+        assert rows(unknown) == CPU_BATCH
+        plan = choose_evaluation(unknown)
+        assert plan.reasons[1] == "32 items at once, as wherever a model's sizes are not known"
+
+
+@pytest.mark.parametrize(
+    ("free", "items", "batch", "why"),
+    [
+        (26, 1319, 64, "they need about 12.3 GB of the 26.0 GB that are free"),
+        (26, 33, 64, "they need about 12.3 GB of the 26.0 GB that are free"),
+        (22, 1319, 32, "would need about 12.3 GB of the 22.0 GB that are free, more than half"),
+        (0, 1319, 32, "of the 0.0 GB that are free, more than half"),
+        (26, 32, 32, "as for few items on a processor"),
+        (0, 3, 32, "as for few items on a processor"),
+    ],
+)
+def test_a_processor_takes_twice_as_many_where_half_its_memory_holds_them(
+    free: int, items: int, batch: int, why: str
+) -> None:
+    facts = replace(PROCESSOR, memory_free=free * GB, work=(Work(items, 512),))
+    plan = choose_evaluation(facts)
+    assert plan.batch_size == rows(facts) == batch
+    assert plan.reasons[1].startswith(f"{batch} items at once")
+    assert plan.reasons[1].endswith(why)
 
 
 def test_every_batch_waits_for_its_longest_answer() -> None:
