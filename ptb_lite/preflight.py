@@ -24,6 +24,7 @@ from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.choices import Device as DeviceName
 from ptb_lite.errors import CatalogError, PtbLiteError, SpecError
 from ptb_lite.evaluation.dataset_rows import check_data
+from ptb_lite.evaluation.files import existing_folder
 from ptb_lite.evaluation.plan import require_vllm
 from ptb_lite.evaluation.vllm_place import find_vllm
 from ptb_lite.hardware import (
@@ -60,7 +61,7 @@ def preflight(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> None:
 
 def check_runs_dir(runs_dir: Path) -> None:
     """The folder, or the nearest one above it that exists, can be written."""
-    folder = _nearest_existing(runs_dir)
+    folder = existing_folder(runs_dir)
     try:
         # Really written: permission bits say nothing of a read-only file system or of root.
         with tempfile.TemporaryFile(dir=folder) as probe:
@@ -76,7 +77,7 @@ def check_runs_dir(runs_dir: Path) -> None:
 
 def check_space(folder: Path, needed: int, *, field: str, hint: str) -> None:
     """`needed` bytes are free where `folder` lies."""
-    free = shutil.disk_usage(_nearest_existing(folder)).free
+    free = shutil.disk_usage(existing_folder(folder)).free
     if free < needed:
         raise SpecError(
             f"{free / GB:.1f} GB are free in {folder}, {needed / GB:.1f} GB are needed",
@@ -182,10 +183,3 @@ def _check_hub(entry: ModelEntry) -> None:
         field="model",
         hint="set HF_HOME and PTB_LITE_CACHE to another disk",
     )
-
-
-def _nearest_existing(path: Path) -> Path:
-    found = path.absolute()
-    while not found.exists() and found != found.parent:
-        found = found.parent
-    return found

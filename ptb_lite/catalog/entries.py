@@ -55,7 +55,8 @@ class ModelEntry(Entry):
     includes a vision tower where the checkpoint has one; the other figures are the text model's.
     `vocabulary` is the number of rows of the embedding matrix, `context` the longest sequence in
     tokens, `instruct` the Hub id of the official instruction-tuned counterpart. `path` is the
-    folder of a person's own model (source local).
+    folder of a person's own model (source local), `model_type` that of config.json (empty: not
+    known before the model is there).
     """
 
     title: Line
@@ -77,6 +78,7 @@ class ModelEntry(Entry):
     licence: Line
     gated: bool = False
     chat_family: ChatFamily
+    model_type: str = ""
     summary: str = ""
 
     @property

@@ -13,6 +13,7 @@ from typing import Any
 
 from ptb_lite.choices import EngineChoice
 from ptb_lite.evaluation.errors import EvaluationError
+from ptb_lite.evaluation.files import existing_folder
 from ptb_lite.evaluation.items import Item, read_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
 from ptb_lite.evaluation.plan import EvaluationPlan, Facts, Work, choose_evaluation, without_vllm
@@ -60,7 +61,7 @@ def gather(job: EvaluationJob, asked: EngineChoice = "auto") -> Facts:
         model_type=str(config.get("model_type", "")),
         numbers=model_numbers(config, job.model),
         sequence=max(longest(task, items) for task, items in tasks),
-        disk_free=shutil.disk_usage(_existing(job.output)).free,
+        disk_free=shutil.disk_usage(existing_folder(job.output)).free,
         work=tuple(Work(len(items), _answer(task)) for task, items in tasks),
         vllm=Missing("vLLM was not looked for") if needless else find_vllm(),
     )
@@ -119,12 +120,6 @@ def model_numbers(config: dict[str, Any], model: Path) -> ModelShape | None:
         return None
     sizes = (shape.vocabulary, hidden, shape.layers, shape.intermediate, heads, shape.head_dim)
     return shape if min(sizes) > 0 else None
-
-
-def _existing(path: Path) -> Path:
-    """The folder itself, or the nearest one above it that is there."""
-    found = path.absolute()
-    return next(folder for folder in (found, *found.parents) if folder.exists())
 
 
 def _answer(task: EvaluationTask) -> int:

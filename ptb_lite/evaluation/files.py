@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Files that are either whole or not there, and where they would lie."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ def write_whole(path: Path, text: str) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def existing_folder(path: Path) -> Path:
+    """`path` itself, or the nearest folder above it that is there."""
+    found = path.absolute()
+    return next(folder for folder in (found, *found.parents) if folder.exists())
 
 
 def write_lines(path: Path, records: Iterable[Record]) -> None:

@@ -29,7 +29,7 @@ _MOST_ROWS = 128
 # 61 ms for 28 layers to 87 ms for 36 on an H200 (docs/performance.md, "Generation").
 _STEP_SECONDS_PER_LAYER = 0.0024
 # vLLM loads, compiles and captures for so long before its first token: assumed, not measured.
-_VLLM_START_SECONDS = 60.0
+VLLM_START_SECONDS = 60.0
 # What vLLM leaves of the memory (and the disk) that is free, and the most that it takes of all.
 _LEFT_BYTES = GB
 _VLLM_MOST = 0.9
@@ -126,8 +126,12 @@ def rows(facts: Facts) -> int:
 def transformers_seconds(facts: Facts, batch: int) -> float:
     """Seconds that generating takes at least: every batch waits for its longest answer."""
     layers = facts.numbers.layers if facts.numbers is not None else 0
-    steps = sum(-(-work.items // batch) * work.answer for work in facts.work)
-    return steps * layers * _STEP_SECONDS_PER_LAYER
+    return sum(card_seconds(work, layers, batch) for work in facts.work)
+
+
+def card_seconds(work: Work, layers: int, batch: int) -> float:
+    """The same of one task for a model of so many layers."""
+    return -(-work.items // batch) * work.answer * layers * _STEP_SECONDS_PER_LAYER
 
 
 def _unusable(found: Vllm | Missing, device: str) -> str | None:
@@ -156,10 +160,10 @@ def _against_vllm(facts: Facts) -> str | None:
             f"which takes {merged / GB:.1f} GB"
         )
     seconds = transformers_seconds(facts, rows(facts))
-    if seconds <= 2 * _VLLM_START_SECONDS:
+    if seconds <= 2 * VLLM_START_SECONDS:
         return (
             f"it generates for {_minutes(seconds)}, and vLLM alone takes about "
-            f"{_VLLM_START_SECONDS:.0f} s to start"
+            f"{VLLM_START_SECONDS:.0f} s to start"
         )
     return None
 

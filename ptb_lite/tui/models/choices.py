@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ptb_lite.choices import EngineChoice
 from ptb_lite.errors import CatalogError, SpecError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _OPTIONS = (
     ("sandbox", "--sandbox"),
     ("network", "--network"),
     ("device", "--device"),
+    ("evaluation_engine", "--engine"),
 )
 
 
@@ -52,6 +54,7 @@ class SetupChoices:
     sandbox: str = "bubblewrap"
     network: str = "off"
     device: str = "auto"
+    engine: EngineChoice = "auto"
 
 
 def choices_of(preset: Preset) -> SetupChoices:
@@ -71,6 +74,7 @@ def choices_of(preset: Preset) -> SetupChoices:
         sandbox=preset.sandbox,
         network=preset.network,
         device=preset.device,
+        engine=preset.evaluation_engine,
     )
 
 
@@ -155,6 +159,7 @@ def _typed(choices: SetupChoices) -> dict[str, object]:
         "sandbox": choices.sandbox,
         "network": choices.network,
         "device": choices.device,
+        "evaluation_engine": choices.engine,
     }
 
 

@@ -42,10 +42,12 @@ class Desk:
 
     def lines(self, choices: SetupChoices) -> Mapping[str, tuple[ListLine, ...]]:
         """The three lists by name."""
+        preset = self.presets.get(choices.preset or "")
+        most = preset.max_new_tokens if preset is not None else None
         return {
             "models": model_lines(self.catalog, self.machine),
             "agents": agent_lines(self.catalog, self.machine),
-            "benchmarks": benchmark_lines(self.catalog, self.machine, choices),
+            "benchmarks": benchmark_lines(self.catalog, self.machine, choices, most),
         }
 
     def looked_at(self) -> Desk:

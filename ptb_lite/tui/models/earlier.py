@@ -23,7 +23,7 @@ _MAX_RESULTS = 200
 _FOLDERS = {Phase.BASELINE: "baseline", Phase.EVALUATE: "after"}
 _Found = TypeVar("_Found")
 
-Job = tuple[str, str, str, str]
+Job = tuple[str, str, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,15 @@ class Earlier:
     """Medians over the newest runs of a folder.
 
     `item_seconds`: seconds an item, by (model, benchmark, kind of device, zero_shot, few_shot or
-    after). `loading_seconds`: what baseline and evaluate took beyond the items, by (model, kind
-    of device). `phase_seconds`: whole phases that do not depend on the number of items.
-    `zero_shot`: the base model's score in [0, 1], by (model, benchmark). `runs` counts the runs
-    that had anything to tell.
+    after, engine). `loading_seconds`: what baseline and evaluate took beyond the items, by (model,
+    kind of device, engine). `phase_seconds`: whole phases that do not depend on the number of
+    items. `zero_shot`: the base model's score in [0, 1], by (model, benchmark). `runs` counts the
+    runs that had anything to tell.
     """
 
     runs: int = 0
     item_seconds: Mapping[Job, float] = field(default_factory=dict)
-    loading_seconds: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    loading_seconds: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
     phase_seconds: Mapping[Phase, float] = field(default_factory=dict)
     zero_shot: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
@@ -64,7 +64,7 @@ def read_earlier(runs_dir: Path, newest: int = NEWEST) -> Earlier:
 def summarise_earlier(runs: Iterable[_Run]) -> Earlier:
     """Medians of what the runs took."""
     items: dict[Job, list[float]] = defaultdict(list)
-    loading: dict[tuple[str, str], list[float]] = defaultdict(list)
+    loading: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     phases: dict[Phase, list[float]] = defaultdict(list)
     scores: dict[tuple[str, str], list[float]] = defaultdict(list)
     told = 0
@@ -78,10 +78,11 @@ def summarise_earlier(runs: Iterable[_Run]) -> Earlier:
                 phases[phase].append(end.seconds)
             elif results:
                 rest = end.seconds - sum(result.seconds for result in results)
-                loading[(model, results[0].device)].append(max(0.0, rest))
+                key = (model, results[0].device, results[0].engine)
+                loading[key].append(max(0.0, rest))
         for result in (result for some in run.results.values() for result in some):
             if result.n > 0:
-                job = (model, result.benchmark, result.device, result.label)
+                job = (model, result.benchmark, result.device, result.label, result.engine)
                 items[job].append(result.seconds / result.n)
             if result.label == "zero_shot" and result.score is not None:
                 scores[(model, result.benchmark)].append(result.score)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ptb_lite.catalog.entries import BenchmarkEntry, ModelEntry
+from ptb_lite.evaluation.plan import VLLM_START_SECONDS, EvaluationPlan, Work, card_seconds
 from ptb_lite.events import Phase
 from ptb_lite.hardware import Device
 from ptb_lite.tui.models.earlier import Earlier
@@ -13,12 +14,26 @@ from ptb_lite.tui.models.earlier import Earlier
 # For the guess alone. An item is a prompt with its examples and an answer; the rates are what
 # small models reach in batches, in floating point operations a second: the processor's measured
 # with the embedded model on two cores (0.07 s for a five-shot item of add-numbers), the GPU's
-# taken low. Off by a factor of several where machines differ, hence a guess.
+# taken low; through transformers a GPU waits for the processor at every token besides. Off by a
+# factor of several where machines differ, hence a guess.
 _PROMPT_TOKENS = 50
 _PER_CORE = 1.5e11
 _PER_GPU = 1e13
 _LOADING_SECONDS = 20.0
 _REST_SECONDS = {Phase.PREPARE: 10.0, Phase.SEAL: 2.0, Phase.AUDIT: 10.0, Phase.REPORT: 1.0}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """`items` of a benchmark that are scored, with answers of up to `answer` tokens."""
+
+    entry: BenchmarkEntry
+    items: int
+    answer: int
+
+    def sequence(self, shots: int = 0) -> int:
+        """Tokens of a prompt with so many examples and its answer, guessed."""
+        return _PROMPT_TOKENS * (1 + shots) + self.answer
 
 
 @dataclass(frozen=True)
@@ -45,19 +60,20 @@ class _Seconds:
 
 def expected_times(
     model: ModelEntry,
-    benchmarks: Sequence[tuple[BenchmarkEntry, int]],
+    benchmarks: Sequence[Scored],
     budget_seconds: float,
     device: Device,
     earlier: Earlier,
+    plan: EvaluationPlan,
 ) -> PhaseTimes:
-    """Times of every phase for benchmarks with so many items each."""
-    loading = _loading(model, device, earlier)
+    """Times of every phase; `plan` is what carries out the evaluations."""
+    loading = _loading(model, device, earlier, plan)
     before = [
-        _evaluation(model, entry, n, label, device, earlier)
-        for entry, n in benchmarks
+        _evaluation(model, each, label, device, earlier, plan)
+        for each in benchmarks
         for label in ("zero_shot", "few_shot")
     ]
-    after = [_evaluation(model, entry, n, "after", device, earlier) for entry, n in benchmarks]
+    after = [_evaluation(model, each, "after", device, earlier, plan) for each in benchmarks]
     rest = {phase: _phase(phase, earlier) for phase in _REST_SECONDS}
     return PhaseTimes(
         prepare=rest[Phase.PREPARE].value,
@@ -70,28 +86,40 @@ def expected_times(
 
 
 def evaluation_seconds(
-    model: ModelEntry, entry: BenchmarkEntry, n: int, device: Device, earlier: Earlier
+    model: ModelEntry, scored: Scored, device: Device, earlier: Earlier, plan: EvaluationPlan
 ) -> tuple[float, bool]:
-    """Seconds for one zero-shot evaluation of `n` items, and whether they were measured here."""
-    found = _evaluation(model, entry, n, "zero_shot", device, earlier)
+    """Seconds for one zero-shot evaluation, and whether they were measured here."""
+    found = _evaluation(model, scored, "zero_shot", device, earlier, plan)
     return found.value, found.measured
 
 
 def _evaluation(
-    model: ModelEntry, entry: BenchmarkEntry, n: int, label: str, device: Device, earlier: Earlier
+    model: ModelEntry,
+    scored: Scored,
+    label: str,
+    device: Device,
+    earlier: Earlier,
+    plan: EvaluationPlan,
 ) -> _Seconds:
-    known = earlier.item_seconds.get((model.id, entry.id, device.kind, label))
+    job = (model.id, scored.entry.id, device.kind, label, plan.engine.name)
+    known = earlier.item_seconds.get(job)
     if known is not None:
-        return _Seconds(n * known, True)
-    shots = entry.num_fewshot if label == "few_shot" else 0
-    tokens = _PROMPT_TOKENS * (1 + shots) + entry.max_new_tokens
+        return _Seconds(scored.items * known, True)
+    tokens = scored.sequence(scored.entry.num_fewshot if label == "few_shot" else 0)
     rate = _PER_GPU if device.kind == "cuda" else _PER_CORE * device.cores
-    return _Seconds(n * 2.0 * model.parameters * tokens / rate, False)
+    computing = scored.items * 2.0 * model.parameters * tokens / rate
+    waiting = 0.0
+    if device.kind == "cuda" and plan.engine.name == "transformers":
+        waiting = card_seconds(Work(scored.items, scored.answer), model.layers, plan.batch_size)
+    return _Seconds(max(computing, waiting), False)
 
 
-def _loading(model: ModelEntry, device: Device, earlier: Earlier) -> _Seconds:
-    known = earlier.loading_seconds.get((model.id, device.kind))
-    return _Seconds(_LOADING_SECONDS, False) if known is None else _Seconds(known, True)
+def _loading(model: ModelEntry, device: Device, earlier: Earlier, plan: EvaluationPlan) -> _Seconds:
+    known = earlier.loading_seconds.get((model.id, device.kind, plan.engine.name))
+    if known is not None:
+        return _Seconds(known, True)
+    starting = VLLM_START_SECONDS if plan.engine.name == "vllm" else 0.0
+    return _Seconds(_LOADING_SECONDS + starting, False)
 
 
 def _phase(phase: Phase, earlier: Earlier) -> _Seconds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,10 @@ from ptb_lite.catalog.entries import SCAFFOLD_BACKENDS, AgentEntry, ModelEntry
 from ptb_lite.catalog.hub import is_cached
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.evaluation.files import existing_folder
+from ptb_lite.evaluation.vllm_place import NOT_INSTALLED, Missing, Vllm, find_vllm
 from ptb_lite.hardware import Device, detect_device
+from ptb_lite.hardware.device import cpu_device
 from ptb_lite.tui.models.earlier import Earlier, read_earlier
 
 Presence = Literal["here", "convert", "download"]
@@ -32,9 +36,10 @@ class AgentState:
 
 @dataclass(frozen=True)
 class Machine:
-    """`device` None: not known (yet), and `problem` then may say why.
+    """`device` None: not known (yet), and `problem` then may say why; `processor` beside a card.
 
-    `models` says where each model's files are, `agents` how each agent stands.
+    `models` says where each model's files are, `agents` how each agent stands, `disk_free` the
+    bytes free in the folder of the runs (None: not known).
     """
 
     device: Device | None = None
@@ -42,6 +47,13 @@ class Machine:
     models: Mapping[str, Presence] = field(default_factory=dict)
     agents: Mapping[str, AgentState] = field(default_factory=dict)
     earlier: Earlier = field(default_factory=Earlier)
+    vllm: Vllm | Missing = field(default_factory=lambda: Missing(NOT_INSTALLED))
+    disk_free: int | None = None
+    processor: Device | None = None
+
+    def used(self, choice: str) -> Device | None:
+        """The device of a run that chooses auto, cpu or cuda."""
+        return self.processor or self.device if choice == "cpu" else self.device
 
 
 def look_at_machine(catalog: Catalog, runs_dir: Path) -> Machine:
@@ -57,7 +69,17 @@ def look_at_machine(catalog: Catalog, runs_dir: Path) -> Machine:
         models={entry.id: _presence(entry) for entry in catalog.models.values()},
         agents={entry.id: _agent(entry) for entry in catalog.agents.values()},
         earlier=read_earlier(runs_dir),
+        vllm=find_vllm(),
+        disk_free=_disk_free(runs_dir),
+        processor=cpu_device(),
     )
+
+
+def _disk_free(folder: Path) -> int | None:
+    try:
+        return shutil.disk_usage(existing_folder(folder)).free
+    except OSError:
+        return None
 
 
 def _presence(entry: ModelEntry) -> Presence:

@@ -15,7 +15,13 @@ from ptb_lite.report.words import duration
 from ptb_lite.scoring import smallest_detectable_gain
 from ptb_lite.spec import resolve_spec
 from ptb_lite.tui.models.choices import SetupChoices, command, overrides
-from ptb_lite.tui.models.estimate import PhaseTimes, evaluation_seconds, expected_times
+from ptb_lite.tui.models.engine import expected_engine
+from ptb_lite.tui.models.estimate import (
+    PhaseTimes,
+    Scored,
+    evaluation_seconds,
+    expected_times,
+)
 from ptb_lite.tui.models.lines import ListLine, Mark, Summary
 from ptb_lite.tui.models.machine import Machine
 
@@ -36,12 +42,16 @@ def agent_lines(catalog: Catalog, machine: Machine) -> tuple[ListLine, ...]:
 
 
 def benchmark_lines(
-    catalog: Catalog, machine: Machine, choices: SetupChoices
+    catalog: Catalog, machine: Machine, choices: SetupChoices, max_new_tokens: int | None = None
 ) -> tuple[ListLine, ...]:
-    """The benchmarks, with the minutes of one evaluation of the chosen model."""
+    """The benchmarks, with the minutes of one evaluation of the chosen model.
+
+    `max_new_tokens` is where the preset cuts the answers of data sets.
+    """
     model = catalog.models.get(choices.model)
     return tuple(
-        _benchmark(entry, model, machine, choices) for entry in catalog.benchmarks.values()
+        _benchmark(entry, model, machine, choices, max_new_tokens)
+        for entry in catalog.benchmarks.values()
     )
 
 
@@ -64,16 +74,18 @@ def summarise_choices(
         return Summary((), shown, problem=str(error))
     model = catalog.model(spec.model)
     benchmarks = [
-        (entry, min(spec.limit or size, size))
+        _scored(entry, model, min(spec.limit or size, size), spec.max_new_tokens)
         for entry in (catalog.benchmark(name) for name in spec.benchmarks)
         for size in (entry.scored_size(spec.feedback),)
     ]
-    device = machine.device
+    device = machine.used(spec.device)
     lines = [("Memory", _memory(model, device, machine.problem))]
     if device is not None:
         budget = spec.budget_minutes * 60
-        times = expected_times(model, benchmarks, budget, device, machine.earlier)
+        engine = expected_engine(spec.evaluation_engine, model, benchmarks, device, machine)
+        times = expected_times(model, benchmarks, budget, device, machine.earlier, engine.plan)
         lines.append(("Time", _time(times, machine)))
+        lines.append(("Engine", engine.text))
     lines.append(("Download", _download(model, machine)))
     lines.append(("Subset", _subset(model, benchmarks, machine)))
     return Summary(tuple(lines), shown, spec)
@@ -139,7 +151,11 @@ def _agent(entry: AgentEntry, machine: Machine) -> ListLine:
 
 
 def _benchmark(
-    entry: BenchmarkEntry, model: ModelEntry | None, machine: Machine, choices: SetupChoices
+    entry: BenchmarkEntry,
+    model: ModelEntry | None,
+    machine: Machine,
+    choices: SetupChoices,
+    max_new_tokens: int | None,
 ) -> ListLine:
     typed = choices.limit.strip()
     size = entry.scored_size(choices.feedback)
@@ -147,8 +163,11 @@ def _benchmark(
     judged = entry.judge is not None
     judge = "needs a judge" if judged else "no judge"
     takes = ""
-    if machine.device is not None and model is not None:
-        seconds, measured = evaluation_seconds(model, entry, n, machine.device, machine.earlier)
+    device = machine.used(choices.device)
+    if device is not None and model is not None:
+        scored = _scored(entry, model, n, max_new_tokens)
+        plan = expected_engine(choices.engine, model, [scored], device, machine).plan
+        seconds, measured = evaluation_seconds(model, scored, device, machine.earlier, plan)
         takes = f"{_minutes(seconds)} min" + ("" if measured else " (guess)")
     each = f"; {n} of them take {takes} each time with this model" if takes else ""
     return ListLine(
@@ -158,6 +177,15 @@ def _benchmark(
         f"{size} test items{each}; {judge}; right where {entry.scored_as}; "
         f"{entry.num_fewshot} examples few-shot. {entry.title}. {entry.summary}".strip(),
     )
+
+
+def _scored(
+    entry: BenchmarkEntry, model: ModelEntry, items: int, max_new_tokens: int | None
+) -> Scored:
+    """Answers get half of the model's context at most; of procedural ones no option cuts any."""
+    longest = min(entry.max_new_tokens, model.context // 2)
+    cut = max_new_tokens if entry.kind == "dataset" else None
+    return Scored(entry, items, min(longest, cut or longest))
 
 
 def _memory(model: ModelEntry, device: Device | None, problem: str) -> str:
@@ -200,10 +228,8 @@ def _download(model: ModelEntry, machine: Machine) -> str:
             return "looking …"
 
 
-def _subset(
-    model: ModelEntry, benchmarks: list[tuple[BenchmarkEntry, int]], machine: Machine
-) -> str:
-    return "; ".join(_gain(model, entry, n, machine) for entry, n in benchmarks[:4]) + (
+def _subset(model: ModelEntry, benchmarks: list[Scored], machine: Machine) -> str:
+    return "; ".join(_gain(model, each.entry, each.items, machine) for each in benchmarks[:4]) + (
         f"; and {len(benchmarks) - 4} more" if len(benchmarks) > 4 else ""
     )
 

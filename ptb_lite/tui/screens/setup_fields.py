@@ -18,6 +18,7 @@ SELECTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "network": ("Network", get_args(choices.Network)),
     "sandbox": ("Isolation", get_args(choices.SandboxName)),
     "device": ("Device", get_args(choices.Device)),
+    "engine": ("Engine", get_args(choices.EngineChoice)),
 }
 INPUTS: dict[str, tuple[str, str]] = {
     "time": ("Time box", "30 min or 2 h"),
@@ -35,6 +36,7 @@ _ORDER = (
     "agent_model",
     "sandbox",
     "device",
+    "engine",
     "seed",
 )
 

@@ -77,6 +77,8 @@ def _spec_of_command(line: str) -> RunSpec:
             given["benchmarks"] = (*given.get("benchmarks", ()), value)  # type: ignore[misc]
         elif field in ("limit", "seed"):
             given[field] = int(value)
+        elif field == "engine":
+            given["evaluation_engine"] = value
         elif field == "minutes":
             given[field] = float(value)
         else:
@@ -92,6 +94,7 @@ def _spec_of_command(line: str) -> RunSpec:
     [
         replace(demo(), time="2 h", limit="40", seed="7"),
         replace(demo(), limit="all"),
+        replace(demo(), engine="transformers"),
         replace(demo(), model="qwen3-0.6b-base", benchmarks=("kinship", "count-sisters")),
         replace(demo(), preset=None, policy="none", disclosure="audit", feedback="test"),
         replace(demo(), agent="local", agent_model="a b@http://x:1/v1", network="full"),

@@ -14,7 +14,8 @@ from ptb_lite.preset import load_presets
 from ptb_lite.scoring import smallest_detectable_gain
 from ptb_lite.tui.models.choices import SetupChoices, choices_of
 from ptb_lite.tui.models.earlier import Earlier, read_earlier
-from ptb_lite.tui.models.estimate import expected_times
+from ptb_lite.tui.models.engine import expected_engine
+from ptb_lite.tui.models.estimate import Scored, expected_times
 from ptb_lite.tui.models.lines import Summary
 from ptb_lite.tui.models.machine import AgentState, Machine, look_at_machine
 from ptb_lite.tui.models.setup import (
@@ -148,18 +149,19 @@ def test_earlier_runs_take_the_place_of_the_guess(tmp_path: Path) -> None:
     earlier = read_earlier(tmp_path)
     assert earlier.runs == 3
     model = "gemma-3-270m-embedded"
-    assert earlier.item_seconds[(model, "add-numbers", "cpu", "few_shot")] == 0.2
+    assert earlier.item_seconds[(model, "add-numbers", "cpu", "few_shot", "transformers")] == 0.2
     # 35 s of baseline less 10 and 20 of items; 16 s of evaluate less 12.
-    assert earlier.loading_seconds[(model, "cpu")] == pytest.approx(4.5)
+    assert earlier.loading_seconds[(model, "cpu", "transformers")] == pytest.approx(4.5)
     assert earlier.phase_seconds[Phase.AUDIT] == 2.0
     assert earlier.zero_shot[(model, "add-numbers")] == 0.04
     machine = Machine(device=CPU, earlier=earlier)
     words = dict(summary(demo(), machine).lines)
     assert "from 3 earlier runs here" in words["Time"]
     assert "above the base's 4%" in words["Subset"]
-    times = expected_times(
-        CATALOG.model(model), [(CATALOG.benchmark("add-numbers"), 50)], 240, CPU, earlier
-    )
+    scored = [Scored(CATALOG.benchmark("add-numbers"), 50, 32)]
+    base = CATALOG.model(model)
+    plan = expected_engine("auto", base, scored, CPU, machine).plan
+    times = expected_times(base, scored, 240, CPU, earlier, plan)
     assert times.measured
     assert times.baseline == pytest.approx(4.5 + 5 + 10)
     assert times.evaluate == pytest.approx(4.5 + 6)
