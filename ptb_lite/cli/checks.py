@@ -10,11 +10,14 @@ import typer
 from ptb_lite.choices import Device
 from ptb_lite.cli.options import (
     RUNS,
+    DataDir,
     EngineName,
     Json,
     JudgeKey,
     JudgeName,
     JudgeTokens,
+    Limit,
+    MaxNewTokens,
     RunsDir,
 )
 
@@ -26,16 +29,9 @@ def evaluate(
         Path | None, typer.Option(help="A PEFT adapter's folder, put on the model.")
     ] = None,
     shots: Annotated[int, typer.Option(help="Solved examples in the prompt, up to 64.")] = 0,
-    limit: Annotated[
-        int | None, typer.Option(help="Test items per benchmark; all where left out.")
-    ] = None,
-    max_new_tokens: Annotated[
-        int | None, typer.Option(help="Cuts answers of dataset benchmarks short, in tokens.")
-    ] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(help="A folder with the datasets' files; else the Hugging Face Hub."),
-    ] = None,
+    limit: Limit = None,
+    max_new_tokens: MaxNewTokens = None,
+    data_dir: DataDir = None,
     seed: Annotated[int, typer.Option(help="Decides items and shots, as in a run.")] = 0,
     device: Annotated[Device, typer.Option(help="Where the model runs.")] = "auto",
     engine: EngineName = None,
@@ -82,10 +78,7 @@ def score(
     items: Annotated[
         Path | None, typer.Option(help="The items, as in a run's data folder; else all of them.")
     ] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(help="A folder with the datasets' files; else the Hugging Face Hub."),
-    ] = None,
+    data_dir: DataDir = None,
     seed: Annotated[int, typer.Option(help="Decides the items of procedural benchmarks.")] = 0,
     as_json: Json = False,
 ) -> None:

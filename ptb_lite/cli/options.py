@@ -21,6 +21,14 @@ RunId = Annotated[
     str,
     typer.Argument(metavar="RUN", help="A run's id, its beginning or end, its folder, or `last`."),
 ]
+Limit = Annotated[int | None, typer.Option(help="Test items per benchmark; all where left out.")]
+MaxNewTokens = Annotated[
+    int | None, typer.Option(help="Cuts answers of dataset benchmarks short, in tokens.")
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="A folder with the datasets' files; else the Hugging Face Hub."),
+]
 EngineName = Annotated[
     EngineChoice | None,
     typer.Option("--engine", help="What generates in evaluations; auto: the faster one there is."),

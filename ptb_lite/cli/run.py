@@ -19,6 +19,7 @@ from ptb_lite.choices import (
 )
 from ptb_lite.cli.options import (
     RUNS,
+    DataDir,
     EngineName,
     Json,
     JudgeKey,
@@ -26,6 +27,8 @@ from ptb_lite.cli.options import (
     JudgePrices,
     JudgeSpend,
     JudgeTokens,
+    Limit,
+    MaxNewTokens,
     Plain,
     RunsDir,
 )
@@ -52,16 +55,9 @@ def run(
         EarlyStop | None,
         typer.Option(help="What to do when the agent ends early: accept, or ask it to go on."),
     ] = None,
-    limit: Annotated[
-        int | None, typer.Option(help="Test items per benchmark; all where left out.")
-    ] = None,
-    max_new_tokens: Annotated[
-        int | None, typer.Option(help="Cuts answers of dataset benchmarks short, in tokens.")
-    ] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(help="A folder with the datasets' files; else the Hugging Face Hub."),
-    ] = None,
+    limit: Limit = None,
+    max_new_tokens: MaxNewTokens = None,
+    data_dir: DataDir = None,
     seed: Annotated[int | None, typer.Option(help="Decides items, shots and training.")] = None,
     policy: Annotated[
         Policy | None,
