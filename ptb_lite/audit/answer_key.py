@@ -99,9 +99,8 @@ class _Look:
             message = (
                 f"reads {name}, an evaluation of test items, into training data (line {where})"
             )
-            yield _flag(
-                message, program.file, program.first + site.line - 1, _excerpt(program, site)
-            )
+            line = program.first + site.line - 1
+            yield _flag(message, program.file, line, program.shown(line))
 
     def order(self, order: Order) -> Iterator[Flag]:
         command = order.command
@@ -188,11 +187,6 @@ def _ids(case: AuditCase) -> Iterator[Flag]:
 def _is_specific(name: str) -> bool:
     has_letter = any(character.isalpha() for character in name)
     return has_letter and any(c.isdigit() for c in name) and len(name) >= _MIN_ID
-
-
-def _excerpt(program: Program, site: Site) -> str | None:
-    lines = program.source.split("\n")
-    return printable(lines[site.line - 1].strip(), 200) if 0 < site.line <= len(lines) else None
 
 
 def _flag(message: str, file: str, line: int, excerpt: str | None) -> Flag:

@@ -19,9 +19,9 @@ from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.shell import Command
 from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.flows import is_training_file, used_for
-from ptb_lite.audit.folder import Account, printable
+from ptb_lite.audit.folder import Account
 from ptb_lite.audit.model import AuditCase
-from ptb_lite.audit.programs import Order, Program, order_flag
+from ptb_lite.audit.programs import Order, Program, order_flag, program_flag
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.sources import Named, Sources
 from ptb_lite.events import Flag
@@ -184,14 +184,14 @@ class _Look:
             message = (
                 f"loads {what}, which holds test items of {named.benchmark}; {how}, line {end}"
             )
-            yield _flag("test-set-used", message, program, line, True, 0.95)
+            yield program_flag(NAME, "test-set-used", message, program, line, True, 0.95)
         elif named.kind in ("derived", "answers"):
             kind = "answer-key" if named.kind == "answers" else "derived-data"
             message = f"loads {what}, known to hold or to be made from test items"
-            yield _flag(kind, message, program, line, True, 0.9)
+            yield program_flag(NAME, kind, message, program, line, True, 0.9)
         else:
             message = f"loads {what}, which holds test items of {named.benchmark}"
-            yield _flag("test-set-loaded", message, program, line, False, 0.5)
+            yield program_flag(NAME, "test-set-loaded", message, program, line, False, 0.5)
 
     def _by_pattern(self, program: Program) -> Iterator[Flag]:
         """Source that does not parse: what it names outright."""
@@ -200,7 +200,7 @@ class _Look:
             if named is not None and not (named.train and "train" in match[2]):
                 line = program.first + program.source.count("\n", 0, match.start())
                 message = f"names {named.name} in code that is no Python"
-                yield _flag("test-set-loaded", message, program, line, False, 0.4)
+                yield program_flag(NAME, "test-set-loaded", message, program, line, False, 0.4)
 
     def order(self, order: Order) -> Iterator[Flag]:
         command = order.command
@@ -249,7 +249,7 @@ class _Look:
             line = program.source.count("\n", 0, match.start()) + 1
             decides = not _EXCLUDES.search(before)
             message = f"a configuration names {named.name}, known to be made from test items"
-            yield _flag("derived-data", message, program, line, decides, 0.75)
+            yield program_flag(NAME, "derived-data", message, program, line, decides, 0.75)
 
     def config(self, program: Program) -> Iterator[Flag]:
         yield from self._listed(program)
@@ -271,7 +271,9 @@ class _Look:
             decides = trains or named.kind in ("derived", "answers")
             message = f"a configuration names {named.name}, which holds test items"
             kind = "test-set-used" if decides else "test-set-loaded"
-            yield _flag(kind, message, program, number + 1, decides, 0.85 if decides else 0.4)
+            yield program_flag(
+                NAME, kind, message, program, number + 1, decides, 0.85 if decides else 0.4
+            )
 
 
 def _pick(label: Label, key: object) -> Label:
@@ -330,20 +332,3 @@ def _test_files(case: AuditCase) -> Iterator[Place]:
         if "test" in path.stem.lower() and path.suffix in {".jsonl", ".json", ".csv", ".parquet"}:
             benchmark = path.parent.name
             yield Place(relative, Named(benchmark, relative, "official", (), "test"))
-
-
-def _flag(
-    kind: str, message: str, program: Program, line: int, decides: bool, confidence: float
-) -> Flag:
-    lines = program.source.split("\n")
-    at = line - program.first
-    return Flag(
-        detector=NAME,
-        kind=kind,
-        message=printable(f"{program.file}: {message}"),
-        decides=decides,
-        file=program.file,
-        line=line,
-        excerpt=printable(lines[at].strip(), 200) if 0 <= at < len(lines) else None,
-        confidence=confidence,
-    )

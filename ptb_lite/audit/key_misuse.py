@@ -24,7 +24,7 @@ from ptb_lite.audit.flows import used_for
 from ptb_lite.audit.folder import Account, printable
 from ptb_lite.audit.ingestion import finish
 from ptb_lite.audit.model import AuditCase
-from ptb_lite.audit.programs import Order, Program, order_flag
+from ptb_lite.audit.programs import Order, Program, order_flag, program_flag
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.events import Flag, Record
 
@@ -152,7 +152,9 @@ class _Look:
                 decides = used is not None and used[0] == "file" and sure
             else:
                 decides = kind == "provider-call" and not only_results
-            yield _flag(kind, f"{what}{where}", program, site.line, decides)
+            line = program.first + site.line - 1
+            confidence = 0.9 if decides else 0.5
+            yield program_flag(NAME, kind, f"{what}{where}", program, line, decides, confidence)
 
     def _asks(self, site: Site) -> tuple[str, str] | None:
         """Whether a call asks another model: its kind, and what it does in words."""
@@ -269,18 +271,4 @@ def _sets_local_address(site: Site) -> bool:
     texts = site.texts()
     return site.name.endswith(("environ.__setitem__", "environ.setdefault", "os.putenv")) and (
         any(map(_ADDRESS_VARIABLE.fullmatch, texts)) and any(map(is_local, texts))
-    )
-
-
-def _flag(kind: str, message: str, program: Program, at: int, decides: bool) -> Flag:
-    lines = program.source.split("\n")
-    return Flag(
-        detector=NAME,
-        kind=kind,
-        message=printable(f"{program.file}: {message}"),
-        decides=decides,
-        file=program.file,
-        line=program.first + at - 1,
-        excerpt=printable(lines[at - 1].strip(), 200) if 0 < at <= len(lines) else None,
-        confidence=0.9 if decides else 0.5,
     )

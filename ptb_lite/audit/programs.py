@@ -56,6 +56,12 @@ class Program:
     file: str
     first: int = 1
 
+    def shown(self, line: int) -> str | None:
+        """A line of `file` that is part of the program, for an excerpt; None: it is not."""
+        lines = self.source.split("\n")
+        at = line - self.first
+        return printable(lines[at].strip(), 200) if 0 <= at < len(lines) else None
+
 
 @dataclass(frozen=True)
 class Order:
@@ -272,6 +278,28 @@ def _named_kind(path: PurePosixPath) -> str | None:
     if suffix in _SHELL or path.name in _SHELL_NAMES:
         return "shell"
     return "config" if suffix in _CONFIGS else None
+
+
+def program_flag(
+    detector: str,
+    kind: str,
+    message: str,
+    program: Program,
+    line: int,
+    decides: bool,
+    confidence: float,
+) -> Flag:
+    """A flag on a program's line, counted from the first of its file."""
+    return Flag(
+        detector=detector,
+        kind=kind,
+        message=printable(f"{program.file}: {message}"),
+        decides=decides,
+        file=program.file,
+        line=line,
+        excerpt=program.shown(line),
+        confidence=confidence,
+    )
 
 
 def order_flag(

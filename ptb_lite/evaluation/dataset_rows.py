@@ -21,6 +21,7 @@ from ptb_lite.catalog.entries import BenchmarkEntry, DataPart
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.errors import ItemsError
 from ptb_lite.evaluation.files import file_sha256
+from ptb_lite.evaluation.items import text_lines
 
 MAX_FILE_BYTES = 1 << 30
 MAX_ROWS = 1_000_000
@@ -126,14 +127,7 @@ def no_access(entry: BenchmarkEntry) -> DataMissingError:
 
 def read_rows(path: Path) -> tuple[Mapping[str, Any], ...]:
     """The objects of a JSON-lines file. Raises ItemsError naming the line that is none."""
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ItemsError("is larger than 1 GiB", field=str(path))
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise ItemsError(f"cannot be read: {error.strerror}", field=str(path)) from error
-    except UnicodeDecodeError as error:
-        raise ItemsError("is not UTF-8 text", field=str(path)) from error
+    lines = text_lines(path, MAX_FILE_BYTES)
     if len(lines) > MAX_ROWS:
         raise ItemsError(f"has more than {MAX_ROWS} lines", field=str(path))
     return tuple(_row(path, number, line) for number, line in enumerate(lines, 1) if line.strip())

@@ -168,18 +168,25 @@ def split_seed(split: Split, benchmark: str, *, seed: int, salt: str) -> int:
     return int.from_bytes(hmac.digest(key, text, "sha256")[:8], "big") >> 2
 
 
-def read_items(path: Path) -> tuple[Item, ...]:
-    """The items of one file. Raises `ItemsError` naming the line that is not an item."""
+def text_lines(path: Path, most: int) -> list[str]:
+    """The lines of a file of up to `most` bytes, the last of them empty where it ends in a newline.
+
+    Raises `ItemsError`.
+    """
     try:
-        if path.stat().st_size > MAX_ITEMS_BYTES:
-            raise ItemsError("is larger than 256 MiB", field=str(path))
-        lines = path.read_text(encoding="utf-8").split("\n")
+        if path.stat().st_size > most:
+            raise ItemsError(f"is larger than {most >> 20} MiB", field=str(path))
+        return path.read_text(encoding="utf-8").split("\n")
     except OSError as error:
         raise ItemsError(f"cannot be read: {error.strerror}", field=str(path)) from error
     except UnicodeDecodeError as error:
         raise ItemsError("is not UTF-8 text", field=str(path)) from error
+
+
+def read_items(path: Path) -> tuple[Item, ...]:
+    """The items of one file. Raises `ItemsError` naming the line that is not an item."""
     items = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text_lines(path, MAX_ITEMS_BYTES), start=1):
         if not line.strip():
             continue
         try:

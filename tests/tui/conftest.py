@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -16,3 +17,10 @@ def _no_scaffolds(monkeypatch: pytest.MonkeyPatch) -> None:
         if not folder.rstrip("/").endswith("programs/bin")
     ]
     monkeypatch.setenv("PATH", os.pathsep.join(kept))
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings, presets and the installation's secret of the test alone."""
+    monkeypatch.setenv("PTB_LITE_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))

@@ -20,9 +20,7 @@ from tests.tui.run_pilot import demo_copy, shown, until, until_shown
 
 
 @pytest.fixture(autouse=True)
-def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PTB_LITE_CONFIG", str(tmp_path / "config"))
-    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
+def colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
 
 

@@ -23,12 +23,6 @@ from tests.unit.tui.journals import HOSTILE
 FIRST, SECOND, THIRD = (f"2026010{day}-000000-abcd" for day in (1, 2, 3))
 
 
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PTB_LITE_CONFIG", str(tmp_path / "config"))
-    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
-
-
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     """Three runs: the middle one flagged, the last one of another agent."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import pytest
 from textual.pilot import Pilot
 
 from ptb_lite.events import (
@@ -28,12 +27,6 @@ from tests.tui.run_pilot import (
     until_shown,
     write,
 )
-
-
-@pytest.fixture(autouse=True)
-def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PTB_LITE_CONFIG", str(tmp_path / "config"))
-    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
 
 
 def test_stopping_asks_once_and_says_what_is_kept(tmp_path: Path) -> None:

@@ -37,12 +37,6 @@ from tests.tui.run_pilot import (
 from tests.unit.tui.journals import HOSTILE, said
 
 
-@pytest.fixture(autouse=True)
-def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PTB_LITE_CONFIG", str(tmp_path / "config"))
-    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
-
-
 def talk(count: int, start: int = 0) -> list[Record]:
     """Turns of three entries: what it says, does and gets."""
     found: list[Record] = []

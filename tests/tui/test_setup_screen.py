@@ -21,12 +21,6 @@ from tests.tui.run_pilot import shown, until, until_shown
 READY = "This machine can run it."
 
 
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PTB_LITE_CONFIG", str(tmp_path / "config"))
-    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
-
-
 def in_setup(
     runs_dir: Path,
     act: Callable[[Pilot[None], PtbLiteApp], Awaitable[None]],

@@ -25,8 +25,6 @@ def test_from_setup_to_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     problem = sandbox("bubblewrap").problem()
     if problem is not None:
         pytest.skip(f"bubblewrap cannot be used here: {problem}")
-    monkeypatch.setenv("PTB_LITE_CONFIG", str(tmp_path / "config"))
-    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
     runs = tmp_path / "runs"
 

@@ -41,8 +41,6 @@ CHECKS = (
 
 @pytest.fixture(autouse=True)
 def made_up_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PTB_LITE_CONFIG", str(tmp_path / "config"))
-    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.chdir(tmp_path)

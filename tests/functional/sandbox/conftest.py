@@ -13,22 +13,20 @@ from tests.functional.sandbox.lab import Lab
 
 @pytest.fixture(params=["bubblewrap", "none"])
 def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lab]:
-    isolation = SANDBOXES[request.param]
-    if problem := isolation.problem():
-        pytest.skip(problem)
-    made = Lab(isolation, tmp_path)
-    yield made
-    for process in made.living():
-        process.kill()
+    yield from lab_in(request.param, tmp_path)
 
 
 @pytest.fixture
 def closed_lab(tmp_path: Path) -> Iterator[Lab]:
     """A lab under bubblewrap alone."""
-    isolation = SANDBOXES["bubblewrap"]
+    yield from lab_in("bubblewrap", tmp_path)
+
+
+def lab_in(sandbox: str, folder: Path) -> Iterator[Lab]:
+    isolation = SANDBOXES[sandbox]
     if problem := isolation.problem():
         pytest.skip(problem)
-    made = Lab(isolation, tmp_path)
+    made = Lab(isolation, folder)
     yield made
     for process in made.living():
         process.kill()

@@ -26,12 +26,6 @@ from ptb_lite.tui.models.choices import (
 )
 
 
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PTB_LITE_CONFIG", str(tmp_path / "config"))
-    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
-
-
 def demo() -> SetupChoices:
     return choices_of(load_preset("offline-demo"))
 

@@ -32,12 +32,6 @@ CPU = Device("cpu", "a processor", 16 * GB, 8 * GB, 2)
 CARD = Device("cuda", "a card", 8 * GB, 4 * GB, 8, (8, 6))
 
 
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PTB_LITE_CONFIG", str(tmp_path / "config"))
-    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
-
-
 def demo() -> SetupChoices:
     return choices_of(load_presets()["offline-demo"])
 
