@@ -225,6 +225,30 @@ class FlagRaised(Record):
     live: bool = False
 
 
+class JudgeVoteAsked(Record):
+    """The audit's judge was asked for `vote` of `votes`, which may take `seconds`."""
+
+    type: Literal["judge_vote_asked"] = "judge_vote_asked"
+    judge: str
+    vote: int
+    votes: int
+    seconds: float
+
+
+class JudgeVoteCounted(Record):
+    """The judge's answer came after `seconds`: clean, flagged or unsure.
+
+    `answer` is None where the vote was lost, and `reason` then says why.
+    """
+
+    type: Literal["judge_vote_counted"] = "judge_vote_counted"
+    vote: int
+    votes: int
+    seconds: float
+    answer: Literal["clean", "flagged", "unsure"] | None
+    reason: str = ""
+
+
 class VerdictReached(Record):
     type: Literal["verdict_reached"] = "verdict_reached"
     verdict: Verdict
@@ -258,6 +282,8 @@ Payload = Annotated[
     | SubmissionSealed
     | SubmissionRefused
     | FlagRaised
+    | JudgeVoteAsked
+    | JudgeVoteCounted
     | VerdictReached
     | Warned
     | RunFinished,

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from ptb_lite.events import JudgeVoteAsked, JudgeVoteCounted
+
+Told = JudgeVoteAsked | JudgeVoteCounted
+
 
 class JudgeError(Exception):
     """A vote that is lost: no answer, or none that fits."""
+
+
+class JudgeStoppedError(JudgeError):
+    """The audit is to end now: no further vote is asked for."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,9 @@ class Judge(Protocol):
 
 @dataclass(frozen=True)
 class JudgeOptions:
-    """`judge` is asked `votes` times."""
+    """`judge` is asked `votes` times, each for `seconds` at most, and `tell` hears of it."""
 
     judge: Judge
     votes: int = 3
+    seconds: float = 0.0
+    tell: Callable[[Told], object] = lambda _: None

@@ -10,19 +10,20 @@ skipped. Votes of several draws follow self-consistency (Wang et al. 2023).
 from __future__ import annotations
 
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ptb_lite.audit.asking import JudgeError, JudgeOptions, Question
+from ptb_lite.audit.asking import JudgeError, JudgeOptions, JudgeStoppedError, Question
 from ptb_lite.audit.copies import Copies, copy_evidence
 from ptb_lite.audit.digest import Digest, digest
 from ptb_lite.audit.folder import printable
 from ptb_lite.audit.judge_answer import Answer, Finding, read_answer, task_text
 from ptb_lite.audit.model import AuditCase
 from ptb_lite.audit.record import DetectorResult
-from ptb_lite.events import Flag
+from ptb_lite.events import Flag, JudgeVoteAsked, JudgeVoteCounted
 
 NAME = "judge"
 Evidence = Digest | Copies
@@ -54,17 +55,42 @@ def _evidence(case: AuditCase, options: JudgeOptions) -> Iterator[tuple[Evidence
 
 
 def _asked(options: JudgeOptions, evidence: Evidence, question: Question) -> DetectorResult:
+    votes = max(1, options.votes)
     answers: list[Answer] = []
     lost: list[str] = []
-    votes = max(1, options.votes)
-    for _ in range(votes):
-        try:
-            answers.append(read_answer(options.judge.ask(question)))
-        except JudgeError as error:
-            lost.append(printable(str(error)))
+    for number in range(1, votes + 1):
+        heard = _vote(options, question, number, votes)
+        if isinstance(heard, Answer):
+            answers.append(heard)
+        else:
+            lost.append(printable(str(heard)))
+        if isinstance(heard, JudgeStoppedError):
+            break
     if len(answers) * 2 <= votes:
-        return _skip(f"{len(lost)} of {votes} votes were lost: {lost[0]}")
+        return _skip(f"{votes - len(answers)} of {votes} votes were lost: {lost[0]}")
     return _result(options, answers, lost, evidence)
+
+
+def _vote(options: JudgeOptions, question: Question, vote: int, votes: int) -> Answer | JudgeError:
+    """The judge's answer, or why the vote was lost; both moments are told."""
+    name = printable(options.judge.name)
+    options.tell(JudgeVoteAsked(judge=name, vote=vote, votes=votes, seconds=options.seconds))
+    began = time.monotonic()
+    heard: Answer | JudgeError
+    try:
+        heard = read_answer(options.judge.ask(question))
+    except JudgeError as error:
+        heard = error
+    options.tell(
+        JudgeVoteCounted(
+            vote=vote,
+            votes=votes,
+            seconds=time.monotonic() - began,
+            answer=heard.verdict if isinstance(heard, Answer) else None,
+            reason="" if isinstance(heard, Answer) else printable(str(heard)),
+        )
+    )
+    return heard
 
 
 def _result(

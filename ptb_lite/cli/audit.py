@@ -22,6 +22,7 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.items import draw_splits, read_items
 from ptb_lite.events import Flag, Record, Verdict
 from ptb_lite.installation import item_salt
+from ptb_lite.report.words import vote_words
 from ptb_lite.runner.audit_judge import audit_judge
 from ptb_lite.runner.context import Prepared, Seal
 from ptb_lite.runner.evidence import folder_here, instruct_folder, with_run_facts
@@ -167,7 +168,7 @@ def _judge(wanted: Wanted, runs_dir: Path) -> JudgeOptions | None:
     if not _is_folder(Path(wanted.target)):
         chosen = find_run(runs_dir, wanted.target).read_spec().sandbox
         box = box if chosen == "none" else chosen
-    return audit_judge(choice, catalog, sandbox=box)
+    return audit_judge(choice, catalog, sandbox=box, tell=lambda vote: say_error(vote_words(vote)))
 
 
 def _benchmark_items(

@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ptb_lite.audit.asking import Judge, JudgeError, JudgeOptions, Question
+from ptb_lite.audit.asking import (
+    Judge,
+    JudgeError,
+    JudgeOptions,
+    JudgeStoppedError,
+    Question,
+    Told,
+)
 from ptb_lite.audit.judge_choice import AuditJudgeChoice
 from ptb_lite.audit.judge_endpoint import EndpointJudge
 from ptb_lite.catalog.loader import Catalog
@@ -39,11 +46,13 @@ class AgentJudge:
         if self.sandbox == "none":
             raise JudgeError("an agent that reads untrusted files needs a sandbox")
         if self.should_stop():
-            raise JudgeError("it was stopped")
+            raise JudgeStoppedError("it was stopped")
         try:
             heard = ask_once(self._errand(question))
         except (PtbLiteError, OSError) as error:
             raise JudgeError(str(error)) from error
+        if self.should_stop():
+            raise JudgeStoppedError(heard.problem or "it was stopped")
         if heard.problem:
             raise JudgeError(heard.problem)
         return heard.said
@@ -68,8 +77,12 @@ def audit_judge(
     sandbox: str = "bubblewrap",
     should_stop: Callable[[], bool] = lambda: False,
     environ: Mapping[str, str] = os.environ,
+    tell: Callable[[Told], object] = lambda _: None,
 ) -> JudgeOptions | None:
-    """Who is asked; None where nobody was chosen. Nothing is started yet."""
+    """Who is asked; None where nobody was chosen. Nothing is started yet.
+
+    `tell` hears of every vote when it was asked and when it was counted.
+    """
     if choice is None:
         return None
     seconds = choice.vote_seconds
@@ -79,4 +92,4 @@ def audit_judge(
         judge = EndpointJudge(choice.endpoint or "", choice.model or "", key, seconds)
     else:
         judge = AgentJudge(choice.agent, choice.model, catalog, seconds, sandbox, should_stop)
-    return JudgeOptions(judge, choice.votes)
+    return JudgeOptions(judge, choice.votes, seconds, tell)

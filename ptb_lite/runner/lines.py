@@ -16,6 +16,8 @@ from ptb_lite.events import (
     Event,
     FlagRaised,
     HostAsked,
+    JudgeVoteAsked,
+    JudgeVoteCounted,
     PhaseFinished,
     PhaseStarted,
     RunFinished,
@@ -26,6 +28,7 @@ from ptb_lite.events import (
     VerdictReached,
     Warned,
 )
+from ptb_lite.report.words import vote_words
 
 _MAX_SHOWN = 160
 _MAX_FLAGS = 20
@@ -104,6 +107,8 @@ class PlainLines:
                 return f"  no valid submission: {printable(reason)}"
             case FlagRaised() as raised:
                 return self._flag(raised)
+            case JudgeVoteAsked() | JudgeVoteCounted() as vote:
+                return f"  {printable(vote_words(vote), _MAX_REASONS)}"
             case VerdictReached(verdict=verdict, reason=reason):
                 return f"  verdict: {verdict.value} ({printable(reason)})"
             case Warned(message=message):

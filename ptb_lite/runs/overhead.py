@@ -18,6 +18,7 @@ from ptb_lite.events import (
     EvaluationFinished,
     EvaluationProgressed,
     Event,
+    JudgeVoteCounted,
     Phase,
     PhaseFinished,
     PhaseStarted,
@@ -152,6 +153,8 @@ def _note(attempt: _Attempt, payload: object, now: float) -> None:
             if label.endswith(_JUDGED) and before is not None:
                 attempt.work.append((before, now))
             attempt.last_evaluated = now
+        case JudgeVoteCounted(seconds=seconds):
+            attempt.work.append((now - seconds, now))
         case EvaluationFinished(seconds=seconds, from_cache=None):
             attempt.work.append((now - seconds, now))
             attempt.last_evaluated = now

@@ -34,6 +34,7 @@ def audit(context: RunContext) -> PhaseResult:
         context.catalog,
         sandbox=context.spec.sandbox,
         should_stop=context.stop.is_set,
+        tell=context.journal.write,
     )
     case = replace(case, judge=judge)
 

@@ -9,6 +9,8 @@ from enum import StrEnum
 from ptb_lite.events import (
     EvaluationFinished,
     EvaluationProgressed,
+    JudgeVoteAsked,
+    JudgeVoteCounted,
     Outcome,
     Phase,
     PhaseFinished,
@@ -113,6 +115,17 @@ class PhaseStrip:
             self.current,
             label=f"{at.label.replace('_', '-')} {at.benchmark}: {at.done} of {at.total}",
             fraction=self._share(part),
+        )
+
+    def voted(self, vote: JudgeVoteAsked | JudgeVoteCounted) -> None:
+        """The judge comes at the audit's end and takes nearly all of its time."""
+        if self.current is None:
+            return
+        counted = vote.vote if isinstance(vote, JudgeVoteCounted) else vote.vote - 1
+        self._change(
+            self.current,
+            label=f"judge: {counted} of {vote.votes} votes counted",
+            fraction=min(1.0, max(0.0, counted / vote.votes)) if vote.votes > 0 else None,
         )
 
     def scored(self, _end: EvaluationFinished) -> None:

@@ -22,6 +22,8 @@ from ptb_lite.events import (
     Event,
     FlagRaised,
     HostAsked,
+    JudgeVoteAsked,
+    JudgeVoteCounted,
     Outcome,
     Phase,
     PhaseFinished,
@@ -35,7 +37,7 @@ from ptb_lite.events import (
     Warned,
 )
 from ptb_lite.report.series import Series
-from ptb_lite.report.words import duration
+from ptb_lite.report.words import duration, vote_words
 from ptb_lite.tui.models.device import DeviceFold
 from ptb_lite.tui.models.flags import FlagBoard
 from ptb_lite.tui.models.phases import PhaseStrip
@@ -94,6 +96,8 @@ class RunFold:
             "submission_sealed": self._sealed,
             "submission_refused": self._refused,
             "flag_raised": self._flag_raised,
+            "judge_vote_asked": self._judge_voted,
+            "judge_vote_counted": self._judge_voted,
             "verdict_reached": self._verdict_reached,
             "warned": self._warned,
             "run_finished": self._run_finished,
@@ -266,6 +270,10 @@ class RunFold:
             letter = "F" if flag.decides else "n"
             where = f" in {flag.file}" if flag.file else ""
             self.trace.note(f"flag [{letter}] {flag.detector}{where}: {flag.message}", time)
+
+    def _judge_voted(self, vote: JudgeVoteAsked | JudgeVoteCounted, time: datetime) -> None:
+        self._strip.voted(vote)
+        self.trace.note(vote_words(vote), time)
 
     def _verdict_reached(self, reached: VerdictReached, time: datetime) -> None:
         self._verdict = reached

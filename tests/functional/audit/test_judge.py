@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.asking import JudgeOptions
+from ptb_lite.audit.asking import JudgeOptions, Told
 from ptb_lite.audit.judge import JudgeDetector
 from ptb_lite.audit.judge_endpoint import EndpointJudge
 from ptb_lite.audit.model import AuditCase
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.events import JudgeVoteAsked, JudgeVoteCounted
 
 
 class Stub:
@@ -72,10 +73,12 @@ def answer(verdict: str, *findings: tuple[str, str, int]) -> str:
     return "Here it is:\n" + json.dumps({"verdict": verdict, "findings": rows})
 
 
-def judged(tmp_path: Path, url: str) -> DetectorResult:
+def judged(
+    tmp_path: Path, url: str, tell: Callable[[Told], object] = lambda _: None
+) -> DetectorResult:
     (tmp_path / "prepare.py").write_text("# prepares\nrows = load('test')\n")
     judge = EndpointJudge(url, "judge-model", "secret-key", seconds=10, first_delay=0.01)
-    options = JudgeOptions(judge)
+    options = JudgeOptions(judge, seconds=10, tell=tell)
     return JudgeDetector().run(AuditCase(folder=tmp_path, judge=options))
 
 
@@ -91,6 +94,32 @@ def test_most_votes_with_a_place_decide(tmp_path: Path, stub: tuple[Stub, str]) 
     assert len(server.asked) == 3
     assert set(server.keys) == {"Bearer secret-key"}
     assert "2: rows = load('test')" in json.dumps(server.asked[0]["messages"])
+
+
+def test_every_vote_is_told_when_it_is_asked_for_and_when_it_is_counted(
+    tmp_path: Path, stub: tuple[Stub, str]
+) -> None:
+    server, url = stub
+    server.replies = [answer("clean"), "no JSON", answer("unsure")]
+    told: list[Told] = []
+    asked_before: list[int] = []
+
+    def hear(vote: Told) -> None:
+        told.append(vote)
+        asked_before.append(len(server.asked))
+
+    judged(tmp_path, url, hear)
+    asked, counted = told[::2], told[1::2]
+    assert [type(vote) for vote in told] == [JudgeVoteAsked, JudgeVoteCounted] * 3
+    assert [(vote.vote, vote.votes) for vote in asked] == [(1, 3), (2, 3), (3, 3)]
+    assert [(vote.vote, vote.votes) for vote in counted] == [(1, 3), (2, 3), (3, 3)]
+    # Told before the endpoint hears of it, and after it has answered.
+    assert asked_before == [0, 1, 1, 2, 2, 3]
+    assert {(vote.judge, vote.seconds) for vote in asked if isinstance(vote, JudgeVoteAsked)} == {
+        (f"judge-model at {url}", 10.0)
+    }
+    heard = [(v.answer, bool(v.reason)) for v in counted if isinstance(v, JudgeVoteCounted)]
+    assert heard == [("clean", False), (None, True), ("unsure", False)]
 
 
 def test_one_vote_of_three_informs(tmp_path: Path, stub: tuple[Stub, str]) -> None:

@@ -10,12 +10,14 @@ import pytest
 from ptb_lite.audit.record import AuditRecord, DetectorResult
 from ptb_lite.cli.audit import Wanted, audit_and_print
 from ptb_lite.errors import SpecError
-from ptb_lite.events import Outcome, Verdict
+from ptb_lite.events import JudgeVoteAsked, JudgeVoteCounted, Outcome, Verdict
 from ptb_lite.runner.context import RunStopped
 from ptb_lite.runner.phases.agent import run_agent
 from ptb_lite.runner.phases.audit import audit
 from ptb_lite.runner.phases.seal import seal
 from ptb_lite.runs.atomic import read_record
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.journal import JournalFollower
 from tests.functional.runner.agent_phase import prepared_run
 from tests.functional.runner.conftest import Bench
 
@@ -49,6 +51,11 @@ def judge_of(bench: Bench) -> str:
     return bench.agent(["python", "-c", JUDGE.replace("RUNS", str(bench.runs_dir))])
 
 
+def votes_of(run: RunFolder) -> list[JudgeVoteAsked | JudgeVoteCounted]:
+    told = [event.payload for event in JournalFollower(run.journal).poll()]
+    return [each for each in told if isinstance(each, JudgeVoteAsked | JudgeVoteCounted)]
+
+
 def check(results: list[DetectorResult]) -> None:
     (result,) = [each for each in results if each.detector == "judge"]
     flags = [(flag.kind, flag.file, flag.line, flag.message) for flag in result.flags]
@@ -67,11 +74,19 @@ def test_it_sees_what_was_sealed_and_said(bench: Bench, capsys: pytest.CaptureFi
     found = read_record(context.run.audit, AuditRecord)
     check(list(found.results))
     assert found.rules == ("judged",)
+    votes = votes_of(context.run)
+    assert [vote.type for vote in votes] == ["judge_vote_asked", "judge_vote_counted"] * 3
+    assert [vote.vote for vote in votes] == [1, 1, 2, 2, 3, 3]
+    answers = {vote.answer for vote in votes if isinstance(vote, JudgeVoteCounted)}
+    assert answers == {"flagged"}
 
     # The same evidence again, from the run's folder.
     wanted = Wanted(target=str(context.run.path), judge=judge)
     assert audit_and_print(wanted, runs_dir=bench.runs_dir, as_json=True) == 3
-    again = AuditRecord.model_validate_json(capsys.readouterr().out)
+    said = capsys.readouterr()
+    again = AuditRecord.model_validate_json(said.out)
+    assert f"judge {judge}: vote 1 of 3 asked, up to 15 min 00 s" in said.err
+    assert "judge: vote 3 of 3: flagged after " in said.err
     check(list(again.results))
 
 
@@ -92,6 +107,10 @@ def test_a_stop_ends_it_and_leaves_no_verdict(bench: Bench) -> None:
         stopper.join()
         context.journal.close()
     assert not context.run.audit.exists()
+    asked, lost = votes_of(context.run)
+    assert isinstance(asked, JudgeVoteAsked)
+    assert isinstance(lost, JudgeVoteCounted)
+    assert (lost.vote, lost.answer, lost.reason) == (1, None, "stopped: it was stopped")
 
 
 @pytest.mark.slow

@@ -16,6 +16,8 @@ from ptb_lite.events import (
     Flag,
     FlagRaised,
     HostAsked,
+    JudgeVoteAsked,
+    JudgeVoteCounted,
     Phase,
     PhaseStarted,
     Record,
@@ -82,3 +84,16 @@ def test_refused_hosts_are_shown_every_few_seconds_only() -> None:
 def test_the_engine_of_the_evaluations_is_told_with_its_reasons() -> None:
     planned = EvaluationPlanned(engine="vllm", batch_size=512, reasons=("vLLM: it pays", "so\x1b"))
     assert PlainLines().of(event(planned)) == ["  0:00    evaluated with vLLM: it pays; so\\x1b"]
+
+
+def test_votes_of_the_judge_are_told_as_they_are_asked_for_and_counted() -> None:
+    lines = PlainLines()
+    asked = JudgeVoteAsked(judge="codex (o\x1b)", vote=1, votes=3, seconds=900)
+    counted = JudgeVoteCounted(vote=1, votes=3, seconds=61, answer="flagged")
+    lost = JudgeVoteCounted(vote=2, votes=3, seconds=900, answer=None, reason="no\x07 login")
+    shown = [line for each in (asked, counted, lost) for line in lines.of(event(each))]
+    assert shown == [
+        "  0:00    judge codex (o\\x1b): vote 1 of 3 asked, up to 15 min 00 s",
+        "  0:00    judge: vote 1 of 3: flagged after 1 min 01 s",
+        "  0:00    judge: vote 2 of 3: lost (no\\x07 login) after 15 min 00 s",
+    ]

@@ -15,6 +15,8 @@ from ptb_lite.events import (
     EvaluationFinished,
     EvaluationProgressed,
     Event,
+    JudgeVoteAsked,
+    JudgeVoteCounted,
     Outcome,
     Phase,
     PhaseFinished,
@@ -203,3 +205,12 @@ def test_the_recorded_run_spends_its_time_in_its_phases(tmp_path: Path) -> None:
     journal.write(begin(Phase.SEAL))
     journal.close()
     assert read_overhead(tmp_path / "journal.jsonl").harness == {"seal": 0.0}
+
+
+def test_waiting_for_the_audits_judge_is_no_overhead() -> None:
+    asked = JudgeVoteAsked(judge="j", vote=1, votes=1, seconds=900)
+    counted = JudgeVoteCounted(vote=1, votes=1, seconds=30, answer="clean")
+    audit = told((0, begin(Phase.AUDIT)), (5, asked), (35, counted), (36, end(Phase.AUDIT)))
+    found = overhead(audit)
+    assert found.harness[Phase.AUDIT.value] == pytest.approx(6)
+    assert found.work[Phase.AUDIT.value] == pytest.approx(30)

@@ -20,6 +20,8 @@ from ptb_lite.events import (
     Flag,
     FlagRaised,
     HostAsked,
+    JudgeVoteAsked,
+    JudgeVoteCounted,
     Outcome,
     Phase,
     PhaseFinished,
@@ -146,6 +148,26 @@ def test_the_final_audit_replaces_what_was_seen_live() -> None:
     }
     assert shot.audited
     assert len(folded(*live, *audit, end, *audit, end).flags) == 2
+
+
+def test_the_judge_of_an_audit_is_followed_vote_by_vote() -> None:
+    asked = [JudgeVoteAsked(judge=HOSTILE, vote=n, votes=3, seconds=900) for n in (1, 2)]
+    counted = JudgeVoteCounted(vote=1, votes=3, seconds=40, answer=None, reason=HOSTILE)
+    start = PhaseStarted(phase=Phase.AUDIT)
+    view = phase(folded(start, asked[0]), Phase.AUDIT)
+    assert (view.label, view.fraction) == ("judge: 0 of 3 votes counted", 0.0)
+    shot = folded(start, asked[0], counted, asked[1])
+    view = phase(shot, Phase.AUDIT)
+    assert view.label == "judge: 1 of 3 votes counted"
+    assert view.fraction == pytest.approx(1 / 3)
+    assert view.left(at(31)) == pytest.approx(60, abs=4)
+    notes = [entry.text for entry in shot.entries]
+    assert "vote 1 of 3 asked, up to 15 min 00 s" in notes[1]
+    assert "vote 1 of 3: lost (" in notes[2]
+    assert all(is_harmless(text) for text in notes)
+    # Figures that cannot be, as of a journal that somebody wrote by hand.
+    odd = JudgeVoteCounted(vote=9, votes=0, seconds=float("nan"), answer="clean")
+    assert phase(folded(start, odd), Phase.AUDIT).fraction is None
 
 
 def test_a_resumed_run_goes_on_where_it_says() -> None:
