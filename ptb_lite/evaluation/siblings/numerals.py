@@ -69,7 +69,8 @@ def written(value: Fraction, like: str) -> str | None:
 def another(value: Fraction, source: random.Random) -> Fraction:
     """A number of the same size and roundness: tens stay tens, fives fives, cents cents.
 
-    Between about 0.6 and 1.6 times `value`, which is positive; for small numbers up to two away.
+    Between about 0.6 and 1.6 times `value`, which is positive; for small numbers up to two away,
+    and for round ones of few tens, hundreds and so on up to two of those: at most 3 times `value`.
     """
     step = Fraction(1)
     while (value / step).denominator != 1 and step.denominator < 10**6:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ptb_lite.evaluation.siblings.numerals import all_read, another, find_numerals, written
@@ -48,11 +48,12 @@ def test_what_cannot_be_written() -> None:
 
 
 @given(st.integers(1, 10**6), st.integers(0, 2), st.integers(0, 99))
+@example(10**6, 0, 0)
 def test_another_is_of_the_same_size_and_roundness(count: int, decimals: int, seed: int) -> None:
     value = Fraction(count, 10**decimals)
     other = another(value, random.Random(seed))
     assert other != value
-    assert 0 < other <= 2 * value + 5
+    assert 0 < other <= 3 * value
     # No more decimals than before; tens stay tens.
     assert (other * 10**decimals).denominator == 1
     for ten in (10, 100, 1000):
