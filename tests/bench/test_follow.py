@@ -6,8 +6,9 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 import pytest
@@ -51,33 +52,34 @@ def _seconds(follow: Follow, folder: Path, lines: int) -> float:
     return seconds
 
 
-def _tail(journal: Path, lines: int) -> int:
-    """`tail -f` from the first line on, its lines counted."""
+@contextmanager
+def _tailed(journal: Path) -> Iterator[BufferedReader]:
+    """The output of `tail -f` from the first line on."""
     command = ["tail", "-n", "+1", "-f", str(journal)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as tail:
-        assert tail.stdout is not None
-        seen = 0
+        assert isinstance(tail.stdout, BufferedReader)
         try:
             with closing(tail.stdout) as output:
-                while seen < lines and (chunk := output.read1(1 << 16)):
-                    seen += chunk.count(b"\n")
+                yield output
         finally:
             tail.kill()
+
+
+def _tail(journal: Path, lines: int) -> int:
+    """Its lines counted."""
+    seen = 0
+    with _tailed(journal) as output:
+        while seen < lines and (chunk := output.read1(1 << 16)):
+            seen += chunk.count(b"\n")
     return seen
 
 
 def _tail_parsed(journal: Path, lines: int) -> int:
-    """What a script would do with `tail -f`: `json.loads` of every line."""
-    command = ["tail", "-n", "+1", "-f", str(journal)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as tail:
-        assert tail.stdout is not None
-        seen = 0
-        try:
-            with closing(tail.stdout) as output:
-                while seen < lines and (line := output.readline()):
-                    seen += "seq" in json.loads(line)
-        finally:
-            tail.kill()
+    """What a script would do with it: `json.loads` of every line."""
+    seen = 0
+    with _tailed(journal) as output:
+        while seen < lines and (line := output.readline()):
+            seen += "seq" in json.loads(line)
     return seen
 
 
