@@ -49,7 +49,11 @@ class Padding:
     def unpad(self, x: torch.Tensor, groups: int) -> torch.Tensor:
         """The inverse of `pad`."""
         by_key = x.view(-1, groups, self.length, x.shape[1] // self.length, x.shape[2])
-        return by_key.transpose(1, 2).reshape(len(self.take), -1, x.shape[2])[self.real]
+        return (
+            by_key.transpose(1, 2)
+            .reshape(len(self.take), -1, x.shape[2])
+            .index_select(0, self.real)
+        )
 
     def _rows(self, x: torch.Tensor, groups: int) -> torch.Tensor:
         by_key = x.view(-1, self.length, groups, x.shape[1] // groups, x.shape[2])
