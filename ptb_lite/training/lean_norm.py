@@ -26,18 +26,25 @@ class FrozenNorm(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, scale: torch.Tensor, eps: float) -> torch.Tensor:
-        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+        wide = x.float()
+        length = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
         inverse = length.square_().div_(x.shape[-1]).add_(eps).rsqrt_()
         ctx.save_for_backward(x, scale, inverse)
-        return (x * inverse).to(scale.dtype).mul_(scale).to(x.dtype)
+        return (wide * inverse).to(scale.dtype).mul_(scale).to(x.dtype)
 
     @staticmethod
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         x, scale, inverse = ctx.saved_tensors
-        down = grad * scale.float()
-        normed = x * inverse
-        along = torch.linalg.vecdot(down, normed).div_(x.shape[-1]).unsqueeze(-1)
-        return down.sub_(normed.mul_(along)).mul_(inverse).to(x.dtype), None, None
+        wide = x.float()
+        down = _copied(grad).mul_(scale)
+        along = torch.linalg.vecdot(down, wide).unsqueeze(-1)
+        along.mul_(inverse**3).div_(-x.shape[-1])
+        return down.mul_(inverse).addcmul_(wide, along).to(x.dtype), None, None
+
+
+def _copied(x: torch.Tensor) -> torch.Tensor:
+    """In float32, not the tensor itself."""
+    return x.to(torch.float32, copy=True)
 
 
 class LeanGemmaNorm(Gemma3RMSNorm):  # type: ignore[misc]

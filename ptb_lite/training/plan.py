@@ -82,8 +82,8 @@ class TrainingPlan:
     being unpacked again for each product; the numbers multiplied are the same. `parts`: a batch
     goes through the model in so many parts whose gradients are summed, which changes no number but
     the order of the sum. `end_to_end`: without padding, the examples of a batch in one row.
-    `lean`: layers with their adapters, and norms, in fewer passes over the tokens
-    (`lean_adapter.py`, `lean_norm.py`).
+    `lean`: layers with their adapters, norms and gates in fewer passes over the tokens
+    (`lean_adapter.py`, `lean_norm.py`, `lean_gate.py`).
     """
 
     device: Literal["cpu", "cuda"]
@@ -272,7 +272,7 @@ def _lean(capability: Capability, way: _Way) -> bool:
 
 def _lean_reason(capability: Capability, way: _Way) -> str:
     if _lean(capability, way):
-        return "layers with adapters, and norms, in fewer passes: on a CPU each pass counts"
+        return "layers with adapters, norms and gates in fewer passes: on a CPU each pass counts"
     because = "nothing else was measured on a card" if way.unpacked else "the weights are packed"
     return f"PEFT's adapter layers and the model's own norms: {because}"
 

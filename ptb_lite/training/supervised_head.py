@@ -71,17 +71,16 @@ class FrozenHeadLoss(torch.autograd.Function):  # type: ignore[misc]
 def _to_gradient(logits: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Turn `logits` [n, V] into their gradient under the words `wanted` [n, 1], in place.
 
-    Returns (loss sum, how many wanted words are the most likely).
+    Returns (loss sum, how many wanted words have none that is more likely).
     """
-    scores = logits.float()
-    highest, likeliest = scores.max(-1, keepdim=True)
-    scores -= highest
-    picked = scores.gather(1, wanted).sum()
-    mass = scores.exp_().sum(-1, keepdim=True)
-    scores /= mass
-    scores.scatter_add_(1, wanted, -torch.ones_like(mass))
-    logits.copy_(scores)
-    return mass.log().sum() - picked, (likeliest == wanted).sum()
+    likeliest = logits.amax(-1, keepdim=True)
+    picked = logits.gather(1, wanted)
+    shares = logits.softmax(-1, dtype=torch.float32)
+    # The largest share is 1 / sum(exp(score - largest)): no second pass over the words for the sum.
+    loss = likeliest.float() - picked.float() - shares.amax(-1, keepdim=True).log()
+    shares.scatter_add_(1, wanted, -torch.ones_like(shares[:, :1]))
+    logits.copy_(shares)
+    return loss.sum(), (likeliest == picked).sum()
 
 
 class PartsTrainer(BatchParts, SFTTrainer):  # type: ignore[misc]

@@ -25,6 +25,7 @@ from ptb_lite.training.capability import model_shape, probe
 from ptb_lite.training.config import TrainingConfig, TrainingError
 from ptb_lite.training.data import Example, read_examples
 from ptb_lite.training.lean_adapter import make_lean
+from ptb_lite.training.lean_gate import make_gates_lean
 from ptb_lite.training.lean_norm import make_norms_lean
 from ptb_lite.training.plan import TrainingPlan, choose_plan
 from ptb_lite.training.progress import Reporter
@@ -66,12 +67,12 @@ def train(config: TrainingConfig, reporter: Reporter) -> TrainingRecord:
     plan = plan_for(config, dataset)
     for reason in plan.reasons:
         reporter.note(reason)
-    if plan.device == "cpu":
-        keep_freed_memory()
     try:
         model = load_base(config.base_model, plan)
     except (OSError, ValueError) as error:
         raise _unreadable(config, error) from error
+    if plan.device == "cpu":
+        keep_freed_memory()
     deadline = None if config.max_minutes is None else began + 60 * config.max_minutes
     ending = Ending(deadline)
     ending.listen()
@@ -174,6 +175,7 @@ def make_trainer(
     if plan.lean:
         make_lean(trainer.model)
         make_norms_lean(trainer.model)
+        make_gates_lean(trainer.model)
     # It prints dictionaries to standard output, which is for progress lines.
     trainer.remove_callback(PrinterCallback)
     return trainer

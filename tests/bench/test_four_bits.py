@@ -93,8 +93,8 @@ def score_after(place: Path, quantization: Quantization, lines: tuple[Example, .
     tokenizer, dataset = tokenised(config, lines[HELD_OUT:])
     _, held_out = tokenised(config, lines[:HELD_OUT])
     plan = plan_for(config, dataset)
-    keep_freed_memory()
     base = load_base(config.base_model, plan)
+    keep_freed_memory()
     trainer = make_trainer(config, plan, base, tokenizer, dataset, place)
     trainer.train()
     assert plan.end_to_end

@@ -77,8 +77,8 @@ def our_trainer(
     )
     tokenizer, dataset = tokenised(config, examples(steps))
     plan = dataclasses.replace(plan_for(config, dataset), **plan_changes)
-    keep_freed_memory()
     base = load_base(config.base_model, plan)
+    keep_freed_memory()
     return Ours(make_trainer(config, plan, base, tokenizer, dataset, place), plan, dataset)
 
 
