@@ -19,6 +19,9 @@ ROW_MODELS = frozenset({"gemma3_text", "llama", "qwen3", "smollm3"})
 # What attention by rows keeps grows with the square of an example; torch's own keeps none of it.
 ROW_TOKENS = 256
 FLASH_HEAD_WIDTH = 256
+# With less padding than this torch's attention for padded batches is faster on a card: with none it
+# took 0.94 to 0.97 times as long (docs/performance.md).
+SPARE_PADDING = 0.05
 # torch's own kernel: heads in steps of so many, and widths without a backward pass on cards that
 # are neither an A100 nor of their size.
 HEAD_STEP = 8
@@ -67,10 +70,15 @@ def choose_attention(
     bfloat16: bool,
     software: Software,
     longest: int,
+    padding: float = 0.0,
 ) -> AttentionChoice:
-    """The attention and whether batches are packed; `longest` is the longest example in tokens."""
+    """The attention and whether batches are packed.
+
+    `longest` is the longest example in tokens, `padding` the share of padding if all examples were
+    made as long as that.
+    """
     name, why = (
-        _cuda_attention(needs, compute=compute, bfloat16=bfloat16, software=software)
+        _cuda_attention(needs, compute, bfloat16, software, _uneven(needs, longest, padding))
         if device == "cuda"
         else _cpu_attention(needs, longest)
     )
@@ -92,8 +100,17 @@ def _packing_obstacle(needs: AttentionNeeds) -> str | None:
     return None
 
 
+def _uneven(needs: AttentionNeeds, longest: int, padding: float) -> bool:
+    """Whether padded attention has padding to compute, or a mask, which windows need."""
+    return padding > SPARE_PADDING or 0 < needs.window < longest
+
+
 def _cuda_attention(
-    needs: AttentionNeeds, *, compute: tuple[int, int], bfloat16: bool, software: Software
+    needs: AttentionNeeds,
+    compute: tuple[int, int],
+    bfloat16: bool,
+    software: Software,
+    uneven: bool,
 ) -> tuple[Attention, str]:
     if not bfloat16:
         return "sdpa", "flash attention computes in 16 bits, this run in float32"
@@ -105,6 +122,8 @@ def _cuda_attention(
     if package is not None:
         return package
     own = _varlen_obstacle(needs, software)
+    if own is None and not uneven:
+        return "sdpa", "examples are of one length, where torch's padded attention is faster"
     if own is None:
         return "ptb_lite_varlen", f"torch's own flash kernel ({lacking})"
     return "sdpa", f"{lacking}; torch's own flash kernel: {own}"

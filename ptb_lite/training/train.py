@@ -139,13 +139,15 @@ def plan_for(config: TrainingConfig, dataset: Any) -> TrainingPlan:
         model_config = AutoConfig.from_pretrained(str(config.base_model), trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise _unreadable(config, error) from error
-    longest = max(len(ids) for ids in dataset["input_ids"])
+    lengths = [len(ids) for ids in dataset["input_ids"]]
+    longest = max(lengths)
     return choose_plan(
         probe(),
         model_shape(model_config),
         nf4=config.quantization == "nf4",
         batch_tokens=config.batch_size * longest,
         batch_size=config.batch_size,
+        padding=1 - sum(lengths) / (len(lengths) * longest),
     )
 
 

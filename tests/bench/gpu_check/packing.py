@@ -12,7 +12,7 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,13 @@ from ptb_lite.training.train import make_trainer, tokenised
 from tests.bench.gpu_check.models import WORDS, make_model, remove
 from tests.bench.gpu_check.rows import Row, write_row
 from tests.bench.gpu_check.training import GB, release
-from tests.functional.training.stock import copy_adapter, stock_trainer
+from tests.functional.training.stock import copy_adapter, gradient, stock_trainer
 
 MODELS = ("qwen3-0.6b-base", "gemma-3-1b-pt", "qwen3-1.7b-base")
 SHORTEST, LONGEST = 64, 1024
 BATCH = 16
 BATCHES = 4
+FEW = 4  # rows of the batch that float32 takes as well
 VARLEN: Attention = "ptb_lite_varlen"
 
 
@@ -111,7 +112,35 @@ def one_model(rows: Path, name: str, folder: Path) -> None:
         stock.train()
         copy_adapter(ours, stock, noise=0.0)
         found = measured(stock, batches, between)
-    report(rows, f"{name}, {SHORTEST} to {LONGEST} tokens", "stock TRL", found, padded, batches)
+        what = f"{name}, {SHORTEST} to {LONGEST} tokens"
+        report(rows, what, "stock TRL", found, padded, batches)
+        against_float32(rows, what, folder, ours, stock, batches[0], Path(scratch))
+
+
+def against_float32(
+    rows: Path,
+    what: str,
+    folder: Path,
+    ours: Any,
+    stock: Any,
+    batch: dict[str, torch.Tensor],
+    scratch: Path,
+) -> None:
+    """How far the gradients of the ways, which round differently, are off the padded float32."""
+    few = {name: given[:FEW].to(ours.args.device) for name, given in batch.items()}
+    exact = our_trainer(folder, examples(SHORTEST), scratch, exact=True)
+    copy_adapter(ours, exact, noise=0.0)
+    truth = gradient(exact, few)
+    del exact
+    release()
+    errors = {"stock TRL": gradient(stock, few)}
+    for way in (PADDED, Way(VARLEN), Way(VARLEN, adapters=True, norms=True)):
+        with taken(ours, way):
+            errors[str(way)] = gradient(ours, few)
+    told = ", ".join(
+        f"{n} {float((g - truth).norm() / truth.norm()):.2%}" for n, g in errors.items()
+    )
+    write_row(rows, Row("packing", f"{what}, gradients off float32", told))
 
 
 def try_ways(
@@ -166,6 +195,8 @@ def measured(trainer: Any, batches: list[dict[str, torch.Tensor]], before: int) 
     named = sorted((n, p.grad) for n, p in model.named_parameters() if p.requires_grad)
     gradient = torch.cat([grad.float().flatten() for _, grad in named]).cpu()
     named.clear()
+    for batch in batches[1:]:  # padded, each length is compiled for when it is first met
+        one_batch(trainer, batch)
     model.zero_grad(set_to_none=True)
     torch.cuda.synchronize()
     began = time.perf_counter()
@@ -215,8 +246,10 @@ def report(
     )
 
 
-def our_trainer(folder: Path, mixed: tuple[Example, ...], scratch: Path) -> Any:
-    """Our trainer on unpacked NF4 weights, nothing else chosen yet."""
+def our_trainer(
+    folder: Path, mixed: tuple[Example, ...], scratch: Path, *, exact: bool = False
+) -> Any:
+    """Our trainer on unpacked NF4 weights, nothing else chosen yet; `exact`: all in float32."""
     config = TrainingConfig(
         base_model=folder,
         data=folder,
@@ -235,7 +268,10 @@ def our_trainer(folder: Path, mixed: tuple[Example, ...], scratch: Path) -> Any:
         reasons=(),
     )
     tokenizer, dataset = tokenised(config, mixed)
-    return make_trainer(config, plan, load_base(folder, plan), tokenizer, dataset, scratch)
+    base = load_base(folder, plan)
+    if exact:
+        base, plan = base.float(), replace(plan, dtype="float32")
+    return make_trainer(config, plan, base, tokenizer, dataset, scratch)
 
 
 def collated(trainer: Any, given: tuple[Example, ...]) -> Iterator[dict[str, torch.Tensor]]:

@@ -103,9 +103,37 @@ def test_attention_on_a_card_whose_torch_has_a_kernel_of_its_own(
         bfloat16=bfloat16,
         software=Software(flash_attention=installed, varlen=True),
         longest=1024,
+        padding=0.3,
     )
     assert (chosen.attention, chosen.end_to_end) == (attention, attention != "sdpa")
     assert because in chosen.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("needs", "longest", "padding", "attention"),
+    [
+        (QWEN, 1024, 0.0, "sdpa"),
+        (QWEN, 1024, 0.05, "sdpa"),
+        (QWEN, 1024, 0.06, "ptb_lite_varlen"),
+        (GEMMA, 1024, 0.0, "ptb_lite_varlen"),
+        (GEMMA, 512, 0.0, "sdpa"),
+        (GEMMA, 512, 0.4, "ptb_lite_varlen"),
+    ],
+)
+def test_padded_attention_on_a_card_where_there_is_hardly_any_padding(
+    needs: AttentionNeeds, longest: int, padding: float, attention: str
+) -> None:
+    chosen = choose_attention(
+        needs,
+        device="cuda",
+        compute=HOPPER,
+        bfloat16=True,
+        software=Software(varlen=True),
+        longest=longest,
+        padding=padding,
+    )
+    assert chosen.attention == attention
+    assert ("of one length" in chosen.reasons[0]) is (attention == "sdpa")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +231,7 @@ def test_every_plan_is_one_that_trl_takes(
     )
     plan = choose_plan(capability, shape(needs), nf4=nf4, batch_tokens=16 * 80, batch_size=16)
     assert not plan.end_to_end or plan.attention != "sdpa"
-    assert plan.lean is (device == "cpu" and (plan.unpack_once or not plan.quantise))
+    assert plan.lean is (plan.unpack_once or not plan.quantise)
     assert (plan.optimiser == "paged_adamw_8bit") is (device == "cuda" and gigabytes == 0.1)
     said = " | ".join(plan.reasons)
     for word in ("float", "checkpointing", "attention", "pack", "loss", "adapter", "optimiser"):
