@@ -47,7 +47,7 @@ def varlen_attention(
         raise ValueError("the examples of this batch do not lie end to end")
     if dropout:
         raise ValueError("torch's attention over examples end to end knows no dropout")
-    windowed = sliding_window is not None and 0 < sliding_window < max_length_q
+    window = sliding_window or 0
     attended = varlen.varlen_attn(
         *(states[0].transpose(0, 1) for states in (query, key, value)),
         cu_seq_lens_q,
@@ -56,7 +56,7 @@ def varlen_attention(
         max_length_q,
         scale=scaling,
         # Tokens before a token, and after it, that it attends to; -1: all of them.
-        window_size=(sliding_window - 1 if windowed else -1, 0),
+        window_size=(window - 1 if 0 < window < max_length_q else -1, 0),
         **_GROUPS,
     )
     return attended[None], None
