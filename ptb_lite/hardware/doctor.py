@@ -154,8 +154,8 @@ def _gpu_software() -> Iterator[Check]:
         yield Check("4-bit on the GPU", "warn", f"bitsandbytes: {found.four_bit_error}", fix)
     else:
         yield Check("4-bit on the GPU", "ok", "bitsandbytes packs NF4 on the GPU")
-    there = "is" if has_flash_attention() else "is not"
-    yield Check("flash attention", "ok", f"{there} installed")
+    there = "is installed" if has_flash_attention() else "is not installed: torch's own is taken"
+    yield Check("flash attention", "ok", there)
     yield _vllm()
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from ptb_lite.training import row_attention as row_attention  # its import gives it a name
+from ptb_lite.training import row_attention as row_attention  # their import gives them names
+from ptb_lite.training import varlen_attention as varlen_attention
 from ptb_lite.training.plan import TrainingPlan
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from typing import Any
 
@@ -44,7 +45,17 @@ def cuda_software() -> Software:
     return Software(
         flash_attention=tuple(version for version, there in found if there),
         eight_bit_optimiser=is_bitsandbytes_available(),
+        varlen=_has_varlen(),
     )
+
+
+def _has_varlen() -> bool:
+    """Whether torch offers its flash kernel for examples end to end, windows included."""
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        return False
+    return "window_size" in inspect.signature(varlen_attn).parameters
 
 
 def product_rate(size: int = 4096, products: int = 5) -> float:

@@ -1,7 +1,7 @@
 """Attention, loss and optimiser of a training run: pure choices by capability, each with a reason.
 
-None of the choices for flash attention or the 8-bit optimiser has been run on a card
-(docs/performance.md); without them a card gets what was measured.
+The packages `flash-attn` and `flash-attn-3` have not been run on a card; what is chosen without
+them has (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Attention = Literal["sdpa", "flash_attention_2", "flash_attention_3", "ptb_lite_rows"]
+Attention = Literal[
+    "sdpa", "flash_attention_2", "flash_attention_3", "ptb_lite_varlen", "ptb_lite_rows"
+]
 Optimiser = Literal["adamw_torch_fused", "paged_adamw_8bit"]
 
 # Models whose attention was compared, example by example, with the padded one.
@@ -17,16 +19,25 @@ ROW_MODELS = frozenset({"gemma3_text", "llama", "qwen3", "smollm3"})
 # What attention by rows keeps grows with the square of an example; torch's own keeps none of it.
 ROW_TOKENS = 256
 FLASH_HEAD_WIDTH = 256
+# With less padding than this torch's attention for padded batches is faster on a card: with none it
+# took 0.94 to 0.97 times as long (docs/performance.md).
+SPARE_PADDING = 0.05
+# torch's own kernel: heads in steps of so many, and widths without a backward pass on cards that
+# are neither an A100 nor of their size.
+HEAD_STEP = 8
+UNTRAINED_WIDTHS = range(193, 225)
 AMPERE, HOPPER = (8, 0), 9
 
 
 @dataclass(frozen=True)
 class Software:
     """Optional accelerators that this Python can import and this device can use: versions of flash
-    attention, and bitsandbytes's 8-bit optimisers."""
+    attention, bitsandbytes's 8-bit optimisers, and whether this torch has the interface to its own
+    flash kernel that attention over examples end to end needs."""
 
     flash_attention: tuple[int, ...] = ()
     eight_bit_optimiser: bool = False
+    varlen: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,10 +70,15 @@ def choose_attention(
     bfloat16: bool,
     software: Software,
     longest: int,
+    padding: float = 0.0,
 ) -> AttentionChoice:
-    """The attention and whether batches are packed; `longest` is the longest example in tokens."""
+    """The attention and whether batches are packed.
+
+    `longest` is the longest example in tokens, `padding` the share of padding if all examples were
+    made as long as that.
+    """
     name, why = (
-        _cuda_attention(needs, compute=compute, bfloat16=bfloat16, software=software)
+        _cuda_attention(needs, compute, bfloat16, software, _uneven(needs, longest, padding))
         if device == "cuda"
         else _cpu_attention(needs, longest)
     )
@@ -84,24 +100,56 @@ def _packing_obstacle(needs: AttentionNeeds) -> str | None:
     return None
 
 
+def _uneven(needs: AttentionNeeds, longest: int, padding: float) -> bool:
+    """Whether padded attention has padding to compute, or a mask, which windows need."""
+    return padding > SPARE_PADDING or 0 < needs.window < longest
+
+
 def _cuda_attention(
-    needs: AttentionNeeds, *, compute: tuple[int, int], bfloat16: bool, software: Software
+    needs: AttentionNeeds,
+    compute: tuple[int, int],
+    bfloat16: bool,
+    software: Software,
+    uneven: bool,
 ) -> tuple[Attention, str]:
-    if not software.flash_attention:
-        return "sdpa", "flash attention is not installed"
-    if not needs.flash:
-        return "sdpa", f"{needs.model_type or 'this kind of model'} knows no flash attention"
     if not bfloat16:
         return "sdpa", "flash attention computes in 16 bits, this run in float32"
     if compute < AMPERE:
         return "sdpa", f"flash attention needs a card since Ampere, this one is {compute}"
     if needs.head_width > FLASH_HEAD_WIDTH:
         return "sdpa", f"flash attention takes heads up to {FLASH_HEAD_WIDTH} wide"
+    package, lacking = _flash_package(needs, compute, software)
+    if package is not None:
+        return package
+    own = _varlen_obstacle(needs, software)
+    if own is None and not uneven:
+        return "sdpa", "examples are of one length, where torch's padded attention is faster"
+    if own is None:
+        return "ptb_lite_varlen", f"torch's own flash kernel ({lacking})"
+    return "sdpa", f"{lacking}; torch's own flash kernel: {own}"
+
+
+def _flash_package(
+    needs: AttentionNeeds, compute: tuple[int, int], software: Software
+) -> tuple[tuple[Attention, str] | None, str]:
+    """The flash attention of a package and why, or None and why not."""
+    if not software.flash_attention:
+        return None, "the package flash-attn is not installed"
+    if not needs.flash:
+        return None, f"{needs.model_type or 'this kind of model'} knows no flash attention"
     if 3 in software.flash_attention and compute[0] == HOPPER:
-        return "flash_attention_3", "installed, and made for cards like this one"
+        return ("flash_attention_3", "installed, and made for cards like this one"), ""
     if 2 in software.flash_attention:
-        return "flash_attention_2", "installed, and this card can"
-    return "sdpa", "the flash attention that is installed is for other cards"
+        return ("flash_attention_2", "installed, and this card can"), ""
+    return None, "the flash attention that is installed is for other cards"
+
+
+def _varlen_obstacle(needs: AttentionNeeds, software: Software) -> str | None:
+    if not software.varlen:
+        return "this torch has no interface to it"
+    if needs.head_width % HEAD_STEP or needs.head_width in UNTRAINED_WIDTHS:
+        return f"no gradients for heads {needs.head_width} wide"
+    return _packing_obstacle(needs)
 
 
 def _cpu_attention(needs: AttentionNeeds, longest: int) -> tuple[Attention, str]:

@@ -1,9 +1,10 @@
 """A linear layer and its adapter in as few passes over the tokens as there are products.
 
 Why: PEFT's layer writes the adapter's output, its scaled copy and the sum, each [tokens, outputs],
-and the backward pass reads and writes them again: an eighth of a step on a CPU. Here the scale is
-put on the [tokens, rank] side and the adapter's product is added by the matrix product itself. The
-loss is the same but for that rounding (PEFT rounds the adapter's output before it adds).
+and the backward pass reads and writes them again: an eighth of a step on a CPU, and more kernels
+to start on a card. Here the scale is put on the [tokens, rank] side and the adapter's product is
+added by the matrix product itself. The loss is the same but for that rounding (PEFT rounds the
+adapter's output before it adds).
 """
 
 from __future__ import annotations

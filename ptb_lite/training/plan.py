@@ -82,8 +82,8 @@ class TrainingPlan:
     being unpacked again for each product; the numbers multiplied are the same. `parts`: a batch
     goes through the model in so many parts whose gradients are summed, which changes no number but
     the order of the sum. `end_to_end`: without padding, the examples of a batch in one row.
-    `lean`: layers with their adapters, norms and gates in fewer passes over the tokens
-    (`lean_adapter.py`, `lean_norm.py`, `lean_gate.py`).
+    `lean`: layers with their adapters, norms and, on a processor, gates in fewer passes over the
+    tokens (`lean_adapter.py`, `lean_norm.py`, `lean_gate.py`).
     """
 
     device: Literal["cpu", "cuda"]
@@ -122,10 +122,12 @@ def choose_plan(
     nf4: bool,
     batch_tokens: int,
     batch_size: int = 1,
+    padding: float = 0.0,
 ) -> TrainingPlan:
     """The fastest way to run that fits; `batch_tokens` is batch size times longest example.
 
-    Where nothing is estimated to fit, the smallest way is tried all the same.
+    `padding` is the share of padding if all examples were made as long as the longest. Where
+    nothing is estimated to fit, the smallest way is tried all the same.
     """
     dtype: Dtype = "bfloat16" if capability.fast_bfloat16 else "float32"
     budget = int(capability.memory_free * MEMORY_SHARE[capability.device])
@@ -137,6 +139,7 @@ def choose_plan(
         bfloat16=capability.fast_bfloat16,
         software=capability.software,
         longest=longest,
+        padding=padding,
     )
     by_rows = longest if attention.attention == "ptb_lite_rows" else 0
     ways = list(_ways(capability, shape, dtype, nf4, batch_tokens, batch_size, by_rows))
@@ -166,7 +169,7 @@ def choose_plan(
         ),
         attention=attention.attention,
         end_to_end=attention.end_to_end,
-        lean=_lean(capability, way),
+        lean=way.unpacked,
         optimiser=optimiser,
     )
 
@@ -266,15 +269,11 @@ def _reasons(
     return tuple(reasons)
 
 
-def _lean(capability: Capability, way: _Way) -> bool:
-    return capability.device == "cpu" and way.unpacked
-
-
 def _lean_reason(capability: Capability, way: _Way) -> str:
-    if _lean(capability, way):
-        return "layers with adapters, norms and gates in fewer passes: on a CPU each pass counts"
-    because = "nothing else was measured on a card" if way.unpacked else "the weights are packed"
-    return f"PEFT's adapter layers and the model's own norms: {because}"
+    if not way.unpacked:
+        return "PEFT's adapter layers and the model's own norms: the weights are packed"
+    gates = ", norms and gates" if capability.device == "cpu" else " and norms"
+    return f"layers with adapters{gates} in fewer passes over the tokens: each pass counts"
 
 
 def _gb(amount: int) -> str:

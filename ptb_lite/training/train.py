@@ -140,13 +140,15 @@ def plan_for(config: TrainingConfig, dataset: Any) -> TrainingPlan:
         model_config = AutoConfig.from_pretrained(str(config.base_model), trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise _unreadable(config, error) from error
-    longest = max(len(ids) for ids in dataset["input_ids"])
+    lengths = [len(ids) for ids in dataset["input_ids"]]
+    longest = max(lengths)
     return choose_plan(
         probe(),
         model_shape(model_config),
         nf4=config.quantization == "nf4",
         batch_tokens=config.batch_size * longest,
         batch_size=config.batch_size,
+        padding=1 - sum(lengths) / (len(lengths) * longest),
     )
 
 
@@ -175,7 +177,9 @@ def make_trainer(
     if plan.lean:
         make_lean(trainer.model)
         make_norms_lean(trainer.model)
-        make_gates_lean(trainer.model)
+        if plan.device == "cpu":
+            # Computed again on the way back, which was not measured on a card.
+            make_gates_lean(trainer.model)
     # It prints dictionaries to standard output, which is for progress lines.
     trainer.remove_callback(PrinterCallback)
     return trainer

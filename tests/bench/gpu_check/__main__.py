@@ -14,7 +14,19 @@ from pathlib import Path
 from ptb_lite.hardware.device import cuda_device
 from tests.bench.gpu_check.rows import Row, read_rows, table, write_row
 
-STEPS = ("doctor", "job", "training", "ways", "generation", "engines", "sandbox", "memory")
+STEPS = (
+    "doctor",
+    "job",
+    "training",
+    "ways",
+    "packing",
+    "optimiser",
+    "generation",
+    "batches",
+    "engines",
+    "sandbox",
+    "memory",
+)
 GENERATED = ("qwen3-0.6b-base", "gemma-3-1b-pt", "qwen3-4b-base")
 
 
@@ -45,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="scripts/gpu-check", description=__doc__)
     made.add_argument("--output", type=Path, default=Path("gpu-check"))
     made.add_argument("--only", help=f"steps, of {', '.join(STEPS)}, with commas")
-    made.add_argument("--models", help="catalogue ids for the training step, with commas")
+    made.add_argument("--models", help="catalogue ids for the steps training and packing")
     made.add_argument("--caps", help="gigabytes that training may use, with commas")
     made.add_argument("--minutes", type=float, default=2.0, help="the main job's time box")
     made.add_argument("--limit", type=int, default=150, help="the main job's test items")
@@ -87,10 +99,22 @@ def run_step(step: str, rows: Path, given: argparse.Namespace) -> None:
             from tests.bench.gpu_check import ways
 
             ways.run(rows, "qwen3-1.7b-base")
+        case "packing":
+            from tests.bench.gpu_check import packing
+
+            packing.run(rows, tuple(given.models.split(",")) if given.models else packing.MODELS)
+        case "optimiser":
+            from tests.bench.gpu_check import optimiser
+
+            optimiser.run(rows)
         case "generation":
             from tests.bench.gpu_check import generation
 
             generation.run(rows, GENERATED)
+        case "batches":
+            from tests.bench.gpu_check import batches
+
+            batches.run(rows)
         case "engines":
             from tests.bench.gpu_check import engines
 

@@ -57,6 +57,8 @@ def model_config(entry: ModelEntry) -> Any:
     if entry.chat_family == "smollm":
         kind = SmolLM3Config if entry.id.startswith("smollm3") else LlamaConfig
         return kind(**numbers)
+    # Not in the catalogue, since memory does not depend on it; the real models' windows.
+    numbers["sliding_window"] = 1024 if entry.id.startswith("gemma-3-4b") else 512
     if entry.id.startswith("gemma-3-4b"):
         return Gemma3Config(text_config=numbers, vision_config=GEMMA_VISION)
     return Gemma3TextConfig(**numbers)

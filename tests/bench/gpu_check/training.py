@@ -20,7 +20,7 @@ from transformers import AutoConfig, TrainerCallback
 from ptb_lite.catalog import load_catalog
 from ptb_lite.hardware import training_memory
 from ptb_lite.training.base import load_base
-from ptb_lite.training.capability import model_shape
+from ptb_lite.training.capability import cuda_software, model_shape
 from ptb_lite.training.config import TrainingConfig
 from ptb_lite.training.data import Example
 from ptb_lite.training.plan import Capability, TrainingPlan, choose_plan
@@ -103,7 +103,14 @@ def one_model(
         whole = torch.cuda.mem_get_info()[0]
         allowed = cap * GB - context if cap else whole
         plan = choose_plan(
-            Capability(device="cuda", memory_free=allowed, fast_bfloat16=True, rate=rate),
+            Capability(
+                device="cuda",
+                memory_free=allowed,
+                fast_bfloat16=True,
+                rate=rate,
+                compute=torch.cuda.get_device_capability(),
+                software=cuda_software(),
+            ),
             shape,
             nf4=True,
             batch_tokens=tokens,
@@ -162,9 +169,10 @@ def _plan(plan: TrainingPlan) -> str:
     packing = "unpacked" if plan.unpack_once else "packed"
     checkpointing = "on" if plan.gradient_checkpointing else "off"
     laid = ", end to end" if plan.end_to_end else ""
+    lean = ", lean" if plan.lean else ""
     return (
         f"{packing}, checkpointing {checkpointing}, planned {plan.parts} parts, "
-        f"{plan.attention}{laid}, {plan.optimiser}"
+        f"{plan.attention}{laid}{lean}, {plan.optimiser}"
     )
 
 

@@ -71,6 +71,72 @@ def test_attention_on_a_card(
 
 
 @pytest.mark.parametrize(
+    ("needs", "installed", "compute", "bfloat16", "attention", "because"),
+    [
+        (QWEN, NONE, ADA, True, "ptb_lite_varlen", "flash-attn is not installed"),
+        (GEMMA, NONE, HOPPER, True, "ptb_lite_varlen", "flash-attn is not installed"),
+        (QWEN, NONE, BLACKWELL, True, "ptb_lite_varlen", "flash-attn is not installed"),
+        (QWEN, THREE, ADA, True, "ptb_lite_varlen", "is for other cards"),
+        (replace(QWEN, flash=False), TWO, ADA, True, "ptb_lite_varlen", "knows no flash"),
+        (QWEN, TWO, ADA, True, "flash_attention_2", "installed"),
+        (QWEN, NONE, TURING, True, "sdpa", "since Ampere"),
+        (QWEN, NONE, ADA, False, "sdpa", "16 bits"),
+        (replace(GEMMA, head_width=320), NONE, HOPPER, True, "sdpa", "up to 256"),
+        (replace(QWEN, head_width=100), NONE, HOPPER, True, "sdpa", "100 wide"),
+        (replace(QWEN, head_width=208), NONE, HOPPER, True, "sdpa", "208 wide"),
+        (OTHER, NONE, HOPPER, True, "sdpa", "not compared with padding on gpt_oss"),
+        (CAPPED, NONE, HOPPER, True, "sdpa", "final_logit_softcapping"),
+    ],
+)
+def test_attention_on_a_card_whose_torch_has_a_kernel_of_its_own(
+    needs: AttentionNeeds,
+    installed: tuple[int, ...],
+    compute: tuple[int, int],
+    bfloat16: bool,
+    attention: str,
+    because: str,
+) -> None:
+    chosen = choose_attention(
+        needs,
+        device="cuda",
+        compute=compute,
+        bfloat16=bfloat16,
+        software=Software(flash_attention=installed, varlen=True),
+        longest=1024,
+        padding=0.3,
+    )
+    assert (chosen.attention, chosen.end_to_end) == (attention, attention != "sdpa")
+    assert because in chosen.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("needs", "longest", "padding", "attention"),
+    [
+        (QWEN, 1024, 0.0, "sdpa"),
+        (QWEN, 1024, 0.05, "sdpa"),
+        (QWEN, 1024, 0.06, "ptb_lite_varlen"),
+        (GEMMA, 1024, 0.0, "ptb_lite_varlen"),
+        (GEMMA, 512, 0.0, "sdpa"),
+        (GEMMA, 512, 0.4, "ptb_lite_varlen"),
+    ],
+)
+def test_padded_attention_on_a_card_where_there_is_hardly_any_padding(
+    needs: AttentionNeeds, longest: int, padding: float, attention: str
+) -> None:
+    chosen = choose_attention(
+        needs,
+        device="cuda",
+        compute=HOPPER,
+        bfloat16=True,
+        software=Software(varlen=True),
+        longest=longest,
+        padding=padding,
+    )
+    assert chosen.attention == attention
+    assert ("of one length" in chosen.reasons[0]) is (attention == "sdpa")
+
+
+@pytest.mark.parametrize(
     ("needs", "longest", "attention", "because"),
     [
         (GEMMA, 80, "ptb_lite_rows", "faster one by one"),
@@ -165,7 +231,7 @@ def test_every_plan_is_one_that_trl_takes(
     )
     plan = choose_plan(capability, shape(needs), nf4=nf4, batch_tokens=16 * 80, batch_size=16)
     assert not plan.end_to_end or plan.attention != "sdpa"
-    assert plan.lean is (device == "cpu" and (plan.unpack_once or not plan.quantise))
+    assert plan.lean is (plan.unpack_once or not plan.quantise)
     assert (plan.optimiser == "paged_adamw_8bit") is (device == "cuda" and gigabytes == 0.1)
     said = " | ".join(plan.reasons)
     for word in ("float", "checkpointing", "attention", "pack", "loss", "adapter", "optimiser"):
