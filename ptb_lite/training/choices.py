@@ -123,7 +123,7 @@ def _cuda_attention(
         return package
     own = _varlen_obstacle(needs, software)
     if own is None and not uneven:
-        return "sdpa", "examples are of one length, where torch's padded attention is faster"
+        return "sdpa", "examples are of nearly one length, where torch's padded attention is faster"
     if own is None:
         return "ptb_lite_varlen", f"torch's own flash kernel ({lacking})"
     return "sdpa", f"{lacking}; torch's own flash kernel: {own}"

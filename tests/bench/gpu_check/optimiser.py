@@ -125,5 +125,5 @@ def short_run(folder: Path, optimiser: Optimiser) -> Ran:
 
 
 def _losses(trainer: Any) -> Iterator[float]:
-    """As the trainer logged them; a kind of optimiser that was not asked for is an error."""
+    """As the trainer logged them, one a step."""
     yield from (entry["loss"] for entry in trainer.state.log_history if "loss" in entry)

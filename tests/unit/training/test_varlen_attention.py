@@ -16,6 +16,7 @@ from torch.nn.attention import varlen
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
+from ptb_lite.training.capability import cuda_software
 from ptb_lite.training.choices import ROW_MODELS
 from ptb_lite.training.flat_batch import end_to_end
 from ptb_lite.training.varlen_attention import NAME, varlen_attention
@@ -174,6 +175,10 @@ def test_the_kernel_that_is_replaced_here_takes_the_same_arguments() -> None:
     ours = list(inspect.signature(Documented.__call__).parameters)[1:]
     assert set(ours) <= set(theirs)
     assert ours[:7] == list(theirs)[:7]
+
+
+def test_the_torch_that_is_required_has_it() -> None:
+    assert cuda_software().varlen
 
 
 @CARD
