@@ -14,7 +14,19 @@ from pathlib import Path
 from ptb_lite.hardware.device import cuda_device
 from tests.bench.gpu_check.rows import Row, read_rows, table, write_row
 
-STEPS = ("doctor", "job", "training", "ways", "generation", "engines", "sandbox", "memory")
+STEPS = (
+    "doctor",
+    "job",
+    "training",
+    "ways",
+    "generation",
+    "engines",
+    "engine-sizes",
+    "engine-ways",
+    "engine-card",
+    "sandbox",
+    "memory",
+)
 GENERATED = ("qwen3-0.6b-base", "gemma-3-1b-pt", "qwen3-4b-base")
 
 
@@ -45,7 +57,10 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="scripts/gpu-check", description=__doc__)
     made.add_argument("--output", type=Path, default=Path("gpu-check"))
     made.add_argument("--only", help=f"steps, of {', '.join(STEPS)}, with commas")
-    made.add_argument("--models", help="catalogue ids for the training step, with commas")
+    made.add_argument("--models", help="catalogue ids for training and sizes, with commas")
+    made.add_argument(
+        "--embedded", default="gemma-3-270m-embedded", help="the model that the engines answer by"
+    )
     made.add_argument("--caps", help="gigabytes that training may use, with commas")
     made.add_argument("--minutes", type=float, default=2.0, help="the main job's time box")
     made.add_argument("--limit", type=int, default=150, help="the main job's test items")
@@ -94,7 +109,19 @@ def run_step(step: str, rows: Path, given: argparse.Namespace) -> None:
         case "engines":
             from tests.bench.gpu_check import engines
 
-            engines.run(rows)
+            engines.run(rows, model=given.embedded, device="cuda")
+        case "engine-sizes":
+            from tests.bench.gpu_check import engine_sizes
+
+            engine_sizes.run(rows, tuple(given.models.split(",")) if given.models else GENERATED)
+        case "engine-ways":
+            from tests.bench.gpu_check import engine_ways
+
+            engine_ways.run(rows, model=given.embedded)
+        case "engine-card":
+            from tests.bench.gpu_check import engine_card
+
+            engine_card.run(rows, model=given.embedded)
         case "sandbox":
             from tests.bench.gpu_check import sandboxed
 

@@ -61,7 +61,7 @@ PROCESSOR = replace(CARD, device="cpu")
         (replace(CARD, model_type="gemma3"), "transformers", "type gemma3 were not tried"),
         (replace(CARD, model_type=""), "transformers", "type unknown were not tried"),
         (replace(CARD, numbers=None), "transformers", "were not tried"),
-        (replace(CARD, work=(Work(150, 32),)), "transformers", "takes about 60 s to start"),
+        (replace(CARD, work=(Work(150, 32),)), "transformers", "takes about 45 s to start"),
         (replace(CARD, memory_free=4 * GB), "transformers", "4.0 GB are free"),
         (replace(CARD, disk_free=2 * GB), "transformers", "which takes 2.2 GB"),
         (PROCESSOR, "transformers", "on a card only"),
@@ -78,10 +78,12 @@ def test_what_is_taken_by_itself(facts: Facts, engine: str, why: str) -> None:
 def test_vllm_is_started_where_it_lies_and_leaves_what_others_use() -> None:
     plan = choose_evaluation(replace(CARD, memory_free=15 * GB))
     assert plan.engine.python == Path("/opt/vllm/bin/python")
-    assert plan.engine.memory_share == 0.58
+    assert plan.engine.memory_share == 0.5
     assert plan.batch_size == VLLM_ITEMS
-    assert plan.reasons[1] == "vLLM 0.32.0 of /opt/vllm may take 58% of the memory"
-    assert choose_evaluation(CARD).engine.memory_share == 0.9
+    assert plan.reasons[1] == "vLLM 0.32.0 of /opt/vllm may take 50% of the memory"
+    assert choose_evaluation(CARD).engine.memory_share == 0.83
+    large = replace(CARD, memory_total=150 * GB, memory_free=149 * GB)
+    assert choose_evaluation(large).engine.memory_share == 0.9
 
 
 @pytest.mark.parametrize(

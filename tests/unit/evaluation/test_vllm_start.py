@@ -13,7 +13,7 @@ from ptb_lite.evaluation.job import Engine, EvaluationJob, EvaluationTask
 from ptb_lite.evaluation.vllm_start import prepare_environment, settings
 
 # Handed on by lm-eval's class to vLLM's `LLM` as they are; vLLM 0.32 knows all of them.
-HANDED_ON = {"load_format", "gpu_memory_utilization", "enforce_eager"}
+HANDED_ON = {"load_format", "gpu_memory_utilization", "enforce_eager", "compilation_config"}
 JOB = EvaluationJob(
     model=Path("/models/base"),
     adapter=Path("/run/sealed"),
@@ -53,6 +53,9 @@ def test_every_argument_is_one_of_lm_evals_class_or_of_vllm(device: str) -> None
     assert given["load_format"] == "safetensors"
     assert (given["seed"], given["batch_size"], given["dtype"]) == (3, 512, "bfloat16")
     assert given.get("gpu_memory_utilization") == (0.7 if device == "cuda" else None)
+    assert given.get("enforce_eager") == (None if device == "cuda" else True)
+    graphs = {"mode": 0, "cudagraph_mode": "FULL_DECODE_ONLY"}
+    assert given.get("compilation_config") == (graphs if device == "cuda" else None)
     assert "lora_local_path" not in given
 
 
@@ -65,6 +68,8 @@ def test_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
         "VLLM_PLUGINS": "",
+        "VLLM_HOST_IP": "127.0.0.1",
+        "VLLM_USE_FLASHINFER_SAMPLER": "0",
     }
     prepare_environment("cpu")
     assert os.environ["VLLM_CPU_KVCACHE_SPACE"] == "2"
