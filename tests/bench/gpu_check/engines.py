@@ -106,7 +106,7 @@ def compare(rows: Path, what: str, job: EvaluationJob, found: Vllm) -> Measured 
 
 
 def again(rows: Path, model: str, job: EvaluationJob, first: Measured) -> None:
-    """vLLM a second time, with the kernels kept on disk that it compiled: are the answers the same?"""
+    """vLLM a second time, its kernels by then on disk: are the answers the same?"""
     second = measure(job, "vllm")
     write_row(
         rows,
