@@ -28,13 +28,19 @@ _MOST_ROWS = 128
 # Seconds a layer and step that starting kernels takes through transformers, whatever the batch:
 # 61 ms for 28 layers to 87 ms for 36 on an H200 (docs/performance.md, "Generation").
 _STEP_SECONDS_PER_LAYER = 0.0024
-# vLLM loads, compiles and captures for so long before its first token: assumed, not measured.
+# vLLM imports, loads, compiles and captures for so long before its first token: 42 to 72 s on an
+# H200 with 16 cores (docs/performance.md, "vLLM on a card").
 VLLM_START_SECONDS = 60.0
-# What vLLM leaves of the memory (and the disk) that is free, and the most that it takes of all.
+# It generated 6 to 12 times as fast there: worth its start from 1.2 times that on.
+_WORTH_ITS_START = 1.5
+# What is left of the disk that is free.
 _LEFT_BYTES = GB
+# vLLM takes more than its share: CUDA's context (1.2 GB on an H200), graphs (0.5 to 1.1 GB) and
+# kernels were 2 GB there. One more for whoever else is on the card.
+_VLLM_BESIDE_BYTES = 3 * GB
 _VLLM_MOST = 0.9
-# What vLLM needs beside weights and cache: its longest step, its captured graphs.
-_VLLM_EXTRA_BYTES = 3 * GB
+# What vLLM needs in its share beside weights and cache: its longest step took 0.7 to 1.5 GB there.
+_VLLM_EXTRA_BYTES = 2 * GB
 _VLLM_ROWS = 16
 
 
@@ -160,7 +166,7 @@ def _against_vllm(facts: Facts) -> str | None:
             f"which takes {merged / GB:.1f} GB"
         )
     seconds = transformers_seconds(facts, rows(facts))
-    if seconds <= 2 * VLLM_START_SECONDS:
+    if seconds <= _WORTH_ITS_START * VLLM_START_SECONDS:
         return (
             f"it generates for {_minutes(seconds)}, and vLLM alone takes about "
             f"{VLLM_START_SECONDS:.0f} s to start"
@@ -231,8 +237,8 @@ def _memory(facts: Facts, numbers: ModelNumbers, batch: int) -> int:
 
 def _memory_share(facts: Facts) -> float | None:
     """Of the device's whole memory, in hundredths; None: not one of them is free."""
-    free = (facts.memory_free - _LEFT_BYTES) / facts.memory_total if facts.memory_total else 0.0
-    share = min(_VLLM_MOST, int(100 * free) / 100)
+    free = facts.memory_free - _VLLM_BESIDE_BYTES
+    share = min(_VLLM_MOST, int(100 * free / facts.memory_total) / 100 if facts.memory_total else 0)
     return share if share > 0 else None
 
 

@@ -12,12 +12,15 @@ from ptb_lite.evaluation.job import EvaluationJob
 from ptb_lite.evaluation.served import served_folder
 
 # Read when vLLM is imported. In one process: it ends with ours, and batches are made in the same
-# order each time (vLLM's documentation, "Reproducibility"). No reports of use, no plugins.
+# order each time (vLLM's documentation, "Reproducibility"). No reports of use, no plugins; its
+# rendezvous with itself listens on this machine alone; sampling needs no kernels compiled first.
 ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
     "VLLM_PLUGINS": "",
+    "VLLM_HOST_IP": "127.0.0.1",
+    "VLLM_USE_FLASHINFER_SAMPLER": "0",
 }
 _CPU_CACHE_GIB = "2"
 # As long as the model allows, shorter where the memory does not suffice for one such row.

@@ -8,8 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import AutoModelForCausalLM, Qwen3Config
 
+from ptb_lite.evaluation.job import EvaluationJob
 from ptb_lite.hardware.device import cuda_device
+from tests.bench.gpu_check import engine_sizes
+from tests.bench.gpu_check.engines import measure
+from tests.bench.gpu_check.models import WORDS, tokenizer
 from tests.bench.gpu_check.rows import Row, read_rows, table, write_row
 
 ROOT = Path(__file__).parents[2]
@@ -50,3 +56,38 @@ def test_rows_come_back_and_cannot_break_the_table(tmp_path: Path) -> None:
     lines = table(rows).splitlines()
     assert len(lines) == 4
     assert all(line.count("|") == 7 for line in lines)
+
+
+@pytest.fixture
+def sized_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EvaluationJob:
+    """What `engine-sizes` makes of a small random model, on the processor."""
+    monkeypatch.setattr(engine_sizes, "ITEMS", 3)
+    monkeypatch.setattr(engine_sizes, "ANSWER", 24)
+    config = Qwen3Config(
+        vocab_size=5 * WORDS,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=1,
+    )
+    torch.manual_seed(0)
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "model")
+    tokenizer().save_pretrained(tmp_path / "model")
+    engine_sizes.only_known_words(tmp_path / "model")
+    job = engine_sizes.make_job(tmp_path / "model", tmp_path)
+    return job.model_copy(update={"device": "cpu", "dtype": "float32"})
+
+
+def test_answers_of_a_random_model_have_all_the_tokens_they_are_counted_for(
+    sized_job: EvaluationJob,
+) -> None:
+    measured = measure(sized_job, "transformers")
+    assert measured.tokens == 3 * 24
+    assert len({one.completion for one in measured.samples}) == 3
+    assert 0 < measured.loading < measured.seconds

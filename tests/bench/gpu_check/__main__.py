@@ -24,6 +24,9 @@ STEPS = (
     "generation",
     "batches",
     "engines",
+    "engine-sizes",
+    "engine-ways",
+    "engine-card",
     "sandbox",
     "memory",
 )
@@ -57,7 +60,10 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="scripts/gpu-check", description=__doc__)
     made.add_argument("--output", type=Path, default=Path("gpu-check"))
     made.add_argument("--only", help=f"steps, of {', '.join(STEPS)}, with commas")
-    made.add_argument("--models", help="catalogue ids for the steps training and packing")
+    made.add_argument("--models", help="catalogue ids for training, packing and engine-sizes")
+    made.add_argument(
+        "--embedded", default="gemma-3-270m-embedded", help="the model that the engines answer by"
+    )
     made.add_argument("--caps", help="gigabytes that training may use, with commas")
     made.add_argument("--minutes", type=float, default=2.0, help="the main job's time box")
     made.add_argument("--limit", type=int, default=150, help="the main job's test items")
@@ -118,7 +124,19 @@ def run_step(step: str, rows: Path, given: argparse.Namespace) -> None:
         case "engines":
             from tests.bench.gpu_check import engines
 
-            engines.run(rows)
+            engines.run(rows, model=given.embedded, device="cuda")
+        case "engine-sizes":
+            from tests.bench.gpu_check import engine_sizes
+
+            engine_sizes.run(rows, tuple(given.models.split(",")) if given.models else GENERATED)
+        case "engine-ways":
+            from tests.bench.gpu_check import engine_ways
+
+            engine_ways.run(rows, model=given.embedded)
+        case "engine-card":
+            from tests.bench.gpu_check import engine_card
+
+            engine_card.run(rows, model=given.embedded)
         case "sandbox":
             from tests.bench.gpu_check import sandboxed
 

@@ -78,10 +78,12 @@ def test_what_is_taken_by_itself(facts: Facts, engine: str, why: str) -> None:
 def test_vllm_is_started_where_it_lies_and_leaves_what_others_use() -> None:
     plan = choose_evaluation(replace(CARD, memory_free=15 * GB))
     assert plan.engine.python == Path("/opt/vllm/bin/python")
-    assert plan.engine.memory_share == 0.58
+    assert plan.engine.memory_share == 0.5
     assert plan.batch_size == VLLM_ITEMS
-    assert plan.reasons[1] == "vLLM 0.32.0 of /opt/vllm may take 58% of the memory"
-    assert choose_evaluation(CARD).engine.memory_share == 0.9
+    assert plan.reasons[1] == "vLLM 0.32.0 of /opt/vllm may take 50% of the memory"
+    assert choose_evaluation(CARD).engine.memory_share == 0.83
+    large = replace(CARD, memory_total=150 * GB, memory_free=149 * GB)
+    assert choose_evaluation(large).engine.memory_share == 0.9
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ def test_every_argument_is_one_of_lm_evals_class_or_of_vllm(device: str) -> None
     assert given["load_format"] == "safetensors"
     assert (given["seed"], given["batch_size"], given["dtype"]) == (3, 512, "bfloat16")
     assert given.get("gpu_memory_utilization") == (0.7 if device == "cuda" else None)
+    assert given.get("enforce_eager") == (None if device == "cuda" else True)
     assert "lora_local_path" not in given
 
 
@@ -65,6 +66,8 @@ def test_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
         "VLLM_PLUGINS": "",
+        "VLLM_HOST_IP": "127.0.0.1",
+        "VLLM_USE_FLASHINFER_SAMPLER": "0",
     }
     prepare_environment("cpu")
     assert os.environ["VLLM_CPU_KVCACHE_SPACE"] == "2"
