@@ -8,7 +8,7 @@ from typing import Literal
 
 from ptb_lite.errors import PtbLiteError
 
-Quantization = Literal["nf4", "none"]
+Quantization = Literal["auto", "nf4", "none"]
 
 
 class TrainingError(PtbLiteError):
@@ -21,6 +21,7 @@ class TrainingConfig:
 
     `steps` counts optimizer steps of `batch_size` examples; `max_length` is in tokens;
     `save_steps` 0 means no checkpoint but the last adapter; `max_minutes` None means no limit.
+    `quantization` auto is NF4 on a card, and on a processor where the plain weights do not fit.
     `adapter_base` is what adapter_config.json names as base model, `base_model` itself when None.
     """
 
@@ -33,7 +34,7 @@ class TrainingConfig:
     warmup_ratio: float = 0.05
     lora_rank: int = 16
     lora_alpha: int = 32
-    quantization: Quantization = "nf4"
+    quantization: Quantization = "auto"
     max_length: int = 512
     save_steps: int = 0
     max_minutes: float | None = None

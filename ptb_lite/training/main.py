@@ -1,4 +1,4 @@
-"""`ptb-lite-train`: QLoRA supervised fine-tuning on prompt/completion lines.
+"""`ptb-lite-train`: LoRA and QLoRA supervised fine-tuning on prompt/completion lines.
 
 Exit codes: 0 an adapter was saved (also when the time limit or a stop ended the run early, which
 the last line says), 1 the run failed, 2 bad usage or bad data.
@@ -28,7 +28,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--learning-rate", type=float, default=defaults["learning_rate"])
     made.add_argument("--lora-rank", type=int, default=TrainingConfig.lora_rank)
     made.add_argument("--lora-alpha", type=int, help="default: twice the rank")
-    made.add_argument("--quantization", choices=("nf4", "none"), default="nf4")
+    made.add_argument(
+        "--quantization",
+        choices=("auto", "nf4", "none"),
+        default=TrainingConfig.quantization,
+        help="auto: NF4 on a card, and on a processor where the weights do not fit without it",
+    )
     made.add_argument("--max-length", type=int, default=TrainingConfig.max_length, help="in tokens")
     made.add_argument("--save-steps", type=int, default=0, help="an adapter every so many steps")
     made.add_argument("--max-minutes", type=float, help="stop in time and save what there is")

@@ -99,6 +99,11 @@ class TrainingPlan:
     optimiser: Optimiser = "adamw_torch_fused"
 
 
+PLAIN_REASON = (
+    "no quantisation: on a processor NF4 is no faster, and once unpacked as large, and it rounds"
+)
+
+
 @dataclass(frozen=True)
 class _Way:
     """One way to run: its choices, its bytes, and the seconds of a step by which ways compare."""
@@ -119,13 +124,14 @@ def choose_plan(
     capability: Capability,
     shape: ModelShape,
     *,
-    nf4: bool,
+    nf4: bool | None,
     batch_tokens: int,
     batch_size: int = 1,
     padding: float = 0.0,
 ) -> TrainingPlan:
     """The fastest way to run that fits; `batch_tokens` is batch size times longest example.
 
+    `nf4` None is with NF4 where it gains something: on a card, and where nothing fits without it.
     `padding` is the share of padding if all examples were made as long as the longest. Where
     nothing is estimated to fit, the smallest way is tried all the same.
     """
@@ -142,7 +148,15 @@ def choose_plan(
         padding=padding,
     )
     by_rows = longest if attention.attention == "ptb_lite_rows" else 0
-    ways = list(_ways(capability, shape, dtype, nf4, batch_tokens, batch_size, by_rows))
+
+    def possible(quantised: bool) -> list[_Way]:
+        return list(_ways(capability, shape, dtype, quantised, batch_tokens, batch_size, by_rows))
+
+    by_itself = nf4 is None
+    if nf4 is None:
+        plain_fits = any(way.bytes <= budget for way in possible(False))
+        nf4 = capability.device == "cuda" or not plain_fits
+    ways = possible(nf4)
     fitting = [way for way in ways if way.bytes <= budget]
     # Of ways that take as long, the one that keeps a batch whole.
     way = (
@@ -162,6 +176,7 @@ def choose_plan(
         parts=way.parts,
         reasons=(
             *_reasons(capability, dtype, nf4=nf4, way=way, budget=budget),
+            *([PLAIN_REASON] if by_itself and not nf4 else []),
             *attention.reasons,
             loss_reason(shape.needs.obstacle),
             _lean_reason(capability, way),

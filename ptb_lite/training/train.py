@@ -145,7 +145,7 @@ def plan_for(config: TrainingConfig, dataset: Any) -> TrainingPlan:
     return choose_plan(
         probe(),
         model_shape(model_config),
-        nf4=config.quantization == "nf4",
+        nf4=None if config.quantization == "auto" else config.quantization == "nf4",
         batch_tokens=config.batch_size * longest,
         batch_size=config.batch_size,
         padding=1 - sum(lengths) / (len(lengths) * longest),

@@ -39,7 +39,9 @@ class Compared:
 @pytest.fixture(scope="module")
 def compared(tiny_gemma: Path, sums: Path, tmp_path_factory: pytest.TempPathFactory) -> Compared:
     place = tmp_path_factory.mktemp("compared")
-    config = TrainingConfig(base_model=tiny_gemma, data=sums, output=place / "out", steps=1)
+    config = TrainingConfig(
+        base_model=tiny_gemma, data=sums, output=place / "out", steps=1, quantization="nf4"
+    )
     examples = read_examples(sums)
     tokenizer, dataset = tokenised(config, examples)
     chosen = plan_for(config, dataset)
@@ -118,7 +120,9 @@ def assert_same_direction(
 def test_unpacked_layers_hold_the_numbers_that_the_packed_ones_multiply_with(
     tiny_gemma: Path, sums: Path, tmp_path: Path
 ) -> None:
-    config = TrainingConfig(base_model=tiny_gemma, data=sums, output=tmp_path / "out")
+    config = TrainingConfig(
+        base_model=tiny_gemma, data=sums, output=tmp_path / "out", quantization="nf4"
+    )
     plan = plan_for(config, tokenised(config, read_examples(sums))[1])
     assert plan.unpack_once
     unpacked = load_base(tiny_gemma, plan)

@@ -18,12 +18,15 @@ def plan(
     shape: ModelShape, gigabytes: float, *, tokens: int = 16 * 64, **given: object
 ) -> TrainingPlan:
     capability = Capability(
-        device="cpu", memory_free=int(gigabytes * 1e9), fast_bfloat16=bool(given.get("fast", True))
+        device="cuda" if given.get("card") else "cpu",
+        memory_free=int(gigabytes * 1e9),
+        fast_bfloat16=bool(given.get("fast", True)),
     )
+    nf4 = given.get("nf4", True)
     return choose_plan(
         capability,
         shape,
-        nf4=bool(given.get("nf4", True)),
+        nf4=None if nf4 is None else bool(nf4),
         batch_tokens=tokens,
         batch_size=int(str(given.get("rows", 1))),
     )
@@ -54,6 +57,18 @@ def test_without_nf4_nothing_is_unpacked() -> None:
     chosen = plan(SMALL, 8, nf4=False)
     assert not chosen.quantise
     assert not chosen.unpack_once
+
+
+@pytest.mark.parametrize(
+    ("shape", "gigabytes", "card", "quantised"),
+    [(SMALL, 8, False, False), (LARGE, 8, False, True), (SMALL, 80, True, True)],
+)
+def test_by_itself_it_quantises_where_that_gains_something(
+    shape: ModelShape, gigabytes: float, card: bool, quantised: bool
+) -> None:
+    chosen = plan(shape, gigabytes, nf4=None, card=card)
+    assert chosen.quantise is quantised
+    assert ("no quantisation" in " ".join(chosen.reasons)) is not quantised
 
 
 @pytest.mark.parametrize("shape", [SMALL, LARGE])
