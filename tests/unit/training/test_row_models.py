@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
@@ -12,27 +10,7 @@ from ptb_lite.training.capability import model_shape
 from ptb_lite.training.choices import ROW_MODELS
 from ptb_lite.training.flat_batch import end_to_end
 from ptb_lite.training.row_attention import NAME
-
-SIZES: dict[str, Any] = {
-    "vocab_size": 60,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 4,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 8,
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 1,
-}
-LENGTHS = (9, 3, 12, 1)
-
-
-def batch() -> dict[str, torch.Tensor]:
-    torch.manual_seed(0)
-    mask = torch.tensor([[1] * n + [0] * (max(LENGTHS) - n) for n in LENGTHS])
-    ids = torch.randint(2, 60, mask.shape) * mask
-    return {"input_ids": ids, "attention_mask": mask, "labels": ids}
+from tests.unit.training.small_models import SIZES, padded_batch
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
@@ -45,7 +23,7 @@ def test_hidden_states_and_gradients_are_the_padded_ones(kind: str, checkpointin
     model = AutoModelForCausalLM.from_config(config).train()
     if checkpointing:
         model.gradient_checkpointing_enable()
-    inputs = batch()
+    inputs = padded_batch()
     mask = inputs["attention_mask"].bool()
     padded = model.model(input_ids=inputs["input_ids"], attention_mask=mask, use_cache=False)
     theirs = padded.last_hidden_state[mask]

@@ -20,23 +20,11 @@ from ptb_lite.training.capability import cuda_software
 from ptb_lite.training.choices import ROW_MODELS
 from ptb_lite.training.flat_batch import end_to_end
 from ptb_lite.training.varlen_attention import NAME, varlen_attention
+from tests.unit.training.small_models import SIZES, padded_batch
 
 LAYER = SimpleNamespace()
-LENGTHS = (9, 3, 12, 1)
 WINDOW = 5
 LAYERS = ["sliding_attention", "full_attention"] * 2
-SIZES: dict[str, Any] = {
-    "vocab_size": 60,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 4,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 8,
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 1,
-}
 CARD = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA card here")
 
 
@@ -98,14 +86,6 @@ def documented(monkeypatch: pytest.MonkeyPatch) -> Iterator[Documented]:
     assert kernel.windows, "it was never called: this shows nothing"
 
 
-def batch(device: str = "cpu") -> dict[str, torch.Tensor]:
-    torch.manual_seed(0)
-    mask = torch.tensor([[1] * n + [0] * (max(LENGTHS) - n) for n in LENGTHS])
-    ids = torch.randint(2, 60, mask.shape) * mask
-    given = {"input_ids": ids, "attention_mask": mask, "labels": ids}
-    return {name: tensor.to(device) for name, tensor in given.items()}
-
-
 def made(kind: str) -> Any:
     torch.manual_seed(0)
     windowed = {"sliding_window": WINDOW, "layer_types": LAYERS}
@@ -138,7 +118,7 @@ def test_the_padded_numbers_windows_included(
     model = made(kind)
     if checkpointing:
         model.gradient_checkpointing_enable()
-    theirs, ours = (results(model, batch(), name) for name in ("sdpa", NAME))
+    theirs, ours = (results(model, padded_batch(), name) for name in ("sdpa", NAME))
     for one, other in zip(ours, theirs, strict=True):
         assert torch.allclose(one, other, atol=1e-3)
     whole, windowed = (-1, 0), (WINDOW - 1, 0)
@@ -185,7 +165,7 @@ def test_the_torch_that_is_required_has_it() -> None:
 @pytest.mark.parametrize("kind", sorted(ROW_MODELS))
 def test_on_a_card_as_close_to_float32_as_padded(kind: str) -> None:
     """The kernel itself, bfloat16: its distance to float32 beside that of torch's padded one."""
-    model, inputs = made(kind).cuda(), batch("cuda")
+    model, inputs = made(kind).cuda(), padded_batch("cuda")
     exact = results(model, inputs, "sdpa")
     model = model.to(torch.bfloat16)
     padded, ours = (results(model, inputs, name) for name in ("sdpa", NAME))
