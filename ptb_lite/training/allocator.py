@@ -14,15 +14,10 @@ _SETTINGS = ((-1, (1 << 31) - 1), (-2, 1 << 26), (-3, 1 << 30))
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc so, for the rest of this process; False where the C library is another.
-
-    To be called when the model is there: what loading it freed is handed back first.
-    """
+    """Tell glibc so, for the rest of this process; False where the C library is another."""
     try:
-        library = ctypes.CDLL(None)
-        mallopt, trim = library.mallopt, library.malloc_trim
+        mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return False
-    trim(0)
     taken = [mallopt(name, value) for name, value in _SETTINGS]
     return all(taken)

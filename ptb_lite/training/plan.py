@@ -99,7 +99,7 @@ class TrainingPlan:
     optimiser: Optimiser = "adamw_torch_fused"
 
 
-PLAIN_REASON = (
+_PLAIN_REASON = (
     "no quantisation: on a processor NF4 is no faster, and once unpacked as large, and it rounds"
 )
 
@@ -176,7 +176,7 @@ def choose_plan(
         parts=way.parts,
         reasons=(
             *_reasons(capability, dtype, nf4=nf4, way=way, budget=budget),
-            *([PLAIN_REASON] if by_itself and not nf4 else []),
+            *([_PLAIN_REASON] if by_itself and not nf4 else []),
             *attention.reasons,
             loss_reason(shape.needs.obstacle),
             _lean_reason(capability, way),
