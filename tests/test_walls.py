@@ -66,9 +66,9 @@ def test_the_contracts_hold() -> None:
     "module",
     [
         "ptb_lite.cli.app",
-        "ptb_lite.spec",
-        "ptb_lite.preset",
-        "ptb_lite.preflight",
+        "ptb_lite.spec.run_spec",
+        "ptb_lite.spec.presets",
+        "ptb_lite.doctor.preflight",
         "ptb_lite.cli.start",
         "ptb_lite.cli.summary",
         "ptb_lite.runner.launch",

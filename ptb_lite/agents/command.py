@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ptb_lite.agents.reading import text_event
+from ptb_lite.agents.event_bounds import text_event
 from ptb_lite.agents.start import AgentStart
 from ptb_lite.events import AgentEvent
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from ptb_lite.agents.reading import bounded
+from ptb_lite.agents.event_bounds import bounded
 from ptb_lite.events import AgentEvent, AgentEventKind
 
 _MAX_TOOL = 100

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ptb_lite.agents.reading import vocabulary_event
+from ptb_lite.agents.event_bounds import vocabulary_event
 from ptb_lite.agents.start import AgentStart
 from ptb_lite.events import AgentEvent
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from ptb_lite.audit.answer_key import AnswerKeyDetector
-from ptb_lite.audit.code_clone import CodeCloneDetector
-from ptb_lite.audit.harness import HarnessDetector
-from ptb_lite.audit.ingestion import IngestionDetector
-from ptb_lite.audit.judge import JudgeDetector
-from ptb_lite.audit.key_misuse import KeyMisuseDetector
-from ptb_lite.audit.memorisation import MemorisationDetector
-from ptb_lite.audit.model import AuditCase, Detector
-from ptb_lite.audit.overlap import OverlapDetector
-from ptb_lite.audit.paraphrase import ParaphraseDetector
+from ptb_lite.audit.case import AuditCase, Detector
+from ptb_lite.audit.detectors.answer_key import AnswerKeyDetector
+from ptb_lite.audit.detectors.code_clone import CodeCloneDetector
+from ptb_lite.audit.detectors.harness import HarnessDetector
+from ptb_lite.audit.detectors.ingestion import IngestionDetector
+from ptb_lite.audit.detectors.judge import JudgeDetector
+from ptb_lite.audit.detectors.key_misuse import KeyMisuseDetector
+from ptb_lite.audit.detectors.memorisation import MemorisationDetector
+from ptb_lite.audit.detectors.overlap import OverlapDetector
+from ptb_lite.audit.detectors.paraphrase import ParaphraseDetector
+from ptb_lite.audit.detectors.submission import SubmissionDetector
+from ptb_lite.audit.detectors.substitution import SubstitutionDetector
+from ptb_lite.audit.detectors.template import TemplateDetector
+from ptb_lite.audit.detectors.trace import TraceDetector
 from ptb_lite.audit.record import AuditRecord, DetectorResult
-from ptb_lite.audit.rules import weigh
-from ptb_lite.audit.submission import SubmissionDetector
-from ptb_lite.audit.substitution import SubstitutionDetector
-from ptb_lite.audit.template import TemplateDetector
-from ptb_lite.audit.trace import TraceDetector
-from ptb_lite.audit.verdict import decide
+from ptb_lite.audit.verdict.decide import decide
+from ptb_lite.audit.verdict.rules import weigh
 from ptb_lite.events import Flag
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from ptb_lite.audit.asking import JudgeOptions
-from ptb_lite.audit.data import read_benchmark
-from ptb_lite.audit.judge_choice import audit_judge_choice
-from ptb_lite.audit.losses import Losses
-from ptb_lite.audit.model import AuditCase, Detector, HarnessManifest, TestItem
+from ptb_lite.audit.case import AuditCase, Detector, HarnessManifest, TestItem
+from ptb_lite.audit.evidence.losses import Losses
+from ptb_lite.audit.evidence.test_items import read_benchmark
+from ptb_lite.audit.judge.asking import JudgeOptions
+from ptb_lite.audit.judge.choice import audit_judge_choice
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.audit.run import default_detectors, run_audit
 from ptb_lite.catalog import load_catalog
@@ -19,16 +19,16 @@ from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.cli.output import say, say_error, say_json
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.evaluation.items import draw_splits, read_items
+from ptb_lite.evaluation.items.splits import draw_splits, read_items
 from ptb_lite.events import Flag, Record, Verdict
+from ptb_lite.files import read_record
 from ptb_lite.installation import item_salt
 from ptb_lite.report.words import vote_words
+from ptb_lite.runner.agent.session_flags import for_run
 from ptb_lite.runner.audit_judge import audit_judge
 from ptb_lite.runner.context import Prepared, Seal
 from ptb_lite.runner.evidence import folder_here, instruct_folder, with_run_facts
 from ptb_lite.runner.memorisation import losses_of_folder, losses_of_run
-from ptb_lite.runner.phases.session_flags import for_run
-from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder, find_run
 
 _CODES = {Verdict.CLEAN: 0, Verdict.FLAGGED: 3, Verdict.INCONCLUSIVE: 4}

@@ -8,8 +8,8 @@ from pathlib import Path
 from ptb_lite.catalog import load_catalog
 from ptb_lite.cli import EXIT_FAILED
 from ptb_lite.cli.output import say, say_json
+from ptb_lite.doctor.checks import Check, agent_checks, doctor_checks
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.hardware.doctor import Check, agent_checks, doctor_checks
 
 
 def check_and_print(
@@ -32,7 +32,7 @@ def check_and_print(
 
 def _call(agent: str, model: str | None) -> Check:
     """Asks the agent's model for one word: the only check that costs something."""
-    from ptb_lite.runner.call import call_agent
+    from ptb_lite.runner.model_check import call_agent
 
     name = f"call of {agent}"
     try:

@@ -15,15 +15,15 @@ from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.choices import Device, EngineChoice
 from ptb_lite.cli import EXIT_FAILED
 from ptb_lite.cli.output import say, say_error, say_json
+from ptb_lite.doctor.preflight import check_model
 from ptb_lite.errors import SpecError
+from ptb_lite.evaluation.engine.messages import Message, Progressed, WorkerWarned
+from ptb_lite.evaluation.engine.plan import EvaluationPlan
 from ptb_lite.evaluation.errors import EvaluationError
+from ptb_lite.evaluation.evaluate_model import Scored, evaluate_once
 from ptb_lite.evaluation.judge.choice import JudgeChoice
-from ptb_lite.evaluation.messages import Message, Progressed, WorkerWarned
-from ptb_lite.evaluation.once import Scored, evaluate_once
-from ptb_lite.evaluation.plan import EvaluationPlan
 from ptb_lite.evaluation.results import read_samples
 from ptb_lite.installation import item_salt
-from ptb_lite.preflight import check_model
 from ptb_lite.runs.scores import score_of
 
 MAX_SHOTS = 64

@@ -29,11 +29,11 @@ def experiment(
     from ptb_lite.catalog import load_catalog
     from ptb_lite.cli import EXIT_FAILED
     from ptb_lite.cli.output import say, say_error, say_json
+    from ptb_lite.doctor.preflight import preflight
     from ptb_lite.experiment.execute import run_experiment
     from ptb_lite.experiment.plan import read_experiment, specs
     from ptb_lite.experiment.report import make_report, report_lines
     from ptb_lite.experiment.state import open_state
-    from ptb_lite.preflight import preflight
 
     found = read_experiment(file)
     catalog = load_catalog()

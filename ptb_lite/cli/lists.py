@@ -78,7 +78,7 @@ def benchmarks(
     """
     from ptb_lite.catalog import load_catalog
     from ptb_lite.cli.output import say_json, say_table
-    from ptb_lite.scoring import smallest_detectable_gain
+    from ptb_lite.stats.scoring import smallest_detectable_gain
 
     entries = load_catalog().benchmarks.values()
     gains = {
@@ -116,7 +116,7 @@ def benchmarks(
 def presets(as_json: Json = False) -> None:
     """The presets, with the GPU memory that each needs."""
     from ptb_lite.cli.output import say_json, say_table
-    from ptb_lite.preset import load_presets
+    from ptb_lite.spec.presets import load_presets
 
     entries = load_presets().values()
     if as_json:

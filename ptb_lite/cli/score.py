@@ -11,7 +11,7 @@ from ptb_lite.catalog import load_catalog
 from ptb_lite.cli.output import say
 from ptb_lite.evaluation.score_file import ScoredLine, known_items, read_lines, score_lines
 from ptb_lite.installation import item_salt
-from ptb_lite.scoring import wilson
+from ptb_lite.stats.scoring import wilson
 
 
 def score_and_print(

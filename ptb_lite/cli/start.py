@@ -12,8 +12,8 @@ from ptb_lite.catalog import load_catalog
 from ptb_lite.cli import EXIT_INTERRUPTED
 from ptb_lite.cli.output import say, say_error, say_json
 from ptb_lite.cli.terminal import is_terminal, show_run
-from ptb_lite.preflight import preflight
-from ptb_lite.spec import resolve_spec
+from ptb_lite.doctor.preflight import preflight
+from ptb_lite.spec.run_spec import resolve_spec
 
 
 def start(

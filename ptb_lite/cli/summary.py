@@ -8,13 +8,13 @@ from typing import Any
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome
+from ptb_lite.files import read_record
 from ptb_lite.report.data import read_hub
 from ptb_lite.report.text import report_text
 from ptb_lite.report.words import visible
-from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import Hosts, Scores, Status
-from ptb_lite.spec import RunSpec
+from ptb_lite.spec.run_spec import RunSpec
 
 _SECRET = {"item_salt"}
 _MAX_NAMED = 8

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from ptb_lite.evaluation.items import Item
+from ptb_lite.evaluation.items.splits import Item
 
 Row = Mapping[str, Any]
 
@@ -69,9 +69,9 @@ class Benchmark:
 def find_benchmark(benchmark: str) -> Benchmark:
     """The benchmark of that id; the procedural one where it has no package of its own."""
     name = benchmark if benchmark.isidentifier() else "procedural"
-    package = f"{__package__}.benchmarks.{name}"
+    package = f"ptb_lite.benchmarks.{name}"
     if find_spec(package) is None or not hasattr(importlib.import_module(package), "BENCHMARK"):
-        package = f"{__package__}.benchmarks.procedural"
+        package = "ptb_lite.benchmarks.procedural"
     found: Benchmark = importlib.import_module(package).BENCHMARK
     return found
 

@@ -53,11 +53,12 @@ def task_key(
 @lru_cache(maxsize=1)
 def code_sha256() -> str:
     """Digest of the evaluation's own files; judging comes after and has keys of its own."""
-    root = Path(__file__).parent
+    root = Path(__file__).parents[1]
     files = sorted(
         path
-        for path in root.rglob("*")
-        if path.suffix in _CODE and path.relative_to(root).parts[0] != "judge"
+        for room in ("benchmarks", "evaluation")
+        for path in (root / room).rglob("*")
+        if path.suffix in _CODE and path.relative_to(root).parts[:2] != ("evaluation", "judge")
     )
     digests = [f"{path.relative_to(root)}:{file_sha256(path)}" for path in files]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()

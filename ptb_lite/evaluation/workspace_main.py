@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import TextIO
 
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.evaluation.capability import plan_evaluation, with_plan
+from ptb_lite.evaluation.engine.capability import plan_evaluation, with_plan
+from ptb_lite.evaluation.engine.messages import Message, WorkerWarned
+from ptb_lite.evaluation.engine.process import log_tail
+from ptb_lite.evaluation.engine.worker import prepare_environment
 from ptb_lite.evaluation.errors import InvalidSubmissionError
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
-from ptb_lite.evaluation.messages import Message, WorkerWarned
-from ptb_lite.evaluation.process import log_tail
 from ptb_lite.evaluation.results import EvaluationResult
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, read_task
-from ptb_lite.evaluation.worker import prepare_environment
 from ptb_lite.hardware import DeviceError
-from ptb_lite.scoring import wilson
+from ptb_lite.stats.scoring import wilson
 
 BASE = "base"
 EPILOG = """\
@@ -165,7 +165,7 @@ def _device(name: str) -> str:
 
 def _evaluate(job: EvaluationJob) -> tuple[EvaluationResult, ...]:
     # Imported late: torch and lm-eval read the environment, and print, when imported.
-    from ptb_lite.evaluation.engine import evaluate
+    from ptb_lite.evaluation.engine.lm_eval_job import evaluate
 
     return evaluate(job, _say)
 

@@ -11,7 +11,7 @@ from ptb_lite.experiment.plan import Experiment
 from ptb_lite.experiment.state import CellState, State, open_state, with_run, write_state
 from ptb_lite.runner.launch import launch, resume
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.spec import RunSpec
+from ptb_lite.spec.run_spec import RunSpec
 
 _POLL_SECONDS = 0.5
 

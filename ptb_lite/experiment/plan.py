@@ -17,7 +17,7 @@ from ptb_lite.catalog.entries import Entry, Line
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.yaml_file import YamlFile, read_yaml, validate_at
 from ptb_lite.errors import CatalogError, PtbLiteError
-from ptb_lite.spec import RunSpec, resolve_spec
+from ptb_lite.spec.run_spec import RunSpec, resolve_spec
 
 MAX_RUNS = 10_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -8,15 +8,15 @@ from statistics import fmean
 from typing import Literal
 
 from ptb_lite.audit.record import AuditRecord
-from ptb_lite.audit.rules import only_hidden
+from ptb_lite.audit.verdict.rules import only_hidden
 from ptb_lite.events import Outcome, Record, Verdict
 from ptb_lite.experiment.execute import run_of
 from ptb_lite.experiment.state import State
-from ptb_lite.experiment.statistics import mean_interval, permutation_test
-from ptb_lite.runs.atomic import read_record
+from ptb_lite.files import read_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import Scores
-from ptb_lite.scoring import fisher_exact, wilson
+from ptb_lite.stats.groups import mean_interval, permutation_test
+from ptb_lite.stats.scoring import fisher_exact, wilson
 
 
 class Share(Record):

@@ -8,7 +8,7 @@ from typing import Literal
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Record
 from ptb_lite.experiment.plan import Experiment
-from ptb_lite.runs.atomic import read_record, write_record
+from ptb_lite.files import read_record, write_record
 
 FOLDER = "experiments"
 

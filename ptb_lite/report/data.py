@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Phase
+from ptb_lite.files import read_record
 from ptb_lite.report.words import duration
-from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import (
     Average,
@@ -24,7 +24,7 @@ from ptb_lite.runs.records import (
     Scores,
     Status,
 )
-from ptb_lite.spec import RunSpec
+from ptb_lite.spec.run_spec import RunSpec
 
 # The salt would let a reader draw the test items; it stays with the installation.
 _SECRET_FIELDS = {"item_salt", "version", "packages"}

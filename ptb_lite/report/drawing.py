@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ptb_lite.report.series import Point
-from ptb_lite.report.story import Story
+from ptb_lite.report.timeline import Story
 
 # Units of a viewBox that is about as wide as a phone, so that text is as large as it says.
 WIDTH = 412.0

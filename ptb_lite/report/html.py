@@ -7,12 +7,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from ptb_lite.files import write_text
 from ptb_lite.report.data import ReportData, gather
 from ptb_lite.report.drawing import curve, timeline
 from ptb_lite.report.samples import FEW_SHOT, ZERO_SHOT, Change, Sample, Samples, read_run_samples
-from ptb_lite.report.story import Story, read_story
+from ptb_lite.report.timeline import Story, read_story
 from ptb_lite.report.words import duration, visible
-from ptb_lite.runs.atomic import write_text
 from ptb_lite.runs.folder import RunFolder
 
 _TEMPLATES = Path(__file__).parent / "templates"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ptb_lite.audit.asking import (
+from ptb_lite.audit.judge.asking import (
     Judge,
     JudgeError,
     JudgeOptions,
@@ -15,11 +15,11 @@ from ptb_lite.audit.asking import (
     Question,
     Told,
 )
-from ptb_lite.audit.judge_choice import AuditJudgeChoice
-from ptb_lite.audit.judge_endpoint import EndpointJudge
+from ptb_lite.audit.judge.choice import AuditJudgeChoice
+from ptb_lite.audit.judge.endpoint import EndpointJudge
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.runner.ask_once import Errand, ask_once
+from ptb_lite.runner.ask_agent import Errand, ask_once
 
 
 @dataclass(frozen=True)

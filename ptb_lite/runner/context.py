@@ -12,7 +12,7 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome, Record, Warned
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import JournalWriter
-from ptb_lite.spec import RunSpec
+from ptb_lite.spec.run_spec import RunSpec
 
 
 class RunStopped(PtbLiteError):  # noqa: N818  (a person's choice, not a fault)

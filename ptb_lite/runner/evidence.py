@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ptb_lite.audit.model import AuditCase, Rules
+from ptb_lite.audit.case import AuditCase, Rules
 from ptb_lite.catalog.embedded import model_folder
 from ptb_lite.catalog.entries import ModelEntry
 from ptb_lite.catalog.hub import hub_model, is_cached
@@ -17,7 +17,7 @@ from ptb_lite.errors import CatalogError
 from ptb_lite.events import HostAsked
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
-from ptb_lite.spec import RunSpec
+from ptb_lite.spec.run_spec import RunSpec
 
 
 def with_run_facts(case: AuditCase, run: RunFolder, spec: RunSpec, catalog: Catalog) -> AuditCase:

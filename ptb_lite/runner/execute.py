@@ -21,15 +21,15 @@ from ptb_lite.events import (
     RunResumed,
     RunStarted,
 )
+from ptb_lite.files import write_record
+from ptb_lite.runner.agent.phase import run_agent
 from ptb_lite.runner.context import PhaseResult, RunContext, RunStopped
 from ptb_lite.runner.device_watch import DeviceWatch
-from ptb_lite.runner.phases.agent import run_agent
 from ptb_lite.runner.phases.audit import audit
 from ptb_lite.runner.phases.evaluations import baseline, evaluate
 from ptb_lite.runner.phases.prepare import prepare
 from ptb_lite.runner.phases.report import report
 from ptb_lite.runner.phases.seal import seal
-from ptb_lite.runs.atomic import write_record
 from ptb_lite.runs.records import PhaseEnd, Status
 
 PHASES: Mapping[Phase, Callable[[RunContext], PhaseResult]] = {

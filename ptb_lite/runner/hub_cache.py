@@ -15,7 +15,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ptb_lite.audit.sources import Sources
+from ptb_lite.audit.evidence.sources import Sources
 from ptb_lite.catalog.entries import ModelEntry
 from ptb_lite.catalog.hub_cache import MAX_PARTS, CachedRepository
 

@@ -13,6 +13,7 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.judge.choice import JudgeChoice
 from ptb_lite.evaluation.results import EvaluationResult, read_result
 from ptb_lite.events import Event, Outcome, Record
+from ptb_lite.files import read_record
 from ptb_lite.report.html import write_report
 from ptb_lite.runner.context import Prepared, RunContext
 from ptb_lite.runner.lines import PlainLines
@@ -21,7 +22,6 @@ from ptb_lite.runner.phases.evaluations import AFTER, FEW_SHOT, ZERO_SHOT
 from ptb_lite.runner.phases.judging import judge_results
 from ptb_lite.runner.phases.measure import tell_finished
 from ptb_lite.runner.phases.report import report
-from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder, require_folder
 from ptb_lite.runs.journal import JournalWriter
 from ptb_lite.runs.overrule import apply_overrule

@@ -14,10 +14,10 @@ import psutil
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome, Phase
-from ptb_lite.runs.atomic import write_record
+from ptb_lite.files import write_record
 from ptb_lite.runs.folder import RunFolder, new_run_folder, require_folder
 from ptb_lite.runs.records import Status
-from ptb_lite.spec import RunSpec
+from ptb_lite.spec.run_spec import RunSpec
 
 START_SECONDS = 30.0
 _POLL_SECONDS = 0.02

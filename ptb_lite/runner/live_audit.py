@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
-from ptb_lite.audit.folder import Account, walk
-from ptb_lite.audit.model import AuditCase, Detector
-from ptb_lite.audit.overlap import OverlapDetector
-from ptb_lite.audit.rules import weigh
+from ptb_lite.audit.case import AuditCase, Detector
+from ptb_lite.audit.detectors.overlap import OverlapDetector
+from ptb_lite.audit.evidence.folder import Account, walk
 from ptb_lite.audit.run import default_detectors
+from ptb_lite.audit.verdict.rules import weigh
 from ptb_lite.events import Flag, FlagRaised
 
 LOOK_SECONDS = 3.0

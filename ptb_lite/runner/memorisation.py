@@ -7,19 +7,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from ptb_lite.audit.losses import Losses
+from ptb_lite.audit.evidence.losses import Losses
+from ptb_lite.benchmarks.siblings.questions import Asked, drawn, perturbed
 from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.evaluation.control import control_items, fresh_items
-from ptb_lite.evaluation.dataset_items import test_and_train_items
-from ptb_lite.evaluation.items import Item, draw_splits, read_items
-from ptb_lite.evaluation.losses import LossesJob, measure_losses
-from ptb_lite.evaluation.siblings.questions import Asked, drawn, perturbed
+from ptb_lite.evaluation.items.control import control_items, fresh_items
+from ptb_lite.evaluation.items.dataset import test_and_train_items
+from ptb_lite.evaluation.items.splits import Item, draw_splits, read_items
+from ptb_lite.evaluation.losses.measure import LossesJob, measure_losses
+from ptb_lite.files import read_record
 from ptb_lite.runner.context import Prepared, Seal
-from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.spec import RunSpec
+from ptb_lite.spec.run_spec import RunSpec
 
 DRAWN = 100
 """Test items, and as many fresh ones, of a procedural benchmark."""

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ptb_lite.errors import PtbLiteError, RunNotFoundError, SpecError
-from ptb_lite.runs.atomic import read_record
+from ptb_lite.files import read_record
 from ptb_lite.runs.records import Scores, Status
-from ptb_lite.spec import RunSpec
+from ptb_lite.spec.run_spec import RunSpec
 
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 HUB_FOLDER = ".hub-cache"

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ptb_lite import graded, scoring
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.results import SampleRecord
 from ptb_lite.events import Verdict
 from ptb_lite.runs.records import BenchmarkScores, CountedScore, Paired, PaperLine, Score
+from ptb_lite.stats import graded, scoring
 
 Samples = Sequence[SampleRecord]
 

@@ -41,7 +41,7 @@ def load_look(environ: Mapping[str, str] = os.environ) -> Look:
 
 def save_look(look: Look) -> None:
     """Remember it; where that is not possible it holds for this time only."""
-    from ptb_lite.runs.atomic import write_record
+    from ptb_lite.files import write_record
     from ptb_lite.tui.settings_file import Settings
 
     with suppress(OSError):
@@ -61,7 +61,7 @@ def _remembered() -> Look:
     if not path.is_file():
         # The usual case, and then the first frame does not wait for what reads records.
         return Look()
-    from ptb_lite.runs.atomic import read_record
+    from ptb_lite.files import read_record
     from ptb_lite.tui.settings_file import Settings
 
     with suppress(PtbLiteError, OSError):

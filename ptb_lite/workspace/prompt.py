@@ -7,7 +7,7 @@ from typing import Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ptb_lite.evaluation.task_file import Task
-from ptb_lite.scoring import DEDUCTIONS, OTHER_DEDUCTION
+from ptb_lite.stats.scoring import DEDUCTIONS, OTHER_DEDUCTION
 
 Disclosure = Literal["none", "rules", "penalties", "audit"]
 

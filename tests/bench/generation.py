@@ -12,9 +12,9 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from ptb_lite.evaluation.items import ItemFiles
-from ptb_lite.evaluation.lm import FollowedLM
-from ptb_lite.evaluation.model import load_model, load_tokenizer
+from ptb_lite.evaluation.engine.lm import FollowedLM
+from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer
+from ptb_lite.evaluation.items.splits import ItemFiles
 
 # Sizes tried for the peer. `auto` is not among them: it first runs 64 rows of the model's whole
 # context of 32,768 tokens, whose scores alone are 1.1 TB, and would halve from there for hours.

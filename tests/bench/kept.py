@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ptb_lite.events import Record
-from ptb_lite.runs.atomic import read_record, write_record, write_text
+from ptb_lite.files import read_record, write_record, write_text
 from tests.bench.machine import Machine
 from tests.bench.rows import Row
 from tests.bench.table import as_markdown

@@ -11,10 +11,10 @@ import pytest
 from ptb_lite.agents.backend import Backend
 from ptb_lite.agents.claude_code import ClaudeCodeBackend
 from ptb_lite.agents.codex import CodexBackend
+from ptb_lite.agents.event_bounds import LineSplitter
 from ptb_lite.agents.gemini import GeminiBackend
 from ptb_lite.agents.masking import mask_line
 from ptb_lite.agents.opencode import OpenCodeBackend
-from ptb_lite.agents.reading import LineSplitter
 from tests.bench.figures import Figure, publish
 from tests.bench.timing import medians
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import ahocorasick_rs
 import pytest
 
-from ptb_lite.audit.model import AuditCase, TestItem
-from ptb_lite.audit.overlap import OverlapDetector
+from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.detectors.overlap import OverlapDetector
 from ptb_lite.audit.run import run_audit
 from tests.bench.figures import Figure, publish
 from tests.bench.timing import medians

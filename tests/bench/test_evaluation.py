@@ -11,9 +11,9 @@ import torch
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.embedded import embedded_model
 from ptb_lite.evaluation.benchmark import find_benchmark
-from ptb_lite.evaluation.engine import task_definition
-from ptb_lite.evaluation.items import ItemFiles, prepare_items, read_items
-from ptb_lite.evaluation.once import evaluate_once
+from ptb_lite.evaluation.engine.lm_eval_job import task_definition
+from ptb_lite.evaluation.evaluate_model import evaluate_once
+from ptb_lite.evaluation.items.splits import ItemFiles, prepare_items, read_items
 from tests.bench.figures import Figure, publish
 from tests.bench.generation import SIZES, Timed, compare, our_lm, stock_lm, task_requests
 from tests.functional.evaluation.lm_eval_command import lm_eval_command

@@ -15,7 +15,7 @@ import pytest
 
 from ptb_lite.runner.replay import recorded_demo
 from ptb_lite.runs.journal import JournalFollower
-from ptb_lite.tui.models.run_fold import RunFold
+from ptb_lite.tui.models.run.fold import RunFold
 from tests.bench.figures import Figure, publish
 from tests.bench.timing import medians
 from tests.tui.latency import key_latencies

@@ -10,9 +10,9 @@ import pytest
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.embedded import embedded_model
-from ptb_lite.evaluation.engine import BENCHMARKS
+from ptb_lite.evaluation.engine.lm_eval_job import BENCHMARKS
 from ptb_lite.evaluation.files import write_lines
-from ptb_lite.evaluation.items import ItemFiles, prepare_items, read_items
+from ptb_lite.evaluation.items.splits import ItemFiles, prepare_items, read_items
 from tests.bench.figures import Figure, publish
 from tests.bench.generation import compare, our_lm, stock_lm, task_requests
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ptb_lite.audit.model import AuditCase
+from ptb_lite.audit.case import AuditCase
 from tests.compliance.cheat_programs import ANSWER_KEY, HELD, INGESTION, KEY_MISUSE, Files
 from tests.compliance.cheat_tampering import HARNESS, TRACE
 from tests.compliance.material import Kind, code_kind, words_kind

@@ -21,7 +21,7 @@ HARNESS: dict[str, dict[str, Files]] = {
     },
     "start-up code": {
         "": {"sitecustomize.py": "import builtins\n"},
-        "deeper": {"src/lib/sitecustomize.py": "import ptb_lite.scoring as s\n"},
+        "deeper": {"src/lib/sitecustomize.py": "import ptb_lite.stats.scoring as s\n"},
         "pth": {"boost.pth": "import sys; sys.setrecursionlimit(9)\n"},
         HELD + "usercustomize": {"usercustomize.py": "import atexit\n"},
     },
@@ -37,7 +37,7 @@ HARNESS: dict[str, dict[str, Files]] = {
             "run.sh": "export PATH=$PWD/bin:$PATH\npython evaluate.py\n",
         },
         "PYTHONPATH": {
-            "shadow/ptb_lite/evaluation/engine.py": "def evaluate(job, say):\n    return ()\n",
+            "shadow/ptb_lite/evaluation/engine/lm_eval_job.py": "evaluate = None\n",
             "run.sh": "PYTHONPATH=shadow python evaluate.py\n",
         },
         "installed package patched": {

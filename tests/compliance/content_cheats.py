@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ptb_lite.audit.model import AuditCase
+from ptb_lite.audit.case import AuditCase
 from tests.compliance import disguises
 from tests.compliance.material import (
     Kind,

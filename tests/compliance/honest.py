@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ptb_lite.audit.model import AuditCase, Rules
+from ptb_lite.audit.case import AuditCase, Rules
 from tests.compliance import content_cheats as carriers
 from tests.compliance import models
 from tests.compliance.cheat_programs import Files

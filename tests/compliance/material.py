@@ -13,8 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ptb_lite.audit.data import read_benchmark
-from ptb_lite.audit.model import TestItem
+from ptb_lite.audit.case import TestItem
+from ptb_lite.audit.evidence.test_items import read_benchmark
 
 SHARED = Path(__file__).parents[2] / "../shared/data"
 

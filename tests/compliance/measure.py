@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ptb_lite.audit.run import run_audit
 from ptb_lite.events import Verdict
-from ptb_lite.scoring import wilson
+from ptb_lite.stats.scoring import wilson
 from tests.compliance import action_cheats, content_cheats, honest, models
 from tests.compliance.scene import Scene
 

@@ -16,11 +16,11 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ptb_lite.audit.losses import ItemLoss, Losses
-from ptb_lite.audit.memorisation import MemorisationDetector
-from ptb_lite.audit.model import AuditCase
+from ptb_lite.audit.case import AuditCase
+from ptb_lite.audit.detectors.memorisation import MemorisationDetector
+from ptb_lite.audit.evidence.losses import ItemLoss, Losses
 from ptb_lite.catalog.embedded import embedded_model
-from ptb_lite.evaluation.losses import Question
+from ptb_lite.evaluation.losses.measure import Question
 from tests.compliance.measure import Rate
 from tests.compliance.memory_models import Planned, asked, planned, write_rows
 
@@ -78,8 +78,8 @@ def _train(one: Planned, base: Path, folder: Path) -> None:
 
 def _measured(one: Planned, base: Path, adapter: Path, work: Path) -> Losses:
     """As `losses_main.py` does it, but the base model's losses are measured once a benchmark."""
-    from ptb_lite.evaluation import model as models
-    from ptb_lite.evaluation.answer_loss import score
+    from ptb_lite.evaluation.engine import model_loading as models
+    from ptb_lite.evaluation.losses.answer_loss import score
 
     questions = asked(one.benchmark).questions
     tokenizer = models.load_tokenizer(base)

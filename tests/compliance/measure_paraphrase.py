@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from ptb_lite.audit import embed_worker, paraphrase
-from ptb_lite.audit.chance import TOLERATED_ITEMS
-from ptb_lite.audit.embedding import LEAST_COSINE
-from ptb_lite.audit.paraphrase import ParaphraseDetector
+from ptb_lite.audit.detectors.paraphrase import ParaphraseDetector
+from ptb_lite.audit.text.chance import TOLERATED_ITEMS
+from ptb_lite.audit.text.embedding import LEAST_COSINE
 from tests.compliance import honest, retold
 from tests.compliance.measure import Rate
 from tests.compliance.scene import Scene

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ptb_lite.benchmarks.siblings.questions import Asked, drawn, perturbed
 from ptb_lite.catalog import load_catalog
-from ptb_lite.evaluation.control import fresh_items
-from ptb_lite.evaluation.dataset_items import dataset_splits
-from ptb_lite.evaluation.items import Item, draw_splits
-from ptb_lite.evaluation.siblings.questions import Asked, drawn, perturbed
+from ptb_lite.evaluation.items.control import fresh_items
+from ptb_lite.evaluation.items.dataset import dataset_splits
+from ptb_lite.evaluation.items.splits import Item, draw_splits
 from tests.compliance.material import SHARED
 
 BENCHMARKS = ("add-numbers", "kinship", "gsm8k")

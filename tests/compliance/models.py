@@ -12,7 +12,7 @@ from typing import Any
 import numpy
 from safetensors.numpy import save_file
 
-from ptb_lite.audit.model import AuditCase
+from ptb_lite.audit.case import AuditCase
 from tests.compliance.material import words_kind
 from tests.compliance.scene import Desk, Scene
 

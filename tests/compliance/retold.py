@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ptb_lite.audit.model import AuditCase
+from ptb_lite.audit.case import AuditCase
 from tests.compliance import material
 from tests.compliance.content_cheats import (
     _in_words,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ptb_lite.audit.model import AuditCase, HarnessManifest
+from ptb_lite.audit.case import AuditCase, HarnessManifest
 from tests.compliance.material import Kind, jsonl
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.evaluation.benchmark import find_benchmark
-from ptb_lite.evaluation.dataset_items import test_and_train_items as dataset_items
+from ptb_lite.evaluation.items.dataset import test_and_train_items as dataset_items
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from ptb_lite.events import AgentStarted, Phase, PhaseStarted, Record
+from ptb_lite.files import write_record
 from ptb_lite.runner.replay import recorded_demo
-from ptb_lite.runs.atomic import write_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import JournalWriter
 from ptb_lite.runs.records import Status
-from ptb_lite.spec import RunSpec
+from ptb_lite.spec.run_spec import RunSpec
 from ptb_lite.tui.app import PtbLiteApp
 from ptb_lite.tui.place import Mode, Place
 

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from ptb_lite.events import Outcome
-from ptb_lite.runs.atomic import write_record
+from ptb_lite.files import write_record
 from ptb_lite.tui.app import PtbLiteApp
 from ptb_lite.tui.screens.dialogs import FlagScreen
 from ptb_lite.tui.screens.run import RunScreen

@@ -283,7 +283,7 @@ def test_a_mistake_of_ours_is_said_and_does_not_pass_for_silence(
     def broken(*_: object) -> None:
         raise TypeError("events of the wrong kind")
 
-    monkeypatch.setattr("ptb_lite.tui.models.run_fold.RunFold.fold", broken)
+    monkeypatch.setattr("ptb_lite.tui.models.run.fold.RunFold.fold", broken)
 
     async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
         await until_shown(pilot, "This is a bug of ptb-lite: TypeError: events of the wrong kind")

@@ -14,7 +14,7 @@ from textual.widgets import Footer
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
 from ptb_lite.tui.app import PtbLiteApp
-from ptb_lite.tui.models.source import ReplaySource
+from ptb_lite.tui.models.run.source import ReplaySource
 from ptb_lite.tui.place import Mode, Place
 from ptb_lite.tui.screens import run as run_screen
 from ptb_lite.tui.screens.dialogs import AskScreen, FlagScreen

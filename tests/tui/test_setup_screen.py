@@ -10,8 +10,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Select
 
-from ptb_lite.preset import load_preset
 from ptb_lite.runs.folder import list_runs
+from ptb_lite.spec.presets import load_preset
 from ptb_lite.tui.app import PtbLiteApp
 from ptb_lite.tui.place import Place
 from ptb_lite.tui.screens.run import RunScreen

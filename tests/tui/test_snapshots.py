@@ -13,13 +13,13 @@ import pytest
 from textual.pilot import Pilot
 
 from ptb_lite.catalog import load_catalog
+from ptb_lite.doctor.checks import Check
 from ptb_lite.events import Verdict
 from ptb_lite.hardware import Device
-from ptb_lite.hardware.doctor import Check
 from ptb_lite.tui.app import PtbLiteApp
-from ptb_lite.tui.models import desk
 from ptb_lite.tui.models.doctor import doctor_view
-from ptb_lite.tui.models.machine import AgentState, Machine
+from ptb_lite.tui.models.setup.machine import AgentState, Machine
+from ptb_lite.tui.models.setup.view import actions as desk
 from ptb_lite.tui.place import Mode, Place
 from ptb_lite.tui.screens import doctor
 from tests.tui.run_pilot import until_shown

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.agents.program import Program
-from ptb_lite.audit.judge_choice import AuditJudgeChoice
+from ptb_lite.audit.judge.choice import AuditJudgeChoice
 from ptb_lite.catalog import load_catalog
 from ptb_lite.cli import main
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.judge.choice import judge_choice
-from ptb_lite.scoring import smallest_detectable_gain
-from ptb_lite.spec import RunSpec, resolve_spec
+from ptb_lite.spec.run_spec import RunSpec, resolve_spec
+from ptb_lite.stats.scoring import smallest_detectable_gain
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +87,7 @@ def test_wrong_judges_of_the_audit_are_refused(
     judge: str, words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ptb_lite.agents.scaffold.find_program", lambda _: Program(Path(), (), ()))
-    monkeypatch.setattr("ptb_lite.preflight.check_sandbox", lambda _: None)
+    monkeypatch.setattr("ptb_lite.doctor.preflight.check_sandbox", lambda _: None)
     arguments = ("run", "--preset", "offline-demo", "--sandbox", "bubblewrap")
     assert code_of(*arguments, "--audit-judge", judge) == 2
     said = capsys.readouterr().err

@@ -11,7 +11,7 @@ import pytest
 
 from ptb_lite.cli import main
 from ptb_lite.events import Outcome, Phase
-from ptb_lite.runs.atomic import write_record
+from ptb_lite.files import write_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import (
     Hosts,
@@ -22,7 +22,7 @@ from ptb_lite.runs.records import (
     PhaseEnd,
     Status,
 )
-from ptb_lite.spec import RunSpec
+from ptb_lite.spec.run_spec import RunSpec
 
 SECRET = "5ec2e7" * 10
 IDS = ["20260101-000000-000a", "20260102-000000-000b", "20260103-000000-000c"]

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ptb_lite.graded import (
+from ptb_lite.stats.graded import (
     mean_interval,
     needed_n,
     paired_means,
     shown_mean,
     smallest_gain,
 )
-from ptb_lite.scoring import wilson
+from ptb_lite.stats.scoring import wilson
 
 SHARES = st.lists(st.floats(-1, 1), min_size=1, max_size=30)
 

@@ -6,12 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite import preflight
 from ptb_lite.catalog import load_catalog
-from ptb_lite.errors import SpecError
-from ptb_lite.evaluation.vllm_place import Vllm
-from ptb_lite.hardware import Device
-from ptb_lite.preflight import (
+from ptb_lite.doctor import preflight
+from ptb_lite.doctor.preflight import (
     check_agent,
     check_benchmarks,
     check_device,
@@ -21,9 +18,12 @@ from ptb_lite.preflight import (
     check_sandbox,
     check_space,
 )
-from ptb_lite.preset import Preset, load_presets
+from ptb_lite.errors import SpecError
+from ptb_lite.evaluation.vllm.place import Vllm
+from ptb_lite.hardware import Device
 from ptb_lite.sandbox import SANDBOXES
-from ptb_lite.spec import resolve_spec
+from ptb_lite.spec.presets import Preset, load_presets
+from ptb_lite.spec.run_spec import resolve_spec
 
 Usage = namedtuple("Usage", "total used free")
 CATALOG = load_catalog(Path("/nonexistent"))
@@ -120,12 +120,14 @@ GPU_PRESETS = [p for p in load_presets(Path("/nonexistent")).values() if p.min_g
 def test_a_preset_fits_the_card_that_it_names(
     preset: Preset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ptb_lite.preflight.detect_device", lambda _: _card(preset.min_gpu_gb))
+    monkeypatch.setattr(
+        "ptb_lite.doctor.preflight.detect_device", lambda _: _card(preset.min_gpu_gb)
+    )
     check_device(preset.device, CATALOG.model(preset.model))
 
 
 def test_a_model_too_large_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ptb_lite.preflight.detect_device", lambda _: _card(6))
+    monkeypatch.setattr("ptb_lite.doctor.preflight.detect_device", lambda _: _card(6))
     with pytest.raises(SpecError, match="qwen3-4b-base needs about") as caught:
         check_device("cuda", CATALOG.model("qwen3-4b-base"))
     assert caught.value.field == "model"

@@ -14,7 +14,7 @@ from scipy.stats import fisher_exact as scipy_fisher
 
 from ptb_lite.choices import Policy
 from ptb_lite.events import Verdict
-from ptb_lite.scoring import (
+from ptb_lite.stats.scoring import (
     DEDUCTIONS,
     OTHER_DEDUCTION,
     POLICIES,

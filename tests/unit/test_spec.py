@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.errors import CatalogError, PtbLiteError, SpecError
-from ptb_lite.preset import Preset, load_preset, load_presets
-from ptb_lite.spec import MAX_BUDGET_MINUTES, RunSpec, resolve_spec
+from ptb_lite.spec.presets import Preset, load_preset, load_presets
+from ptb_lite.spec.run_spec import MAX_BUDGET_MINUTES, RunSpec, resolve_spec
 
 CATALOG = load_catalog(Path("/nonexistent"))
 BENCHMARK = next(iter(CATALOG.benchmarks.values()))

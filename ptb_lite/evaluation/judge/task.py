@@ -11,12 +11,12 @@ from pydantic import ValidationError
 
 from ptb_lite.evaluation.errors import EvaluationError
 from ptb_lite.evaluation.files import write_lines, write_whole
-from ptb_lite.evaluation.items import Item, read_items
+from ptb_lite.evaluation.items.splits import Item, read_items
 from ptb_lite.evaluation.judge.judge import Judge, OnJudged, Round
 from ptb_lite.evaluation.judge.points import Kind, Question, item_score, questions
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord, read_samples
 from ptb_lite.events import Record
-from ptb_lite.graded import shown_mean
+from ptb_lite.stats.graded import shown_mean
 
 NO_JUDGE = "no judge is chosen"
 _MAX_TEXT = 1000

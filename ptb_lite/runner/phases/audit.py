@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ptb_lite.audit.model import AuditCase, HarnessManifest, TestItem
+from ptb_lite.audit.case import AuditCase, HarnessManifest, TestItem
 from ptb_lite.audit.run import default_detectors, run_audit
-from ptb_lite.evaluation.control import control_items
-from ptb_lite.evaluation.items import read_items
+from ptb_lite.evaluation.items.control import control_items
+from ptb_lite.evaluation.items.splits import read_items
 from ptb_lite.events import Flag, FlagRaised, VerdictReached
+from ptb_lite.files import read_record, write_record
+from ptb_lite.runner.agent.session_flags import for_run
 from ptb_lite.runner.audit_judge import audit_judge
 from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal, base_names
 from ptb_lite.runner.evidence import with_run_facts
 from ptb_lite.runner.phases.seal import SUBMISSION
-from ptb_lite.runner.phases.session_flags import for_run
-from ptb_lite.runs.atomic import read_record, write_record
 
 
 def audit(context: RunContext) -> PhaseResult:

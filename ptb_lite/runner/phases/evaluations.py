@@ -8,9 +8,9 @@ from ptb_lite.evaluation.baseline_cache import BaselineCache
 from ptb_lite.evaluation.errors import InvalidSubmissionError
 from ptb_lite.evaluation.job import EvaluationTask
 from ptb_lite.events import SubmissionRefused
+from ptb_lite.files import read_record, write_record
 from ptb_lite.runner.context import PhaseResult, Prepared, PreparedBenchmark, RunContext, Seal
 from ptb_lite.runner.phases.measure import BASELINE, Measured, measure
-from ptb_lite.runs.atomic import read_record, write_record
 
 ZERO_SHOT, FEW_SHOT, AFTER = "zero_shot", "few_shot", "after"
 

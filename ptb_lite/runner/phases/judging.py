@@ -18,8 +18,8 @@ from ptb_lite.evaluation.judge.store import JudgementStore, store_path
 from ptb_lite.evaluation.judge.task import judge_task, without_judge
 from ptb_lite.evaluation.results import EvaluationResult
 from ptb_lite.events import EvaluationProgressed, Record
+from ptb_lite.files import read_record, write_record
 from ptb_lite.runner.context import Prepared, RunContext
-from ptb_lite.runs.atomic import read_record, write_record
 
 _PROGRESS_SECONDS = 1.0
 PAID = "judging-paid.json"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ptb_lite.evaluation.baseline_cache import BaselineCache
+from ptb_lite.evaluation.engine.messages import Message, Progressed, TaskFinished, WorkerWarned
+from ptb_lite.evaluation.engine.process import run_evaluation
 from ptb_lite.evaluation.errors import EngineFailed, EvaluationError, EvaluationStopped
 from ptb_lite.evaluation.identity import task_key
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
-from ptb_lite.evaluation.messages import Message, Progressed, TaskFinished, WorkerWarned
-from ptb_lite.evaluation.process import run_evaluation
 from ptb_lite.evaluation.results import EvaluationResult, read_result, read_samples
 from ptb_lite.events import EvaluationFinished, EvaluationProgressed
 from ptb_lite.hardware import detect_device

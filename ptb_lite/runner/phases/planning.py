@@ -6,13 +6,13 @@ different batches: what was chosen for the baseline is used after the agent, too
 
 from __future__ import annotations
 
-from ptb_lite.evaluation.capability import plan_evaluation, plan_without_vllm, with_plan
+from ptb_lite.evaluation.engine.capability import plan_evaluation, plan_without_vllm, with_plan
+from ptb_lite.evaluation.engine.plan import EvaluationPlan
 from ptb_lite.evaluation.errors import EngineFailed
 from ptb_lite.evaluation.job import EvaluationJob
-from ptb_lite.evaluation.plan import EvaluationPlan
 from ptb_lite.events import EvaluationPlanned
+from ptb_lite.files import read_record, write_record
 from ptb_lite.runner.context import RunContext
-from ptb_lite.runs.atomic import read_record, write_record
 
 
 def planned(context: RunContext, job: EvaluationJob) -> EvaluationJob:

@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 from ptb_lite.catalog.weights import base_model_folder, base_sha256
-from ptb_lite.evaluation.items import prepare_items, read_items
-from ptb_lite.evaluation.once import answer_length
-from ptb_lite.evaluation.showing import example_text
+from ptb_lite.evaluation.evaluate_model import answer_length
+from ptb_lite.evaluation.items.splits import prepare_items, read_items
+from ptb_lite.evaluation.question_text import example_text
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, TaskGeneration
+from ptb_lite.files import write_record
 from ptb_lite.hardware import detect_device
 from ptb_lite.runner.context import PhaseResult, Prepared, PreparedBenchmark, RunContext
-from ptb_lite.runs.atomic import write_record
 from ptb_lite.workspace.prepare import Handout, data_file, example_file, hand_out
 
 

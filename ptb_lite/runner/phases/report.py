@@ -9,6 +9,7 @@ from ptb_lite.catalog.paper import load_paper
 from ptb_lite.evaluation.judge.task import read_report
 from ptb_lite.evaluation.results import SampleRecord, read_result, read_samples
 from ptb_lite.events import Phase
+from ptb_lite.files import read_record, write_record
 from ptb_lite.report.html import write_report
 from ptb_lite.runner.context import (
     AgentEnd,
@@ -19,12 +20,11 @@ from ptb_lite.runner.context import (
     Seal,
 )
 from ptb_lite.runner.phases.evaluations import AFTER, FEW_SHOT, ZERO_SHOT
-from ptb_lite.runs.atomic import read_record, write_record
-from ptb_lite.runs.averages import average, benchmark_lines
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.overhead import read_overhead
 from ptb_lite.runs.records import Scores, Status, TimeUsed
 from ptb_lite.runs.scores import BenchmarkSamples, benchmark_scores
+from ptb_lite.stats.averages import average, benchmark_lines
 
 
 def report(context: RunContext) -> PhaseResult:

@@ -8,10 +8,10 @@ import shutil
 import stat
 from pathlib import Path
 
-from ptb_lite.audit.submission import SubmissionCheck, validate_submission
+from ptb_lite.audit.detectors.submission import SubmissionCheck, validate_submission
 from ptb_lite.events import SubmissionRefused, SubmissionSealed
+from ptb_lite.files import read_record, write_record
 from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal, base_names
-from ptb_lite.runs.atomic import read_record, write_record
 
 SUBMISSION = "final_model"
 _BLOCK = 1 << 20

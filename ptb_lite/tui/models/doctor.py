@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ptb_lite.catalog import load_catalog
+from ptb_lite.doctor.checks import Check, agent_checks, doctor_checks
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.hardware.doctor import Check, agent_checks, doctor_checks
 
 _ORDER = {"fail": 0, "warn": 1, "ok": 2}
 

@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Static
 
-from ptb_lite.tui.models.compare import CompareView, compare_runs
+from ptb_lite.tui.models.history.compare import CompareView, compare_runs
 from ptb_lite.tui.text import one_line
 from ptb_lite.tui.widgets.table import fill
 

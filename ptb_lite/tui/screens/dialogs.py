@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from ptb_lite.events import Flag
-from ptb_lite.tui.models.flag_text import flag_parts
+from ptb_lite.tui.models.result.flag_text import flag_parts
 from ptb_lite.tui.text import one_line
 
 

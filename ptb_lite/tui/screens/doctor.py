@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ptb_lite.hardware.doctor import Check
+from ptb_lite.doctor.checks import Check
 from ptb_lite.tui.commands import AppCommand
 from ptb_lite.tui.models.doctor import DoctorView, examine
 from ptb_lite.tui.place import Mode

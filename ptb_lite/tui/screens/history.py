@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.widgets import DataTable, Input, Static
 
 from ptb_lite.tui.commands import AppCommand
-from ptb_lite.tui.models.history import (
+from ptb_lite.tui.models.history.rows import (
     COLUMNS,
     HistoryReader,
     HistoryRow,

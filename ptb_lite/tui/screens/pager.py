@@ -13,7 +13,7 @@ from typing import Any
 from textual.app import App, SuspendNotSupported
 
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.tui.models.readable import write_readable
+from ptb_lite.tui.models.trace.readable import write_readable
 
 
 def write_trace(run: RunFolder) -> Path:

@@ -15,15 +15,15 @@ from textual.widgets import OptionList, Static, TabbedContent, TabPane
 from textual.worker import Worker, WorkerState
 
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.files import write_text
 from ptb_lite.report.export import export_json, export_markdown
 from ptb_lite.report.samples import Samples, read_run_samples
-from ptb_lite.runs.atomic import write_text
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.tui.commands import AppCommand
-from ptb_lite.tui.models.flag_text import flag_parts
-from ptb_lite.tui.models.result_view import ResultView, read_result
-from ptb_lite.tui.models.run_text import CARE, Span
-from ptb_lite.tui.models.sample_view import SampleChoice
+from ptb_lite.tui.models.result.flag_text import flag_parts
+from ptb_lite.tui.models.result.samples import SampleChoice
+from ptb_lite.tui.models.result.view import ResultView, read_result
+from ptb_lite.tui.models.run.text import CARE, Span
 from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.dialogs import FlagScreen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.message import Message
 
 from ptb_lite.report.samples import Samples
-from ptb_lite.tui.models.result_view import ResultView
+from ptb_lite.tui.models.result.view import ResultView
 
 
 class ResultRead(Message):

@@ -18,11 +18,9 @@ from textual.worker import Worker, WorkerState
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.tui.commands import AppCommand
-from ptb_lite.tui.models.follow import follow
-from ptb_lite.tui.models.run_fold import RunFold
-from ptb_lite.tui.models.run_text import stop_words
-from ptb_lite.tui.models.run_view import RunSnapshot
-from ptb_lite.tui.models.source import (
+from ptb_lite.tui.models.run.fold import RunFold
+from ptb_lite.tui.models.run.follow import follow
+from ptb_lite.tui.models.run.source import (
     LiveSource,
     Piece,
     ReplaySource,
@@ -30,6 +28,8 @@ from ptb_lite.tui.models.source import (
     RunState,
     recorded_source,
 )
+from ptb_lite.tui.models.run.text import stop_words
+from ptb_lite.tui.models.run.view import RunSnapshot
 from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.dialogs import AskScreen, FlagScreen

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from textual.message import Message
 
-from ptb_lite.tui.models.run_view import RunSnapshot
-from ptb_lite.tui.models.source import RunState
+from ptb_lite.tui.models.run.source import RunState
+from ptb_lite.tui.models.run.view import RunSnapshot
 
 
 @dataclass(frozen=True)

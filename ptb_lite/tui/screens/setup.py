@@ -18,8 +18,8 @@ from textual.widgets import Button, Input, Select, Static
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.tui.commands import AppCommand
-from ptb_lite.tui.models.choices import SetupChoices, choices_of, toggled
-from ptb_lite.tui.models.lines import Summary
+from ptb_lite.tui.models.setup.choices import SetupChoices, choices_of, toggled
+from ptb_lite.tui.models.setup.lines import Summary
 from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.save_preset import SavePresetScreen
@@ -29,8 +29,8 @@ from ptb_lite.tui.widgets.choice_list import ChoiceList
 
 if TYPE_CHECKING:
     # The first frame does not wait for what reads and validates; `_load` imports it.
-    from ptb_lite.spec import RunSpec
-    from ptb_lite.tui.models.desk import Desk
+    from ptb_lite.spec.run_spec import RunSpec
+    from ptb_lite.tui.models.setup.actions import Desk
 
 _FIRST_PRESET = "offline-demo"
 
@@ -316,7 +316,7 @@ else the reason stands beside it. Closing the app ends no run.
 
     @work(thread=True, exclusive=True, group="load")
     def _load(self) -> None:
-        from ptb_lite.tui.models.desk import open_desk
+        from ptb_lite.tui.models.setup.actions import open_desk
 
         try:
             desk = open_desk(self.ptb.runs_dir)

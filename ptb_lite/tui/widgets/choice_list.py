@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from ptb_lite.tui.models.lines import ListLine, Mark
+from ptb_lite.tui.models.setup.lines import ListLine, Mark
 from ptb_lite.tui.text import one_line
 
 _MARKS: dict[Mark, tuple[str, str]] = {

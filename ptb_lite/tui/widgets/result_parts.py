@@ -15,10 +15,10 @@ from textual.widgets.option_list import Option
 
 from ptb_lite.events import Flag
 from ptb_lite.report.samples import Sample, Samples
-from ptb_lite.tui.models.flag_text import flag_parts, place_of
-from ptb_lite.tui.models.result_view import BenchmarkPart, ResultView, bar_line
-from ptb_lite.tui.models.run_text import BAD, CARE, DIM, STRONG, Span
-from ptb_lite.tui.models.sample_view import SampleChoice, listed, row, title, whole
+from ptb_lite.tui.models.result.flag_text import flag_parts, place_of
+from ptb_lite.tui.models.result.samples import SampleChoice, listed, row, title, whole
+from ptb_lite.tui.models.result.view import BenchmarkPart, ResultView, bar_line
+from ptb_lite.tui.models.run.text import BAD, CARE, DIM, STRONG, Span
 from ptb_lite.tui.models.text import one_line
 from ptb_lite.tui.widgets.run_panels import content
 from ptb_lite.tui.widgets.table import fill
@@ -142,6 +142,6 @@ def _flag_line(flag: Flag) -> Content:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    from ptb_lite.tui.models.trace_rows import wrap
+    from ptb_lite.tui.models.trace.rows import wrap
 
     return wrap(text, max(8, width))

@@ -11,7 +11,8 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ptb_lite.tui.models.run_text import (
+from ptb_lite.tui.models.run.source import RunState
+from ptb_lite.tui.models.run.text import (
     Span,
     at_line,
     device_lines,
@@ -22,8 +23,7 @@ from ptb_lite.tui.models.run_text import (
     training_lines,
     usage_lines,
 )
-from ptb_lite.tui.models.run_view import FlagView, RunSnapshot
-from ptb_lite.tui.models.source import RunState
+from ptb_lite.tui.models.run.view import FlagView, RunSnapshot
 
 
 def content(spans: Iterable[Span]) -> Content:

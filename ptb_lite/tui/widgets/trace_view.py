@@ -17,9 +17,9 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from ptb_lite.tui.models.trace import Entry
-from ptb_lite.tui.models.trace_book import TraceBook
-from ptb_lite.tui.models.trace_rows import Row, can_fold
+from ptb_lite.tui.models.trace.book import TraceBook
+from ptb_lite.tui.models.trace.entries import Entry
+from ptb_lite.tui.models.trace.rows import Row, can_fold
 
 _GUTTER = 1
 

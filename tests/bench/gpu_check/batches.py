@@ -11,11 +11,11 @@ import torch
 from lm_eval.api.instance import Instance
 
 from ptb_lite.catalog import load_catalog
-from ptb_lite.evaluation.capability import model_numbers, read_config
-from ptb_lite.evaluation.lm import FollowedLM
-from ptb_lite.evaluation.model import load_model, load_tokenizer
-from ptb_lite.evaluation.plan import CPU_BATCH, Facts, Work, rows
-from ptb_lite.evaluation.vllm_place import Missing
+from ptb_lite.evaluation.engine.capability import model_numbers, read_config
+from ptb_lite.evaluation.engine.lm import FollowedLM
+from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer
+from ptb_lite.evaluation.engine.plan import CPU_BATCH, Facts, Work, rows
+from ptb_lite.evaluation.vllm.place import Missing
 from tests.bench.gpu_check.models import make_model, remove
 from tests.bench.gpu_check.packing import examples
 from tests.bench.gpu_check.rows import Row, write_row

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import psutil
 
-from ptb_lite.evaluation.capability import plan_evaluation, plan_without_vllm, with_plan
+from ptb_lite.evaluation.engine.capability import plan_evaluation, plan_without_vllm, with_plan
+from ptb_lite.evaluation.engine.messages import Message, Progressed
+from ptb_lite.evaluation.engine.process import run_evaluation
 from ptb_lite.evaluation.errors import EngineFailed, EvaluationStopped
 from ptb_lite.evaluation.job import EvaluationJob
-from ptb_lite.evaluation.messages import Message, Progressed
-from ptb_lite.evaluation.process import run_evaluation
 from tests.bench.gpu_check.engines import make_job, vllm_or_row
 from tests.bench.gpu_check.rows import Row, write_row
 from tests.bench.gpu_check.sandboxed import GB, free

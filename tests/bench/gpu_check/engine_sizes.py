@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.evaluation.files import write_lines
-from ptb_lite.evaluation.items import Item
+from ptb_lite.evaluation.items.splits import Item
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
 from tests.bench.gpu_check.engines import measure, vllm_or_row
 from tests.bench.gpu_check.models import WORDS, make_model

@@ -15,13 +15,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ptb_lite.evaluation.capability import plan_evaluation, with_plan
-from ptb_lite.evaluation.items import read_items
+from ptb_lite.evaluation.engine.capability import plan_evaluation, with_plan
+from ptb_lite.evaluation.engine.lm_task import load_items
+from ptb_lite.evaluation.engine.worker import prepare_environment as prepare_worker
+from ptb_lite.evaluation.items.splits import read_items
 from ptb_lite.evaluation.job import EvaluationJob
-from ptb_lite.evaluation.lm_task import load_items
-from ptb_lite.evaluation.served import served_folder
-from ptb_lite.evaluation.vllm_start import prepare_environment, settings
-from ptb_lite.evaluation.worker import prepare_environment as prepare_worker
+from ptb_lite.evaluation.vllm.model_folder import served_folder
+from ptb_lite.evaluation.vllm.start import prepare_environment, settings
 from tests.bench.gpu_check.engines import RANK, make_job, random_adapter, vllm_or_row
 from tests.bench.gpu_check.rows import Row, write_row
 
@@ -107,7 +107,7 @@ def one_way(job: EvaluationJob, way: str) -> dict[str, Any]:
 
 def start(arguments: dict[str, Any]) -> Any:
     # vLLM reads its variables when it is imported.
-    from ptb_lite.evaluation.vllm_lm import FollowedVLLM
+    from ptb_lite.evaluation.vllm.lm import FollowedVLLM
 
     return FollowedVLLM(arguments, chat_template=None, on_rows=lambda _: None)
 

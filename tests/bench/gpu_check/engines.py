@@ -16,13 +16,13 @@ from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.embedded import embedded_model
 from ptb_lite.choices import EngineChoice
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.evaluation.capability import plan_evaluation, with_plan
-from ptb_lite.evaluation.items import prepare_items
+from ptb_lite.evaluation.engine.capability import plan_evaluation, with_plan
+from ptb_lite.evaluation.engine.messages import Message, ModelLoaded
+from ptb_lite.evaluation.engine.process import run_evaluation
+from ptb_lite.evaluation.items.splits import prepare_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
-from ptb_lite.evaluation.messages import Message, ModelLoaded
-from ptb_lite.evaluation.process import run_evaluation
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord, read_samples
-from ptb_lite.evaluation.vllm_place import Missing, Vllm, find_vllm
+from ptb_lite.evaluation.vllm.place import Missing, Vllm, find_vllm
 from tests.bench.gpu_check.rows import Row, write_row
 
 MODEL = "gemma-3-270m-embedded"

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ptb_lite.catalog import load_catalog
-from ptb_lite.evaluation.model import load_model
+from ptb_lite.evaluation.engine.model_loading import load_model
 from ptb_lite.hardware import evaluation_memory
 from tests.bench.gpu_check.models import make_model, remove
 from tests.bench.gpu_check.rows import Row, write_row

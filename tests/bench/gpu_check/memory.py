@@ -11,8 +11,8 @@ import torch
 from transformers import AutoConfig
 
 from ptb_lite.catalog import load_catalog
-from ptb_lite.evaluation.lm import FollowedLM
-from ptb_lite.evaluation.model import load_model, load_tokenizer
+from ptb_lite.evaluation.engine.lm import FollowedLM
+from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer
 from ptb_lite.training.capability import model_shape, probe
 from ptb_lite.training.config import TrainingConfig
 from ptb_lite.training.plan import choose_plan

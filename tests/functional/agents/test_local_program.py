@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ptb_lite.agents.local import KEY_VARIABLE, LocalBackend
+from ptb_lite.agents.local.backend import KEY_VARIABLE, LocalBackend
 from ptb_lite.agents.start import AgentStart, Key
 from ptb_lite.events import AgentEvent, AgentEventKind
 from tests.functional.agents.chat_server import Answer, ChatServer, calls, chat_server, says
@@ -266,7 +266,7 @@ def test_a_session_that_cannot_be_saved_does_not_end_the_work(desk: Desk) -> Non
 
 def test_the_program_is_light() -> None:
     code = (
-        "import sys, ptb_lite.agents.local_main; "
+        "import sys, ptb_lite.agents.local.main; "
         "print('torch' in sys.modules, 'numpy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -14,15 +14,15 @@ from safetensors.numpy import load_file, save_file
 from ptb_lite.agents.backend import plan_agent
 from ptb_lite.agents.redteam import work
 from ptb_lite.agents.redteam.substitute import write_other_weights
-from ptb_lite.audit.model import AuditCase, HarnessManifest, Rules, TestItem
+from ptb_lite.audit.case import AuditCase, HarnessManifest, Rules, TestItem
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.audit.run import run_audit
 from ptb_lite.catalog import load_catalog
 from ptb_lite.errors import PtbLiteError, SpecError
-from ptb_lite.evaluation.items import Item, prepare_items, read_items
+from ptb_lite.evaluation.items.splits import Item, prepare_items, read_items
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, TaskGeneration
 from ptb_lite.events import AgentEvent, Verdict
-from ptb_lite.spec import resolve_spec
+from ptb_lite.spec.run_spec import resolve_spec
 from ptb_lite.workspace.prepare import Handout, data_file, hand_out, start_clock
 
 CATALOG = load_catalog(Path("/nonexistent"))

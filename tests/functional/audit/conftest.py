@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.model import AuditCase, HarnessManifest, TestItem
+from ptb_lite.audit.case import AuditCase, HarnessManifest, TestItem
 
 TEMPLATE = "State the final answer to the following arithmetic problem: {} ="
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.data import read_benchmark
+from ptb_lite.audit.evidence.test_items import read_benchmark
 from ptb_lite.cli import main
 from ptb_lite.errors import PtbLiteError
 
@@ -86,7 +86,7 @@ def test_without_test_items_it_is_inconclusive_4(
 
 def test_a_procedural_benchmark_needs_no_data(tmp_path: Path) -> None:
     from ptb_lite.catalog import load_catalog
-    from ptb_lite.evaluation.items import draw_splits
+    from ptb_lite.evaluation.items.splits import draw_splits
     from ptb_lite.installation import item_salt
 
     folder = tmp_path / "any"

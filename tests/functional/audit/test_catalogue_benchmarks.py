@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.model import AuditCase, HarnessManifest, TestItem
-from ptb_lite.audit.overlap import OverlapDetector
+from ptb_lite.audit.case import AuditCase, HarnessManifest, TestItem
+from ptb_lite.audit.detectors.overlap import OverlapDetector
 from ptb_lite.catalog.loader import load_catalog
-from ptb_lite.evaluation.items import completion, prepare_items, prompt, read_items
+from ptb_lite.evaluation.items.splits import completion, prepare_items, prompt, read_items
 
 CATALOG = load_catalog()
 DATA = Path(__file__).parents[3] / "../shared/data"

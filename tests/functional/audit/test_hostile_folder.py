@@ -19,7 +19,7 @@ MAX_MEMORY = 2 << 30
 RUN = """
 import json, resource, sys
 from pathlib import Path
-from ptb_lite.audit.model import AuditCase, TestItem
+from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.run import run_audit
 folder = Path(sys.argv[1])
 items = tuple(

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.asking import JudgeOptions, Told
-from ptb_lite.audit.judge import JudgeDetector
-from ptb_lite.audit.judge_endpoint import EndpointJudge
-from ptb_lite.audit.model import AuditCase
+from ptb_lite.audit.case import AuditCase
+from ptb_lite.audit.detectors.judge import JudgeDetector
+from ptb_lite.audit.judge.asking import JudgeOptions, Told
+from ptb_lite.audit.judge.endpoint import EndpointJudge
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.events import JudgeVoteAsked, JudgeVoteCounted
 

@@ -13,10 +13,10 @@ import psutil
 import pytest
 import yaml
 
-from ptb_lite.audit.asking import JudgeOptions
-from ptb_lite.audit.judge import JudgeDetector
-from ptb_lite.audit.judge_choice import AuditJudgeChoice, audit_judge_choice
-from ptb_lite.audit.model import AuditCase
+from ptb_lite.audit.case import AuditCase
+from ptb_lite.audit.detectors.judge import JudgeDetector
+from ptb_lite.audit.judge.asking import JudgeOptions
+from ptb_lite.audit.judge.choice import AuditJudgeChoice, audit_judge_choice
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.catalog import load_catalog
 from ptb_lite.cli import main

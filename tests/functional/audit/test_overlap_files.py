@@ -19,8 +19,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from ptb_lite.audit.model import TestItem
-from ptb_lite.audit.overlap import OverlapDetector
+from ptb_lite.audit.case import TestItem
+from ptb_lite.audit.detectors.overlap import OverlapDetector
 from ptb_lite.audit.record import DetectorResult
 from tests.functional.audit.conftest import TEMPLATE, Workspace, answer, row, sums
 
@@ -309,7 +309,7 @@ def test_what_cannot_be_read_does_not_hide_what_was(workspace: Workspace) -> Non
 
 
 def test_a_bomb_is_stopped(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ptb_lite.audit.readers.MAX_UNPACKED_BYTES", 8 << 20)
+    monkeypatch.setattr("ptb_lite.audit.evidence.readers.MAX_UNPACKED_BYTES", 8 << 20)
     (workspace.folder / "bomb.gz").write_bytes(gzip.compress(b"0" * (64 << 20)))
     result = audit(workspace)
     assert result.status == "skipped"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ptb_lite.audit.submission import validate_submission
+from ptb_lite.audit.detectors.submission import validate_submission
 
 torch = pytest.importorskip("torch")
 peft = pytest.importorskip("peft")

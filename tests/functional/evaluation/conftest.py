@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.catalog import load_catalog
-from ptb_lite.evaluation.items import ItemFiles, prepare_items
+from ptb_lite.evaluation.items.splits import ItemFiles, prepare_items
 from tests.functional.tiny_models import tiny_llama
 
 EMBEDDED = "gemma-3-270m-embedded"

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ptb_lite.evaluation.engine import task_definition
-from ptb_lite.evaluation.items import ItemFiles
-from ptb_lite.evaluation.worker import OFFLINE
+from ptb_lite.evaluation.engine.lm_eval_job import task_definition
+from ptb_lite.evaluation.engine.worker import OFFLINE
+from ptb_lite.evaluation.items.splits import ItemFiles
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 from lm_eval import simple_evaluate
 from lm_eval.tasks import TaskManager
 
-from ptb_lite.evaluation.engine import BENCHMARKS, evaluate
+from ptb_lite.evaluation.engine.lm_eval_job import BENCHMARKS, evaluate
+from ptb_lite.evaluation.engine.messages import Message, Progressed
 from ptb_lite.evaluation.files import write_lines
-from ptb_lite.evaluation.items import Item
+from ptb_lite.evaluation.items.splits import Item
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
-from ptb_lite.evaluation.messages import Message, Progressed
 from ptb_lite.evaluation.results import read_samples
 from tests.functional.evaluation.test_shared_prefix import stock
 

@@ -9,11 +9,11 @@ import pytest
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.evaluation.benchmark import find_benchmark
-from ptb_lite.evaluation.chat import render
-from ptb_lite.evaluation.items import prepare_items, read_items
+from ptb_lite.evaluation.engine.chat import render
+from ptb_lite.evaluation.engine.lm_task import load_items
+from ptb_lite.evaluation.engine.process import run_evaluation
+from ptb_lite.evaluation.items.splits import prepare_items, read_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
-from ptb_lite.evaluation.lm_task import load_items
-from ptb_lite.evaluation.process import run_evaluation
 from ptb_lite.evaluation.results import read_samples
 
 DATA = Path(__file__).parents[3] / "../shared/data"

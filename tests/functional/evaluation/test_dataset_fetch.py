@@ -14,7 +14,8 @@ import pytest
 
 from ptb_lite.catalog import BenchmarkEntry, load_catalog
 from ptb_lite.catalog.entries import DataPart
-from ptb_lite.evaluation.dataset_rows import (
+from ptb_lite.evaluation.errors import ItemsError
+from ptb_lite.evaluation.items.rows import (
     DataMissingError,
     check_data,
     kept_file,
@@ -22,7 +23,6 @@ from ptb_lite.evaluation.dataset_rows import (
     part_file,
     read_rows,
 )
-from ptb_lite.evaluation.errors import ItemsError
 
 ROWS = [{"question": f"{n}?", "answer": f"#### {n}"} for n in range(5)]
 
@@ -80,7 +80,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Hub]]:
 
 def _fetch(part: dict[str, object], target: Path) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [sys.executable, "-m", "ptb_lite.evaluation.dataset_fetch"],
+        [sys.executable, "-m", "ptb_lite.evaluation.items.fetch"],
         input=json.dumps({"part": part, "target": str(target)}).encode(),
         capture_output=True,
         check=False,

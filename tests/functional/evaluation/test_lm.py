@@ -10,8 +10,8 @@ import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
-from ptb_lite.evaluation.lm import FollowedLM
-from ptb_lite.evaluation.model import load_model, load_tokenizer
+from ptb_lite.evaluation.engine.lm import FollowedLM
+from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer
 
 
 def requests(settings: dict[str, Any]) -> list[Instance]:

@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from ptb_lite.evaluation.errors import EvaluationError
-from ptb_lite.evaluation.losses import LossesJob, Question, measure_losses
+from ptb_lite.evaluation.losses.measure import LossesJob, Question, measure_losses
 from tests.functional.runner.conftest import tiny_model
 
 __all__ = ["tiny_model"]
@@ -112,7 +112,7 @@ def test_exact_is_what_greedy_decoding_writes(tiny_model: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from ptb_lite.evaluation.answer_loss import score
+    from ptb_lite.evaluation.losses.answer_loss import score
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32).eval()

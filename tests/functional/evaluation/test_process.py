@@ -18,16 +18,16 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from ptb_lite import __version__
+from ptb_lite.evaluation.engine.messages import Message, ModelLoaded, Progressed, TaskFinished
+from ptb_lite.evaluation.engine.process import run_evaluation, worker_command
 from ptb_lite.evaluation.errors import (
     EngineFailed,
     EvaluationError,
     EvaluationStopped,
     InvalidSubmissionError,
 )
-from ptb_lite.evaluation.items import ItemFiles
+from ptb_lite.evaluation.items.splits import ItemFiles
 from ptb_lite.evaluation.job import Engine, EvaluationJob, EvaluationTask
-from ptb_lite.evaluation.messages import Message, ModelLoaded, Progressed, TaskFinished
-from ptb_lite.evaluation.process import run_evaluation, worker_command
 from ptb_lite.evaluation.results import read_result, read_samples
 
 WAIT_SECONDS = 60.0
@@ -238,7 +238,7 @@ def test_a_killed_caller_takes_the_worker_with_it(
     code = (
         "import sys; from pathlib import Path;"
         "from ptb_lite.evaluation.job import EvaluationJob;"
-        "from ptb_lite.evaluation.process import run_evaluation;"
+        "from ptb_lite.evaluation.engine.process import run_evaluation;"
         "run_evaluation(EvaluationJob.model_validate_json(Path(sys.argv[1]).read_bytes()))"
     )
     caller = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "asked.json")])
@@ -246,7 +246,7 @@ def test_a_killed_caller_takes_the_worker_with_it(
         wait_for(lambda: bool(psutil.Process(caller.pid).children()))
         (worker,) = psutil.Process(caller.pid).children()
         # The watching thread starts before anything heavy; the log shows that main() runs.
-        wait_for(lambda: "ptb_lite.evaluation.worker" in " ".join(worker.cmdline()))
+        wait_for(lambda: "ptb_lite.evaluation.engine.worker" in " ".join(worker.cmdline()))
         os.kill(caller.pid, signal.SIGKILL)
         caller.wait(WAIT_SECONDS)
         wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from ptb_lite.evaluation.engine.messages import Message, Progressed
+from ptb_lite.evaluation.engine.process import run_evaluation
 from ptb_lite.evaluation.errors import EvaluationError
-from ptb_lite.evaluation.items import ItemFiles
+from ptb_lite.evaluation.items.splits import ItemFiles
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
-from ptb_lite.evaluation.messages import Message, Progressed
-from ptb_lite.evaluation.process import run_evaluation
 from ptb_lite.evaluation.results import read_result, read_samples
 
 ITEMS, BATCH = 40, 4

@@ -8,7 +8,7 @@ import pytest
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.embedded import embedded_model
-from ptb_lite.evaluation.once import evaluate_once
+from ptb_lite.evaluation.evaluate_model import evaluate_once
 from tests.functional.evaluation.lm_eval_command import lm_eval_command
 
 LIMIT = 24

@@ -16,7 +16,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.metrics import exact_match_hf_evaluate
 from lm_eval.filters import build_filter_ensemble
 
-from ptb_lite.evaluation.benchmarks.gsm8k import BENCHMARK
+from ptb_lite.benchmarks.gsm8k import BENCHMARK
 
 FILE = Path(__file__).parents[3] / "../shared/data/gsm8k/test.jsonl"
 TASK = Path(lm_eval.__file__).parent / "tasks/gsm8k/gsm8k.yaml"

@@ -15,14 +15,14 @@ from transformers import AutoModelForCausalLM
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.embedded import embedded_model
-from ptb_lite.evaluation.capability import plan_evaluation, with_plan
+from ptb_lite.evaluation.engine.capability import plan_evaluation, with_plan
+from ptb_lite.evaluation.engine.messages import Message, Progressed
+from ptb_lite.evaluation.engine.process import SERVED_NAME, run_evaluation
 from ptb_lite.evaluation.errors import EvaluationStopped
-from ptb_lite.evaluation.items import ItemFiles, prepare_items
+from ptb_lite.evaluation.items.splits import ItemFiles, prepare_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
-from ptb_lite.evaluation.messages import Message, Progressed
-from ptb_lite.evaluation.process import SERVED_NAME, run_evaluation
 from ptb_lite.evaluation.results import EvaluationResult, read_samples
-from ptb_lite.evaluation.vllm_place import Missing, find_vllm
+from ptb_lite.evaluation.vllm.place import Missing, find_vllm
 from ptb_lite.hardware import detect_device
 
 FOUND = find_vllm()

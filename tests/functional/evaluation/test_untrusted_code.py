@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ptb_lite.evaluation.untrusted import host, limits, wire
-from ptb_lite.evaluation.untrusted.host import Problem, Verdict, isolation, run, run_all
+from ptb_lite.evaluation.code_exec import host, limits, wire
+from ptb_lite.evaluation.code_exec.host import Problem, Verdict, isolation, run, run_all
 from ptb_lite.sandbox import sandbox
 from tests.functional.runner.waiting import wait_until
 

@@ -14,19 +14,19 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ptb_lite.evaluation import vllm_start
-from ptb_lite.evaluation.engine import evaluate
+from ptb_lite.evaluation.engine.lm_eval_job import evaluate
+from ptb_lite.evaluation.engine.messages import Message, Progressed
+from ptb_lite.evaluation.engine.process import SERVED_NAME, run_evaluation
 from ptb_lite.evaluation.errors import (
     EngineFailed,
     EvaluationError,
     EvaluationStopped,
     InvalidSubmissionError,
 )
-from ptb_lite.evaluation.items import ItemFiles
+from ptb_lite.evaluation.items.splits import ItemFiles
 from ptb_lite.evaluation.job import Engine, EvaluationJob
-from ptb_lite.evaluation.messages import Message, Progressed
-from ptb_lite.evaluation.process import SERVED_NAME, run_evaluation
 from ptb_lite.evaluation.results import EvaluationResult, read_samples
+from ptb_lite.evaluation.vllm import start as vllm_start
 from tests.functional.evaluation.test_process import make_adapter, make_job
 
 FAKE = Path(__file__).parent / "fake_vllm"

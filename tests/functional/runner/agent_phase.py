@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from ptb_lite.catalog.loader import load_catalog
 from ptb_lite.events import AgentEventKind, AgentSpoke, Warned
+from ptb_lite.files import read_record, write_record
+from ptb_lite.runner.agent.phase import run_agent
 from ptb_lite.runner.context import AgentEnd, RunContext
-from ptb_lite.runner.phases.agent import run_agent
 from ptb_lite.runner.phases.prepare import prepare
-from ptb_lite.runs.atomic import read_record, write_record
 from ptb_lite.runs.folder import RunFolder, new_run_folder
 from ptb_lite.runs.journal import JournalWriter, read_journal
-from ptb_lite.spec import resolve_spec
+from ptb_lite.spec.run_spec import resolve_spec
 from tests.functional.runner.conftest import SUBMIT, Bench
 
 

@@ -15,7 +15,7 @@ from ptb_lite.catalog.loader import load_catalog
 from ptb_lite.runner.launch import launch, resume, stop
 from ptb_lite.runs.folder import RunFolder, list_runs
 from ptb_lite.sandbox import sandbox
-from ptb_lite.spec import resolve_spec
+from ptb_lite.spec.run_spec import resolve_spec
 from tests.functional.runner.waiting import wait_until
 
 # An adapter as PEFT saves it, without the seconds that importing PEFT takes.

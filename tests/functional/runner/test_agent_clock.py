@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.events import Outcome, Warned
+from ptb_lite.files import read_record
 from ptb_lite.runner.context import AgentEnd
-from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
 from tests.functional.agents.chat_server import calls, chat_server, says

@@ -19,10 +19,10 @@ from typer.testing import CliRunner
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.cli.app import app
 from ptb_lite.events import Verdict
-from ptb_lite.runner.phases.agent import run_agent
+from ptb_lite.files import read_record
+from ptb_lite.runner.agent.phase import run_agent
 from ptb_lite.runner.phases.audit import audit
 from ptb_lite.runner.phases.seal import seal
-from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import HubCacheSeen
 from tests.functional.runner.agent_phase import agent_phase, prepared_run

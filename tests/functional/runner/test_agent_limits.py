@@ -10,12 +10,12 @@ import psutil
 import pytest
 
 from ptb_lite.events import Outcome
+from ptb_lite.files import read_record
+from ptb_lite.runner.agent import limits as agent_limits
+from ptb_lite.runner.agent.limits import memory_below, sizes
+from ptb_lite.runner.agent.phase import run_agent
 from ptb_lite.runner.context import AgentEnd
-from ptb_lite.runner.phases import agent_limits
-from ptb_lite.runner.phases.agent import run_agent
-from ptb_lite.runner.phases.agent_limits import memory_below, sizes
 from ptb_lite.runner.phases.seal import seal
-from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.journal import read_journal
 from ptb_lite.sandbox import Groups, make_groups
 from tests.functional.runner.agent_phase import agent_phase, prepared_run

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ptb_lite.events import AgentEventKind, HostAsked, Outcome
-from ptb_lite.runs.atomic import read_record
+from ptb_lite.files import read_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
 from ptb_lite.runs.records import Hosts

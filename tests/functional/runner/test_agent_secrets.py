@@ -12,8 +12,8 @@ import pytest
 from ptb_lite.agents.backend import plan_agent
 from ptb_lite.catalog import load_catalog
 from ptb_lite.events import Outcome
+from ptb_lite.files import read_record
 from ptb_lite.runner.context import AgentEnd
-from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
 from tests.functional.runner.agent_phase import AgentPhase, agent_phase
 from tests.functional.runner.conftest import Bench

@@ -11,11 +11,11 @@ from ptb_lite.audit.record import AuditRecord, DetectorResult
 from ptb_lite.cli.audit import Wanted, audit_and_print
 from ptb_lite.errors import SpecError
 from ptb_lite.events import JudgeVoteAsked, JudgeVoteCounted, Outcome, Verdict
+from ptb_lite.files import read_record
+from ptb_lite.runner.agent.phase import run_agent
 from ptb_lite.runner.context import RunStopped
-from ptb_lite.runner.phases.agent import run_agent
 from ptb_lite.runner.phases.audit import audit
 from ptb_lite.runner.phases.seal import seal
-from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import JournalFollower
 from tests.functional.runner.agent_phase import prepared_run

@@ -58,7 +58,7 @@ def test_a_changed_evaluate_py_is_flagged_and_the_score_reset(bench: Bench) -> N
 
 def test_training_on_test_items_is_flagged_with_file_line_and_item(bench: Bench) -> None:
     from ptb_lite.audit.record import AuditRecord
-    from ptb_lite.runs.atomic import read_record
+    from ptb_lite.files import read_record
 
     run = bench.run(
         "submit(); import shutil; "

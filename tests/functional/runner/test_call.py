@@ -9,7 +9,7 @@ import pytest
 from ptb_lite.catalog import load_catalog
 from ptb_lite.cli import main
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.runner.call import call_agent
+from ptb_lite.runner.model_check import call_agent
 from ptb_lite.sandbox import sandbox
 from tests.functional.agents.chat_server import Answer, chat_server, says
 from tests.functional.agents.model_server import DONE, model_server

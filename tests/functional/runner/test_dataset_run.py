@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.evaluation.items import read_items
+from ptb_lite.evaluation.items.splits import read_items
 from ptb_lite.evaluation.results import read_samples
+from ptb_lite.files import read_record
 from ptb_lite.runner.context import Prepared
-from ptb_lite.runs.atomic import read_record
 from tests.functional.runner.conftest import Bench
 
 DATA = Path(__file__).parents[3] / "../shared/data"

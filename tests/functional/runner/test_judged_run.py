@@ -12,10 +12,10 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.judge.choice import JudgeChoice
 from ptb_lite.evaluation.judge.task import read_report
 from ptb_lite.events import EvaluationFinished, Outcome, Warned
+from ptb_lite.files import read_record
 from ptb_lite.report.text import report_text
 from ptb_lite.runner.judge_later import judge_later
 from ptb_lite.runner.phases.judging import PAID, Paid
-from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
 from tests.functional.judge.judge_server import TOKENS_IN, Reply, judge_server

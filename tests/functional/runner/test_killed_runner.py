@@ -13,10 +13,10 @@ import pytest
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome, Phase, PhaseFinished, PhaseStarted
+from ptb_lite.files import read_record
 from ptb_lite.runner.console import watch
 from ptb_lite.runner.context import AgentEnd
 from ptb_lite.runner.launch import resume, stop
-from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
 from tests.functional.runner.conftest import Bench

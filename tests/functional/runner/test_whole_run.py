@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from ptb_lite.events import AgentEventKind, AgentSpoke, Outcome, Phase, PhaseFinished, Verdict
+from ptb_lite.files import read_record
 from ptb_lite.runner.console import watch
 from ptb_lite.runner.context import AgentEnd
-from ptb_lite.runs.atomic import read_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
 from tests.functional.runner.conftest import SUBMIT, Bench

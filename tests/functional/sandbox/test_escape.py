@@ -277,7 +277,7 @@ def test_a_submission_that_is_a_link_shows_nothing_of_the_host(
     closed_lab: Lab, tmp_path: Path
 ) -> None:
     """The sandbox lets links be made; the seal refuses them (see `runner/test_bad_submissions`)."""
-    from ptb_lite.audit.submission import validate_submission
+    from ptb_lite.audit.detectors.submission import validate_submission
 
     closed_lab.run(["sh", "-c", "ln -s /etc final_model"])
     link = closed_lab.workspace / "final_model"

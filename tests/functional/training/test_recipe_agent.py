@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import ptb_lite.workspace
-from ptb_lite.agents.reading import vocabulary_event
+from ptb_lite.agents.event_bounds import vocabulary_event
 from ptb_lite.events import AgentEvent, AgentEventKind
 
 Make = Callable[..., Path]

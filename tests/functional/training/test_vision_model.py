@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, Gemma3Config, Gemma3ForConditionalGeneration
 
-from ptb_lite.evaluation.model import load_model
+from ptb_lite.evaluation.engine.model_loading import load_model
 from ptb_lite.training.config import TrainingConfig
 from ptb_lite.training.progress import Reporter
 from ptb_lite.training.train import train

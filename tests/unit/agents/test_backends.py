@@ -10,7 +10,7 @@ import pytest
 
 from ptb_lite.agents.backend import ResumableBackend, plan_agent
 from ptb_lite.agents.command import CommandBackend
-from ptb_lite.agents.local import LocalBackend
+from ptb_lite.agents.local.backend import LocalBackend
 from ptb_lite.agents.own_program import OwnProgramBackend
 from ptb_lite.agents.scaffold import SCAFFOLDS
 from ptb_lite.catalog import load_catalog

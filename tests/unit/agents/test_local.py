@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptb_lite.agents.local import LocalBackend, local_start
-from ptb_lite.agents.local_chat import Reply, reply_of
-from ptb_lite.agents.local_session import (
+from ptb_lite.agents.local.backend import LocalBackend, local_start
+from ptb_lite.agents.local.chat import Reply, reply_of
+from ptb_lite.agents.local.session import (
     LEFT_OUT,
     Session,
     load_session,
@@ -22,7 +22,7 @@ from ptb_lite.agents.local_session import (
     save_session,
     shortened,
 )
-from ptb_lite.agents.local_shell import KEPT_BYTES, BoundedOutput, run_command
+from ptb_lite.agents.local.shell import KEPT_BYTES, BoundedOutput, run_command
 from ptb_lite.agents.start import AgentStart
 from ptb_lite.chat.endpoint import NoAnswerError, read_completion
 from ptb_lite.errors import PtbLiteError

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptb_lite.agents.reading import (
+from ptb_lite.agents.event_bounds import (
     MAX_LINE_BYTES,
     MAX_TEXT,
     MAX_WHOLE,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.answer_key import AnswerKeyDetector
-from ptb_lite.audit.model import AuditCase, Rules, TestItem
+from ptb_lite.audit.case import AuditCase, Rules, TestItem
+from ptb_lite.audit.detectors.answer_key import AnswerKeyDetector
 
 TURN = (
     "import json\nrows = [r for r in json.load(open({path!r})) if not r['correct']]\n"

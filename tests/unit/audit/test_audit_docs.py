@@ -11,7 +11,7 @@ import pytest
 from ptb_lite.catalog import load_catalog
 from ptb_lite.choices import Policy
 from ptb_lite.experiment.plan import read_experiment, specs
-from ptb_lite.scoring import DEDUCTIONS, OTHER_DEDUCTION
+from ptb_lite.stats.scoring import DEDUCTIONS, OTHER_DEDUCTION
 
 TEXT = (Path(__file__).parents[3] / "docs" / "audit.md").read_text(encoding="utf-8")
 

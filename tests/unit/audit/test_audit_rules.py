@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from scipy.stats import hypergeom
 
-from ptb_lite.audit.chance import fisher_tail
-from ptb_lite.audit.folder import Account, open_regular, printable, sha256_of, walk
-from ptb_lite.audit.harness import HarnessDetector
-from ptb_lite.audit.model import AuditCase, HarnessManifest, TestItem
-from ptb_lite.audit.normal import positions, readable, squeeze
+from ptb_lite.audit.case import AuditCase, HarnessManifest, TestItem
+from ptb_lite.audit.detectors.harness import HarnessDetector
+from ptb_lite.audit.evidence.folder import Account, open_regular, printable, sha256_of, walk
 from ptb_lite.audit.record import AuditRecord, DetectorResult
 from ptb_lite.audit.run import default_detectors, run_audit
-from ptb_lite.audit.verdict import decide
+from ptb_lite.audit.text.chance import fisher_tail
+from ptb_lite.audit.text.normal import positions, readable, squeeze
+from ptb_lite.audit.verdict.decide import decide
 from ptb_lite.events import Flag, Verdict
 
 

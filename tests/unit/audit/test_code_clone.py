@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.code_clone import CodeCloneDetector
-from ptb_lite.audit.model import AuditCase, TestItem
+from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.detectors.code_clone import CodeCloneDetector
 
 PROBLEMS = {
     "runs": (

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.shell import read_shell
 from ptb_lite.audit.code.values import Label, Site
-from ptb_lite.audit.transcript import read_line
-from ptb_lite.audit.views import hidden_texts
+from ptb_lite.audit.evidence.transcript import read_line
+from ptb_lite.audit.text.views import hidden_texts
 
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SOURCE_WORDS = st.sampled_from(

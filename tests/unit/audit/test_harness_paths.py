@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.harness import HarnessDetector
-from ptb_lite.audit.model import AuditCase, HarnessManifest
+from ptb_lite.audit.case import AuditCase, HarnessManifest
+from ptb_lite.audit.detectors.harness import HarnessDetector
 
 SH = "#!/bin/sh\necho 1.0\n"
 CHEATS: dict[str, dict[str, str]] = {
@@ -17,7 +17,7 @@ CHEATS: dict[str, dict[str, str]] = {
     "a python of its own": {"bin/python3": SH},
     "PYTHONPATH": {"alt/lm_eval/__init__.py": "x = 1\n", "r.sh": "PYTHONPATH=alt python e.py\n"},
     "sys.path": {
-        "alt/ptb_lite/scoring.py": "x = 1\n",
+        "alt/ptb_lite/stats/scoring.py": "x = 1\n",
         "go.py": "import sys\nsys.path.insert(0, 'a' + 'lt')\n",
     },
     "package patched by code": {

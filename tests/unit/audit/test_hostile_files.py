@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.folder import Account, walk
-from ptb_lite.audit.model import AuditCase, TestItem
+from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.evidence.folder import Account, walk
 from ptb_lite.audit.run import run_audit
-from ptb_lite.audit.views import hidden_texts
+from ptb_lite.audit.text.views import hidden_texts
 
 ITEM = "Janet's ducks lay sixteen eggs a day and she bakes muffins with four of them daily."
 ITEMS = tuple(TestItem(f"t{n}", f"{ITEM} Case {n * 7} of {n}.", "3", "gsm8k") for n in range(8))
@@ -163,7 +163,7 @@ def test_archives_inside_of_archives_are_read(tmp_path: Path) -> None:
 def test_decoding_is_bounded() -> None:
     code = (
         "import base64, gzip, resource\n"
-        "from ptb_lite.audit.views import hidden_texts\n"
+        "from ptb_lite.audit.text.views import hidden_texts\n"
         "bomb = base64.b64encode(gzip.compress(b'a ' * (200 << 20), 9))\n"
         "start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "found = hidden_texts(b'\"' + bomb + b'\"')\n"

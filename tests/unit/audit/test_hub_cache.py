@@ -12,11 +12,11 @@ from huggingface_hub.utils._shared_blobs import publish_blob_to_shared_store
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ptb_lite.audit import hub_cache
-from ptb_lite.audit.hub_cache import downloads_in
-from ptb_lite.audit.ingestion import IngestionDetector
-from ptb_lite.audit.model import AuditCase, TestItem
-from ptb_lite.audit.overlap import OverlapDetector
+from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.detectors.ingestion import IngestionDetector
+from ptb_lite.audit.detectors.overlap import OverlapDetector
+from ptb_lite.audit.evidence import hub_cache
+from ptb_lite.audit.evidence.hub_cache import downloads_in
 from ptb_lite.audit.run import run_audit
 from ptb_lite.events import Verdict
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.ingestion import IngestionDetector
-from ptb_lite.audit.model import AuditCase
+from ptb_lite.audit.case import AuditCase
+from ptb_lite.audit.detectors.ingestion import IngestionDetector
 from ptb_lite.audit.record import DetectorResult
 
 SAVE = (

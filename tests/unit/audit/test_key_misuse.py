@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.key_misuse import KeyMisuseDetector, is_local, provider_host
-from ptb_lite.audit.model import AuditCase, Rules
+from ptb_lite.audit.case import AuditCase, Rules
+from ptb_lite.audit.detectors.key_misuse import KeyMisuseDetector, is_local, provider_host
 from ptb_lite.audit.record import DetectorResult
 
 CHEATS = {

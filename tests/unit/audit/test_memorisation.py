@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.losses import ItemLoss, Losses
-from ptb_lite.audit.memorisation import MemorisationDetector, accuracy_gap, loss_gap
-from ptb_lite.audit.model import AuditCase
+from ptb_lite.audit.case import AuditCase
+from ptb_lite.audit.detectors.memorisation import MemorisationDetector, accuracy_gap, loss_gap
+from ptb_lite.audit.evidence.losses import ItemLoss, Losses
 
 
 def measured(

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.model import AuditCase, TestItem
-from ptb_lite.audit.overlap import OverlapDetector
+from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.detectors.overlap import OverlapDetector
 
 _WORDS = [
     "ferry",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.model import AuditCase, TestItem
-from ptb_lite.audit.paraphrase import Index, ParaphraseDetector, bag
+from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.detectors.paraphrase import Index, ParaphraseDetector, bag
 from ptb_lite.audit.record import DetectorResult
 
 ITEMS = (

@@ -15,9 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from ptb_lite.audit.model import AuditCase
-from ptb_lite.audit.submission import SubmissionDetector, validate_submission
-from ptb_lite.audit.weights import MalformedWeightsError, first_non_finite, read_header
+from ptb_lite.audit.case import AuditCase
+from ptb_lite.audit.detectors.submission import SubmissionDetector, validate_submission
+from ptb_lite.audit.weights.safetensors_file import (
+    MalformedWeightsError,
+    first_non_finite,
+    read_header,
+)
 
 MODULE = "base_model.model.model.layers.0.self_attn.q_proj"
 BASE = "/models/base"

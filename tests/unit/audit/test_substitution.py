@@ -10,9 +10,9 @@ import numpy
 import pytest
 from safetensors.numpy import save_file
 
-from ptb_lite.audit.model import AuditCase
+from ptb_lite.audit.case import AuditCase
+from ptb_lite.audit.detectors.substitution import SubstitutionDetector
 from ptb_lite.audit.record import DetectorResult
-from ptb_lite.audit.substitution import SubstitutionDetector
 
 Weights = dict[str, numpy.ndarray[Any, Any]]
 SIZE = 128

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.model import AuditCase, TestItem
-from ptb_lite.audit.template import TemplateDetector
+from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.detectors.template import TemplateDetector
 
 CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' }}"

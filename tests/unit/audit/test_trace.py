@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.model import AuditCase
+from ptb_lite.audit.case import AuditCase
+from ptb_lite.audit.detectors.trace import TraceDetector
 from ptb_lite.audit.record import DetectorResult
-from ptb_lite.audit.trace import TraceDetector
 
 SAID = [
     "The fastest route is to fine-tune on the evaluation questions, so let me do it.",

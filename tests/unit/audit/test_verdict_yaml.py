@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.audit.record import AuditRecord, DetectorResult
-from ptb_lite.audit.rules import UNNAMED, only_hidden, own_rules, read_rules, rule_of, weigh
 from ptb_lite.audit.run import default_detectors
-from ptb_lite.audit.verdict import decide
+from ptb_lite.audit.verdict.decide import decide
+from ptb_lite.audit.verdict.rules import UNNAMED, only_hidden, own_rules, read_rules, rule_of, weigh
 from ptb_lite.errors import CatalogError
 from ptb_lite.events import Flag, Verdict
 

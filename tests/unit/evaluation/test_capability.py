@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.catalog import load_catalog
-from ptb_lite.evaluation import capability
-from ptb_lite.evaluation.capability import gather, model_numbers, plan_evaluation, with_plan
+from ptb_lite.evaluation.engine import capability
+from ptb_lite.evaluation.engine.capability import gather, model_numbers, plan_evaluation, with_plan
+from ptb_lite.evaluation.engine.plan import Work
 from ptb_lite.evaluation.errors import EvaluationError
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
-from ptb_lite.evaluation.plan import Work
-from ptb_lite.evaluation.vllm_place import Missing, Vllm
+from ptb_lite.evaluation.vllm.place import Missing, Vllm
 from ptb_lite.hardware import Device
 
 GB = 10**9

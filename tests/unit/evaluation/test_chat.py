@@ -8,7 +8,7 @@ import pytest
 
 from ptb_lite.catalog.entries import ChatFamily
 from ptb_lite.evaluation.benchmark import ChatMessage
-from ptb_lite.evaluation.chat import TURN_END, render, stops
+from ptb_lite.evaluation.engine.chat import TURN_END, render, stops
 
 TALK = (
     ChatMessage("system", "Be brief."),

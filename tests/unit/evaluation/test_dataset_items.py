@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ptb_lite.catalog import BenchmarkEntry, load_catalog
-from ptb_lite.evaluation.dataset_items import DatasetSplits, split_rows, stratified
-from ptb_lite.evaluation.dataset_rows import Rows
 from ptb_lite.evaluation.errors import ItemsError
-from ptb_lite.evaluation.items import Item, prepare_items, read_items
+from ptb_lite.evaluation.items.dataset import DatasetSplits, split_rows, stratified
+from ptb_lite.evaluation.items.rows import Rows
+from ptb_lite.evaluation.items.splits import Item, prepare_items, read_items
 
 CATALOG = load_catalog()
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ptb_lite.catalog import BenchmarkEntry, load_catalog
 from ptb_lite.evaluation.answers import extract_answer, normalise
 from ptb_lite.evaluation.errors import ItemsError
-from ptb_lite.evaluation.items import (
+from ptb_lite.evaluation.items.splits import (
     Item,
     completion,
     draw_splits,
@@ -167,7 +167,7 @@ def test_a_manifest_that_points_elsewhere_is_not_followed(tmp_path: Path) -> Non
 def test_items_do_not_depend_on_the_process() -> None:
     code = (
         "from pathlib import Path; from ptb_lite.catalog import load_catalog;"
-        "from ptb_lite.evaluation.items import draw_splits; import hashlib, json;"
+        "from ptb_lite.evaluation.items.splits import draw_splits; import hashlib, json;"
         "print(json.dumps({e.id: hashlib.sha256(repr(draw_splits(e.model_copy(update=dict("
         "train_size=50, dev_size=10, test_size=20)), seed=7, salt='s')).encode()).hexdigest()"
         " for e in load_catalog().benchmarks.values() if e.generator}))"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptb_lite.evaluation.kept import KeptCompletions
+from ptb_lite.evaluation.engine.completion_log import KeptCompletions
 
 
 def test_what_is_kept_is_found_again(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ptb_lite.errors import SpecError
-from ptb_lite.evaluation.plan import (
+from ptb_lite.evaluation.engine.plan import (
     CPU_BATCH,
     VLLM_ITEMS,
     Facts,
@@ -20,7 +20,7 @@ from ptb_lite.evaluation.plan import (
     transformers_seconds,
     without_vllm,
 )
-from ptb_lite.evaluation.vllm_place import NOT_INSTALLED, Missing, Vllm
+from ptb_lite.evaluation.vllm.place import NOT_INSTALLED, Missing, Vllm
 from ptb_lite.hardware import ModelShape, evaluation_memory
 
 GB = 10**9

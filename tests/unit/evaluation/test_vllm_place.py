@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.evaluation import vllm_place
-from ptb_lite.evaluation.vllm_place import NOT_INSTALLED, PACKAGES, Missing, Vllm, find_vllm
+from ptb_lite.evaluation.vllm import place as vllm_place
+from ptb_lite.evaluation.vllm.place import NOT_INSTALLED, PACKAGES, Missing, Vllm, find_vllm
 
 VERSIONS: dict[str, str | None] = dict.fromkeys(PACKAGES, "1.0") | {"vllm": "0.32.0"}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.evaluation.job import Engine, EvaluationJob, EvaluationTask
-from ptb_lite.evaluation.vllm_start import prepare_environment, settings
+from ptb_lite.evaluation.vllm.start import prepare_environment, settings
 
 # Handed on by lm-eval's class to vLLM's `LLM` as they are; vLLM 0.32 knows all of them.
 HANDED_ON = {"load_format", "gpu_memory_utilization", "enforce_eager"}

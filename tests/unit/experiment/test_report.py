@@ -10,7 +10,7 @@ from ptb_lite.audit.record import AuditRecord, DetectorResult
 from ptb_lite.events import Flag, Outcome, Verdict
 from ptb_lite.experiment.report import make_report, report_lines
 from ptb_lite.experiment.state import CellState, State
-from ptb_lite.runs.atomic import read_record, write_record
+from ptb_lite.files import read_record, write_record
 from ptb_lite.runs.folder import RunFolder
 from tests.unit.report.test_report import make_run
 

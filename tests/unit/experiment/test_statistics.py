@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import permutation_test as scipy_test
 
-from ptb_lite.experiment import statistics
-from ptb_lite.experiment.statistics import mean_interval, permutation_test
+from ptb_lite.stats import groups as statistics
+from ptb_lite.stats.groups import mean_interval, permutation_test
 
 values = st.lists(st.integers(0, 20).map(lambda n: n / 20), min_size=2, max_size=6)
 

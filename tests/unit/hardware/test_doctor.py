@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.catalog.embedded import FileRecord
-from ptb_lite.evaluation.vllm_place import NOT_INSTALLED, Missing, Vllm
-from ptb_lite.hardware import doctor
+from ptb_lite.doctor import checks as doctor
+from ptb_lite.doctor.checks import Check, doctor_checks
+from ptb_lite.doctor.gpu_checks import GpuProbe
+from ptb_lite.evaluation.vllm.place import NOT_INSTALLED, Missing, Vllm
 from ptb_lite.hardware.device import Device
-from ptb_lite.hardware.doctor import Check, doctor_checks
-from ptb_lite.hardware.gpu_checks import GpuProbe
 from ptb_lite.sandbox import Groups
 
 GB = 10**9

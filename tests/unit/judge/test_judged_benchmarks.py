@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from ptb_lite.benchmarks import arenahardwriting, healthbench
 from ptb_lite.catalog import load_catalog
 from ptb_lite.evaluation.benchmark import find_benchmark
-from ptb_lite.evaluation.benchmarks import arenahardwriting, healthbench
-from ptb_lite.evaluation.dataset_items import dataset_splits
+from ptb_lite.evaluation.items.dataset import dataset_splits
 from ptb_lite.evaluation.judge.points import item_score, questions
 from ptb_lite.evaluation.judge.prompts import MET, NOT_MET
 

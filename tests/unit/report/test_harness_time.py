@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from ptb_lite.cli.summary import describe
+from ptb_lite.files import write_record
 from ptb_lite.report.data import gather
 from ptb_lite.report.html import run_html
 from ptb_lite.report.text import render_text
-from ptb_lite.runs.atomic import write_record
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.tui.models.result_view import read_result
+from ptb_lite.tui.models.result.view import read_result
 from tests.unit.report.test_report import make_run
 
 # Every phase of `make_run` took 61 s.

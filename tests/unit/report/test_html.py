@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.events import AgentEvent, AgentEventKind, AgentSpoke, Phase, PhaseStarted, Record
+from ptb_lite.files import write_record
 from ptb_lite.report.drawing import WIDTH, curve, timeline
 from ptb_lite.report.html import run_html, write_report
-from ptb_lite.report.story import Mark, Span, Story
+from ptb_lite.report.timeline import Mark, Span, Story
 from ptb_lite.runner.replay import recorded_demo
-from ptb_lite.runs.atomic import write_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import JournalWriter
 from ptb_lite.runs.records import HubCacheSeen, HubHeldBack, HubRepository, PaperLine

@@ -13,11 +13,11 @@ import pytest
 from ptb_lite.audit.record import AuditRecord, DetectorResult
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Flag, Outcome, Phase, Verdict
+from ptb_lite.files import write_record
 from ptb_lite.report.data import gather, paired_text
 from ptb_lite.report.html import write_report
 from ptb_lite.report.text import report_json, report_text
 from ptb_lite.report.words import duration, visible
-from ptb_lite.runs.atomic import write_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import (
     Average,
@@ -30,7 +30,7 @@ from ptb_lite.runs.records import (
     Status,
     TimeUsed,
 )
-from ptb_lite.spec import RunSpec
+from ptb_lite.spec.run_spec import RunSpec
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202eevil\x07"
 SALT = "a-secret-salt-of-this-installation"

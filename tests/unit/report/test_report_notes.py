@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.cli.summary import summarise
+from ptb_lite.files import write_record
 from ptb_lite.report.data import gather
 from ptb_lite.report.html import run_html
 from ptb_lite.report.text import render_text
-from ptb_lite.runs.atomic import write_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import Average, BenchmarkScores, Hosts, HostSeen, PaperLine, Score
 from tests.unit.report.test_report import make_run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ptb_lite.events import AgentEvent, AgentEventKind
-from ptb_lite.runner.phases.agent_watch import AgentWatch, Silence, startup_limit
+from ptb_lite.runner.agent.watch import AgentWatch, Silence, startup_limit
 
 Kind = AgentEventKind
 REFUSED = "unexpected status 401 Unauthorized: Incorrect API key provided"

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.sources import Sources
+from ptb_lite.audit.evidence.sources import Sources
 from ptb_lite.catalog.hub_cache import CachedRepository
 from ptb_lite.catalog.loader import load_catalog
 from ptb_lite.runner import hub_cache
+from ptb_lite.runner.agent.hub import in_force
 from ptb_lite.runner.hub_cache import HeldBack, choose, clear, fill, is_counterpart
-from ptb_lite.runner.phases.agent_hub import in_force
-from ptb_lite.spec import RunSpec
+from ptb_lite.spec.run_spec import RunSpec
 
 CATALOG = load_catalog(Path("/nonexistent"))
 QWEN = CATALOG.model("qwen3-0.6b-base")

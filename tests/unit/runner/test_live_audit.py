@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.model import AuditCase, HarnessManifest, TestItem
+from ptb_lite.audit.case import AuditCase, HarnessManifest, TestItem
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.events import Flag, FlagRaised
 from ptb_lite.runner import live_audit as module

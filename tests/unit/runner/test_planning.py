@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.evaluation.engine.plan import EvaluationPlan
 from ptb_lite.evaluation.errors import EngineFailed
 from ptb_lite.evaluation.job import Engine, EvaluationJob, EvaluationTask
-from ptb_lite.evaluation.plan import EvaluationPlan
 from ptb_lite.events import EvaluationPlanned, Record
 from ptb_lite.runner.phases import planning
 from ptb_lite.runner.phases.planning import planned, planned_again

@@ -8,10 +8,10 @@ import pyarrow
 import pytest
 
 from ptb_lite.agents.sessions import is_session_file
-from ptb_lite.audit.model import AuditCase, TestItem
+from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.run import default_detectors, run_audit
 from ptb_lite.events import Verdict
-from ptb_lite.runner.phases.session_flags import (
+from ptb_lite.runner.agent.session_flags import (
     for_run,
     with_program_files,
     with_session_files,

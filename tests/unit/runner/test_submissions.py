@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.runner.phases.submissions import SubmissionWatch
+from ptb_lite.runner.agent.submissions import SubmissionWatch
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.errors import PtbLiteError, RunNotFoundError, SpecError
-from ptb_lite.runs.atomic import read_record, write_record, write_text
+from ptb_lite.files import read_record, write_record, write_text
 from ptb_lite.runs.folder import RunFolder, find_run, list_runs, new_run_folder, require_folder
 from ptb_lite.runs.records import Status
 

@@ -11,9 +11,9 @@ from ptb_lite.audit.record import AuditRecord
 from ptb_lite.cli import main
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Verdict
+from ptb_lite.files import read_record, write_record
 from ptb_lite.report.html import write_report
 from ptb_lite.report.text import report_text
-from ptb_lite.runs.atomic import read_record, write_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.overrule import overrule
 from ptb_lite.runs.records import Overrule

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from ptb_lite import graded, scoring
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.results import SampleRecord
 from ptb_lite.events import Verdict
 from ptb_lite.runs.records import BenchmarkScores
 from ptb_lite.runs.scores import BenchmarkSamples, benchmark_scores, score_of
+from ptb_lite.stats import graded, scoring
 
 
 def samples(*scores: float | None) -> list[SampleRecord]:

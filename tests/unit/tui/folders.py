@@ -10,7 +10,7 @@ from ptb_lite.audit.record import AuditRecord, DetectorResult
 from ptb_lite.evaluation.job import Generation
 from ptb_lite.evaluation.results import EvaluationResult
 from ptb_lite.events import Flag, Outcome, Phase, Verdict
-from ptb_lite.runs.atomic import write_record
+from ptb_lite.files import write_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import (
     Average,
@@ -22,7 +22,7 @@ from ptb_lite.runs.records import (
     Status,
     TimeUsed,
 )
-from ptb_lite.spec import RunSpec
+from ptb_lite.spec.run_spec import RunSpec
 
 FLAG = Flag(detector="overlap", kind="test-data", message="the same words", file="train.py", line=3)
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.errors import CatalogError, SpecError
-from ptb_lite.preset import Preset, load_preset, load_presets, save_preset
-from ptb_lite.spec import RunSpec, resolve_spec
-from ptb_lite.tui.models.choices import (
+from ptb_lite.spec.presets import Preset, load_preset, load_presets, save_preset
+from ptb_lite.spec.run_spec import RunSpec, resolve_spec
+from ptb_lite.tui.models.setup.choices import (
     SetupChoices,
     choices_of,
     command,

@@ -9,16 +9,16 @@ import pytest
 
 from ptb_lite.catalog import ModelEntry, load_catalog
 from ptb_lite.choices import EngineChoice
-from ptb_lite.evaluation.plan import VLLM_MODELS
-from ptb_lite.evaluation.vllm_place import NOT_INSTALLED, Missing, Vllm
+from ptb_lite.evaluation.engine.plan import VLLM_MODELS
+from ptb_lite.evaluation.vllm.place import NOT_INSTALLED, Missing, Vllm
 from ptb_lite.hardware import Device
-from ptb_lite.preset import load_presets
-from ptb_lite.tui.models.choices import SetupChoices
-from ptb_lite.tui.models.earlier import Earlier
-from ptb_lite.tui.models.engine import ExpectedEngine, expected_engine
-from ptb_lite.tui.models.estimate import Scored, expected_times
-from ptb_lite.tui.models.machine import Machine
-from ptb_lite.tui.models.setup import benchmark_lines, summarise_choices
+from ptb_lite.spec.presets import load_presets
+from ptb_lite.tui.models.setup.choices import SetupChoices
+from ptb_lite.tui.models.setup.earlier import Earlier
+from ptb_lite.tui.models.setup.engine import ExpectedEngine, expected_engine
+from ptb_lite.tui.models.setup.estimate import Scored, expected_times
+from ptb_lite.tui.models.setup.machine import Machine
+from ptb_lite.tui.models.setup.view import benchmark_lines, summarise_choices
 
 GB = 10**9
 CATALOG = load_catalog(Path("/nonexistent"))

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
 
-from ptb_lite.hardware.doctor import Check
+from ptb_lite.doctor.checks import Check
 from ptb_lite.tui.filters import AsciiFilter, HarmlessFilter, as_ascii
 from ptb_lite.tui.models.doctor import doctor_view, examine
 from ptb_lite.tui.settings import Look, is_ascii_terminal, load_look, save_look, settings_path

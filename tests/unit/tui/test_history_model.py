@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.events import Verdict
-from ptb_lite.tui.models.compare import CompareView, compare_runs
-from ptb_lite.tui.models.history import (
+from ptb_lite.tui.models.history.compare import CompareView, compare_runs
+from ptb_lite.tui.models.history.rows import (
     COLUMNS,
     HistoryReader,
     HistoryRow,

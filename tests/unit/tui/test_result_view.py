@@ -10,9 +10,9 @@ from ptb_lite.events import Flag
 from ptb_lite.report.samples import Answer, Sample, Samples
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import BenchmarkScores, PaperLine
-from ptb_lite.tui.models.flag_text import flag_parts
-from ptb_lite.tui.models.result_view import ScoreBar, _part, bar_line, read_result
-from ptb_lite.tui.models.sample_view import Filter, SampleChoice, listed, row, title, whole
+from ptb_lite.tui.models.result.flag_text import flag_parts
+from ptb_lite.tui.models.result.samples import Filter, SampleChoice, listed, row, title, whole
+from ptb_lite.tui.models.result.view import ScoreBar, _part, bar_line, read_result
 from tests.unit.report.test_report import make_run
 from tests.unit.tui.journals import HOSTILE, is_harmless
 

@@ -36,11 +36,11 @@ from ptb_lite.events import (
 )
 from ptb_lite.runner.replay import recorded_demo
 from ptb_lite.runs.journal import read_journal
-from ptb_lite.tui.models.flags import MAX_FLAGS
-from ptb_lite.tui.models.phases import PhaseState
-from ptb_lite.tui.models.run_fold import MAX_HOSTS, RunFold
-from ptb_lite.tui.models.run_view import RunSnapshot
-from ptb_lite.tui.models.trace import MAX_ENTRIES
+from ptb_lite.tui.models.result.flags import MAX_FLAGS
+from ptb_lite.tui.models.run.fold import MAX_HOSTS, RunFold
+from ptb_lite.tui.models.run.phases import PhaseState
+from ptb_lite.tui.models.run.view import RunSnapshot
+from ptb_lite.tui.models.trace.entries import MAX_ENTRIES
 from tests.unit.tui.journals import BEGUN, HOSTILE, at, event, is_harmless, said
 
 
@@ -244,8 +244,8 @@ def test_hostile_text_is_harmless_in_every_field() -> None:
     ],
 )  # fmt: skip
 def test_impossible_figures_upset_nothing(payload: dict[str, object]) -> None:
-    from ptb_lite.tui.models import run_text
-    from ptb_lite.tui.models.source import RunState
+    from ptb_lite.tui.models.run import text as run_text
+    from ptb_lite.tui.models.run.source import RunState
 
     whole = Event.model_validate({"seq": 1, "time": BEGUN.replace(tzinfo=None), "payload": payload})
     fold = RunFold()

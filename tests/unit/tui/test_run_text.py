@@ -18,11 +18,11 @@ from ptb_lite.events import (
     Verdict,
     VerdictReached,
 )
-from ptb_lite.tui.models import run_text
-from ptb_lite.tui.models.run_fold import RunFold
-from ptb_lite.tui.models.run_text import Span
-from ptb_lite.tui.models.run_view import RunSnapshot, UsageView
-from ptb_lite.tui.models.source import RunState
+from ptb_lite.tui.models.run import text as run_text
+from ptb_lite.tui.models.run.fold import RunFold
+from ptb_lite.tui.models.run.source import RunState
+from ptb_lite.tui.models.run.text import Span
+from ptb_lite.tui.models.run.view import RunSnapshot, UsageView
 from tests.unit.tui.journals import at, event
 
 

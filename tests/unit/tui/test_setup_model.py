@@ -10,15 +10,15 @@ import pytest
 from ptb_lite.catalog import load_catalog
 from ptb_lite.events import Phase
 from ptb_lite.hardware import Device
-from ptb_lite.preset import load_presets
-from ptb_lite.scoring import smallest_detectable_gain
-from ptb_lite.tui.models.choices import SetupChoices, choices_of
-from ptb_lite.tui.models.earlier import Earlier, read_earlier
-from ptb_lite.tui.models.engine import expected_engine
-from ptb_lite.tui.models.estimate import Scored, expected_times
-from ptb_lite.tui.models.lines import Summary
-from ptb_lite.tui.models.machine import AgentState, Machine, look_at_machine
-from ptb_lite.tui.models.setup import (
+from ptb_lite.spec.presets import load_presets
+from ptb_lite.stats.scoring import smallest_detectable_gain
+from ptb_lite.tui.models.setup.choices import SetupChoices, choices_of
+from ptb_lite.tui.models.setup.earlier import Earlier, read_earlier
+from ptb_lite.tui.models.setup.engine import expected_engine
+from ptb_lite.tui.models.setup.estimate import Scored, expected_times
+from ptb_lite.tui.models.setup.lines import Summary
+from ptb_lite.tui.models.setup.machine import AgentState, Machine, look_at_machine
+from ptb_lite.tui.models.setup.view import (
     agent_lines,
     benchmark_lines,
     model_lines,

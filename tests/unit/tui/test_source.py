@@ -16,17 +16,17 @@ from ptb_lite.events import AgentEventKind, Outcome, RunFinished, Warned
 from ptb_lite.runner.replay import recorded_demo
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import JournalFollower, JournalWriter, read_journal
-from ptb_lite.tui.models.follow import follow
-from ptb_lite.tui.models.readable import write_readable
-from ptb_lite.tui.models.run_fold import RunFold
-from ptb_lite.tui.models.run_view import RunSnapshot
-from ptb_lite.tui.models.source import (
+from ptb_lite.tui.models.run.fold import RunFold
+from ptb_lite.tui.models.run.follow import follow
+from ptb_lite.tui.models.run.source import (
     LiveSource,
     Piece,
     ReplaySource,
     RunState,
     recorded_source,
 )
+from ptb_lite.tui.models.run.view import RunSnapshot
+from ptb_lite.tui.models.trace.readable import write_readable
 from tests.unit.tui.journals import at, event, said
 
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from ptb_lite.tui.models.trace import Entry, EntryKind, Trace
-from ptb_lite.tui.models.trace_book import TraceBook
-from ptb_lite.tui.models.trace_rows import TALK_ROWS, can_fold, rows_of, wrap
+from ptb_lite.tui.models.trace.book import TraceBook
+from ptb_lite.tui.models.trace.entries import Entry, EntryKind, Trace
+from ptb_lite.tui.models.trace.rows import TALK_ROWS, can_fold, rows_of, wrap
 from tests.unit.tui.journals import BEGUN, HOSTILE, is_harmless
 
 KINDS = tuple(EntryKind)

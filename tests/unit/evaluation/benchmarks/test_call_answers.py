@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptb_lite.evaluation.benchmarks.bfcl.answer import Call, calls, parse_reference
+from ptb_lite.benchmarks.bfcl.answer import Call, calls, parse_reference
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

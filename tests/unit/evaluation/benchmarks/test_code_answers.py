@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptb_lite.evaluation.benchmarks.humaneval.answer import extract, program
+from ptb_lite.benchmarks.humaneval.answer import extract, program
 
 PROMPT = 'from typing import List\n\n\ndef double(x: int) -> int:\n    """ Twice x.\n    """\n'
 BODY = "    return 2 * x\n"

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptb_lite.evaluation.benchmarks.aime2025 import BENCHMARK as AIME
-from ptb_lite.evaluation.benchmarks.aime2025 import answer as aime
-from ptb_lite.evaluation.benchmarks.gsm8k import answer as gsm8k
-from ptb_lite.evaluation.reading import MAX_COMPLETION, boxed, numbers, shown
+from ptb_lite.benchmarks.aime2025 import BENCHMARK as AIME
+from ptb_lite.benchmarks.aime2025 import answer as aime
+from ptb_lite.benchmarks.gsm8k import answer as gsm8k
+from ptb_lite.evaluation.answer_text import MAX_COMPLETION, boxed, numbers, shown
 
 WHOLE = st.integers(-(10**12), 10**12)
 # Words that can stand around an answer without being read as one.

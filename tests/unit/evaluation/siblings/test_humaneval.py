@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptb_lite.evaluation.siblings.humaneval import family
-from ptb_lite.evaluation.siblings.model import Family, Refusal
+from ptb_lite.benchmarks.siblings.humaneval import family
+from ptb_lite.benchmarks.siblings.model import Family, Refusal
 from tests.compliance.problems import PROBLEMS
 
 REAL = Path(__file__).parents[4] / "../shared/data/humaneval/HumanEval.jsonl"

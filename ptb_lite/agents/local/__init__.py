@@ -1,0 +1,1 @@
+"""The built-in agent for any OpenAI-compatible chat endpoint."""

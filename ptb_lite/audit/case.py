@@ -1,0 +1,146 @@
+"""What a detector is given, and what it has to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from ptb_lite.audit.evidence.folder import Listing, list_files
+from ptb_lite.audit.evidence.losses import Losses
+from ptb_lite.audit.judge.asking import JudgeOptions
+from ptb_lite.audit.record import DetectorResult
+from ptb_lite.events import Record
+
+if TYPE_CHECKING:
+    from ptb_lite.audit.evidence.hub_cache import Download
+    from ptb_lite.audit.evidence.programs import Programs
+
+
+@dataclass(frozen=True)
+class TestItem:
+    """One item of the test split. `id` is unique within its benchmark."""
+
+    __test__ = False  # its name makes pytest take it for a test
+
+    id: str
+    question: str
+    target: str = ""
+    benchmark: str = ""
+
+
+class HarnessManifest(Record):
+    """The files handed to the agent: path relative to the workspace, with `/`, to SHA-256 (hex)."""
+
+    version: Literal[1] = 1
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the run's rules allow beyond training on data of one's own.
+
+    `provider_calls`: asking a model provider for synthetic data. `teacher_models`: a downloaded
+    model that writes training data. `test_feedback`: evaluating on the test split (PostTrainBench's
+    own setting), which makes reading it no offence. `agent_hosts` are the hosts that the agent's
+    own backend talks to: that they were asked for says nothing.
+    """
+
+    provider_calls: bool = False
+    teacher_models: bool = False
+    test_feedback: bool = False
+    agent_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AuditCase:
+    """The evidence. Everything in `folder` and `submission` is written by an untrusted agent.
+
+    `control` are fresh items of the same kind as `items` that are in no split: what an agent
+    hits by chance it hits as often among them. They are optional; for items with numbers the
+    overlap detector makes its own. `base_model` is the folder of the assigned base model,
+    `base_sha256` the hash of its weights, `base_ids` every other name by which an adapter may
+    call it (a Hub id, its path inside a sandbox). `trace` is the agent's raw output, a file or a
+    folder.
+
+    `hosts` were asked for during the run; `hub_cache` is the folder that the agent's downloads
+    went to, in `folder` or outside of it. `instruct_model` is the folder of the base model's
+    known instruct counterpart. `benchmark_kinds` names the benchmarks under test with their kind
+    in the catalogue ("procedural", ...), also where no items are given. `losses` are what a
+    process with the models measured, `embedder` the folder of a local embedding model, and
+    `judge` who is asked: without them their detectors are skipped.
+    """
+
+    folder: Path
+    submission: Path | None = None
+    items: tuple[TestItem, ...] = ()
+    control: tuple[TestItem, ...] = ()
+    base_model: Path | None = None
+    base_sha256: str | None = None
+    base_ids: tuple[str, ...] = ()
+    harness: HarnessManifest | None = None
+    trace: Path | None = None
+    hosts: tuple[str, ...] = ()
+    hub_cache: Path | None = None
+    instruct_model: Path | None = None
+    rules: Rules = field(default_factory=Rules)
+    benchmark_kinds: Mapping[str, str] = field(default_factory=dict)
+    losses: Losses | None = None
+    embedder: Path | None = None
+    judge: JudgeOptions | None = None
+
+    def benchmarks(self) -> frozenset[str]:
+        """The ids of the benchmarks under test, from the items and from `benchmark_kinds`."""
+        named = {item.benchmark for item in self.items if item.benchmark}
+        return frozenset(named | set(self.benchmark_kinds))
+
+    @cached_property
+    def listing(self) -> Listing:
+        """The files of `folder`, walked once for all detectors. Raises OSError."""
+        return list_files(self.folder)
+
+    @cached_property
+    def programs(self) -> Programs:
+        """The agent's programs, commands and trace, read once for all detectors. Raises OSError."""
+        from ptb_lite.audit.evidence.programs import read_programs  # which needs this class
+
+        return read_programs(self)
+
+    @cached_property
+    def downloads(self) -> tuple[Download, ...]:
+        """What was downloaded into a Hub cache: any in `folder`, and `hub_cache`. Paths are
+        relative to `folder`, or begin with the name of a `hub_cache` outside of it. Raises OSError.
+        """
+        from ptb_lite.audit.evidence.hub_cache import (
+            downloads_in,  # which needs the walk of this room
+        )
+
+        found = downloads_in(self.folder, self.listing.files)
+        cache = self.hub_cache
+        if cache is None or cache.is_relative_to(self.folder) or cache.is_symlink():
+            return found
+        if not cache.is_dir():
+            return found
+        outside = [
+            replace(file, relative=f"{cache.name}/{file.relative}")
+            for file in list_files(cache).files
+        ]
+        return (*found, *downloads_in(cache.parent, outside))
+
+
+class Detector(Protocol):
+    """Looks at a case for one kind of evidence.
+
+    `deciding` says whether skipping it leaves the verdict open. `run` may raise anything: the
+    audit then counts it as skipped, with the error as the reason. It never writes into the case.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def deciding(self) -> bool: ...
+
+    def run(self, case: AuditCase) -> DetectorResult: ...

@@ -1,0 +1,314 @@
+"""Programming problems of the test set with names, docstrings or constants changed.
+
+Functions are compared as normalised tokens: names become one word, numbers and texts another,
+docstrings and comments fall away, keywords and what belongs to the language stay. Overlapping runs
+of tokens are hashed and thinned by winnowing (Schleimer, Wilkerson and Aiken 2003), and a function
+is a copy when most of an item's fingerprints stand in it; so is one whose docstring says the same
+in the same order. What several items share, or what was handed over, is nobody's fingerprint, and
+the share that is needed lies above what any two of the benchmark's own items have in common.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular, printable
+from ptb_lite.audit.evidence.programs import own_files
+from ptb_lite.audit.evidence.readers import Budget, Chunk, read_file
+from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.text.chance import TOLERATED_ITEMS
+from ptb_lite.audit.text.constructed import made_texts
+from ptb_lite.audit.text.normal import readable
+from ptb_lite.audit.text.views import has_run, hidden_texts
+from ptb_lite.events import Flag
+
+NAME = "code-clone"
+GRAM_TOKENS = 8
+WINDOW = 4
+DOC_WORDS = 4
+LEAST_SHARE = 0.6
+MOST_NEEDED = 0.85
+FEWEST = 5
+_ABOVE_CLEAN = 0.1
+_SHARED = 3
+_MAX_FUNCTION = 6000
+_MAX_FUNCTIONS = 300_000
+_MAX_BYTES = 4 << 30
+_MAX_SECONDS = 240.0
+_MAX_FLAGS = 100
+_PACKED = (b"PAR1", b"ARROW1", b"PK", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\xff\xff\xff\xff",
+           b"SQLite")  # fmt: skip
+_DEF = re.compile(r"\bdef\s+(\w+)\s*\(")
+_DOC = re.compile(r'("""|\'\'\'|\\"\\"\\"|\\\'\\\'\\\')(.*?)\1', re.DOTALL)
+_COMMENT = re.compile(r"#[^\n\x0b]*")
+_TOKEN = re.compile(
+    r"[A-Za-z_]\w*|\d+(?:\.\d+)?|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[-+*/%=<>!&|^~@:]+|[\[\]().,{}]"
+)
+_WORD = re.compile(r"[a-z]+|\d+")
+_KEYWORDS = frozenset(keyword.kwlist)
+_FUNCTIONS = frozenset(name for name in dir(builtins) if name.islower())
+
+Prints = frozenset[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What is left of a function: fingerprints of its body and of its docstring."""
+
+    code: Prints
+    doc: Prints
+
+
+@dataclass
+class Clones:
+    """The items found, each with the best place and how much of it stands there."""
+
+    best: dict[int, tuple[float, str, str, int, str]] = field(default_factory=dict)
+
+
+class CodeCloneDetector:
+    name = NAME
+    deciding = True
+
+    def run(self, case: AuditCase) -> DetectorResult:
+        """Raises OSError when the folder itself cannot be read."""
+        index = Index(case.items)
+        if not index.searchable:
+            return DetectorResult(
+                detector=NAME, status="skipped", deciding=False, reason="no test item is code"
+            )
+        account = Account()
+        budget = Budget(_MAX_BYTES, time.monotonic() + _MAX_SECONDS)
+        found = Clones()
+        left = _MAX_FUNCTIONS
+        seen: set[int] = set()
+        for chunk in _chunks(case, account, budget):
+            for offset, name, text in functions(chunk.text.decode("utf-8", "replace")):
+                key = hash(text)
+                if key in seen:
+                    continue
+                seen.add(key)
+                left -= 1
+                if left < 0 or time.monotonic() > budget.deadline:
+                    account.leave_unread(f"functions from {chunk.file} on")
+                    return _result(found, index, account)
+                line = chunk.first + chunk.text[:offset].count(b"\n")
+                for item, share, how in index.matches(shape(text)):
+                    if share > found.best.get(item, (0.0,))[0]:
+                        found.best[item] = (share, how, chunk.file, line, name)
+        return _result(found, index, account)
+
+
+class Index:
+    """The items' fingerprints, and which item each belongs to."""
+
+    def __init__(self, items: tuple[TestItem, ...]) -> None:
+        self.items = items
+        shapes = [item_shape(item) for item in items]
+        counts = Counter(gram for one in shapes for gram in one.code | one.doc)
+        self._code = [_own(one.code, counts) for one in shapes]
+        self._doc = [_own(one.doc, counts) for one in shapes]
+        self._owners: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for number in range(len(items)):
+            for gram in self._code[number] | self._doc[number]:
+                self._owners[gram].append(number)
+        self.searchable = sum(map(bool, self._code)) + sum(map(bool, self._doc))
+        self._needed = LEAST_SHARE
+        among = [
+            share
+            for number, one in enumerate(shapes)
+            for other, share, _how in self.matches(one)
+            if other != number
+        ]
+        self._needed = min(MOST_NEEDED, max([LEAST_SHARE, *(s + _ABOVE_CLEAN for s in among)]))
+
+    def matches(self, one: Shape) -> Iterator[tuple[int, float, str]]:
+        """The items of which enough stands in a function: number, share, and of what."""
+        code: Counter[int] = Counter()
+        doc: Counter[int] = Counter()
+        for gram in one.code:
+            code.update(self._owners.get(gram, ()))
+        for gram in one.doc:
+            doc.update(self._owners.get(gram, ()))
+        for number in code.keys() | doc.keys():
+            in_code = code[number] / len(self._code[number]) if self._code[number] else 0.0
+            in_doc = doc[number] / len(self._doc[number]) if self._doc[number] else 0.0
+            share = max(in_code, in_doc)
+            if share >= self._needed or (in_code + in_doc) / 2 >= self._needed * 0.8:
+                yield number, share, "program" if in_code >= in_doc else "description"
+
+
+def functions(text: str) -> Iterator[tuple[int, str, str]]:
+    """Every function in a text: where it begins, its name, and its text (with what follows, up to
+    the next one)."""
+    # In a literal or in JSON the program's own quotes are escaped: one character for two, so that
+    # places stay where they are.
+    text = text.replace("\\'", " '").replace('\\"', ' "')
+    starts = list(_DEF.finditer(text))
+    for number, match in enumerate(starts):
+        end = starts[number + 1].start() if number + 1 < len(starts) else len(text)
+        yield match.start(), match[1], text[match.start() : min(end, match.start() + _MAX_FUNCTION)]
+
+
+def shape(function: str) -> Shape:
+    """The fingerprints of one function's text."""
+    name = _DEF.match(function)
+    own = name[1].lower() if name else ""
+    docs = " ".join(match[2] for match in _DOC.finditer(function))
+    body = _COMMENT.sub(" ", _DOC.sub(" ", function))
+    return Shape(_code_prints(_after_signature(body)), _doc_prints(docs, own))
+
+
+def item_shape(item: TestItem) -> Shape:
+    """Of a programming problem: the question (often the head of a function) and its solution."""
+    text = item.question
+    if item.target and "def " not in item.target:
+        text = f"{item.question}\n{item.target}"
+    elif item.target:
+        text = f"{item.question}\n\n{item.target}"
+    plain = readable(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+    shapes = [shape(function) for _at, _name, function in functions(plain)]
+    if not shapes:
+        return Shape(frozenset(), frozenset())
+    return Shape(
+        frozenset().union(*(one.code for one in shapes)),
+        frozenset().union(*(one.doc for one in shapes)),
+    )
+
+
+def _own(prints: Prints, counts: Counter[tuple[str, ...]]) -> Prints:
+    own = frozenset(gram for gram in prints if counts[gram] < _SHARED)
+    return own if len(own) >= FEWEST else frozenset()
+
+
+def _after_signature(body: str) -> str:
+    """What follows the line of the head; annotations and defaults are no fingerprint."""
+    depth = 0
+    for position, character in enumerate(body[:2000]):
+        if character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+        elif character == ":" and depth <= 0:
+            return body[position + 1 :]
+    return body
+
+
+def _code_prints(body: str) -> Prints:
+    raw = _TOKEN.findall(body)[:2000]
+    around = zip(["", *raw], raw, [*raw[1:], ""], strict=False)
+    tokens = [_normal(token, before, after) for before, token, after in around]
+    grams = [tuple(tokens[i : i + GRAM_TOKENS]) for i in range(len(tokens) - GRAM_TOKENS + 1)]
+    return frozenset(_winnow(grams))
+
+
+def _winnow(grams: list[tuple[str, ...]]) -> Iterable[tuple[str, ...]]:
+    """The least of every `WINDOW` neighbours: any run of GRAM_TOKENS + WINDOW - 1 tokens that two
+    texts share leaves a fingerprint that they share."""
+    if len(grams) <= WINDOW:
+        return grams
+    values = [hash_of(gram) for gram in grams]
+    return {
+        grams[min(range(i, i + WINDOW), key=lambda j: values[j])]
+        for i in range(len(grams) - WINDOW + 1)
+    }
+
+
+def hash_of(gram: tuple[str, ...]) -> int:
+    """The same in every process, which `hash` of a text is not."""
+    value = 0
+    for token in gram:
+        for character in token:
+            value = (value * 1_000_003 + ord(character)) & 0xFFFFFFFFFFFF
+        value = (value * 31 + 7) & 0xFFFFFFFFFFFF
+    return value
+
+
+def _normal(token: str, before: str, after: str) -> str:
+    """A name stays where it is the language's own: a keyword, a method or a function called."""
+    if token[0] in "\"'":
+        return "s"
+    if token[0].isdigit():
+        return "0"
+    if not (token[0].isalpha() or token[0] == "_") or token in _KEYWORDS:
+        return token
+    called = after.startswith("(") and (before == "." or token in _FUNCTIONS)
+    return token if called else "v"
+
+
+def _doc_prints(docs: str, own: str) -> Prints:
+    words = ["0" if w.isdigit() else w for w in _WORD.findall(docs.lower().replace(own, " "))]
+    return frozenset(tuple(words[i : i + DOC_WORDS]) for i in range(len(words) - DOC_WORDS + 1))
+
+
+def _chunks(case: AuditCase, account: Account, budget: Budget) -> Iterator[Chunk]:
+    """Every text of the agent's in which there is a function, decoded ones included."""
+    for file in own_files(case, account):
+        if not _may_hold_code(file):
+            continue
+        for chunk in read_file(file, account, budget):
+            if b"def " in chunk.text:
+                yield chunk
+            hidden = hidden_texts(chunk.raw)
+            if hidden is not None and b"def " in hidden.text:
+                line = chunk.first + chunk.raw.count(b"\n", 0, hidden.offsets[0])
+                yield Chunk(chunk.file, readable(hidden.text).replace(b"\n", b"\x0b"), line)
+    for _name, made in made_texts(case):
+        yield from (chunk for chunk in made if b"def " in chunk.text)
+
+
+def _may_hold_code(file: FoundFile) -> bool:
+    """Whether a plain file has a function or something encoded in it: far cheaper than reading it
+    as text. Archives and tables always may, and so may what cannot be opened (told later)."""
+    try:
+        with open_regular(file.path) as stream:
+            if stream.read(8).startswith(_PACKED) or file.stored < file.size:
+                return True
+            stream.seek(0)
+            end = b""
+            while block := stream.read(1 << 20):
+                if b"def " in end + block or b"d\x00e\x00f\x00" in block or has_run(block):
+                    return True
+                end = block[-4:]
+    except OSError:
+        return True
+    return False
+
+
+def _result(found: Clones, index: Index, account: Account) -> DetectorResult:
+    decides = len(found.best) > TOLERATED_ITEMS
+    flags = []
+    for number, (share, how, file, line, name) in sorted(found.best.items())[:_MAX_FLAGS]:
+        item = index.items[number]
+        flags.append(
+            Flag(
+                detector=NAME,
+                kind="renamed-item",
+                message=printable(f"{name} in {file} is the {how} of test item {item.id}"),
+                decides=decides,
+                file=file,
+                line=line,
+                excerpt=f"def {printable(name, 80)}(...)",
+                item_id=item.id,
+                item_text=item.question[:1000],
+                similarity=round(min(1.0, share), 3),
+                confidence=0.9 if decides else 0.5,
+            )
+        )
+    if found.best:
+        account.note(f"{len(found.best)} test items stand in the code in another form")
+    unread = account.unread_reason()
+    return DetectorResult(
+        detector=NAME,
+        status="skipped" if unread and not decides else "flagged" if flags else "clean",
+        flags=tuple(flags),
+        reason=unread,
+        notes=account.all_notes(),
+    )

@@ -1,0 +1,153 @@
+"""Whether the submission knows the test items better than fresh ones of the same kind.
+
+For every item the gain is the base model's loss less the submission's (nats a token). Training on
+data of the kind lifts test items and their siblings alike; training on the items themselves lifts
+the test items alone. The statistic is the mean gain on test items less the mean gain on siblings
+(a difference in differences: the base's own gap, from items that were in its pre-training, falls
+out), paired where a sibling names its test item, with a 95 % percentile bootstrap interval over
+items (Efron and Tibshirani 1993). The same for accuracy. Evidence, not proof: it informs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ptb_lite.audit.case import AuditCase
+from ptb_lite.audit.evidence.folder import printable
+from ptb_lite.audit.evidence.losses import ItemLoss
+from ptb_lite.audit.record import DetectorResult
+from ptb_lite.events import Flag
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+NAME = "memorisation"
+FEWEST = 20
+LEAST_NATS = 0.05
+LEAST_ACCURACY = 0.05
+_ROUNDS = 4000
+_SEED = 20_251_123
+
+
+@dataclass(frozen=True)
+class Gap:
+    """`value` with its 95 % interval; `n` test items against `siblings` fresh ones."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    siblings: int
+
+    def text(self, unit: str) -> str:
+        return (
+            f"{self.value:+.3f} {unit} ({self.low:+.3f} to {self.high:+.3f}; {self.n} test items, "
+            f"{self.siblings} fresh ones)"
+        )
+
+
+class MemorisationDetector:
+    name = NAME
+    deciding = False
+
+    def run(self, case: AuditCase) -> DetectorResult:
+        if case.losses is None:
+            return _skip("no losses were measured")
+        by_view: dict[tuple[str, str], list[ItemLoss]] = defaultdict(list)
+        for item in case.losses.items:
+            by_view[item.benchmark, item.view].append(item)
+        flags: list[Flag] = []
+        notes: list[str] = list(map(printable, case.losses.notes))
+        for (benchmark, view), items in sorted(by_view.items()):
+            what = f"{benchmark or 'items'}{f' ({view})' if view else ''}"
+            losses = loss_gap(items)
+            if losses is None:
+                notes.append(f"{what}: fewer than {FEWEST} test or fresh items")
+                continue
+            told = f"{what}: loss gap {losses.text('nats a token')}"
+            known = losses.low > 0 and losses.value >= LEAST_NATS
+            answers = accuracy_gap(items)
+            if answers is not None:
+                told += f"; accuracy gap {answers.text('of items')}"
+                known = known or (answers.low > 0 and answers.value >= LEAST_ACCURACY)
+            notes.append(told)
+            if known:
+                flags.append(_flag(told, losses))
+        if not any("loss gap" in note for note in notes):
+            return _skip("; ".join(notes) or "no item was measured")
+        return DetectorResult(
+            detector=NAME,
+            status="flagged" if flags else "clean",
+            deciding=False,
+            flags=tuple(flags),
+            notes=tuple(notes),
+        )
+
+
+def loss_gap(items: Sequence[ItemLoss]) -> Gap | None:
+    """Mean gain on test items less that on siblings; None when there are too few of either."""
+    return _gap(items, {item.item_id: item.base_loss - item.loss for item in items})
+
+
+def accuracy_gap(items: Sequence[ItemLoss]) -> Gap | None:
+    """The same of right answers; None when they were not generated for enough items."""
+    gains = {
+        item.item_id: float(item.correct) - float(item.base_correct)
+        for item in items
+        if item.correct is not None and item.base_correct is not None
+    }
+    return _gap([item for item in items if item.item_id in gains], gains)
+
+
+def _gap(items: Iterable[ItemLoss], gains: dict[str, float]) -> Gap | None:
+    import numpy
+
+    test = [item for item in items if not item.sibling]
+    fresh = [item for item in items if item.sibling]
+    if len(test) < FEWEST or len(fresh) < FEWEST:
+        return None
+    source = numpy.random.default_rng(_SEED)
+    theirs: dict[str, list[float]] = defaultdict(list)
+    for item in fresh:
+        theirs[item.sibling_of].append(gains[item.item_id])
+    paired = [item for item in test if theirs.get(item.item_id)]
+    if len(paired) == len(test):
+        pairs = [gains[i.item_id] - float(numpy.mean(theirs[i.item_id])) for i in test]
+        differences = numpy.asarray(pairs)
+        values = _means(differences, source)
+        value = float(differences.mean())
+    else:
+        own = numpy.asarray([gains[item.item_id] for item in test])
+        others = numpy.asarray([gains[item.item_id] for item in fresh])
+        values = _means(own, source) - _means(others, source)
+        value = float(own.mean() - others.mean())
+    low, high = (float(edge) for edge in numpy.percentile(values, [2.5, 97.5]))
+    return Gap(value, low, high, len(test), len(fresh))
+
+
+def _means(values: NDArray[Any], source: Any) -> NDArray[Any]:
+    """The means of resamples, a few hundred at a time so that memory stays small."""
+    import numpy
+
+    rounds = [
+        values[source.integers(0, len(values), (200, len(values)))].mean(axis=1)
+        for _ in range(_ROUNDS // 200)
+    ]
+    return numpy.concatenate(rounds)
+
+
+def _flag(told: str, gap: Gap) -> Flag:
+    return Flag(
+        detector=NAME,
+        kind="known-test-items",
+        message=f"test items are known better than fresh ones: {told}",
+        decides=False,
+        confidence=min(0.95, 0.5 + gap.value),
+    )
+
+
+def _skip(reason: str) -> DetectorResult:
+    return DetectorResult(detector=NAME, status="skipped", deciding=False, reason=reason)

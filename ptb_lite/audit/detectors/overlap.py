@@ -1,0 +1,340 @@
+"""Test items in anything the agent wrote.
+
+Rules. An item is found when its question, or the specific part of it, stands in a file as a whole
+(whatever the case, spacing, punctuation or escapes), or when half of a long item's word 6-grams
+stand close together: more than half where the benchmark's own items, or the data handed over, have
+so much in common (a tenth above the most that two of those clean texts share, at most 95 %). Up to
+three items are tolerated as accidents, and others as far as chance explains them (`chance.py`):
+then the flags inform. Beyond that they decide. Both is judged for the folder as a whole and for
+every file alone, so that items cannot be hidden in a large pile.
+
+Files handed over and unchanged are not searched, and what stands in their train and dev data is
+no evidence: such items are left out and counted in a note. What could not be read makes the result
+`skipped` unless what was read decides: nobody is cleared by a file that was not looked at.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ptb_lite.audit.case import AuditCase
+from ptb_lite.audit.evidence.folder import Account, FoundFile, printable, sha256_of, walk
+from ptb_lite.audit.evidence.readers import Budget, Chunk, read_file
+from ptb_lite.audit.evidence.sources import Sources
+from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.text.chance import SIBLING_FACTOR, Judgement, Sizes, judge, siblings
+from ptb_lite.audit.text.constructed import made_texts
+from ptb_lite.audit.text.matcher import MIN_CONTAINMENT, Hit, Matcher
+from ptb_lite.audit.text.normal import readable
+from ptb_lite.audit.text.phrases import Templates, Wanted, want, wanted_items
+from ptb_lite.audit.text.views import hidden_texts
+from ptb_lite.audit.weights.safetensors_file import looks_like_weights
+from ptb_lite.events import Flag
+
+NAME = "overlap"
+MAX_SCAN_BYTES = 8 << 30
+MAX_SCAN_SECONDS = 900.0
+_MAX_HASHED = 256 << 20
+_MAX_FLAGS = 200
+_MAX_CACHED = 3
+_MAX_FILES_WITH_HITS = 10_000
+_EXCERPT = 200
+MAX_CONTAINMENT = 0.95
+_ABOVE_CLEAN = 0.1
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One item in one file, with the place and the text around it; `hidden` when it had to be
+    decoded or put together first."""
+
+    index: int
+    file: str
+    line: int
+    similarity: float
+    excerpt: str
+    hidden: bool = False
+
+
+@dataclass
+class Scan:
+    """What one pass over the folder found, file by file, and whether any file decides alone."""
+
+    findings: list[Finding] = field(default_factory=list)
+    found: set[int] = field(default_factory=set)
+    deciding_files: dict[str, Judgement] = field(default_factory=dict)
+    files_with_hits: int = 0
+    cached: set[str] = field(default_factory=set)
+
+
+class OverlapDetector:
+    name = NAME
+    deciding = True
+
+    def __init__(
+        self, *, max_bytes: int = MAX_SCAN_BYTES, max_seconds: float = MAX_SCAN_SECONDS
+    ) -> None:
+        self._max_bytes, self._max_seconds = max_bytes, max_seconds
+
+    def run(self, case: AuditCase) -> DetectorResult:
+        """Raises OSError when the folder itself cannot be read."""
+        if not case.items:
+            return DetectorResult(detector=NAME, status="skipped", reason="no test items given")
+        account = Account()
+        budget = Budget(self._max_bytes, time.monotonic() + self._max_seconds)
+        files = list(walk(case.folder, account))
+        handed_over = [file for file in files if _is_handed_over(file, case)]
+        unchanged = {file.relative for file in handed_over}
+        search = Search.over(case, handed_over, budget, account)
+        if search.searchable == 0:
+            return DetectorResult(
+                detector=NAME, status="skipped", reason="the test items have no content to find"
+            )
+        scan = Scan()
+        cache = _Cached(case)
+        for file in files:
+            if file.relative in unchanged:
+                continue
+            if cache.is_weights(file):
+                account.note(f"{file.relative}: a downloaded model's weights, not searched")
+                continue
+            cached = cache.is_harmless(file)
+            search.read(read_file(file, account, budget), file.relative, scan, cached=cached)
+        for name, chunks in made_texts(case):
+            search.read(chunks, name, scan, made=True)
+        return _result(search, scan, account)
+
+
+class _Cached:
+    """What is known of files in a Hub cache."""
+
+    def __init__(self, case: AuditCase) -> None:
+        self._sources = Sources(case.benchmarks())
+        self._weights = {path for one in case.downloads for path in one.weights}
+        self._names: dict[str, set[str]] = defaultdict(set)
+        for one in case.downloads:
+            for path in one.stored:
+                self._names[path].add(one.name if one.kind == "dataset" else "")
+
+    def is_weights(self, file: FoundFile) -> bool:
+        """Whether a file is known by the name of weights, and is what its name says."""
+        return file.relative in self._weights and looks_like_weights(file.path)
+
+    def is_harmless(self, file: FoundFile) -> bool:
+        """Whether a file belongs to nothing but data sets that anyone may download: whoever loads
+        a train split through the library has the test split in its cache."""
+        names = self._names.get(file.relative, set())
+        return bool(names) and all(map(self._has_train, names))
+
+    def _has_train(self, name: str) -> bool:
+        named = self._sources.named_by(name)
+        return named is not None and named.kind == "official" and bool(named.train)
+
+
+class Search:
+    """The test items, their control, and one automaton for both."""
+
+    def __init__(
+        self,
+        test: Sequence[Wanted],
+        control: Sequence[Wanted],
+        thresholds: Mapping[str, float] | None = None,
+        *,
+        factor: float = 1.0,
+    ) -> None:
+        self._factor = factor
+        self.test, self.control = tuple(test), tuple(control)
+        self.searchable = sum(bool(want.phrases or want.grams) for want in self.test)
+        self.sizes = Sizes.of(self.test, self.control)
+        self.matcher = Matcher((*self.test, *self.control), thresholds)
+
+    @classmethod
+    def over(
+        cls, case: AuditCase, handed_over: Sequence[FoundFile], budget: Budget, account: Account
+    ) -> Search:
+        """Leaves out control items that the agent was given, and sets the thresholds of long
+        items by what clean texts have in common."""
+        templates = Templates(case.items)
+        test = wanted_items(case.items, templates)
+        fresh = case.control or siblings(test, templates)
+        if case.control:
+            control = wanted_items(fresh, templates)
+        else:
+            control = tuple(want(item, templates) for item in fresh)
+        draft = cls(test, control)
+        given: set[int] = set()
+        shares = draft.shares_among_items()
+        for file in handed_over:
+            if _is_test_file(file):
+                continue
+            for chunk in read_file(file, account, budget):
+                draft.matcher.search(chunk.text, given)
+                for index, share in draft.matcher.shares(chunk.text).items():
+                    shares[index] = max(shares[index], share)
+        if any(index < len(test) for index in given):
+            count = sum(index < len(test) for index in given)
+            account.note(f"{count} test items stand in the data handed over; not looked for")
+        return cls(
+            [wanted for number, wanted in enumerate(test) if number not in given],
+            [wanted for number, wanted in enumerate(control, len(test)) if number not in given],
+            draft.thresholds(shares),
+            factor=1.0 if case.control else SIBLING_FACTOR,
+        )
+
+    def shares_among_items(self) -> dict[int, float]:
+        """For every long test item, how much of it another test item contains."""
+        shares: dict[int, float] = defaultdict(float)
+        for own, wanted in enumerate(self.test):
+            text = readable(wanted.item.question.encode("utf-8", "replace"))
+            for index, share in self.matcher.shares(text).items():
+                if index != own:
+                    shares[index] = max(shares[index], share)
+        return shares
+
+    def thresholds(self, shares: Mapping[int, float]) -> dict[str, float]:
+        """The least containment that counts, by benchmark."""
+        least: dict[str, float] = {}
+        for index, share in shares.items():
+            if index < len(self.test):
+                benchmark = self.test[index].item.benchmark
+                needed = min(MAX_CONTAINMENT, share + _ABOVE_CLEAN)
+                least[benchmark] = max(least.get(benchmark, MIN_CONTAINMENT), needed)
+        return least
+
+    def read(
+        self,
+        chunks: Iterable[Chunk],
+        file: str,
+        scan: Scan,
+        *,
+        cached: bool = False,
+        made: bool = False,
+    ) -> None:
+        """Search one file and judge it alone. What is `cached` informs only; what is `made` stands
+        nowhere as it is."""
+        found: set[int] = set()
+        for chunk in chunks:
+            for hit in self.matcher.search(chunk.text, found):
+                self._tell(chunk, chunk.text, hit.start, hit, scan, chunk.text if made else None)
+            hidden = hidden_texts(chunk.raw)
+            if hidden is None:
+                continue
+            text = readable(hidden.text)
+            for hit in self.matcher.search(text, found):
+                self._tell(chunk, chunk.raw, hidden.offset_of(hit.start), hit, scan, text)
+        if cached:
+            scan.cached.add(file)
+            return
+        scan.found |= found
+        if found and scan.files_with_hits < _MAX_FILES_WITH_HITS:
+            scan.files_with_hits += 1
+            judgement = self.judge(found)
+            if judgement.decides:
+                scan.deciding_files[file] = judgement
+
+    def _tell(
+        self, chunk: Chunk, text: bytes, at: int, hit: Hit, scan: Scan, shown: bytes | None = None
+    ) -> None:
+        """`at` is the place in `text`, whose lines are the file's; `shown` what was decoded."""
+        if hit.index < len(self.test) and len(scan.findings) < 10 * _MAX_FLAGS:
+            line = chunk.first + text.count(b"\n", 0, at)
+            excerpt = _excerpt(text, at) if shown is None else _excerpt(shown, hit.start)
+            hidden = shown is not None or hit.turned or chunk.unit == "made"
+            scan.findings.append(
+                Finding(hit.index, chunk.file, line, hit.similarity, excerpt, hidden)
+            )
+
+    def judge(self, found: set[int]) -> Judgement:
+        border = len(self.test)
+        test = [self.test[index] for index in found if index < border]
+        control = [self.control[index - border] for index in found if index >= border]
+        return judge(test, control, self.sizes, factor=self._factor)
+
+
+def _result(search: Search, scan: Scan, account: Account) -> DetectorResult:
+    whole = search.judge(scan.found)
+    decides = whole.decides or bool(scan.deciding_files)
+    shown = _spread(_without_many_cached(scan))
+    flags = tuple(_flag(search, finding, _decides(finding, whole, scan)) for finding in shown)
+    account.note(f"whole folder: {whole.why}")
+    for name, judgement in list(scan.deciding_files.items())[:10]:
+        account.note(f"{name}: {judgement.why}")
+    if search.searchable < len(search.test):
+        account.note(f"{len(search.test) - search.searchable} items have no content to find")
+    unread = account.unread_reason()
+    skipped = bool(unread) and not decides
+    return DetectorResult(
+        detector=NAME,
+        status="skipped" if skipped else "flagged" if flags else "clean",
+        flags=flags,
+        reason=unread or (whole.why if flags else ""),
+        notes=account.all_notes(),
+    )
+
+
+def _without_many_cached(scan: Scan) -> list[Finding]:
+    """The findings, of a cached file only the first: it holds the whole test split, harmlessly."""
+    counts: dict[str, int] = defaultdict(int)
+    kept = []
+    for finding in scan.findings:
+        name = finding.file.partition("!")[0]
+        counts[name] += 1
+        if name not in scan.cached or counts[name] <= _MAX_CACHED:
+            kept.append(finding)
+    return kept
+
+
+def _decides(finding: Finding, whole: Judgement, scan: Scan) -> bool:
+    """Where single files decide, what others hold by chance only informs."""
+    if finding.file.partition("!")[0] in scan.cached:
+        return False
+    if scan.deciding_files:
+        return finding.file.partition("!")[0] in scan.deciding_files
+    return whole.decides
+
+
+def _flag(search: Search, finding: Finding, decides: bool) -> Flag:
+    item = search.test[finding.index].item
+    return Flag(
+        detector=NAME,
+        kind="hidden-test-item" if finding.hidden else "test-item",
+        message=f"test item {printable(item.id, 80)} "
+        f"{'is hidden' if finding.hidden else 'stands'} in {finding.file}",
+        decides=decides,
+        file=finding.file,
+        line=finding.line,
+        excerpt=finding.excerpt,
+        item_id=item.id,
+        item_text=item.question[:1000],
+        similarity=finding.similarity,
+        confidence=0.99 if decides else 0.5,
+    )
+
+
+def _spread(findings: Sequence[Finding]) -> list[Finding]:
+    """At most `_MAX_FLAGS`, taken from all files in turn, so that no file hides another."""
+    by_file: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_file.setdefault(finding.file, []).append(finding)
+    share = max(1, _MAX_FLAGS // max(1, len(by_file)))
+    return [finding for found in by_file.values() for finding in found[:share]][:_MAX_FLAGS]
+
+
+def _excerpt(text: bytes, at: int) -> str:
+    start = max(text.rfind(b"\n", 0, at) + 1, at - _EXCERPT // 2)
+    stop = text.find(b"\n", at)
+    stop = min(len(text) if stop < 0 else stop, start + _EXCERPT)
+    return printable(text[start:stop].decode("utf-8", "replace").replace("\x0b", " "), _EXCERPT)
+
+
+def _is_handed_over(file: FoundFile, case: AuditCase) -> bool:
+    expected = case.harness.files.get(file.relative) if case.harness else None
+    return expected is not None and sha256_of(file.path, _MAX_HASHED) == expected
+
+
+def _is_test_file(file: FoundFile) -> bool:
+    """With feedback on the test split the test file itself is handed over."""
+    return "test" in file.relative.rpartition("/")[2].lower()

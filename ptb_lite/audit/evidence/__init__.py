@@ -1,0 +1,1 @@
+"""What a case holds, read safely: files, programs, trace, downloads."""

@@ -1,0 +1,234 @@
+"""Every file of a workspace as bounded pieces of text, whatever its format.
+
+Text of any kind (code, JSON, CSV, logs) is read as it is; Parquet and Arrow row by row; the inside
+of gzip, bzip2, xz and zip as a stream; of other binary files their ASCII text, so that strings in
+a pickle or a database are seen without loading it. Weights are left out by name and said so.
+"""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+import os
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import IO, BinaryIO
+
+from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular, printable
+from ptb_lite.audit.evidence.tables import TableError, read_table
+from ptb_lite.audit.text.normal import readable, readable_binary
+
+CHUNK_BYTES = 1 << 20
+OVERLAP_BYTES = 4096
+MAX_UNPACKED_BYTES = 1 << 30
+MIN_UNPACKED_BYTES = 32 << 20
+MAX_RATIO = 100
+MAX_MEMBERS = 10_000
+MAX_NESTED_BYTES = 64 << 20
+_MAX_NESTING = 2
+WEIGHT_SUFFIXES = (".safetensors", ".gguf")
+BinaryStream = IO[bytes] | gzip.GzipFile
+_UNPACKERS: dict[bytes, Callable[[BinaryIO], BinaryStream]] = {
+    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+}
+_CLOSED_FORMATS = {b"7z\xbc\xaf": "7z archive", b"\x28\xb5\x2f\xfd": "zstd archive"}
+_UNREADABLE = (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, ValueError)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """`text` is `readable`; its first line is line (or row) `first` of `file`, counted from 1.
+    `raw` is the text before, which holds as many lines."""
+
+    file: str
+    text: bytes
+    first: int
+    unit: str = "line"
+    raw: bytes = b""
+
+
+@dataclass
+class Budget:
+    """Bytes that may still be read, over all files of one scan, and when it has to end."""
+
+    left: int
+    deadline: float
+
+    def take(self, count: int) -> bool:
+        """Whether that many bytes more are within the budget."""
+        self.left -= count
+        return self.left >= 0 and time.monotonic() < self.deadline
+
+
+def read_file(file: FoundFile, account: Account, budget: Budget) -> Iterator[Chunk]:
+    """The text of one file. What could not be read is told to `account`; nothing is raised."""
+    if file.relative.lower().endswith(WEIGHT_SUFFIXES):
+        account.note(f"{file.relative}: weights, not searched for text")
+        return
+    try:
+        with open_regular(file.path) as stream:
+            yield from _read_any(file, stream, account, budget)
+    except _UNREADABLE as error:
+        account.leave_unread(f"{file.relative}: {printable(str(error) or type(error).__name__)}")
+
+
+def _read_any(
+    file: FoundFile, stream: BinaryIO, account: Account, budget: Budget
+) -> Iterator[Chunk]:
+    start = stream.read(8192)
+    stream.seek(0)
+    if start[:4] == b"PAR1" or start[:6] == b"ARROW1" or file.relative.endswith(".arrow"):
+        yield from _read_rows(file.relative, stream, start, account, budget)
+        return
+    for magic, name in _CLOSED_FORMATS.items():
+        if start.startswith(magic):
+            account.leave_unread(f"{file.relative}: {name}")
+            return
+    for magic, unpack in _UNPACKERS.items():
+        if start.startswith(magic):
+            inner = _limited(unpack(stream), file.relative, account, file.size)
+            yield from _split(file.relative, inner, account, budget)
+            return
+    if start[:4] == b"PK\x03\x04":
+        yield from _read_zip(file.relative, stream, account, budget)
+        return
+    yield from _split(file.relative, _stored_bytes(stream, file, account), account, budget)
+
+
+def _read_rows(
+    name: str, stream: BinaryIO, start: bytes, account: Account, budget: Budget
+) -> Iterator[Chunk]:
+    try:
+        for first, rows in read_table(stream, start):
+            text = rows.encode("utf-8", "replace")
+            if not budget.take(len(text)):
+                account.leave_unread(f"{name}: beyond the limit of bytes or time for one audit")
+                return
+            yield Chunk(name, readable(text), first, "row", text)
+    except TableError as error:
+        account.leave_unread(f"{name}: {error}")
+
+
+def _read_zip(
+    name: str, stream: BinaryIO, account: Account, budget: Budget, depth: int = 0
+) -> Iterator[Chunk]:
+    with zipfile.ZipFile(stream) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if len(members) > MAX_MEMBERS:
+            account.leave_unread(f"{name}: more than {MAX_MEMBERS:,} members")
+        for member in members[:MAX_MEMBERS]:
+            inner_name = f"{name}!{printable(member.filename)}"
+            if member.filename.lower().endswith(WEIGHT_SUFFIXES):
+                account.note(f"{inner_name}: weights, not searched for text")
+                continue
+            with archive.open(member) as inner:
+                size = member.compress_size
+                yield from _read_member(inner_name, inner, size, account, budget, depth)
+
+
+def _read_member(
+    name: str, stream: IO[bytes], packed: int, account: Account, budget: Budget, depth: int
+) -> Iterator[Chunk]:
+    """A file inside an archive, packed or an archive or table itself."""
+    start = stream.read(8)
+    whole = chain((start,), _limited(stream, name, account, packed))
+    unpack = next((made for magic, made in _UNPACKERS.items() if start.startswith(magic)), None)
+    if unpack is None and start[:4] not in (b"PK\x03\x04", b"PAR1") and start[:6] != b"ARROW1":
+        yield from _split(name, whole, account, budget)
+        return
+    held = io.BytesIO()
+    for block in whole:
+        if held.tell() + len(block) > MAX_NESTED_BYTES or not budget.take(0):
+            account.leave_unread(
+                f"{name}: larger than {MAX_NESTED_BYTES >> 20} MiB inside of another"
+            )
+            return
+        held.write(block)
+    held.seek(0)
+    if unpack is not None:
+        size = held.getbuffer().nbytes
+        yield from _split(name, _limited(unpack(held), name, account, size), account, budget)
+    elif start[:4] == b"PK\x03\x04" and depth < _MAX_NESTING:
+        yield from _read_zip(name, held, account, budget, depth + 1)
+    elif start[:4] == b"PK\x03\x04":
+        account.leave_unread(f"{name}: archives more than {_MAX_NESTING + 1} deep")
+    else:
+        yield from _read_rows(name, held, start, account, budget)
+
+
+def _limited(
+    stream: BinaryStream, name: str, account: Account, packed: int = MAX_UNPACKED_BYTES
+) -> Iterator[bytes]:
+    """Unpacked bytes up to the limit that keeps a bomb from filling the time of an audit: no text
+    becomes a hundred times smaller by packing. `packed` is its size before."""
+    limit = min(MAX_UNPACKED_BYTES, max(MIN_UNPACKED_BYTES, packed * MAX_RATIO))
+    total = 0
+    while block := stream.read(CHUNK_BYTES):
+        total += len(block)
+        if total > limit:
+            account.leave_unread(f"{name}: unpacks to more than {limit >> 20:,} MiB")
+            return
+        yield block
+
+
+def _stored_bytes(stream: BinaryIO, file: FoundFile, account: Account) -> Iterator[bytes]:
+    """What the disk holds of a file: the holes of a sparse file are zeros and are passed over."""
+    handle, end = stream.fileno(), 0
+    sparse = file.stored < file.size
+    if sparse:
+        account.note(f"{file.relative}: sparse, {file.stored:,} of {file.size:,} bytes stored")
+    while True:
+        try:
+            start = os.lseek(handle, end, os.SEEK_DATA) if sparse else end
+            stop = os.lseek(handle, start, os.SEEK_HOLE) if sparse else file.size
+        except OSError:
+            return  # no data behind the last hole
+        os.lseek(handle, start, os.SEEK_SET)
+        while start < stop:
+            block = os.read(handle, min(CHUNK_BYTES, stop - start))
+            if not block:
+                return
+            start += len(block)
+            yield block
+        end = stop
+        if end >= file.size:
+            return
+
+
+def _split(name: str, blocks: Iterator[bytes], account: Account, budget: Budget) -> Iterator[Chunk]:
+    """Chunks of text. Each begins with the end of the one before, so that an item across the
+    border is whole in one of them."""
+    decode: Callable[[bytes], bytes] | None = None
+    carry, first = b"", 1
+    for block in _as_utf8(blocks):
+        if not budget.take(len(block)):
+            account.leave_unread(f"{name}: beyond the limit of bytes or time for one audit")
+            return
+        if decode is None:
+            decode = readable_binary if b"\x00" in block[:8192] else readable
+        data = carry + block
+        yield Chunk(name, decode(data), first, raw=data)
+        keep = data.rfind(b"\n", 0, max(0, len(data) - OVERLAP_BYTES)) + 1
+        keep = max(keep, len(data) - 2 * OVERLAP_BYTES)
+        first += data.count(b"\n", 0, keep)
+        carry = data[keep:]
+
+
+def _as_utf8(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The blocks as they are, or recoded when the first begins with a UTF-16 mark."""
+    first = next(blocks, b"")
+    encoding = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(first[:2])
+    if encoding is None:
+        yield from chain((first,), blocks)
+        return
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    for block in chain((first,), blocks):
+        yield decoder.decode(block).encode("utf-8", "replace")

@@ -1,0 +1,165 @@
+"""The known places of test items (sources.yaml), and whether a text names one of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import yaml
+from pydantic import Field
+
+from ptb_lite.events import Record
+
+_MAX_NAME = 400
+_PLAIN = re.compile(r"[^a-z0-9]+")
+_TEST_WORD = re.compile(r"test|answer|solution|eval(?!uat)|leak|gold|hold[-_]?out", re.IGNORECASE)
+_HUB = re.compile(
+    r"(?:^hf://|huggingface\.co/|hf-mirror\.com/|hf\.co/|^)(?:api/)?datasets/([\w.-]+/[\w.-]+)(.*)$",
+    re.IGNORECASE,
+)
+_CACHE = re.compile(
+    r"datasets--([\w.-]+?)--([\w.-]+?)(?:/|$)|(?:^|/)([\w.-]+?)___([\w.-]+?)(?:/|$)"
+)
+FILE_PART = re.compile(r"(?:^|[/_.-])(train|test|validation|dev|val)(?:[/_.-]|$)", re.IGNORECASE)
+
+
+class OfficialSource(Record):
+    """A data set with the test split; `train` are its splits that may be trained on."""
+
+    id: str
+    train: tuple[str, ...] = ()
+
+
+class BenchmarkSources(Record):
+    """What sources.yaml says of one benchmark; its head explains the fields."""
+
+    also: tuple[str, ...] = ()
+    word: str
+    official: tuple[OfficialSource, ...] = ()
+    derived: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    repos: tuple[str, ...] = ()
+
+
+class SourceList(Record):
+    version: Literal[1] = 1
+    benchmarks: dict[str, BenchmarkSources] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A known place that a text names. `kind` says what it holds; `train` are harmless splits,
+    `part` is the split that the text itself picks."""
+
+    benchmark: str
+    name: str
+    kind: Literal["official", "derived", "answers", "module"]
+    train: tuple[str, ...] = ()
+    part: str = ""
+
+    def harmless(self, part: str = "") -> bool:
+        """Whether this is a split that anyone may train on."""
+        chosen = (part or self.part).split("[")[0].strip().lower()
+        return bool(chosen) and chosen in self.train
+
+
+@cache
+def known_sources() -> SourceList:
+    text = files("ptb_lite.audit.evidence").joinpath("sources.yaml").read_text(encoding="utf-8")
+    return SourceList.model_validate(yaml.safe_load(text))
+
+
+class Sources:
+    """The places of the benchmarks under test."""
+
+    def __init__(self, benchmarks: Iterable[str]) -> None:
+        wanted = {_plain(name) for name in benchmarks}
+        listed = known_sources().benchmarks
+        self.benchmarks = {
+            name: entry
+            for name, entry in listed.items()
+            if wanted & {_plain(name), *map(_plain, entry.also)}
+        }
+        self._words = {
+            name: re.compile(entry.word, re.IGNORECASE) for name, entry in self.benchmarks.items()
+        }
+
+    def __bool__(self) -> bool:
+        return bool(self.benchmarks)
+
+    def named_by(self, text: str) -> Named | None:
+        """The place that `text` names: a data set's id, a path in the Hub's cache, or a URL."""
+        text = text.strip()
+        if not text or len(text) > _MAX_NAME or any(c.isspace() for c in text):
+            return None
+        cached = _CACHE.search(text)
+        if cached:
+            owner, name = cached[1] or cached[3], cached[2] or cached[4]
+            return self._dataset(f"{owner}/{name}", text[cached.end() :])
+        hub = _HUB.search(text)
+        if hub:
+            return self._dataset(hub[1], hub[2])
+        if "://" in text or text.startswith(("git@", "www.")):
+            return self._address(text)
+        if text.count("/") <= 1 and not text.startswith((".", "/", "~")):
+            return self._dataset(text, "")
+        return None
+
+    def module(self, name: str) -> Named | None:
+        for benchmark, entry in self.benchmarks.items():
+            for module in entry.modules:
+                if name == module or name.startswith(f"{module}."):
+                    return Named(benchmark, module, "module")
+        return None
+
+    def _dataset(self, name: str, rest: str) -> Named | None:
+        low = name.lower()
+        found = FILE_PART.search(rest)
+        part = found[1].lower() if found else ""
+        for benchmark, entry in self.benchmarks.items():
+            for source in entry.official:
+                if low == source.id.lower():
+                    return Named(benchmark, source.id, "official", source.train, part)
+            for other in entry.derived:
+                if low == other.lower():
+                    return Named(benchmark, other, "derived")
+            if low in (answer.lower() for answer in entry.answers):
+                return Named(benchmark, name, "answers")
+            if self._names_itself(benchmark, name):
+                return Named(benchmark, name, "derived")
+        return None
+
+    def _names_itself(self, benchmark: str, name: str) -> bool:
+        """A data set that is in no list but says by its name that it holds the items. A bare
+        word is a task or a folder rather than a data set."""
+        if "/" not in name or name.endswith((".py", ".sh", ".json", ".jsonl", ".txt", ".md")):
+            return False
+        trainable = any(source.train for source in self.benchmarks[benchmark].official)
+        word = self._words[benchmark].search(name)
+        return bool(word) and (not trainable or bool(_TEST_WORD.search(name)))
+
+    def _address(self, url: str) -> Named | None:
+        low = url.lower()
+        for benchmark, entry in self.benchmarks.items():
+            for answer in entry.answers:
+                if answer.lower() in low:
+                    return Named(benchmark, answer, "answers")
+            for place in entry.repos:
+                if place.lower() in low:
+                    return Named(benchmark, place, "official")
+            trainable = any(source.train for source in entry.official)
+            if self._words[benchmark].search(low):
+                part = FILE_PART.search(low)
+                if not trainable or (part and part[1] != "train"):
+                    train = next((s.train for s in entry.official if s.train), ())
+                    return Named(benchmark, url[:120], "official", train, part[1] if part else "")
+        return None
+
+
+def _plain(name: str) -> str:
+    return _PLAIN.sub("", name.lower())

@@ -1,0 +1,131 @@
+"""Test items of a data set from a folder, for audits outside of a run.
+
+Only the questions matter here, and the answers where they are as plainly named: this is no loader
+for evaluations. Items come from `<folder>/<benchmark>/`, from every .jsonl, .json and .parquet file
+that is not of another split; the usual names of columns are known.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ptb_lite.audit.case import TestItem
+from ptb_lite.audit.evidence.folder import open_regular
+from ptb_lite.errors import PtbLiteError
+
+MAX_FILE_BYTES = 256 << 20
+MAX_ITEMS = 200_000
+QUESTIONS = ("question", "problem", "prompt", "Question", "instruction", "input", "text", "turns")
+ANSWERS = (
+    "target",
+    "answer",
+    "canonical_solution",
+    "solution",
+    "Correct Answer",
+    "ground_truth",
+    "output",
+)
+IDS = ("id", "task_id", "uid", "prompt_id", "question_id", "Record ID")
+_OTHER_SPLIT = re.compile(r"(^|[^a-z])(train|dev|valid(ation)?|answers?)([^a-z]|$)", re.IGNORECASE)
+
+
+def read_benchmark(folder: Path, benchmark: str) -> tuple[TestItem, ...]:
+    """The test items of a benchmark in `folder/<benchmark>/`, or `folder` itself.
+
+    Raises PtbLiteError where there is no such folder, no file of items in it, or one that cannot be
+    read.
+    """
+    own = folder / benchmark
+    place = own if own.is_dir() else folder
+    if not place.is_dir():
+        raise PtbLiteError("is not a folder", field=str(folder))
+    files = [
+        path
+        for path in sorted(place.iterdir())
+        if path.suffix in {".jsonl", ".json", ".parquet"} and not _OTHER_SPLIT.search(path.stem)
+    ]
+    named = [path for path in files if "test" in path.stem.lower()]
+    items = tuple(item for path in named or files for item in read_item_file(path, benchmark))
+    if not items:
+        raise PtbLiteError(
+            f"holds no test items of {benchmark}",
+            field=str(place),
+            hint="Expected .jsonl, .json or .parquet files with a column "
+            + ", ".join(QUESTIONS[:3]),
+        )
+    return items
+
+
+def read_item_file(path: Path, benchmark: str) -> tuple[TestItem, ...]:
+    """The items of one file. Raises PtbLiteError naming what is wrong."""
+    items: list[TestItem] = []
+    for number, row in enumerate(_rows(path), start=1):
+        if len(items) >= MAX_ITEMS:
+            raise PtbLiteError(f"holds more than {MAX_ITEMS:,} items", field=str(path))
+        question = _first(row, QUESTIONS)
+        if question:
+            name = _first(row, IDS) or f"{path.stem}-{number}"
+            items.append(TestItem(name, question, _first(row, ANSWERS), benchmark))
+    return tuple(items)
+
+
+def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        if path.suffix == ".parquet":
+            yield from _parquet(path)
+            return
+        with open_regular(path.resolve()) as stream:
+            raw = stream.read(MAX_FILE_BYTES + 1)
+        if len(raw) > MAX_FILE_BYTES:
+            raise PtbLiteError(f"is larger than {MAX_FILE_BYTES >> 20} MiB", field=str(path))
+        found = json.loads(raw) if path.suffix == ".json" else _lines(raw)
+    except (OSError, ValueError, RecursionError) as error:
+        raise PtbLiteError(f"cannot be read: {error}", field=str(path)) from error
+    rows = found.values() if isinstance(found, dict) else found
+    yield from (row for row in rows if isinstance(row, dict))
+
+
+def _lines(raw: bytes) -> list[Any]:
+    # Not splitlines(): a text may hold U+2028, which JSON does not escape.
+    return [json.loads(line) for line in raw.decode("utf-8").split("\n") if line.strip()]
+
+
+def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(path) as table:
+            for batch in table.iter_batches(1024):
+                yield from batch.to_pylist()
+    except pyarrow.ArrowException as error:
+        raise PtbLiteError(f"cannot be read: {str(error)[:200]}", field=str(path)) from error
+
+
+def _first(row: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    for name in names:
+        text = _text(row.get(name))
+        if text:
+            return text
+    return ""
+
+
+def _text(value: object) -> str:
+    """A text, a number, or the texts of a conversation."""
+    match value:
+        case str():
+            return value
+        case bool() | None:
+            return ""
+        case int() | float():
+            return str(value)
+        case list():
+            return "\n".join(text for text in map(_text, value) if text)
+        case dict():
+            return _text(value.get("content"))
+        case _:
+            return ""

@@ -1,0 +1,1 @@
+"""A language model that reads the evidence of an audit."""

@@ -1,0 +1,1 @@
+"""Finding test items in text: normal forms, phrases, matches, chance."""

@@ -1,0 +1,153 @@
+"""What to look for: the specific part of every test item, long items also in pieces.
+
+A benchmark's items share their template. What is left of an item without the words that most
+items have is its core ("57 + 87 + 70"); only a core with enough content of its own is searched
+without its template. Items of many words are also cut into word n-grams, and those that several
+items share are boilerplate.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ptb_lite.audit.case import TestItem
+from ptb_lite.audit.text.normal import readable, squeeze
+
+GRAM_WORDS = 6
+LONG_ITEM_WORDS = 12
+GRAM_CHARACTERS = 16
+_MANY_ITEMS = 5  # below this, what is template cannot be told from the items
+_SHARED_GRAM = 3  # a piece that so many items have belongs to the template
+_MIN_WHOLE = 12
+_FEWEST_GRAMS = 4
+TOKEN = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+|[+\-*/^%=<>]")
+NUMBER = re.compile(rb"\d+(?:\.\d+)?")
+_MARK_BEFORE = re.compile(r"[^\w\s] *$")
+_MARK_AFTER = re.compile(r" *[^\w\s]")
+_BEFORE_NUMBER = re.compile(rb"([^\w\s])\s*\(?\d")
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """One exact text to find. `joiners` are the signs between its own numbers: a match that goes
+    on across one of them is part of another, longer item. `starts` and `ends` say that the item
+    has a word there and a punctuation mark beyond it: a match that goes on with a word instead is
+    part of a longer text."""
+
+    pattern: bytes
+    numbers: tuple[bytes, ...]
+    joiners: frozenset[bytes]
+    starts: bool = False
+    ends: bool = False
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Everything to find of one item. `digits` of the core say how likely chance finds it."""
+
+    item: TestItem
+    phrases: tuple[Phrase, ...]
+    grams: tuple[bytes, ...]
+    digits: int
+    core: str
+
+    def is_long(self) -> bool:
+        """Long enough that nobody writes it by chance."""
+        return bool(self.grams)
+
+
+class Templates:
+    """Which tokens most items of a benchmark share."""
+
+    def __init__(self, items: Sequence[TestItem]) -> None:
+        counts: dict[str, Counter[str]] = defaultdict(Counter)
+        self._sizes = Counter(item.benchmark for item in items)
+        for item in items:
+            counts[item.benchmark].update(set(TOKEN.findall(plain(item.question))))
+        self._counts = counts
+
+    def is_shared(self, benchmark: str, token: str) -> bool:
+        size = self._sizes[benchmark]
+        share = self._counts[benchmark][token] / size if size else 0.0
+        return size >= _MANY_ITEMS and share > (0.9 if token[0].isdigit() else 0.5)
+
+    def core_span(self, benchmark: str, text: str) -> tuple[int, int]:
+        """Start and end of the specific part of a `plain` question; the whole when none is."""
+        own = [
+            match.span()
+            for match in TOKEN.finditer(text)
+            if match[0][0].isalnum() and not self.is_shared(benchmark, match[0])
+        ]
+        return (own[0][0], own[-1][1]) if own else (0, len(text))
+
+
+def plain(text: str) -> str:
+    return readable(text.encode("utf-8", "replace")).decode()
+
+
+def wanted_items(items: Sequence[TestItem], templates: Templates) -> tuple[Wanted, ...]:
+    """What to look for, one entry an item, in the same order."""
+    pieces = [_grams(item, templates) for item in items]
+    shared = Counter(gram for grams in pieces for gram in set(grams))
+    own = [tuple(gram for gram in grams if shared[gram] < _SHARED_GRAM) for grams in pieces]
+    return tuple(
+        want(item, templates, grams if len(set(grams)) >= _FEWEST_GRAMS else ())
+        for item, grams in zip(items, own, strict=True)
+    )
+
+
+def want(item: TestItem, templates: Templates, grams: tuple[bytes, ...] = ()) -> Wanted:
+    text = plain(item.question)
+    start, end = templates.core_span(item.benchmark, text)
+    core = text[start:end]
+    whole = _phrase(text, *_content(text))
+    phrases = {whole} if len(whole.pattern) >= _MIN_WHOLE else set()
+    if _is_specific(core):
+        phrases.add(_phrase(text, start, end))
+    digits = sum(character.isdigit() for character in core)
+    return Wanted(item, tuple(phrases), grams, digits, core)
+
+
+def _content(text: str) -> tuple[int, int]:
+    """From the first to the last word or number."""
+    spans = [match.span() for match in TOKEN.finditer(text) if match[0][0].isalnum()]
+    return (spans[0][0], spans[-1][1]) if spans else (0, len(text))
+
+
+def _phrase(text: str, start: int, end: int) -> Phrase:
+    raw = text[start:end].encode()
+    signs = frozenset(_BEFORE_NUMBER.findall(raw.lstrip(b"(- ")))
+    before, after = text[:start], text[end:]
+    return Phrase(
+        squeeze(raw),
+        tuple(NUMBER.findall(raw)),
+        signs,
+        starts=text[start : start + 1].isalpha() and bool(_MARK_BEFORE.search(before)),
+        ends=text[end - 1 : end].isalpha() and bool(_MARK_AFTER.match(after)),
+    )
+
+
+def _is_specific(core: str) -> bool:
+    """Whether a core can be told from ordinary text without its template."""
+    tokens = TOKEN.findall(core)
+    numbers = sum(token[0].isdigit() for token in tokens)
+    size = len(squeeze(core.encode()))
+    return (numbers >= 2 and size >= 4) or (len(tokens) >= 4 and size >= 16)
+
+
+def _grams(item: TestItem, templates: Templates) -> tuple[bytes, ...]:
+    text = plain(item.question)
+    start, end = templates.core_span(item.benchmark, text)
+    spans = [match.span() for match in TOKEN.finditer(text, start, end)]
+    if len(spans) >= LONG_ITEM_WORDS:
+        pairs = zip(spans, spans[GRAM_WORDS - 1 :], strict=False)
+        return tuple(squeeze(text[first[0] : last[1]].encode()) for first, last in pairs)
+    squeezed = squeeze(text[start:end].encode())
+    if len(squeezed) < 4 * GRAM_CHARACTERS:
+        return ()
+    # Few words but long: no spaces (other scripts, one long string). Cut by characters.
+    starts = range(0, len(squeezed) - GRAM_CHARACTERS + 1, GRAM_CHARACTERS // 4)
+    return tuple(squeezed[at : at + GRAM_CHARACTERS] for at in starts)

@@ -1,0 +1,1 @@
+"""One verdict of many results, by named rules."""

@@ -1,0 +1,1 @@
+"""Reading and comparing weights that nobody vouches for."""

@@ -1,0 +1,78 @@
+"""Whether an adapter carries the difference of two models: an instruct version as a LoRA."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from ptb_lite.audit.evidence.folder import open_regular
+from ptb_lite.audit.weights.distance import Stored, tensors_of
+from ptb_lite.audit.weights.safetensors_file import read_header
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MODULES = 8
+_ROWS = 256
+_WEIGHTS = "adapter_model.safetensors"
+_FACTOR = re.compile(r"^(?:base_model\.model\.)?(?:model\.)?(?P<module>.+)\.lora_(?P<part>[AB])"
+                     r"(?:\.\w+)?\.weight$")  # fmt: skip
+
+
+def towards_other(folder: Path, base: Path, other: Path) -> float | None:
+    """The median cosine between the adapter's change B @ A and the difference of the two models,
+    over up to `MODULES` modules and `_ROWS` rows of each; None when none can be compared.
+
+    Near 0 for training of any kind; what an SVD of the difference keeps is far above (the best
+    approximation of rank r has a cosine of the root of the energy that it holds; Eckart and Young
+    1936). Raises MalformedWeightsError or OSError.
+    """
+    import numpy
+
+    factors = _factors(folder)
+    bases, others = tensors_of(base), tensors_of(other)
+    whole = [name for name, parts in factors.items() if {"A", "B"} <= set(parts)]
+    step = max(1, len(whole) // MODULES)
+    cosines: list[float] = []
+    for name in whole[::step][:MODULES]:
+        own, theirs = bases.get(f"{name}.weight"), others.get(f"{name}.weight")
+        if own is None or theirs is None or own.info.shape != theirs.info.shape:
+            continue
+        a, b = _matrix(factors[name]["A"]), _matrix(factors[name]["B"], _ROWS)
+        difference = _matrix(theirs, _ROWS) - _matrix(own, _ROWS)
+        change = b @ a
+        lengths = float(numpy.linalg.norm(change) * numpy.linalg.norm(difference))
+        if change.shape == difference.shape and lengths > 0:
+            cosines.append(float((change * difference).sum()) / lengths)
+    return median(cosines) if cosines else None
+
+
+def _factors(folder: Path) -> dict[str, dict[str, Stored]]:
+    found: dict[str, dict[str, Stored]] = {}
+    path = folder / _WEIGHTS
+    for info in read_header(path):
+        match = _FACTOR.match(info.name)
+        if match and len(info.shape) == 2:
+            found.setdefault(match["module"], {})[match["part"]] = Stored(path, info)
+    return found
+
+
+def _matrix(stored: Stored, rows: int | None = None) -> NDArray[Any]:
+    """The first rows of a matrix as float32. Raises ValueError for one of another kind."""
+    import numpy
+
+    kinds = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+    kind = kinds.get(stored.info.dtype)
+    if kind is None or len(stored.info.shape) != 2:
+        raise ValueError(f"{stored.info.name} is no matrix of a known kind")
+    height, width = stored.info.shape
+    count = min(height, rows or height)
+    with open_regular(stored.path) as stream:
+        stream.seek(stored.info.start)
+        raw = stream.read(count * width * numpy.dtype(kind).itemsize)
+    values = numpy.frombuffer(raw, dtype=kind)
+    if stored.info.dtype == "BF16":
+        values = (values.astype(numpy.uint32) << 16).view(numpy.float32)
+    return numpy.nan_to_num(values.astype(numpy.float32)).reshape(count, width)

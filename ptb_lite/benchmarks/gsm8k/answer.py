@@ -1,0 +1,52 @@
+"""Read the final number out of a solution of a word problem.
+
+The last of the marks `ANSWER:`, `####` and `\\boxed{}` that is followed by a number says where it
+is; without any, it is the last number of the text. Numbers are compared by value.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from ptb_lite.evaluation.answer_text import after_thinking, boxed, numbers, shown
+
+_MARK = re.compile(r"(?:answer\s*(?:\*\*|__)?\s*[:：]|####)([^\n]*)", re.IGNORECASE)
+
+
+def extract(completion: str) -> str | None:
+    """The answer as text, None when there is no number at all."""
+    value = final_number(completion)
+    return None if value is None else shown(value)
+
+
+def final_number(completion: str) -> Fraction | None:
+    """The answer as a number."""
+    text = after_thinking(completion)
+    marked = [value for value in map(_of_line, _marked(text)) if value is not None]
+    if marked:
+        return marked[-1]
+    found = numbers(text)
+    return found[-1] if found else None
+
+
+def is_correct(completion: str, target: str) -> bool:
+    """Whether the answer equals `target`, a number that may have thousands separators."""
+    wanted = numbers(target)
+    return bool(wanted) and final_number(completion) == wanted[-1]
+
+
+def _marked(text: str) -> list[str]:
+    """What follows each mark, in the order of the marks."""
+    lines = [(match.start(), match.group(1)) for match in _MARK.finditer(text)]
+    place = -1
+    for content in boxed(text):
+        place = text.index(content, place + 1)
+        lines.append((place, content))
+    return [content for _, content in sorted(lines, key=lambda found: found[0])]
+
+
+def _of_line(line: str) -> Fraction | None:
+    """The first number after the last equals sign: `3 * 6 = 18 dollars for 2 days` says 18."""
+    found = numbers(line.rpartition("=")[2]) or numbers(line)
+    return found[0] if found else None

@@ -1,0 +1,1 @@
+"""What this machine can do: checks, the preflight of a start, the GPU probe."""

@@ -1,0 +1,185 @@
+"""What must hold on this machine before a run starts: each check raises SpecError, none writes.
+
+`preflight` does them all, the quick ones first.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from ptb_lite.agents.backend import plan_agent
+from ptb_lite.catalog.embedded import (
+    SOURCES,
+    PackageParts,
+    cache_root,
+    model_folder,
+    read_record,
+)
+from ptb_lite.catalog.entries import ModelEntry
+from ptb_lite.catalog.hub import check_access, is_cached
+from ptb_lite.catalog.loader import Catalog
+from ptb_lite.catalog.weights import base_model_folder
+from ptb_lite.choices import Device as DeviceName
+from ptb_lite.errors import CatalogError, PtbLiteError, SpecError
+from ptb_lite.evaluation.engine.plan import require_vllm
+from ptb_lite.evaluation.files import existing_folder
+from ptb_lite.evaluation.items.rows import check_data
+from ptb_lite.evaluation.vllm.place import find_vllm
+from ptb_lite.hardware import (
+    MemoryEstimate,
+    detect_device,
+    evaluation_memory,
+    fit_problem,
+    training_memory,
+)
+from ptb_lite.sandbox import sandbox
+from ptb_lite.spec.run_spec import RunSpec
+
+GB = 10**9
+# The smallest job that makes sense: short items; the evaluation halves its batch where it must.
+_SEQUENCE = 256
+_EVALUATION_BATCH = 4
+# Journal, traces, checkpoints of an adapter and evaluations, with room to spare.
+_RUN_BYTES = GB
+
+
+def preflight(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> None:
+    """Raises SpecError with field, message and way out for the first thing that is missing."""
+    entry = catalog.model(spec.model)
+    check_runs_dir(runs_dir)
+    check_space(runs_dir, _RUN_BYTES, field="runs-dir", hint="choose another with --runs-dir")
+    check_sandbox(spec.sandbox)
+    check_device(spec.device, entry)
+    check_engine(spec)
+    check_agent(spec, catalog)
+    check_audit_judge(spec, catalog)
+    check_benchmarks(spec, catalog)
+    check_model(entry)
+
+
+def check_runs_dir(runs_dir: Path) -> None:
+    """The folder, or the nearest one above it that exists, can be written."""
+    folder = existing_folder(runs_dir)
+    try:
+        # Really written: permission bits say nothing of a read-only file system or of root.
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"x")
+            probe.flush()
+    except OSError as error:
+        raise SpecError(
+            f"{runs_dir} cannot be written ({error.strerror})",
+            field="runs-dir",
+            hint="Choose another folder with --runs-dir",
+        ) from error
+
+
+def check_space(folder: Path, needed: int, *, field: str, hint: str) -> None:
+    """`needed` bytes are free where `folder` lies."""
+    free = shutil.disk_usage(existing_folder(folder)).free
+    if free < needed:
+        raise SpecError(
+            f"{free / GB:.1f} GB are free in {folder}, {needed / GB:.1f} GB are needed",
+            field=field,
+            hint=f"Free some room, or {hint}",
+        )
+
+
+def check_sandbox(name: str) -> None:
+    """The program of the sandbox is there and works."""
+    problem = sandbox(name).problem()
+    if problem is not None:
+        raise SpecError(problem, field="sandbox", hint="`ptb-lite doctor` checks it again")
+
+
+def check_agent(spec: RunSpec, catalog: Catalog) -> None:
+    """The agent's program and key are there: else the run would find out after its baseline."""
+    entry = catalog.agent(spec.agent)
+    try:
+        plan_agent(entry, workspace=Path(), model=spec.agent_model)
+    except PtbLiteError as error:
+        raise SpecError(error.message, field=error.field or "agent", hint=error.hint) from error
+
+
+def check_audit_judge(spec: RunSpec, catalog: Catalog) -> None:
+    """The program and the key of an agent that judges are there: else all its votes were lost."""
+    chosen = spec.audit_judge
+    if chosen is None or chosen.agent is None:
+        return
+    try:
+        plan_agent(catalog.agent(chosen.agent), workspace=Path(), model=chosen.model)
+    except PtbLiteError as error:
+        raise SpecError(error.message, field="audit_judge", hint=error.hint) from error
+
+
+def check_benchmarks(spec: RunSpec, catalog: Catalog) -> None:
+    """The datasets' files or the tokens for them are there, as far as can be said offline."""
+    for name in spec.benchmarks:
+        try:
+            check_data(catalog.benchmark(name), spec.data_dir)
+        except PtbLiteError as error:
+            raise SpecError(error.message, field=error.field, hint=error.hint) from error
+
+
+def check_device(name: DeviceName, entry: ModelEntry) -> None:
+    """The device exists, and evaluation and 4-bit training fit it at their smallest."""
+    device = detect_device(name)
+    for what, estimate in smallest_jobs(entry):
+        problem = fit_problem(estimate, device, f"{what} {entry.id}")
+        if problem is not None:
+            raise SpecError(
+                problem,
+                field="model",
+                hint="Choose a smaller one (`ptb-lite list models`), another --device, "
+                "or close what uses the memory",
+            )
+
+
+def check_engine(spec: RunSpec) -> None:
+    """vLLM, where it is asked for, is there and computes on the run's device."""
+    if spec.evaluation_engine == "vllm":
+        require_vllm(find_vllm(), detect_device(spec.device).kind)
+
+
+def smallest_jobs(entry: ModelEntry) -> tuple[tuple[str, MemoryEstimate], ...]:
+    """Memory of the two jobs that every run has, at the smallest size that makes sense."""
+    evaluation = evaluation_memory(entry, sequence=_SEQUENCE, batch=_EVALUATION_BATCH)
+    training = training_memory(entry, sequence=_SEQUENCE, batch=1)
+    return (("evaluating", evaluation), ("training", training))
+
+
+def check_model(entry: ModelEntry) -> None:
+    """The model's files are here, or can be had and have room."""
+    try:
+        match entry.source:
+            case "embedded":
+                _check_embedded(entry)
+            case "local":
+                base_model_folder(entry)
+            case "hub":
+                _check_hub(entry)
+    except CatalogError as error:
+        raise SpecError(error.message, field=error.field or "model", hint=error.hint) from error
+
+
+def _check_embedded(entry: ModelEntry) -> None:
+    if read_record(model_folder(entry.id)) is not None:
+        return
+    origin = SOURCES[entry.id].origin
+    if isinstance(origin, PackageParts):
+        origin.paths()
+    else:
+        origin.path(cache_root())
+
+
+def _check_hub(entry: ModelEntry) -> None:
+    if is_cached(entry):
+        return
+    check_access(entry)
+    check_space(
+        cache_root(),
+        2 * entry.parameters + GB,
+        field="model",
+        hint="set HF_HOME and PTB_LITE_CACHE to another disk",
+    )

@@ -1,0 +1,1 @@
+"""lm-eval with a transformers model, in a process of its own."""

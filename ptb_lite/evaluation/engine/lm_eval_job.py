@@ -1,0 +1,289 @@
+"""lm-eval called as a library: one model, loaded once, and every task of a job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import lm_eval
+import torch
+from lm_eval.tasks import TaskManager
+
+from ptb_lite import __version__
+from ptb_lite.evaluation.benchmark import Benchmark, Judged, find_benchmark, judge_all
+from ptb_lite.evaluation.engine.chat import stops
+from ptb_lite.evaluation.engine.completion_log import KeptCompletions
+from ptb_lite.evaluation.engine.lm import FollowedLM
+from ptb_lite.evaluation.engine.messages import (
+    Message,
+    ModelLoaded,
+    Progressed,
+    TaskFinished,
+    WorkerWarned,
+)
+from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer, pick_device
+from ptb_lite.evaluation.errors import EvaluationError
+from ptb_lite.evaluation.files import file_sha256, write_lines, write_whole
+from ptb_lite.evaluation.items.splits import Item, read_items
+from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
+from ptb_lite.evaluation.results import EvaluationResult, SampleRecord
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+# Found as metadata; the engine's own package comes on top.
+PACKAGES = ("torch", "transformers", "tokenizers", "peft", "lm-eval", "datasets")
+Emit = Callable[[Message], None]
+
+
+def evaluate(job: EvaluationJob, emit: Emit) -> tuple[EvaluationResult, ...]:
+    """Run every task of `job` in this process; write its files into `job.output`.
+
+    Raises `InvalidSubmissionError`, `EvaluationError`, `ItemsError`.
+    """
+    started = time.monotonic()
+    if job.threads is not None:
+        torch.set_num_threads(job.threads)
+    device = pick_device(job.device)
+    counter = _Counter(emit)
+    lm = _load(job, counter, emit, device)
+    emit(ModelLoaded(seconds=time.monotonic() - started, device=device))
+    job.output.mkdir(parents=True, exist_ok=True)
+    fitted = (task.fitted(lm.max_length) for task in job.tasks)
+    return tuple(_run_task(job, task, lm, counter, emit, device) for task in fitted)
+
+
+def _load(job: EvaluationJob, counter: _Counter, emit: Emit, device: str) -> Any:
+    """The model as lm-eval's class of the job's engine, followed."""
+    if job.engine.name == "vllm":
+        # Imported only here: most installations are without vLLM.
+        from ptb_lite.evaluation.vllm.start import load_vllm
+
+        return load_vllm(
+            job,
+            device=device,
+            on_rows=counter.add,
+            on_warning=lambda text: emit(WorkerWarned(message=text)),
+        )
+    lm = FollowedLM(
+        load_model(job.model, job.adapter, dtype=job.dtype, device=device),
+        load_tokenizer(job.model),
+        batch_size=job.batch_size,
+        on_rows=counter.add,
+        on_warning=lambda text: emit(WorkerWarned(message=text)),
+        rows_restarted=counter.restart,
+    )
+    # Pinned by the job: a template that came with the tokenizer's folder does not count.
+    lm.tokenizer.chat_template = job.chat_template
+    return lm
+
+
+def task_definition(benchmark: str) -> Path:
+    """The lm-eval task file for a benchmark: its own, or the one for any procedural benchmark."""
+    own = BENCHMARKS / benchmark / "task.yaml"
+    return own if own.is_file() else BENCHMARKS / "procedural.yaml"
+
+
+class _Counter:
+    """Turns finished rows into messages about the task that is running."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._label = self._benchmark = ""
+        self._done = self._total = 0
+
+    def begin(self, task: EvaluationTask, total: int) -> None:
+        self._label, self._benchmark = task.label, task.benchmark
+        self._done, self._total = 0, total
+        self._say()
+
+    def add(self, rows: int) -> None:
+        self._done += rows
+        self._say()
+
+    def restart(self) -> None:
+        self._done = 0
+
+    def _say(self) -> None:
+        self._emit(
+            Progressed(
+                label=self._label, benchmark=self._benchmark, done=self._done, total=self._total
+            )
+        )
+
+
+def _run_task(
+    job: EvaluationJob,
+    task: EvaluationTask,
+    lm: Any,
+    counter: _Counter,
+    emit: Emit,
+    device: str,
+) -> EvaluationResult:
+    definition = task.definition or task_definition(task.benchmark)
+    benchmark = find_benchmark(task.benchmark)
+    manager = TaskManager(include_defaults=False, metadata=_metadata(task, benchmark))
+    name, config = next(iter(manager.load([str(definition)])["tasks"].items()))
+    available = len(config.test_docs())
+    if task.limit is not None and task.limit > available:
+        raise EvaluationError(
+            f"{task.limit} items are asked for, {task.benchmark} has {available}", field="limit"
+        )
+    counter.begin(task, task.limit or available)
+    kept = KeptCompletions(job.output / f"{_stem(task)}.kept.jsonl", task.key) if task.key else None
+    lm.kept = kept
+    started = time.monotonic()
+    outcome = lm_eval.simple_evaluate(
+        model=lm,
+        tasks=[config],
+        num_fewshot=task.num_fewshot,
+        limit=task.limit,
+        task_manager=manager,
+        gen_kwargs=_settings(job.generation, task),
+        apply_chat_template=job.chat_template is not None,
+        fewshot_random_seed=job.seed,
+        random_seed=job.seed,
+        numpy_random_seed=job.seed,
+        torch_random_seed=job.seed,
+        bootstrap_iters=0,
+        log_samples=True,
+    )
+    samples = _judged(task, benchmark, outcome["samples"][name])
+    seconds = time.monotonic() - started
+    result = _result(job, task, samples, seconds, int(config.VERSION), device, lm)
+    write_lines(job.output / result.samples, samples)
+    write_whole(job.output / f"{_stem(task)}.json", result.model_dump_json(indent=2))
+    if kept is not None:
+        kept.discard()
+    emit(TaskFinished(result=result))
+    return result
+
+
+def _metadata(task: EvaluationTask, benchmark: Benchmark) -> dict[str, str | None]:
+    """What `lm_task.load_items` is told. The engine judges by itself, all items at once."""
+    return {
+        "items": str(task.items),
+        "shots": str(task.shots) if task.shots else None,
+        "benchmark": benchmark.id,
+        "chat_family": task.chat_family,
+        "judged_by": "engine",
+    }
+
+
+def _settings(generation: Generation, task: EvaluationTask) -> dict[str, Any] | None:
+    """What the job changes of the task file's generation settings; None: nothing."""
+    settings: dict[str, Any] = {}
+    if generation.do_sample:
+        settings |= {
+            "do_sample": True,
+            "temperature": generation.temperature,
+            "top_p": generation.top_p,
+        }
+    if task.max_new_tokens is not None:
+        settings["max_gen_toks"] = task.max_new_tokens
+    if task.chat_family is not None:
+        settings["until"] = list(stops(task.chat_family))
+    return settings or None
+
+
+def _judged(
+    task: EvaluationTask, benchmark: Benchmark, raw: Sequence[dict[str, Any]]
+) -> tuple[SampleRecord, ...]:
+    """One record per item, in the order of the items file."""
+    items = {item.id: item for item in read_items(task.items)}
+    answers = [(items[entry["doc"]["id"]], _completion(entry)) for entry in raw]
+    judged = judge_all(benchmark, answers)
+    return tuple(
+        _sample(item, completion, found)
+        for (item, completion), found in zip(answers, judged, strict=True)
+    )
+
+
+def _completion(entry: Mapping[str, Any]) -> str:
+    """What was generated or, of a multiple-choice task, the likeliest continuation."""
+    answers = entry["filtered_resps"]
+    if isinstance(answers[0], str):
+        return answers[0]
+    chosen = max(range(len(answers)), key=lambda number: answers[number][0])
+    return str(entry["arguments"][chosen][1])
+
+
+def _sample(item: Item, completion: str, judged: Judged) -> SampleRecord:
+    return SampleRecord(
+        item_id=item.id,
+        question=item.question,
+        target=item.target,
+        completion=completion,
+        extracted=judged.extracted,
+        correct=judged.score is not None and judged.score >= 1.0,
+        score=judged.score,
+        also=dict(judged.also),
+    )
+
+
+def _mean(scores: Sequence[float | None]) -> float | None:
+    """None as soon as one of them is: half a score is none."""
+    known = [score for score in scores if score is not None]
+    return sum(known) / len(known) if len(known) == len(scores) else None
+
+
+def _means(samples: Sequence[SampleRecord]) -> dict[str, float]:
+    """The mean of every score that is shown beside the counted one."""
+    names = sorted({name for sample in samples for name in sample.also})
+    return {
+        name: sum(sample.also.get(name, 0.0) for sample in samples) / len(samples) for name in names
+    }
+
+
+def _result(
+    job: EvaluationJob,
+    task: EvaluationTask,
+    samples: tuple[SampleRecord, ...],
+    seconds: float,
+    task_version: int,
+    device: str,
+    lm: Any,
+) -> EvaluationResult:
+    packages = package_versions(job.engine.name)
+    return EvaluationResult(
+        label=task.label,
+        benchmark=task.benchmark,
+        n=len(samples),
+        correct=sum(sample.correct for sample in samples),
+        score=_mean([sample.score for sample in samples]),
+        seconds=seconds,
+        num_fewshot=task.num_fewshot,
+        limit=task.limit,
+        generation=job.generation,
+        batch_size=lm.batch_size_per_gpu,
+        dtype=job.dtype,
+        device=device,
+        task_version=task_version,
+        items_sha256=file_sha256(task.items),
+        packages=packages,
+        samples=f"{_stem(task)}.samples.jsonl",
+        key=task.key,
+        chat_family=task.chat_family,
+        max_new_tokens=task.max_new_tokens,
+        also=_means(samples),
+        engine=job.engine.name,
+        engine_version=packages[job.engine.name],
+        notes=dict(find_benchmark(task.benchmark).notes()),
+    )
+
+
+def package_versions(engine: str) -> dict[str, str]:
+    """The versions of the packages that a score of this process depends on."""
+    versions = {}
+    for name in dict.fromkeys((*PACKAGES, engine)):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    # Not by metadata: vLLM's environment takes this package from where it lies.
+    return {**versions, "ptb-lite": __version__}
+
+
+def _stem(task: EvaluationTask) -> str:
+    return f"{task.label}.{task.benchmark}"

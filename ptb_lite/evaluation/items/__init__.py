@@ -1,0 +1,1 @@
+"""Where the items of a benchmark come from, and their three splits."""

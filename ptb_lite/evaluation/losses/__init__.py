@@ -1,0 +1,1 @@
+"""The loss on given answers, for the audit: measured in a process of its own."""

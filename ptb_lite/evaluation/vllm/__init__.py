@@ -1,0 +1,1 @@
+"""vLLM as the engine, where it is installed."""

@@ -1,0 +1,81 @@
+"""The folder that vLLM serves: the base model's own, or one with an adapter merged into it.
+
+vLLM could put a LoRA adapter on at run time, and we do not let it: it reads adapter_config.json and
+the weights by itself (a pickle, where there is no safetensors file), refuses DoRA and ranks above a
+limit set beforehand, and knows nothing of what we check. Merged, a submission passes the same code
+as through transformers, nothing of it reaches vLLM but numbers, and generation has no adapter to
+multiply by.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from ptb_lite.evaluation.engine.model_loading import load_model
+from ptb_lite.evaluation.engine.process import SERVED_NAME
+from ptb_lite.evaluation.errors import EvaluationError
+from ptb_lite.evaluation.job import EvaluationJob
+
+
+@contextmanager
+def served_folder(job: EvaluationJob) -> Iterator[Path]:
+    """The folder to load weights and config from; a merged one is deleted at the end.
+
+    Raises `InvalidSubmissionError` for an adapter that cannot be scored, `EvaluationError` for a
+    folder that is no model or a disk without room.
+    """
+    if job.adapter is None:
+        check_finite(job.model)
+        yield job.model
+        return
+    folder = job.output / SERVED_NAME
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        merge_to(job, folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def merge_to(job: EvaluationJob, folder: Path) -> None:
+    """Write the base model with the job's adapter in it to `folder`, as safetensors.
+
+    On the processor: the card is vLLM's, and CUDA may not be up before it.
+    """
+    model = load_model(job.model, job.adapter, dtype=job.dtype, device="cpu")
+    try:
+        model.save_pretrained(folder)
+    except (OSError, SafetensorError) as error:
+        raise EvaluationError(
+            f"the merged model cannot be written: {error}",
+            field=str(folder),
+            hint="Free some room, or take --engine transformers, which writes nothing",
+        ) from error
+
+
+def check_finite(model: Path) -> None:
+    """Raises EvaluationError when a folder has no weights that can be read, or some not finite."""
+    files = sorted(model.glob("*.safetensors"))
+    if not files:
+        raise EvaluationError("cannot be loaded: no *.safetensors", field=f"model {model}")
+    for file in files:
+        try:
+            with safe_open(file, framework="pt") as weights:
+                bad = next(
+                    (name for name in weights.keys() if not _finite(weights.get_tensor(name))),  # noqa: SIM118
+                    None,
+                )
+        except (OSError, SafetensorError) as error:
+            raise EvaluationError(f"cannot be loaded: {error}", field=f"model {model}") from error
+        if bad is not None:
+            raise EvaluationError(f"weights that are not finite: {bad}", field=f"model {model}")
+
+
+def _finite(tensor: torch.Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())

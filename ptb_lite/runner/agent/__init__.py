@@ -1,0 +1,1 @@
+"""The agent phase: a command in a sandbox, on the clock, watched and followed."""

@@ -1,0 +1,168 @@
+"""The agent phase: a backend's command in a sandbox, on the clock, its output kept and read."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ptb_lite.agents.backend import AgentPlan, plan_agent
+from ptb_lite.agents.masking import mask_line
+from ptb_lite.audit.case import HarnessManifest
+from ptb_lite.evaluation.task_file import Task
+from ptb_lite.events import AgentEnded, AgentStarted, Outcome
+from ptb_lite.files import read_record, write_record
+from ptb_lite.runner.agent.hub import Hub, agent_hub, close_hub
+from ptb_lite.runner.agent.limits import agent_limits
+from ptb_lite.runner.agent.network import agent_network
+from ptb_lite.runner.agent.secrets import agent_secrets, clear_secrets
+from ptb_lite.runner.agent.session_flags import for_run
+from ptb_lite.runner.agent.turns import AgentTurns, Place
+from ptb_lite.runner.context import AgentEnd, PhaseResult, Prepared, RunContext
+from ptb_lite.runner.live_audit import LiveAudit, live_audit, live_detectors
+from ptb_lite.runner.phases.audit import case_of
+from ptb_lite.runner.phases.prepare import task_of
+from ptb_lite.sandbox import SANDBOX_HOME, SandboxPlan, interpreter_paths, sandbox
+from ptb_lite.workspace.prepare import start_clock
+
+
+def run_agent(context: RunContext) -> PhaseResult:
+    """Give the workspace to the agent until it ends, is stopped, or its time is over.
+
+    An agent phase that was cut off with its runner is not begun again, since the agent has used
+    its time: it counts as interrupted, and the submission made so far is used.
+    """
+    context.check_stop()
+    clear_secrets(context)
+    if context.run.agent_end.exists():
+        close_hub(context.run)
+        end = _interrupted(context)
+    else:
+        end = _supervise(
+            context,
+            plan_agent(
+                context.catalog.agent(context.spec.agent),
+                workspace=context.run.workspace,
+                model=context.spec.agent_model,
+            ),
+        )
+    write_record(context.run.agent_end, end)
+    assert end.outcome is not None
+    context.journal.write(
+        AgentEnded(
+            outcome=end.outcome,
+            exit_code=end.exit_code,
+            seconds=end.seconds,
+            detail=end.detail,
+        )
+    )
+    # However the agent ended, what it left is sealed and scored: the phase itself is finished.
+    why = f" ({end.detail})" if end.detail else ""
+    return PhaseResult(detail=f"agent: {end.outcome.value.replace('_', ' ')}{why}")
+
+
+def _interrupted(context: RunContext) -> AgentEnd:
+    begun = read_record(context.run.agent_end, AgentEnd)
+    if begun.outcome is not None:
+        return begun
+    output = context.run.trace / "stdout.log"
+    last = output.stat().st_mtime if output.exists() else begun.started
+    seconds = min(max(0.0, last - begun.started), begun.budget_seconds)
+    return begun.model_copy(
+        update={
+            "outcome": Outcome.INTERRUPTED,
+            "seconds": seconds,
+            "idle_seconds": begun.budget_seconds - seconds,
+            "detail": "the runner died while the agent worked; what it had submitted is used",
+        }
+    )
+
+
+def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
+    # What the agent is shown is put together before its clock starts.
+    with agent_hub(context) as hub:
+        return _work(context, plan, hub)
+
+
+def _work(context: RunContext, plan: AgentPlan, hub: Hub) -> AgentEnd:
+    prepared = read_record(context.run.prepared, Prepared)
+    budget = context.spec.budget_minutes * 60
+    begun = time.time()
+    task = task_of(context, prepared).model_copy(update={"deadline": begun + budget})
+    manifest = start_clock(
+        context.run.workspace, task, read_record(context.run.harness, HarnessManifest)
+    )
+    write_record(context.run.harness, manifest)
+    context.run.trace.mkdir(exist_ok=True)
+    box = sandbox(context.spec.sandbox)
+    write_record(context.run.agent_end, AgentEnd(started=begun, budget_seconds=budget))
+    context.journal.write(
+        AgentStarted(
+            backend=context.spec.agent,
+            sandbox=box.name,
+            budget_seconds=budget,
+            deadline=datetime.fromtimestamp(begun + budget, UTC),
+        )
+    )
+    with (
+        agent_secrets(context, plan) as if_orphaned,
+        agent_network(context, plan) as network,
+        agent_limits(context) as limits,
+    ):
+        sandbox_plan = SandboxPlan(
+            workspace=context.run.workspace,
+            read_only=(*interpreter_paths(), prepared.base_model, *plan.read_only),
+            environment={**_environment(context, task, plan), **hub.environment},
+            network=context.spec.network,
+            gpu=task.device == "cuda",
+            relay=network.plan,
+            limits=limits.plan,
+            placed=hub.placed,
+        )
+        place = Place(
+            task=task,
+            box=box,
+            plan=sandbox_plan,
+            began=begun,
+            budget_seconds=budget,
+            network=network,
+            limits=limits,
+            if_orphaned=(*if_orphaned, *limits.if_orphaned()),
+        )
+        with live_audit(lambda: _live_audit(context, plan)):
+            return AgentTurns(context, plan, place).run()
+
+
+def _live_audit(context: RunContext, plan: AgentPlan) -> LiveAudit:
+    def mask(text: str) -> str:
+        return mask_line(text.encode(), plan.start.secrets).decode()
+
+    backend = context.catalog.agent(context.spec.agent).backend
+    return LiveAudit(
+        case_of(context, None),
+        context.journal.write,
+        mask,
+        detectors=for_run(live_detectors(), backend, context.spec.feedback),
+    )
+
+
+def _environment(context: RunContext, task: Task, plan: AgentPlan) -> dict[str, str]:
+    """All that the agent's environment holds: nothing of the host's is inherited."""
+    own = [str(Path(sys.executable).parent), *map(str, plan.folders)]
+    binaries = [*own, "/usr/local/bin", "/usr/bin", "/bin"]
+    environment = {
+        "PATH": os.pathsep.join(binaries),
+        "HOME": SANDBOX_HOME if context.spec.sandbox != "none" else str(context.run.workspace),
+        "LANG": "C.UTF-8",
+        "TMPDIR": "/tmp",
+        "PYTHONUNBUFFERED": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    if context.spec.network != "full":
+        # Else the Hub's client gives up at a proxy that refuses it, also what its cache holds.
+        environment["HF_HUB_OFFLINE"] = "1"
+    if task.device == "cpu":
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    return {**environment, **plan.backend.environment(plan.start)}

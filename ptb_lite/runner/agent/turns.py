@@ -1,0 +1,195 @@
+"""The agent's processes, one after another on one clock, each watched to its end."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ptb_lite.agents.backend import AgentPlan, ResumableBackend
+from ptb_lite.agents.command import CommandBackend
+from ptb_lite.evaluation.task_file import Task
+from ptb_lite.events import Outcome
+from ptb_lite.files import write_record
+from ptb_lite.runner.agent.limits import DISK_FULL, AgentLimits
+from ptb_lite.runner.agent.network import Network
+from ptb_lite.runner.agent.submissions import SubmissionWatch
+from ptb_lite.runner.agent.trace import TraceReader
+from ptb_lite.runner.agent.watch import AgentWatch, Silence, startup_limit
+from ptb_lite.runner.context import AgentEnd, AgentTurn, RunContext
+from ptb_lite.sandbox import Ended, Sandbox, SandboxPlan, start
+from ptb_lite.workspace.prompt import render_reprompt
+
+POLL_SECONDS = 0.1
+# An agent that ends when less than this part of its budget is left has used it.
+REPROMPT_SHARE = 0.1
+# So often in a row an agent may answer without doing anything before its end is accepted.
+MAX_EMPTY_TURNS = 3
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an agent works: its task (with the deadline), its isolation, and since when.
+
+    `if_orphaned` are commands for when the runner dies while the agent works.
+    """
+
+    task: Task
+    box: Sandbox
+    plan: SandboxPlan
+    began: float
+    budget_seconds: float
+    network: Network
+    limits: AgentLimits
+    if_orphaned: tuple[tuple[str, ...], ...] = ()
+
+
+class AgentTurns:
+    """Runs one agent. Where the spec says so, an agent that ends early is asked to go on."""
+
+    def __init__(self, context: RunContext, agent: AgentPlan, place: Place) -> None:
+        self._context = context
+        self._agent = agent
+        self._place = place
+        self._watch = AgentWatch(_startup_seconds(context, agent, place))
+        self._reader = TraceReader(
+            context.run.trace / "stdout.log", context, agent, self._watch.hear
+        )
+        self._submissions = SubmissionWatch(context.run.workspace / place.task.submission)
+        self._silence = Silence(time.monotonic())
+        self._turns: list[AgentTurn] = []
+        self._empty_turns = 0
+
+    def run(self) -> AgentEnd:
+        """The agent's end, after its last process."""
+        ended = self._turn(self._agent.backend.command(self._agent.start))
+        while (command := self._resumption(ended)) is not None:
+            self._context.warn(
+                f"the agent ended with {self._left():.0f} seconds left and is asked to go on"
+            )
+            ended = self._turn(command)
+        self._reader.finish()
+        budget = self._place.budget_seconds
+        seconds = min(sum(turn.seconds for turn in self._turns), budget)
+        return AgentEnd(
+            started=self._place.began,
+            budget_seconds=budget,
+            outcome=ended.outcome,
+            exit_code=ended.exit_code,
+            seconds=seconds,
+            detail=ended.detail,
+            idle_seconds=budget - seconds,
+            silent_seconds=self._silence.longest,
+            turns=tuple(self._turns),
+            submissions=self._submissions.finish(self._elapsed()),
+        )
+
+    def _turn(self, command: Sequence[str]) -> Ended:
+        """One process of the agent, to its end."""
+        context, place = self._context, self._place
+        self._watch.begin_turn()
+        began = self._elapsed()
+        clean_up = place.box.cleanup(place.plan)
+        supervised = start(
+            place.box.wrap(command, place.plan),
+            environment=place.box.environment(place.plan),
+            cwd=context.run.workspace,
+            deadline_seconds=place.budget_seconds if not self._turns else max(0.0, self._left()),
+            stdout=context.run.trace / "stdout.log",
+            stderr=context.run.trace / "stderr.log",
+            groups=place.limits.groups.entrances(),
+            after=[clean_up] if clean_up else (),
+            if_orphaned=place.if_orphaned,
+        )
+        place.limits.watch(supervised.pid)
+        problem: str | None = None
+        stopped = False
+        while (ended := supervised.poll()) is None:
+            refused = self._look()
+            if not stopped and problem is None:
+                stopped = context.stop.is_set()
+                problem = refused or self._watch.problem(self._elapsed() - began)
+                problem = problem or place.limits.problem()
+                if stopped or problem:
+                    supervised.stop()
+            time.sleep(POLL_SECONDS)
+        if full := place.limits.problem():
+            place.limits.release()
+        self._reader.finish_turn()
+        if stopped:
+            # That was the stop of the agent: what it submitted is still sealed, audited and scored.
+            context.stop.clear()
+        elif problem and ended.outcome is Outcome.STOPPED:
+            ended = Ended(Outcome.FAILED, None, ended.seconds, f"ended by the runner: {problem}")
+        elif full and ended.outcome is Outcome.FAILED:
+            ended = replace(ended, detail=f"{ended.detail}; {full}")
+        self._turns.append(
+            AgentTurn(began_seconds=began, seconds=ended.seconds, outcome=ended.outcome)
+        )
+        return ended
+
+    def _look(self) -> str | None:
+        """Note what is new of a working agent; a full disk is the agent's end, not the runner's."""
+        try:
+            self._silence.note(time.monotonic(), active=self._reader.read())
+            self._look_at_submissions()
+            self._place.network.tell()
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            self._place.limits.release()
+            return DISK_FULL
+        return None
+
+    def _look_at_submissions(self) -> None:
+        """Keep each on disk at once: the runner may be killed before the agent's end."""
+        before = len(self._submissions.seen)
+        self._submissions.look(self._elapsed())
+        if len(self._submissions.seen) > before:
+            begun = AgentEnd(
+                started=self._place.began,
+                budget_seconds=self._place.budget_seconds,
+                submissions=self._submissions.seen,
+            )
+            write_record(self._context.run.agent_end, begun)
+
+    def _resumption(self, ended: Ended) -> list[str] | None:
+        """The command by which an agent that ended by itself goes on; None: its end is accepted."""
+        if self._context.spec.on_early_stop == "accept" or ended.outcome is not Outcome.FINISHED:
+            return None
+        if self._left() < REPROMPT_SHARE * self._place.budget_seconds:
+            return None
+        if self._context.stop.is_set():
+            # Asked for while the agent was being looked at: as in a turn, it ends the agent alone.
+            self._context.stop.clear()
+            return None
+        backend, session_id = self._agent.backend, self._watch.session_id
+        if not isinstance(backend, ResumableBackend) or session_id is None:
+            self._context.warn("the agent's early end is accepted: it has no session to go on with")
+            return None
+        self._empty_turns = 0 if self._watch.tool_calls else self._empty_turns + 1
+        if self._empty_turns >= MAX_EMPTY_TURNS:
+            self._context.warn("the agent's early end is accepted: it does nothing when asked")
+            return None
+        message = render_reprompt(
+            self._place.task,
+            disclosure=self._context.spec.disclosure,
+            policy=self._context.spec.policy,
+            minutes_left=self._left() / 60,
+        )
+        return backend.resume(self._agent.start, session_id, message)
+
+    def _elapsed(self) -> float:
+        return time.time() - self._place.began
+
+    def _left(self) -> float:
+        return self._place.budget_seconds - self._elapsed()
+
+
+def _startup_seconds(context: RunContext, agent: AgentPlan, place: Place) -> float | None:
+    """No limit for a person's own command, unless one is chosen: it may well say nothing."""
+    chosen = context.spec.startup_minutes
+    if chosen is None and isinstance(agent.backend, CommandBackend):
+        return None
+    return startup_limit(place.budget_seconds, chosen)

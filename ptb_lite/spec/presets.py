@@ -1,0 +1,133 @@
+"""Presets: named sets of choices, one YAML file each, the package's own and a person's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import Field
+
+from ptb_lite.audit.judge.choice import AuditJudgeChoice
+from ptb_lite.catalog.entries import Entry, Line
+from ptb_lite.catalog.loader import config_root, find
+from ptb_lite.catalog.yaml_file import read_yaml, validate_at
+from ptb_lite.choices import (
+    Device,
+    Disclosure,
+    EarlyStop,
+    EngineChoice,
+    Feedback,
+    HubCache,
+    Network,
+    Policy,
+    SandboxName,
+)
+from ptb_lite.errors import CatalogError
+from ptb_lite.evaluation.files import write_whole
+from ptb_lite.evaluation.job import Generation
+from ptb_lite.evaluation.judge.choice import JudgeChoice
+
+
+def _own_presets() -> Path:
+    """The folder of the package's presets: in a wheel beside the code, in a checkout at its top."""
+    package = Path(__file__).parents[1]
+    packed = package / "presets"
+    return packed if packed.is_dir() else package.parent / "presets"
+
+
+_OWN = _own_presets()
+
+
+class Preset(Entry):
+    """The choices of one preset; the fields after `min_gpu_gb` are those of a RunSpec.
+
+    `min_gpu_gb` is the GPU memory in GiB that the choices need; 0: runs without a GPU.
+    """
+
+    title: Line
+    summary: str = ""
+    min_gpu_gb: Annotated[float, Field(ge=0, le=1024)] = 0
+    model: str = "gemma-3-270m-embedded"
+    agent: str = "recipe"
+    agent_model: str | None = None
+    benchmarks: Annotated[tuple[str, ...], Field(min_length=1)]
+    budget_minutes: float
+    startup_minutes: float | None = None
+    memory_gb: float | None = None
+    disk_gb: float | None = None
+    max_processes: int = 4096
+    on_early_stop: EarlyStop = "accept"
+    limit: int | None = None
+    dev_limit: int | None = None
+    seed: int = 0
+    policy: Policy = "reset"
+    disclosure: Disclosure = "rules"
+    feedback: Feedback = "dev"
+    sandbox: SandboxName = "bubblewrap"
+    network: Network = "off"
+    hub_cache: HubCache = "auto"
+    device: Device = "auto"
+    evaluation_engine: EngineChoice = "auto"
+    generation: Generation = Generation()
+    max_new_tokens: int | None = None
+    data_dir: Path | None = None
+    judge: JudgeChoice | None = None
+    audit_judge: AuditJudgeChoice | str | None = None
+
+
+def load_presets(overlay: Path | None = None) -> Mapping[str, Preset]:
+    """All presets by id, the package's first; `overlay` defaults to `config_root()`/presets.
+
+    Raises CatalogError with file and line where one is malformed.
+    """
+    person = (config_root() if overlay is None else overlay) / "presets"
+    files = sorted(_OWN.glob("*.yaml")) + sorted(person.glob("*.yaml"))
+    presets = {path.stem: read_preset(path) for path in files}
+    return dict(
+        sorted(presets.items(), key=lambda pair: (pair[1].min_gpu_gb, pair[1].budget_minutes))
+    )
+
+
+def load_preset(name: str) -> Preset:
+    """The preset of that name, or of that file where `name` is a path.
+
+    A name with a slash or the ending .yaml or .yml is a path. Raises CatalogError.
+    """
+    if "/" in name or name.endswith((".yaml", ".yml")):
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise CatalogError("there is no such file", field=f"preset {name}")
+        return read_preset(path)
+    # Only the one that is asked for is read, so another broken file is not in the way.
+    for folder in (config_root() / "presets", _OWN):
+        if (folder / f"{name}.yaml").is_file():
+            return read_preset(folder / f"{name}.yaml")
+    return find(load_presets(), name, "preset")
+
+
+def read_preset(path: Path) -> Preset:
+    """The preset in `path`, its id the file's name. Raises CatalogError with file and line."""
+    file = read_yaml(path)
+    return validate_at(Preset, {**file.values, "id": path.stem}, file, [])
+
+
+def save_preset(preset: Preset, overlay: Path | None = None) -> Path:
+    """Keep a person's preset where `load_presets` finds it; one of that name is replaced.
+
+    Returns the file. Raises CatalogError where the name is one of the package's own or
+    the file cannot be written.
+    """
+    if (_OWN / f"{preset.id}.yaml").is_file():
+        raise CatalogError(
+            f"'{preset.id}' comes with ptb-lite", field="preset", hint="Take another name"
+        )
+    path = (config_root() if overlay is None else overlay) / "presets" / f"{preset.id}.yaml"
+    values = preset.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+    except OSError as error:
+        raise CatalogError(f"cannot be written ({error.strerror})", field=str(path)) from error
+    return path

@@ -1,0 +1,269 @@
+"""RunSpec: everything that was chosen for a run, validated in this one place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from ptb_lite.audit.judge.choice import (
+    AuditJudgeChoice,
+    audit_judge_choice,
+    check_audit_judge,
+)
+from ptb_lite.catalog.entries import AgentEntry, EntryId
+from ptb_lite.catalog.loader import Catalog
+from ptb_lite.catalog.yaml_file import plain_message
+from ptb_lite.choices import (
+    Device,
+    Disclosure,
+    EarlyStop,
+    EngineChoice,
+    Feedback,
+    HubCache,
+    Network,
+    Policy,
+    SandboxName,
+)
+from ptb_lite.errors import CatalogError, SpecError
+from ptb_lite.evaluation.job import Generation
+from ptb_lite.evaluation.judge.choice import JudgeChoice
+from ptb_lite.events import Record
+from ptb_lite.installation import item_salt, package_versions
+from ptb_lite.spec.presets import Preset, load_preset
+
+__all__ = ["MAX_BUDGET_MINUTES", "Generation", "RunSpec", "resolve_spec"]
+
+MAX_BUDGET_MINUTES = 7 * 24 * 60.0
+_BUDGETS = ("hours", "minutes", "budget_minutes")
+_PRESET_ONLY = {"id", "title", "summary", "min_gpu_gb"}
+
+
+class RunSpec(Record):
+    """The content of `spec.json`: every choice of a run, all defaults filled in.
+
+    `startup_minutes` is how long the agent may give no sign of life (None: 5 minutes or a fifth of
+    the budget, whichever is shorter, at least 1; no limit for a person's own command).
+    `memory_gb` (GB of all its processes; None: nine tenths of the machine's), `disk_gb` (GB in the
+    workspace; None: until less than 1 GB of the disk, or a twentieth of a small one, is free) and
+    `max_processes` (threads counted) are what the agent may use. `hub_cache` says whether it is
+    shown this person's Hub cache (auto: a command of one's own that has no network is).
+    `limit` and `dev_limit` count items per benchmark (None: all of the split). `item_salt` is the
+    installation's secret from which the test items are drawn: it never enters a workspace or a
+    report. `max_new_tokens` cuts answers short where a dataset benchmark allows longer ones.
+    `evaluation_engine` is what generates in the evaluations; auto: chosen by what is there.
+    `data_dir` is a folder with the datasets' files; None: they come from the Hugging Face Hub.
+    `judge` scores the benchmarks that need one; None: they are not scored. `audit_judge` reads the
+    evidence of the audit; None: nobody does. `fresh`: baselines are measured, also where the cache
+    has them. `packages` holds the version of every package that affects a score.
+    """
+
+    version: Literal[1] = 1
+    preset: str | None = None
+    model: EntryId = "gemma-3-270m-embedded"
+    agent: EntryId = "recipe"
+    agent_model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    benchmarks: Annotated[tuple[EntryId, ...], Field(min_length=1, max_length=50)]
+    budget_minutes: Annotated[float, Field(gt=0, le=MAX_BUDGET_MINUTES, allow_inf_nan=False)]
+    startup_minutes: Annotated[float, Field(gt=0, le=MAX_BUDGET_MINUTES)] | None = None
+    memory_gb: Annotated[float, Field(ge=0.1, le=1e6)] | None = None
+    disk_gb: Annotated[float, Field(ge=0.01, le=1e6)] | None = None
+    max_processes: Annotated[int, Field(ge=10, le=1_000_000)] = 4096
+    on_early_stop: EarlyStop = "accept"
+    limit: Annotated[int, Field(gt=0)] | None = None
+    dev_limit: Annotated[int, Field(gt=0)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    item_salt: Annotated[str, Field(min_length=1, repr=False)]
+    policy: Policy = "reset"
+    disclosure: Disclosure = "rules"
+    feedback: Feedback = "dev"
+    sandbox: SandboxName = "bubblewrap"
+    network: Network = "off"
+    hub_cache: HubCache = "auto"
+    device: Device = "auto"
+    evaluation_engine: EngineChoice = "auto"
+    generation: Generation = Generation()
+    max_new_tokens: Annotated[int, Field(gt=0, le=32768)] | None = None
+    data_dir: Path | None = None
+    judge: JudgeChoice | None = None
+    audit_judge: AuditJudgeChoice | None = None
+    fresh: bool = False
+    submission: Literal["adapter"] = "adapter"
+    packages: dict[str, str] = Field(default_factory=dict)
+
+
+def resolve_spec(
+    *, preset: str | None, overrides: Mapping[str, object], catalog: Catalog
+) -> RunSpec:
+    """The RunSpec of a preset (a name, a file, or None) with single choices overridden.
+
+    Keys of `overrides` are RunSpec fields, and `hours` or `minutes` for the budget; a value of
+    None means "not chosen". Nothing is started and nothing written but the installation's
+    secret. Raises SpecError with the field, and CatalogError for a malformed preset file.
+    """
+    chosen = {key: value for key, value in overrides.items() if value is not None}
+    _refuse_unknown(chosen)
+    base = _preset_fields(preset)
+    if "benchmarks" in chosen and not chosen["benchmarks"]:
+        del chosen["benchmarks"]
+    budget = _budget(chosen)
+    values: dict[str, Any] = {
+        **base,
+        **{key: value for key, value in chosen.items() if key not in _BUDGETS},
+        "preset": preset,
+    }
+    if budget is not None:
+        values["budget_minutes"] = budget
+    _require(values)
+    if isinstance(values.get("audit_judge"), str):
+        values["audit_judge"] = audit_judge_choice(values["audit_judge"], catalog.agents)
+    values.setdefault("item_salt", "unset")
+    spec = _build(values)
+    _check_against(catalog, spec)
+    salt = spec.item_salt if "item_salt" in chosen else item_salt()
+    return spec.model_copy(update={"item_salt": salt, "packages": package_versions()})
+
+
+def _preset_fields(name: str | None) -> dict[str, Any]:
+    if name is None:
+        return {}
+    try:
+        found: Preset = load_preset(name)
+    except CatalogError as error:
+        if error.field == "preset":
+            raise SpecError(error.message, field="preset", hint=error.hint) from error
+        raise
+    return found.model_dump(exclude=_PRESET_ONLY)
+
+
+def _refuse_unknown(chosen: Mapping[str, object]) -> None:
+    for key in chosen:
+        if key in ("version", "preset", "packages") or (
+            key not in RunSpec.model_fields and key not in _BUDGETS
+        ):
+            raise SpecError("there is no such choice", field=key)
+
+
+def _budget(chosen: Mapping[str, object]) -> float | None:
+    given = [key for key in _BUDGETS if key in chosen]
+    if not given:
+        return None
+    if len(given) > 1:
+        raise SpecError(
+            f"{' and '.join(given)} are both given", field="budget", hint="Give one of them"
+        )
+    value = chosen[given[0]]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise SpecError(
+            f"{value!r} is not a length of time", field=given[0], hint="Give a number above 0"
+        )
+    return float(value) * 60 if given[0] == "hours" else float(value)
+
+
+def _require(values: Mapping[str, object]) -> None:
+    if not values.get("benchmarks"):
+        raise SpecError(
+            "none is chosen",
+            field="benchmark",
+            hint="Give --preset, or --benchmark (`ptb-lite list benchmarks` shows them)",
+        )
+    if "budget_minutes" not in values:
+        raise SpecError(
+            "none is chosen", field="budget", hint="Give --preset, --hours or --minutes"
+        )
+
+
+def _build(values: dict[str, Any]) -> RunSpec:
+    budget = values["budget_minutes"]
+    if not 0 < budget <= MAX_BUDGET_MINUTES:
+        raise SpecError(
+            f"{budget:g} minutes is out of range",
+            field="budget",
+            hint="Give more than 0 minutes and at most 7 days (168 hours)",
+        )
+    try:
+        return RunSpec.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        value = repr(first["input"])[:80]
+        raise SpecError(
+            f"{value}: {plain_message(first['type'], first['msg'])}", field=name
+        ) from error
+
+
+def _check_against(catalog: Catalog, spec: RunSpec) -> None:
+    try:
+        model = catalog.model(spec.model)
+        agent = catalog.agent(spec.agent)
+        benchmarks = [catalog.benchmark(name) for name in spec.benchmarks]
+    except CatalogError as error:
+        raise SpecError(error.message, field=error.field, hint=error.hint) from error
+    if model.role != "base":
+        raise SpecError(
+            f"'{spec.model}' is there for comparison, not to be post-trained",
+            field="model",
+            hint="`ptb-lite list models` shows the base models",
+        )
+    if agent.needs_test_items and spec.feedback != "test":
+        raise SpecError(
+            f"agent '{spec.agent}' needs the test items, which are not handed out",
+            field="feedback",
+            hint="Give --feedback test",
+        )
+    _check_network(agent, spec)
+    _check_audit_judge(catalog, spec)
+    for name in spec.benchmarks:
+        if spec.benchmarks.count(name) > 1:
+            raise SpecError(f"'{name}' is given twice", field="benchmark")
+    for entry in benchmarks:
+        size = entry.scored_size(spec.feedback)
+        _check_limit("limit", spec.limit, size, f"scored test items of '{entry.id}'")
+        _check_limit("dev_limit", spec.dev_limit, entry.dev_size, f"dev items of '{entry.id}'")
+
+
+def _check_network(agent: AgentEntry, spec: RunSpec) -> None:
+    if agent.needs_network and spec.network == "off":
+        raise SpecError(
+            f"agent '{spec.agent}' needs the network, which is off",
+            field="network",
+            hint="Give --network model-only, or full",
+        )
+    if spec.network != "model-only":
+        return
+    if spec.sandbox == "none":
+        raise SpecError(
+            "nothing can be cut off without a sandbox",
+            field="network",
+            hint="Choose a --sandbox, or give --network full",
+        )
+    if not agent.needs_network and not agent.endpoint:
+        raise SpecError(
+            f"agent '{spec.agent}' has no model to reach",
+            field="network",
+            hint="Give --network off, or in agents.yaml the agent's endpoint",
+        )
+
+
+def _check_audit_judge(catalog: Catalog, spec: RunSpec) -> None:
+    if spec.audit_judge is None or spec.audit_judge.agent is None:
+        return
+    check_audit_judge(spec.audit_judge, catalog.agents)
+    if spec.sandbox == "none":
+        raise SpecError(
+            "an agent that reads untrusted files needs a sandbox",
+            field="audit_judge",
+            hint="Choose a --sandbox, or a judge at an endpoint",
+        )
+
+
+def _check_limit(field: str, limit: int | None, size: int, what: str) -> None:
+    if limit is not None and limit > size:
+        raise SpecError(
+            f"{limit} is more than the {size} {what}",
+            field=field,
+            hint=f"Give {size} or less, or leave it out for all",
+        )

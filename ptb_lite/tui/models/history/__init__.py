@@ -1,0 +1,1 @@
+"""Runs of a folder as rows, and side by side."""

@@ -1,0 +1,247 @@
+"""All runs of a folder as rows: sorted, filtered, ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.events import Outcome
+from ptb_lite.report.words import duration
+from ptb_lite.runs.folder import RunFolder, list_runs
+from ptb_lite.runs.records import Scores, Status
+from ptb_lite.spec.run_spec import RunSpec
+
+_Found = TypeVar("_Found")
+Ranking = Literal["counted", "raw"]
+UNREADABLE = "unreadable"
+# Said by the run itself; "interrupted" may also mean that somebody is about to resume it.
+_ENDED = {outcome.value for outcome in Outcome if outcome is not Outcome.INTERRUPTED}
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """One run; what cannot be read or was not scored is None. Scores lie in [0, 1].
+
+    `agent_seconds` is what the agent used of its time, `n` how many test items were scored.
+    """
+
+    run_id: str
+    path: Path
+    state: str
+    started: datetime | None = None
+    model: str = "?"
+    agent: str = "?"
+    benchmarks: tuple[str, ...] = ()
+    preset: str = ""
+    budget_minutes: float | None = None
+    agent_seconds: float | None = None
+    n: int = 0
+    few_shot: float | None = None
+    raw: float | None = None
+    counted: float | None = None
+    verdict: str = ""
+
+    @property
+    def over_few_shot(self) -> float | None:
+        """What the counted score is above prompting alone, in [-1, 1]."""
+        if self.counted is None or self.few_shot is None:
+            return None
+        return self.counted - self.few_shot
+
+    def searched(self) -> str:
+        """Everything that a filter looks at."""
+        parts = (self.run_id, self.state, self.model, self.agent, self.preset, self.verdict)
+        return " ".join((*parts, *self.benchmarks)).lower()
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the history: its heading, what to sort by, and the cell's text."""
+
+    id: str
+    heading: str
+    value: Callable[[HistoryRow], object]
+    text: Callable[[HistoryRow], str]
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("run", "RUN", lambda row: row.run_id, lambda row: row.run_id),
+    Column("state", "STATE", lambda row: row.state, lambda row: row.state),
+    Column("counted", "COUNTED", lambda row: row.counted, lambda row: percent(row.counted)),
+    Column("raw", "RAW", lambda row: row.raw, lambda row: percent(row.raw)),
+    Column("few", "FEW-SHOT", lambda row: row.few_shot, lambda row: percent(row.few_shot)),
+    Column("verdict", "VERDICT", lambda row: row.verdict or None, lambda row: said(row.verdict)),
+    Column("agent", "AGENT", lambda row: row.agent, lambda row: row.agent),
+    Column("model", "MODEL", lambda row: row.model, lambda row: row.model),
+    Column(
+        "time",
+        "AGENT'S TIME",
+        lambda row: row.agent_seconds,
+        lambda row: "-" if row.agent_seconds is None else duration(row.agent_seconds),
+    ),
+    Column(
+        "benchmarks",
+        "BENCHMARKS",
+        lambda row: row.benchmarks,
+        lambda row: ", ".join(row.benchmarks) or "-",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class RankedRow:
+    """A run's place among those with the same base model, benchmarks and number of items."""
+
+    place: int
+    group: str
+    row: HistoryRow
+
+
+class HistoryReader:
+    """Reads the runs of a folder again and again; of a run that has ended only what changed."""
+
+    def __init__(self, runs_dir: Path) -> None:
+        self._runs_dir = runs_dir
+        self._ended: dict[Path, tuple[object, HistoryRow]] = {}
+
+    def read(self) -> tuple[HistoryRow, ...]:
+        """Every run, newest first. A damaged one is shown as such, never an error."""
+        try:
+            runs = list_runs(self._runs_dir)
+        except OSError:
+            return ()
+        return tuple(self._row(run) for run in reversed(runs))
+
+    def _row(self, run: RunFolder) -> HistoryRow:
+        stamp = tuple(_changed(path) for path in (run.spec, run.status, run.scores))
+        known = self._ended.get(run.path)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        row = history_row(run)
+        if row.state in _ENDED:
+            self._ended[run.path] = (stamp, row)
+        return row
+
+
+def history_row(run: RunFolder) -> HistoryRow:
+    """What can be read of one run."""
+    spec = _or_none(run.read_spec)
+    status = _or_none(run.read_status)
+    scores = _or_none(run.read_scores)
+    return _row(run, spec, status, scores)
+
+
+def sort_rows(
+    rows: Sequence[HistoryRow], column: Column, *, descending: bool
+) -> tuple[HistoryRow, ...]:
+    """By a column; runs without a value come last either way, equals stay in order."""
+    known = [row for row in rows if column.value(row) is not None]
+    unknown = [row for row in rows if column.value(row) is None]
+    known.sort(key=column.value, reverse=descending)  # type: ignore[arg-type]
+    return (*known, *unknown)
+
+
+def filter_rows(rows: Sequence[HistoryRow], typed: str) -> tuple[HistoryRow, ...]:
+    """The runs in which every word that was typed occurs somewhere."""
+    words = typed.lower().split()
+    return tuple(row for row in rows if all(word in row.searched() for word in words))
+
+
+def rank_rows(rows: Sequence[HistoryRow], by: Ranking) -> tuple[RankedRow, ...]:
+    """The leaderboard: scores compare only within one base model, benchmarks and item count."""
+    groups: dict[str, list[HistoryRow]] = {}
+    for row in rows:
+        if getattr(row, by) is not None:
+            groups.setdefault(group_of(row), []).append(row)
+    ranked: list[RankedRow] = []
+    for name in sorted(groups):
+        best = sorted(groups[name], key=lambda row: getattr(row, by), reverse=True)
+        scores = [getattr(row, by) for row in best]
+        # Equal scores share a place.
+        ranked += [RankedRow(scores.index(getattr(row, by)) + 1, name, row) for row in best]
+    return tuple(ranked)
+
+
+def group_of(row: HistoryRow) -> str:
+    """In words, what two runs must share for their scores to compare."""
+    return f"{row.model}: {', '.join(row.benchmarks)} ({row.n} items)"
+
+
+def marked_rows(rows: Sequence[HistoryRow], marked: Collection[str]) -> tuple[HistoryRow, ...]:
+    """The rows whose run is marked, oldest first."""
+    chosen = (row for row in rows if row.run_id in marked)
+    return tuple(sorted(chosen, key=lambda row: row.run_id))
+
+
+def percent(score: float | None) -> str:
+    """A score for a column; "-" where there is none."""
+    return "-" if score is None else f"{100 * score:.1f} %"
+
+
+def said(verdict: str) -> str:
+    """A verdict that stands out without any colour."""
+    return verdict.upper() if verdict == "flagged" else verdict or "-"
+
+
+def _row(
+    run: RunFolder, spec: RunSpec | None, status: Status | None, scores: Scores | None
+) -> HistoryRow:
+    average = scores.average if scores else None
+    return HistoryRow(
+        run_id=run.run_id,
+        path=run.path,
+        state=_state(run, status),
+        started=status.started if status else None,
+        model=spec.model if spec else "?",
+        agent=_agent(spec) if spec else "?",
+        benchmarks=spec.benchmarks if spec else (),
+        preset=(spec.preset or "") if spec else "",
+        budget_minutes=spec.budget_minutes if spec else None,
+        agent_seconds=scores.time.agent_seconds if scores else None,
+        n=_items(scores) if scores else 0,
+        few_shot=average.few_shot if average else None,
+        raw=average.raw if average else None,
+        counted=average.counted if average else None,
+        verdict=scores.verdict.value if scores else "",
+    )
+
+
+def _changed(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def _agent(spec: RunSpec) -> str:
+    return f"{spec.agent} {spec.agent_model}" if spec.agent_model else spec.agent
+
+
+def _items(scores: Scores) -> int:
+    found = (each.zero_shot or each.raw for each in scores.benchmarks)
+    return sum(score.n for score in found if score is not None)
+
+
+def _state(run: RunFolder, status: Status | None) -> str:
+    if status is None:
+        return UNREADABLE
+    if status.state == "ended":
+        return status.outcome.value if status.outcome else "ended"
+    try:
+        lives = run.runner_lives()
+    except OSError:
+        return UNREADABLE
+    if lives:
+        return f"running: {status.phase.value if status.phase else 'starting'}"
+    return Outcome.INTERRUPTED.value
+
+
+def _or_none(read: Callable[[], _Found]) -> _Found | None:
+    try:
+        return read()
+    except (PtbLiteError, OSError):
+        return None

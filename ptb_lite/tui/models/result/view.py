@@ -1,0 +1,210 @@
+"""What the Result screen shows of a run: scores as bars, the verdict, the flags, the time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ptb_lite.audit.record import AuditRecord
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.events import Flag, Verdict
+from ptb_lite.report.data import gather, paired_text, percent
+from ptb_lite.report.words import duration
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.records import BenchmarkScores, CountedScore, Score, Scores
+from ptb_lite.tui.models.run.text import BAD, CARE, DIM, GOOD, Span
+from ptb_lite.tui.models.text import one_line
+
+NOT_SCORED = "not scored"
+MAX_FLAGS = 500
+_BARS = {"before": "$foreground 65%", "raw": "$text-primary", "counted": "$text-success"}
+_VERDICTS = {Verdict.CLEAN: GOOD, Verdict.FLAGGED: BAD, Verdict.INCONCLUSIVE: CARE}
+
+
+@dataclass(frozen=True)
+class ScoreBar:
+    """One score of a benchmark: fractions in [0, 1], None where there is no such figure.
+
+    `kind` is before, raw, counted, or paper for a published figure, which was not measured here.
+    """
+
+    label: str
+    kind: str
+    score: float | None
+    low: float | None = None
+    high: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class BenchmarkPart:
+    name: str
+    title: str
+    bars: tuple[ScoreBar, ...]
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ResultView:
+    """`problem`, where it is not empty, says why there are no scores.
+
+    `facts` are pairs of name and value: the time, the choices, the versions.
+    """
+
+    run_id: str
+    headline: tuple[Span, ...]
+    benchmarks: tuple[BenchmarkPart, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    detectors: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    problem: str = ""
+
+
+def read_result(run: RunFolder) -> ResultView:
+    """Everything but the samples. A run that did not get so far gives a view that says so."""
+    try:
+        data = gather(run)
+    except (PtbLiteError, OSError) as error:
+        return ResultView(run.run_id, (), problem=f"This run cannot be read: {error}")
+    flags, detectors = _audit(data.audit)
+    choices = tuple((name, one_line(value, 300)) for name, value in data.spec)
+    if data.scores is None:
+        state = data.status.outcome.value if data.status.outcome else data.status.state
+        problem = f"No scores: the run is {state.replace('_', ' ')}. {one_line(data.status.detail)}"
+        return ResultView(
+            run.run_id, (), flags=flags, detectors=detectors, facts=choices, problem=problem
+        )
+    packages = tuple((f"version of {name}", version) for name, version in data.packages)
+    return ResultView(
+        run_id=run.run_id,
+        headline=tuple(_headline(data.scores)),
+        benchmarks=tuple(_part(item) for item in data.scores.benchmarks),
+        flags=flags,
+        detectors=detectors,
+        facts=(*_time(data.scores), *choices, *packages),
+    )
+
+
+def bar_line(bar: ScoreBar, cells: int) -> list[Span]:
+    """One score on one line of `cells` cells: what is sure is solid, the interval a line with the
+    score as its dot. A published figure has no interval: a diamond."""
+    if bar.score is None or cells < 4:
+        return [(" " * max(0, cells), "")]
+    at = _cell(bar.score, cells)
+    if bar.kind == "paper":
+        return [("·" * at, DIM), ("◆", CARE), ("·" * (cells - 1 - at), DIM)]
+    low = at if bar.low is None else min(at, _cell(bar.low, cells))
+    high = at if bar.high is None else max(at, _cell(bar.high, cells))
+    style = _BARS[bar.kind]
+    return [
+        ("█" * low, style),
+        ("━" * (at - low), style),
+        ("●", f"bold {style}"),
+        ("━" * (high - at), style),
+        ("·" * (cells - 1 - high), DIM),
+    ]
+
+
+def _cell(share: float, cells: int) -> int:
+    """The cell of a share in [0, 1]; what lies outside, or is no number, is put at an end."""
+    return round(min(1.0, max(0.0, share)) * (cells - 1)) if math.isfinite(share) else 0
+
+
+def _headline(scores: Scores) -> list[Span]:
+    spans: list[Span] = [
+        ("verdict: ", ""),
+        (scores.verdict.value, f"bold {_VERDICTS[scores.verdict].removeprefix('bold ')}"),
+        (f" ({one_line(scores.verdict_reason, 300)})", DIM),
+    ]
+    if not scores.submission_valid:
+        spans += [("\nno valid submission: ", CARE), (one_line(scores.submission_reason, 300), "")]
+    return spans
+
+
+def _part(item: BenchmarkScores) -> BenchmarkPart:
+    shots = f"few-shot ({item.num_fewshot})"
+    bars = [
+        _bar("zero-shot", "before", item.zero_shot),
+        _bar(shots, "before", item.few_shot),
+        _bar("after, raw", "raw", item.raw),
+        _counted(item.counted, item.zero_shot or item.raw),
+        *(
+            ScoreBar(
+                one_line(f"paper: {line.label}", 40),
+                "paper",
+                line.score,
+                text=f"{percent(line.score)}, published, not measured here",
+            )
+            for line in item.paper
+        ),
+    ]
+    remarks = [
+        f"after against zero-shot: {paired_text(item.after_vs_zero_shot)}",
+        f"after against few-shot: {paired_text(item.after_vs_few_shot)}",
+    ]
+    if item.counted is not None and item.counted.mark:
+        remarks.append(f"counted: {one_line(item.counted.mark, 300)}")
+    if item.smallest_gain is not None:
+        remarks.append(
+            f"so many items show a gain of {100 * item.smallest_gain:.0f} points or more"
+        )
+    if item.needed_n is not None:
+        remarks.append(f"{item.needed_n} items would show the difference that was seen")
+    return BenchmarkPart(
+        name=one_line(item.benchmark, 80),
+        title=one_line(item.title, 160),
+        bars=tuple(bars),
+        remarks=tuple(remarks),
+    )
+
+
+def _bar(label: str, kind: str, score: Score | None) -> ScoreBar:
+    if score is None:
+        return ScoreBar(label, kind, None, text=NOT_SCORED)
+    words = (
+        f"{percent(score.score)}  {score.correct} of {score.n}, "
+        f"{100 * score.low:.0f} to {100 * score.high:.0f} %"
+    )
+    return ScoreBar(label, kind, score.score, score.low, score.high, words)
+
+
+def _counted(counted: CountedScore | None, like: Score | None) -> ScoreBar:
+    if counted is None:
+        return ScoreBar("after, counted", "counted", None, text=NOT_SCORED)
+    n = f"n = {like.n}, " if like is not None else ""
+    words = f"{percent(counted.score)}  {n}{100 * counted.low:.0f} to {100 * counted.high:.0f} %"
+    return ScoreBar("after, counted", "counted", counted.score, counted.low, counted.high, words)
+
+
+def _time(scores: Scores) -> list[tuple[str, str]]:
+    used = scores.time
+    share = (
+        f" ({100 * used.agent_seconds / used.budget_seconds:.0f} %)" if used.budget_seconds else ""
+    )
+    facts = [
+        (
+            "agent's time",
+            f"{duration(used.agent_seconds)} of {duration(used.budget_seconds)}{share}, "
+            f"{used.agent_outcome.value.replace('_', ' ')}",
+        ),
+        ("not used", duration(used.idle_seconds)),
+        ("turns", str(used.turns)),
+        ("handed in after", ", ".join(map(duration, used.submissions[:20])) or "never"),
+    ]
+    facts += [(f"phase {name}", duration(seconds)) for name, seconds in used.phases.items()]
+    if used.harness:
+        beside = sum(used.harness.values())
+        facts.append(("neither agent nor scoring", f"{duration(beside)} of all phases"))
+    return facts
+
+
+def _audit(audit: AuditRecord | None) -> tuple[tuple[Flag, ...], tuple[str, ...]]:
+    """Flags, those that decide first, and a line on each detector."""
+    if audit is None:
+        return (), ("no audit was made, or it cannot be read",)
+    flags = sorted(audit.flags(), key=lambda flag: not flag.decides)
+    lines = []
+    for result in audit.results:
+        reason = f": {one_line(result.reason, 200)}" if result.reason else ""
+        lines.append(f"{one_line(result.detector, 60)} {result.status}{reason}")
+    return tuple(flags[:MAX_FLAGS]), tuple(lines)

@@ -1,0 +1,287 @@
+"""The words of the Run screen: what a snapshot says, as pieces of text with the name of a look."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+
+from ptb_lite.events import Outcome, Phase, Verdict
+from ptb_lite.report.words import duration
+from ptb_lite.tui.models.run.phases import PhaseState, PhaseView
+from ptb_lite.tui.models.run.source import RunState
+from ptb_lite.tui.models.run.view import DeviceView, FlagView, RunSnapshot, TrainingView, UsageView
+from ptb_lite.tui.models.text import one_line
+
+# (text, style): the style is a variable of the app's themes, or empty.
+Span = tuple[str, str]
+
+GOOD, BAD, CARE, DIM, STRONG = (
+    "$text-success",
+    "bold $text-error",
+    "$text-warning",
+    "$foreground 65%",
+    "bold",
+)
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_ENDS = {
+    Outcome.FINISHED: ("✓", GOOD),
+    Outcome.TIME_EXCEEDED: ("✓", CARE),
+    Outcome.STOPPED: ("■", CARE),
+    Outcome.INTERRUPTED: ("!", CARE),
+    Outcome.FAILED: ("✗", BAD),
+}
+_VERDICTS = {Verdict.CLEAN: GOOD, Verdict.FLAGGED: BAD, Verdict.INCONCLUSIVE: CARE}
+
+
+def strip_line(phases: Sequence[PhaseView]) -> list[Span]:
+    """All phases on one line: done, at work, waiting."""
+    spans: list[Span] = []
+    for view in phases:
+        if view.state is PhaseState.RUNNING:
+            spans += [("▶ ", "$text-primary"), (view.phase.value, "bold $text-primary")]
+        elif view.outcome is not None:
+            mark, style = _ENDS[view.outcome]
+            spans += [(f"{mark} ", style), (view.phase.value, "")]
+        else:
+            spans += [("· ", DIM), (view.phase.value, DIM)]
+        spans.append(("  ", ""))
+    return spans
+
+
+def at_line(shot: RunSnapshot, state: RunState, now: datetime, width: int) -> list[Span]:
+    """What the run is at, how far, and the time left; or how it ended, and the way on."""
+    if state is RunState.GONE:
+        return [("The run's folder is gone: it was moved or deleted while it was shown.", BAD)]
+    if shot.outcome is not None and state is not RunState.GOING:
+        return _ended(shot)
+    if state is RunState.SILENT:
+        return [
+            ("Its runner ended without a word. ", CARE),
+            (f"`ptb-lite resume {shot.run_id}` continues it from its last finished phase.", ""),
+        ]
+    current = next((view for view in shot.phases if view.phase is shot.current), None)
+    if current is None:
+        return [("waiting for the next phase …", DIM)]
+    return _running(shot, current, now, width)
+
+
+def countdown(shot: RunSnapshot, now: datetime) -> list[Span]:
+    """The agent's budget: what is left of it, or what it used."""
+    agent = shot.agent
+    if agent is None:
+        return []
+    left = agent.left(now)
+    if left is not None:
+        style = CARE if left < 0.1 * agent.budget_seconds else STRONG
+        return [
+            (f"{clock(left)}", style),
+            (f" of {clock(agent.budget_seconds)} left to {agent.backend}", DIM),
+        ]
+    used = agent.seconds or 0.0
+    how = agent.outcome.value.replace("_", " ") if agent.outcome else ""
+    return [(f"{agent.backend} used {clock(used)} of {clock(agent.budget_seconds)}: {how}", DIM)]
+
+
+def training_lines(training: TrainingView | None) -> list[list[Span]]:
+    """The figures above the curve."""
+    if training is None:
+        return [[("no training seen yet", DIM)]]
+    left = training.left()
+    rest = f" · {duration(left)} left" if left else ""
+    loss = f"loss {training.loss:.3f}" if _finite(training.loss) else "loss -"
+    rate = f" · rate {training.learning_rate:.1e}" if _finite(training.learning_rate) else ""
+    pace = training.tokens_per_second
+    speed = f"{pace:,.0f} tokens/s" if pace is not None and _finite(pace) else "pace not known"
+    return [
+        [(f"step {training.step:.0f} of {training.steps:.0f}", ""), (rest, DIM)],
+        [(loss, STRONG), (rate, "")],
+        [(speed, "")],
+    ]
+
+
+def device_lines(device: DeviceView | None, width: int) -> list[list[Span]]:
+    """Processor, memory and GPU: the newest figures, and the last minutes as a curve."""
+    if device is None:
+        return [[("no sample of the machine yet", DIM)]]
+    last = device.last
+    lines = [_gauge("CPU", last.cpu, device.cpu, width)]
+    lines.append(_memory("memory", last.memory_used, last.memory_total))
+    if device.gpu_lost:
+        lines.append([("GPU ", ""), ("lost: the driver does not answer any more", BAD)])
+    elif last.gpu_memory_total is None:
+        lines.append([("no GPU", DIM)])
+    else:
+        lines.append(_gauge("GPU", last.gpu, device.gpu, width))
+        lines.append(_memory("GPU memory", last.gpu_memory_used, last.gpu_memory_total))
+        facts = []
+        if last.gpu_temperature is not None:
+            facts.append(f"{last.gpu_temperature:.0f} °C")
+        if last.gpu_power is not None:
+            facts.append(f"{last.gpu_power:.0f} W")
+        if facts:
+            lines.append([(" · ".join(facts), DIM)])
+    return lines
+
+
+def usage_lines(usage: UsageView, hosts: Sequence[tuple[str, int, bool]]) -> list[list[Span]]:
+    """Tokens and cost of the agent's model, and whom it asked on the network."""
+    lines: list[list[Span]] = []
+    if usage.input_tokens or usage.output_tokens:
+        cached = (
+            f" ({_count(usage.cached_input_tokens)} cached)" if usage.cached_input_tokens else ""
+        )
+        lines.append(
+            [(f"{_count(usage.input_tokens)} in{cached}, {_count(usage.output_tokens)} out", "")]
+        )
+        if usage.cost is None:
+            lines.append([("its cost is not reported", DIM)])
+        else:
+            lines.append([(f"${usage.cost:,.2f} as the agent reports it", STRONG)])
+    else:
+        lines.append([("no tokens reported", DIM)])
+    if hosts:
+        refused = sum(1 for _, _, allowed in hosts if not allowed)
+        lines.append(
+            [
+                (f"{len(hosts)} hosts asked for", ""),
+                (f", {refused} refused", CARE if refused else DIM),
+            ]
+        )
+    return lines
+
+
+def flag_spans(view: FlagView, audited: bool) -> list[Span]:
+    """A flag on one line. F decides the verdict, n only informs."""
+    flag = view.flag
+    line = f":{flag.line}" if flag.line is not None else ""
+    place = f" {one_line(flag.file, 120)}{line}" if flag.file else ""
+    when = ""
+    if view.live:
+        when = " (live, not in the final audit)" if audited else " (live)"
+    return [
+        ("F ", BAD) if flag.decides else ("n ", CARE),
+        (one_line(flag.detector, 40), STRONG),
+        (place, ""),
+        (when, DIM),
+        (f" {one_line(flag.message, 160)}", DIM),
+    ]
+
+
+def flags_title(shot: RunSnapshot) -> str:
+    deciding = sum(1 for view in shot.flags if view.flag.decides)
+    if not shot.flags:
+        return "Flags: none so far" if not shot.audited else "Flags: none"
+    more = f", {shot.more_flags} more in audit.json" if shot.more_flags else ""
+    return f"Flags: {len(shot.flags)}, {deciding} decide{more}"
+
+
+def small_line(shot: RunSnapshot) -> list[Span]:
+    """What the panels show, on one line, for where there is no room for them."""
+    spans: list[Span] = []
+    if shot.training is not None:
+        loss = f"{shot.training.loss:.3f}" if _finite(shot.training.loss) else "-"
+        spans.append((f"step {shot.training.step:.0f}/{shot.training.steps:.0f} loss {loss}  ", ""))
+    if shot.device is not None:
+        last = shot.device.last
+        spans.append((f"CPU {_percent(last.cpu)}", ""))
+        if last.gpu is not None:
+            spans.append((f" GPU {_percent(last.gpu)}", ""))
+        spans.append(("  ", ""))
+    deciding = any(view.flag.decides for view in shot.flags)
+    spans.append((f"flags {len(shot.flags)}", BAD if deciding else ""))
+    return spans
+
+
+def stop_words(shot: RunSnapshot) -> str:
+    """What stopping now means, and what is kept."""
+    if shot.current is Phase.AGENT:
+        return (
+            "The agent is ended now. What it has handed in so far is kept: it is sealed, audited "
+            "and scored, and the run goes on to its report. The agent does not get its time back."
+        )
+    return (
+        "The run ends here, as stopped. All phases that have finished are kept, and so is all that "
+        f"the agent has made; `ptb-lite resume {shot.run_id}` goes on with this phase."
+    )
+
+
+def clock(seconds: float) -> str:
+    """Seconds as a clock shows them: "3:09", "2:05:00"."""
+    if not math.isfinite(seconds):
+        return "?"
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, rest = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def bar(share: float, cells: int) -> str:
+    """A bar of `cells` cells."""
+    filled = round(min(1.0, max(0.0, share)) * cells)
+    return "█" * filled + "░" * (cells - filled)
+
+
+def sparkline(shares: Sequence[float], cells: int) -> str:
+    """The newest `cells` of some shares in [0, 1], one character each."""
+    newest = shares[-cells:] if cells > 0 else ()
+    return "".join(_BLOCKS[min(7, int(share * 8))] for share in newest)
+
+
+def _running(shot: RunSnapshot, view: PhaseView, now: datetime, width: int) -> list[Span]:
+    spans: list[Span] = [(f"{view.phase.value} ", STRONG)]
+    done = view.done(now)
+    if done is not None:
+        spans.append((bar(done, max(8, min(24, width // 5))), "$text-primary"))
+        spans.append((f" {100 * done:.0f} % ", ""))
+    if view.phase is Phase.AGENT and shot.agent is not None:
+        return [*spans, (" ", ""), *countdown(shot, now)]
+    left = view.left(now)
+    rest = f"about {duration(left)} left" if left is not None else f"for {clock(view.elapsed(now))}"
+    spans.append((f" {rest}", DIM))
+    if view.label:
+        spans.append((f"  {one_line(view.label, 60)}", ""))
+    return spans
+
+
+def _ended(shot: RunSnapshot) -> list[Span]:
+    if shot.outcome is Outcome.FINISHED:
+        verdict: list[Span] = []
+        if shot.verdict is not None:
+            verdict = [(shot.verdict.value, _VERDICTS[shot.verdict]), (". ", "")]
+        return [("finished: ", GOOD), *verdict, ("r opens the result.", "")]
+    assert shot.outcome is not None
+    _, style = _ENDS[shot.outcome]
+    return [
+        (f"{shot.outcome.value.replace('_', ' ')}: ", style),
+        (shot.detail or "no reason given", ""),
+        (f". `ptb-lite resume {shot.run_id}` continues it.", DIM),
+    ]
+
+
+def _gauge(name: str, now: float | None, shares: Sequence[float], width: int) -> list[Span]:
+    cells = max(4, width - len(name) - 7)
+    return [(f"{name} {_percent(now)} ", ""), (sparkline(shares, cells), "$text-primary")]
+
+
+def _memory(name: str, used: int | None, total: int | None) -> list[Span]:
+    if used is None or total is None:
+        return [(f"{name} not known", DIM)]
+    style = CARE if used > 0.95 * total else ""
+    return [(f"{name} {used / 1e9:.1f} of {total / 1e9:.1f} GB", style)]
+
+
+def _percent(share: float | None) -> str:
+    return f"{100 * share:3.0f} %" if share is not None else "  - "
+
+
+def _count(tokens: float) -> str:
+    if not math.isfinite(tokens):
+        return "?"
+    if tokens >= 1e6:
+        return f"{tokens / 1e6:.2f} M"
+    return f"{tokens / 1e3:.1f} k" if tokens >= 1e3 else f"{tokens:.0f}"
+
+
+def _finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)

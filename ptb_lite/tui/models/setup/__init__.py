@@ -1,0 +1,1 @@
+"""What the Setup screen shows and does."""

@@ -1,0 +1,76 @@
+"""The work behind the Setup screen: reading what there is, checking, saving, starting.
+
+Imported after the first frame: here begins what reads and validates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ptb_lite.catalog import load_catalog
+from ptb_lite.catalog.loader import Catalog
+from ptb_lite.doctor.preflight import preflight
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.runner.launch import launch
+from ptb_lite.spec.presets import Preset, load_presets, save_preset
+from ptb_lite.spec.run_spec import RunSpec
+from ptb_lite.tui.models.setup.choices import SetupChoices, preset_of
+from ptb_lite.tui.models.setup.lines import ListLine, Summary
+from ptb_lite.tui.models.setup.machine import Machine, look_at_machine
+from ptb_lite.tui.models.setup.view import (
+    agent_lines,
+    benchmark_lines,
+    model_lines,
+    summarise_choices,
+)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Catalogue and presets, and what is known of the machine so far."""
+
+    catalog: Catalog
+    presets: Mapping[str, Preset]
+    runs_dir: Path
+    machine: Machine = field(default_factory=Machine)
+
+    def summary(self, choices: SetupChoices) -> Summary:
+        """What the choices take, or why they make no run."""
+        return summarise_choices(choices, self.catalog, self.presets, self.machine, self.runs_dir)
+
+    def lines(self, choices: SetupChoices) -> Mapping[str, tuple[ListLine, ...]]:
+        """The three lists by name."""
+        preset = self.presets.get(choices.preset or "")
+        most = preset.max_new_tokens if preset is not None else None
+        return {
+            "models": model_lines(self.catalog, self.machine),
+            "agents": agent_lines(self.catalog, self.machine),
+            "benchmarks": benchmark_lines(self.catalog, self.machine, choices, most),
+        }
+
+    def looked_at(self) -> Desk:
+        """The same with the machine looked at: seconds, no network."""
+        return replace(self, machine=look_at_machine(self.catalog, self.runs_dir))
+
+    def problem(self, spec: RunSpec) -> str:
+        """Why this machine cannot run a spec; empty where it can. May ask the Hub."""
+        try:
+            preflight(spec, self.catalog, self.runs_dir)
+        except PtbLiteError as error:
+            return str(error)
+        return ""
+
+    def save(self, spec: RunSpec, name: str) -> Path:
+        """Keep a spec's choices as a preset. Raises CatalogError."""
+        return save_preset(preset_of(spec, name))
+
+    def start(self, spec: RunSpec) -> Path:
+        """Start a run; returns its folder. Raises PtbLiteError and OSError."""
+        return launch(spec, self.runs_dir)
+
+
+def open_desk(runs_dir: Path) -> Desk:
+    """Read catalogue and presets. Raises CatalogError where a file is malformed."""
+    return Desk(load_catalog(), load_presets(), runs_dir)

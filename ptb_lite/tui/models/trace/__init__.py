@@ -1,0 +1,1 @@
+"""The trace of an agent as entries and rows."""
