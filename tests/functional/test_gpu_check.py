@@ -11,12 +11,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, Qwen3Config
 
+from bench.gpu_check import engine_sizes
+from bench.gpu_check.engines import measure
+from bench.gpu_check.models import WORDS, tokenizer
+from bench.gpu_check.rows import Row, read_rows, table, write_row
 from ptb_lite.evaluation.job import EvaluationJob
 from ptb_lite.hardware.device import cuda_device
-from tests.bench.gpu_check import engine_sizes
-from tests.bench.gpu_check.engines import measure
-from tests.bench.gpu_check.models import WORDS, tokenizer
-from tests.bench.gpu_check.rows import Row, read_rows, table, write_row
 
 ROOT = Path(__file__).parents[2]
 

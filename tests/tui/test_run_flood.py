@@ -1,4 +1,4 @@
-"""A run that says 10,000 lines a second leaves the keys alone; `tests/bench` has the figures."""
+"""A run that says 10,000 lines a second leaves the keys alone; `bench` has the figures."""
 
 from __future__ import annotations
 

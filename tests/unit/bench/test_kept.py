@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.figures import Figure
-from tests.bench.kept import BEGIN, END, Kept, keep, merged, with_section
-from tests.bench.machine import Machine, this_machine
-from tests.bench.rows import Row
+from bench.figures import Figure
+from bench.kept import BEGIN, END, Kept, keep, merged, with_section
+from bench.machine import Machine, this_machine
+from bench.rows import Row
 
 MACHINE = Machine(device="2 cores", system="Linux", cores=2, packages={"torch": "2"}, load=0.1)
 

@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: which files it measures, and its plugin on small benchmarks."""
+"""`python -m bench`: which files it measures, and its plugin on small benchmarks."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.__main__ import ROOT, main, measure, names, split
-from tests.bench.rows import read_outcomes, read_published, session_rows
+from bench.__main__ import ROOT, main, measure, names, split
+from bench.rows import read_outcomes, read_published, session_rows
 
 BENCHES = """
 import os, signal
 import pytest
-from tests.bench.figures import Figure, publish
+from bench.figures import Figure, publish
 pytestmark = pytest.mark.bench
 
 def test_measures(): publish(Figure("good", 1.0, "s", target_value=2.0))
@@ -96,7 +96,7 @@ def test_a_file_that_cannot_be_imported_has_a_row(tmp_path: Path) -> None:
 
 def test_the_script_lists_its_names() -> None:
     shown = subprocess.run(
-        [sys.executable, "-m", "tests.bench", "--help"],
+        [sys.executable, "-m", "bench", "--help"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
-from tests.bench.figures import Figure
-from tests.bench.rows import Ended, Row, failed_to_run, session_rows
-from tests.bench.table import amount, as_markdown, as_text, cells, target
+from bench.figures import Figure
+from bench.rows import Ended, Row, failed_to_run, session_rows
+from bench.table import amount, as_markdown, as_text, cells, target
 
 DAY = date(2026, 11, 23)
 STEP = Figure(
@@ -101,9 +101,9 @@ def test_every_collected_benchmark_has_a_row() -> None:
 
 
 def test_a_row_without_a_figure_is_named_after_its_test() -> None:
-    (found,) = session_rows([Ended(test="tests/bench/test_follow.py::test_keys_wait[x]")], [], DAY)
+    (found,) = session_rows([Ended(test="bench/test_follow.py::test_keys_wait[x]")], [], DAY)
     assert found.what == "follow: keys wait[x]"
-    (found,) = session_rows([Ended(test="tests/bench/test_training_step.py")], [], DAY)
+    (found,) = session_rows([Ended(test="bench/test_training_step.py")], [], DAY)
     assert found.what == "training step"
 
 

@@ -10,7 +10,7 @@ import yaml
 from ptb_lite.catalog import BenchmarkEntry, load_catalog
 from ptb_lite.evaluation.benchmark import find_benchmark
 
-FOLDER = Path(__file__).parents[3] / "ptb_lite" / "evaluation" / "benchmarks"
+FOLDER = Path(__file__).parents[3] / "ptb_lite" / "benchmarks"
 
 
 class Loader(yaml.SafeLoader):

@@ -13,6 +13,7 @@ from peft import get_peft_model
 from torch.profiler import ProfilerActivity, profile
 from transformers import AutoModelForCausalLM
 
+from bench.gpu_check.models import model_config
 from ptb_lite.catalog import ModelEntry, load_catalog
 from ptb_lite.hardware import training_memory
 from ptb_lite.training.capability import model_shape
@@ -23,7 +24,6 @@ from ptb_lite.training.lean_norm import make_norms_lean
 from ptb_lite.training.plan import HEAD_BYTES_PER_WORD, activation_bytes, adapter_bytes
 from ptb_lite.training.row_attention import NAME
 from ptb_lite.training.train import keep_input_dtype, lora
-from tests.bench.gpu_check.models import model_config
 
 MODELS = load_catalog().models
 GB = 10**9

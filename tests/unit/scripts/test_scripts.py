@@ -52,7 +52,7 @@ def test_bench_passes_names_options_and_exit_code(machine: Machine) -> None:
     set_up(machine)
     done = machine.run(str(machine.checkout / "scripts/bench"), "--write", "audit", "-k", "a b")
     assert done.returncode == 5
-    assert done.stdout == "python -m tests.bench --write audit -k a b\n"
+    assert done.stdout == "python -m bench --write audit -k a b\n"
 
 
 NPM = """#!/bin/sh

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.audit.problems import PROBLEMS
 from ptb_lite.benchmarks.siblings.humaneval import family
 from ptb_lite.benchmarks.siblings.model import Family, Refusal
-from tests.compliance.problems import PROBLEMS
 
 REAL = Path(__file__).parents[4] / "../shared/data/humaneval/HumanEval.jsonl"
 PROMPT = '''from typing import List

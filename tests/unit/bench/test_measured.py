@@ -1,0 +1,128 @@
+"""The audit's accuracy does not fall: floors under the figures that docs/audit.md publishes.
+
+The fast test takes a sample, the slow one every scene.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from bench.audit.measure import (
+    DISGUISED,
+    HELD_OUT,
+    OVERALL,
+    Rate,
+    Seen,
+    all_scenes,
+    lines,
+    measure,
+    tabulate,
+)
+from bench.audit.scene import Scene
+from ptb_lite.events import Verdict
+
+# The goals are 0.95, 0.85 and 0.02; the first was measured at 0.945 without real data sets.
+RECALL, PLAIN, DISGUISED_RECALL, HELD_OUT_RECALL, FALSE_POSITIVES = 0.93, 0.97, 0.85, 0.7, 0.02
+_REAL = re.compile(r"HumanEval problems|GSM8K's|HumanEval's|\(164 items\)|164 problems")
+DOCS = Path(__file__).parents[3] / "docs" / "audit.md"
+
+
+def over_real_data(scene: Scene) -> bool:
+    return _REAL.search(scene.name) is not None
+
+
+def sample() -> list[Scene]:
+    """Without real data: every plain cheat, every other disguised and every other honest one."""
+    scenes = [scene for scene in all_scenes() if not over_real_data(scene)]
+    plain = [scene for scene in scenes if scene.cheat and not scene.disguise]
+    disguised = [scene for scene in scenes if scene.disguise]
+    return [*plain, *disguised[::2], *[scene for scene in scenes if not scene.cheat][::2]]
+
+
+@pytest.fixture(scope="module")
+def own() -> list[Seen]:
+    return measure(sample())
+
+
+def test_the_suite_is_as_large_as_it_claims() -> None:
+    scenes = [scene for scene in all_scenes() if not over_real_data(scene)]
+    cheats = [scene for scene in scenes if scene.cheat]
+    plain = [scene for scene in cheats if not scene.disguise]
+    assert len(plain) >= 40
+    assert len(cheats) == 4 * len(plain)
+    assert sum(not scene.cheat for scene in scenes) >= 40
+    assert sum(scene.held_out for scene in cheats) >= 30
+    rows = Counter(scene.row for scene in plain)
+    assert set(rows) >= {
+        "overlap",
+        "code-clone",
+        "ingestion",
+        "answer-key",
+        "substitution",
+        "harness",
+        "template",
+        "key-misuse",
+        "trace",
+    }
+    names = [scene.name for scene in scenes]
+    assert len(names) == len(set(names))
+
+
+def test_recall_and_false_positives(own: Sequence[Seen]) -> None:
+    table = tabulate(own)
+    text = "\n".join(lines(table))
+    assert table.recall[OVERALL].share >= RECALL, text
+    assert table.recall["plain"].share >= PLAIN, text
+    assert table.recall[DISGUISED].share >= DISGUISED_RECALL, text
+    assert table.recall[HELD_OUT].share >= HELD_OUT_RECALL, text
+    assert table.false_positives.share <= FALSE_POSITIVES, text
+
+
+def test_every_flag_has_evidence(own: Sequence[Seen]) -> None:
+    for one in own:
+        assert one.reason
+        if one.flagged:
+            assert one.deciding
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_every_scene() -> None:
+    test_recall_and_false_positives(measure(all_scenes()))
+
+
+def test_the_documentation_has_the_table() -> None:
+    """The published figures are a run of `scripts/measure-audit`, whole."""
+    text = DOCS.read_text(encoding="utf-8")
+    for label in (OVERALL, "plain", DISGUISED, HELD_OUT):
+        assert re.search(rf"^\| recall, {label} \| \d+ % \(\d+ of \d+; ", text, re.MULTILINE)
+    assert "Missed:" in text
+
+
+def test_a_table_by_hand() -> None:
+    def seen(row: str, flagged: bool, deciding: tuple[str, ...], disguise: str = "") -> Seen:
+        scene = Scene("n", row, bool(row), lambda root: pytest.fail(str(root)), disguise)
+        verdict = Verdict.FLAGGED if flagged else Verdict.CLEAN
+        return Seen(scene, verdict, deciding, "r", 0.1)
+
+    table = tabulate(
+        [
+            seen("overlap", True, ("overlap",)),
+            # Found, but by another detector than the one in whose charge it is.
+            seen("overlap", True, ("trace",), "base64"),
+            seen("trace", False, ()),
+            seen("", True, ("harness",)),
+            seen("", False, ()),
+        ]
+    )
+    assert (table.recall[OVERALL].found, table.recall[OVERALL].n) == (2, 3)
+    assert table.recall[DISGUISED] == Rate(DISGUISED, 1, 1)
+    assert table.by_detector["overlap"].found == 1
+    assert table.false_positives == Rate("honest", 1, 2)
+    assert table.false_by_detector["harness"].found == 1
+    assert table.missed == ("trace: n",)
