@@ -1,0 +1,125 @@
+"""Plugins, found by Python entry points: the built-in ones by the same door as anybody else's.
+
+Each kind is a small protocol in its own room, and a group of entry points. An entry point names an
+object that follows the protocol; its name is the plugin's id. Nothing is imported before it is
+asked for. A plugin that cannot be loaded is left out and named with its package: it never ends a
+command that does not need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal
+
+from ptb_lite.errors import PtbLiteError
+
+Kind = Literal["benchmarks", "agents", "detectors", "sandboxes", "launchers"]
+OWN = "ptb-lite"
+"""The distribution whose plugins are built in."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One plugin that was loaded."""
+
+    name: str
+    """Its id: the name of its entry point."""
+    package: str
+    """The distribution that it comes from; `OWN` for a built-in one."""
+    value: Any
+    """The object that the entry point names."""
+
+    @property
+    def is_own(self) -> bool:
+        return self.package == OWN
+
+
+@dataclass(frozen=True)
+class BrokenPlugin:
+    """One plugin that could not be loaded."""
+
+    name: str
+    package: str
+    reason: str
+    """One sentence without a line break."""
+
+
+class PluginError(PtbLiteError):
+    """A plugin that is asked for by name is not there, or is broken."""
+
+
+def names(kind: Kind) -> tuple[str, ...]:
+    """The ids of one kind, the built-in ones first, each part in alphabetical order."""
+    return tuple(point.name for point in _points(kind))
+
+
+def find(kind: Kind, name: str, protocol: type[Any]) -> Plugin:
+    """The plugin of that id. Raises PluginError where there is none or it is broken.
+
+    `protocol` is a class, or a protocol that is `runtime_checkable`.
+    """
+    for point in _points(kind):
+        if point.name == name:
+            loaded = _load(point, protocol)
+            if isinstance(loaded, BrokenPlugin):
+                raise PluginError(
+                    f"'{name}' of the package {loaded.package} cannot be used: {loaded.reason}",
+                    field=kind,
+                    hint="Mend or remove that package",
+                )
+            return loaded
+    known = ", ".join(names(kind)) or "none is installed"
+    raise PluginError(f"there is no '{name}' ({known})", field=kind)
+
+
+def load_all(
+    kind: Kind, protocol: type[Any]
+) -> tuple[tuple[Plugin, ...], tuple[BrokenPlugin, ...]]:
+    """Every plugin of one kind, in the order of `names`, and those that had to be left out."""
+    loaded = [_load(point, protocol) for point in _points(kind)]
+    return (
+        tuple(plugin for plugin in loaded if isinstance(plugin, Plugin)),
+        tuple(plugin for plugin in loaded if isinstance(plugin, BrokenPlugin)),
+    )
+
+
+def _points(kind: Kind) -> tuple[EntryPoint, ...]:
+    return tuple(_unique(_sorted_points(kind)))
+
+
+@cache
+def _sorted_points(kind: Kind) -> tuple[EntryPoint, ...]:
+    found = entry_points(group=f"ptb_lite.{kind}")
+    return tuple(sorted(found, key=lambda point: (_package(point) != OWN, point.name, point.value)))
+
+
+def _unique(points: tuple[EntryPoint, ...]) -> Iterator[EntryPoint]:
+    """The first of each name: nobody replaces a built-in plugin by taking its name."""
+    seen: set[str] = set()
+    for point in points:
+        if point.name not in seen:
+            seen.add(point.name)
+            yield point
+
+
+def _load(point: EntryPoint, protocol: type[Any]) -> Plugin | BrokenPlugin:
+    package = _package(point)
+    try:
+        value = point.load()
+    except Exception as error:
+        # Somebody else's code: whatever it raises when imported, the rest goes on.
+        return BrokenPlugin(point.name, package, _one_line(f"{type(error).__name__}: {error}"))
+    if not isinstance(value, protocol):
+        return BrokenPlugin(point.name, package, f"{point.value} is not a {protocol.__name__}")
+    return Plugin(point.name, package, value)
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else "?"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:300]

@@ -1,0 +1,61 @@
+"""Plugins by entry points: what is found, what is left out, and with which words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import pytest
+
+from ptb_lite import plugins
+from ptb_lite.plugins import PluginError, find, load_all, names
+
+
+@runtime_checkable
+class Named(Protocol):
+    title: str
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder on the path with a package that brings three launchers, two of them broken."""
+    (tmp_path / "ptb_other.py").write_text(
+        "class Good:\n    title = 'good'\nGOOD, BAD = Good(), 7\n"
+    )
+    info = tmp_path / "ptb_other-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ptb-other\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[ptb_lite.launchers]\n"
+        "zz-good = ptb_other:GOOD\nzz-wrong = ptb_other:BAD\nzz-missing = ptb_other:NONE\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    plugins._sorted_points.cache_clear()
+    yield tmp_path
+    sys.modules.pop("ptb_other", None)
+    plugins._sorted_points.cache_clear()
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_package_brings_a_plugin() -> None:
+    found = find("launchers", "zz-good", Named)
+    assert (found.package, found.value.title, found.is_own) == ("ptb-other", "good", False)
+    assert "zz-good" in names("launchers")
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_broken_one_is_named_with_its_package_and_left_out() -> None:
+    good, broken = load_all("launchers", Named)
+    assert "zz-good" in [plugin.name for plugin in good]
+    reasons = {plugin.name: (plugin.package, plugin.reason) for plugin in broken}
+    assert reasons["zz-wrong"] == ("ptb-other", "ptb_other:BAD is not a Named")
+    assert reasons["zz-missing"][1].startswith("AttributeError")
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(("name", "says"), [("zz-wrong", "ptb-other"), ("nobody", "zz-good")])
+def test_asking_for_what_cannot_be_had(name: str, says: str) -> None:
+    with pytest.raises(PluginError, match=says):
+        find("launchers", name, Named)
