@@ -132,7 +132,9 @@ class SlurmLauncher:
 
     def cancel(self, jobs: Sequence[str]) -> None:
         if jobs:
-            self._ask(["scancel", *jobs])
+            # Its processes alone: a job that is cancelled whole is killed before it can score.
+            self._ask(["scancel", "--signal=TERM", "--state=RUNNING", *jobs])
+            self._ask(["scancel", "--state=PENDING", *jobs])
 
     def logs(self, run: RunFolder, job: str) -> tuple[Path, ...]:
         folder = run.path.parent / FOLDER / job

@@ -11,9 +11,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from ptb_lite.events import Outcome
 from ptb_lite.runs.folder import RunFolder
@@ -23,7 +26,6 @@ DISTRIBUTED = (
     *("MASTER_ADDR", "MASTER_PORT"),
 )
 """Variables of a job that torch takes for an invitation to wait for others."""
-_GONE = 128
 
 
 @dataclass
@@ -48,6 +50,8 @@ class RunJob:
                 stderr=log,
                 env=environment,
                 start_new_session=True,
+                # Slurm tells every process of the job; only this one is to listen.
+                preexec_fn=_ignore_notice,
             )
             return self._process.wait()
 
@@ -60,19 +64,37 @@ class RunJob:
         from submitit.helpers import DelayedSubmission
 
         process = self.__dict__.pop("_process", None)
-        if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(self.grace_seconds)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        if process is not None:
+            _end(process.pid, self.grace_seconds)
         if RunFolder(Path(self.folder)).read_status().outcome is Outcome.FINISHED:
             return None
         return DelayedSubmission(RunJob(self.folder, self.grace_seconds))
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder, "grace_seconds": self.grace_seconds}
+
+
+def _ignore_notice() -> None:
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+
+
+def _end(pid: int, seconds: float) -> None:
+    """Ask a runner to end and wait for it, so long; then kill it.
+
+    Called in a signal handler, while the same process is waited for: so no `Popen` method, which
+    would wait for the lock that the interrupted call holds.
+    """
+    try:
+        runner = psutil.Process(pid)
+        runner.terminate()
+        deadline = time.monotonic() + seconds
+        while runner.is_running() and runner.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > deadline:
+                os.killpg(pid, signal.SIGKILL)
+                return
+            time.sleep(0.2)
+    except (psutil.NoSuchProcess, ProcessLookupError):
+        return
 
 
 def job_id(environment: Any) -> str:

@@ -105,7 +105,7 @@ def test_a_cancelled_job_keeps_what_was_submitted(bench: Bench) -> None:
     run, job = one_job(bench, at, WORK)
     wait_for(lambda: at_work(run))
     assert at.states([job])[job] is JobState.RUNNING
-    at.cancel([job])
+    subprocess.run(["scancel", job], check=True)
     wait_for(lambda: at.states([job])[job] is JobState.GONE)
     assert not run.runner_lives()
     if run.read_status().outcome is not Outcome.FINISHED:
@@ -114,6 +114,16 @@ def test_a_cancelled_job_keeps_what_was_submitted(bench: Bench) -> None:
         wait_for(lambda: at.states([again])[again] is JobState.GONE)
     assert run.read_status().outcome is Outcome.FINISHED
     assert run.read_scores() is not None
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_stopped_run_is_sealed_and_scored(bench: Bench) -> None:
+    at = launcher()
+    run, job = one_job(bench, at, WORK)
+    wait_for(lambda: at_work(run))
+    at.cancel([job])
+    wait_for(lambda: at.states([job])[job] is JobState.GONE)
+    assert run.read_status().outcome is Outcome.FINISHED, run.log.read_text()[-2000:]
 
 
 @pytest.mark.usefixtures("cluster")
