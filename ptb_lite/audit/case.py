@@ -1,4 +1,4 @@
-"""What a detector is given, and what it has to be."""
+"""What a detector is given."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
 
 from ptb_lite.audit.evidence.folder import Listing, list_files
+from ptb_lite.audit.evidence.hub_cache import Download, downloads_in
 from ptb_lite.audit.evidence.losses import Losses
+from ptb_lite.audit.evidence.programs import Programs, read_programs
 from ptb_lite.audit.judge.asking import JudgeOptions
-from ptb_lite.audit.record import DetectorResult
-from ptb_lite.events import Record
-
-if TYPE_CHECKING:
-    from ptb_lite.audit.evidence.hub_cache import Download
-    from ptb_lite.audit.evidence.programs import Programs
+from ptb_lite.audit.record import HarnessManifest
 
 
 @dataclass(frozen=True)
@@ -29,13 +25,6 @@ class TestItem:
     question: str
     target: str = ""
     benchmark: str = ""
-
-
-class HarnessManifest(Record):
-    """The files handed to the agent: path relative to the workspace, with `/`, to SHA-256 (hex)."""
-
-    version: Literal[1] = 1
-    files: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -104,8 +93,6 @@ class AuditCase:
     @cached_property
     def programs(self) -> Programs:
         """The agent's programs, commands and trace, read once for all detectors. Raises OSError."""
-        from ptb_lite.audit.evidence.programs import read_programs  # which needs this class
-
         return read_programs(self)
 
     @cached_property
@@ -113,10 +100,6 @@ class AuditCase:
         """What was downloaded into a Hub cache: any in `folder`, and `hub_cache`. Paths are
         relative to `folder`, or begin with the name of a `hub_cache` outside of it. Raises OSError.
         """
-        from ptb_lite.audit.evidence.hub_cache import (
-            downloads_in,  # which needs the walk of this room
-        )
-
         found = downloads_in(self.folder, self.listing.files)
         cache = self.hub_cache
         if cache is None or cache.is_relative_to(self.folder) or cache.is_symlink():
@@ -128,19 +111,3 @@ class AuditCase:
             for file in list_files(cache).files
         ]
         return (*found, *downloads_in(cache.parent, outside))
-
-
-class Detector(Protocol):
-    """Looks at a case for one kind of evidence.
-
-    `deciding` says whether skipping it leaves the verdict open. `run` may raise anything: the
-    audit then counts it as skipped, with the error as the reason. It never writes into the case.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def deciding(self) -> bool: ...
-
-    def run(self, case: AuditCase) -> DetectorResult: ...

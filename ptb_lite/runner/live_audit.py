@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
-from ptb_lite.audit.case import AuditCase, Detector
-from ptb_lite.audit.detectors.overlap import OverlapDetector
+from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence.folder import Account, walk
+from ptb_lite.audit.protocol import Detector
+from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.run import default_detectors
 from ptb_lite.audit.verdict.rules import weigh
 from ptb_lite.events import Flag, FlagRaised
@@ -26,11 +27,6 @@ LOOK_SECONDS = 3.0
 REST_FACTOR = 12.0
 MAX_FLAGS = 100
 MAX_FILES = 20_000
-MAX_SCAN_BYTES = 64 << 20
-MAX_SCAN_SECONDS = 10.0
-CHEAP = frozenset(
-    {"code-clone", "ingestion", "answer-key", "harness", "template", "key-misuse", "trace"}
-)
 _NICE = 19
 _PATIENCE_SECONDS = 1.0
 
@@ -39,10 +35,8 @@ _Print = tuple[tuple[str, int, int], ...]
 
 
 def live_detectors() -> tuple[Detector, ...]:
-    """The detectors that need neither models nor minutes, with the overlap scan kept short."""
-    chosen = [detector for detector in default_detectors() if detector.name in CHEAP]
-    overlap = OverlapDetector(max_bytes=MAX_SCAN_BYTES, max_seconds=MAX_SCAN_SECONDS)
-    return (overlap, *chosen)
+    """The detectors that need neither models nor minutes."""
+    return tuple(live for detector in default_detectors() if (live := detector.live()) is not None)
 
 
 @dataclass
@@ -56,6 +50,7 @@ class LiveAudit:
     tell: Tell
     mask: Callable[[str], str] = lambda text: text
     detectors: Sequence[Detector] = field(default_factory=live_detectors)
+    adjust: Callable[[DetectorResult], DetectorResult] = lambda result: result
     _told: set[tuple[str, str, str | None, str | None]] = field(default_factory=set)
     _last: _Print = ()
 
@@ -74,7 +69,7 @@ class LiveAudit:
 
     def _look_with(self, detector: Detector, case: AuditCase) -> int:
         try:
-            result = weigh(detector.run(case))
+            result = weigh(self.adjust(detector.run(case)))
         except Exception:
             traceback.print_exc()
             return 0

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.case import AuditCase, HarnessManifest, TestItem
-from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.record import DetectorResult, HarnessManifest
 from ptb_lite.events import Flag, FlagRaised
 from ptb_lite.runner import live_audit as module
 from ptb_lite.runner.live_audit import MAX_FLAGS, LiveAudit, live_audit, live_detectors
