@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from ptb_lite.audit.evidence.folder import Listing, list_files
+from ptb_lite.audit.evidence.folder import Account, FoundFile, Listing, list_files, printable, walk
 from ptb_lite.audit.evidence.hub_cache import Download, downloads_in
 from ptb_lite.audit.evidence.losses import Losses
 from ptb_lite.audit.evidence.programs import Programs, read_programs
@@ -59,7 +59,8 @@ class AuditCase:
     known instruct counterpart. `benchmark_kinds` names the benchmarks under test with their kind
     in the catalogue ("procedural", ...), also where no items are given. `losses` are what a
     process with the models measured, `embedder` the folder of a local embedding model, and
-    `judge` who is asked: without them their detectors are skipped.
+    `judge` who is asked: without them their detectors are skipped. Files named in `without` ended
+    a detector before: they are left out of `listing`, and said so.
     """
 
     folder: Path
@@ -79,6 +80,7 @@ class AuditCase:
     losses: Losses | None = None
     embedder: Path | None = None
     judge: JudgeOptions | None = None
+    without: tuple[str, ...] = ()
 
     def benchmarks(self) -> frozenset[str]:
         """The ids of the benchmarks under test, from the items and from `benchmark_kinds`."""
@@ -88,7 +90,16 @@ class AuditCase:
     @cached_property
     def listing(self) -> Listing:
         """The files of `folder`, walked once for all detectors. Raises OSError."""
-        return list_files(self.folder)
+        account = Account()
+        return Listing(tuple(self.files(account)), account)
+
+    def files(self, account: Account) -> Iterator[FoundFile]:
+        """The files of `folder` but those of `without`, walked anew. Raises what `walk` raises."""
+        for name in self.without:
+            account.leave_unread(f"{printable(name)}: ended its reader")
+        for file in walk(self.folder, account):
+            if file.relative not in self.without:
+                yield file
 
     @cached_property
     def programs(self) -> Programs:

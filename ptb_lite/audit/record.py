@@ -42,13 +42,14 @@ class DetectorResult(Record):
 
 class AuditRecord(Record):
     """The content of audit.json: every detector's result, the verdict, and the names of the rules
-    behind it."""
+    behind it. `isolation` says how the detectors were kept apart; empty in older ones."""
 
     version: Literal[1] = 1
     results: tuple[DetectorResult, ...]
     verdict: Verdict
     reason: str
     rules: tuple[str, ...] = ()
+    isolation: str = ""
 
     def flags(self) -> tuple[Flag, ...]:
         return tuple(flag for result in self.results for flag in result.flags)

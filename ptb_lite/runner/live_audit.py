@@ -17,9 +17,11 @@ from dataclasses import dataclass, field, replace
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence.folder import Account, walk
+from ptb_lite.audit.isolation.job import LIVE
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
-from ptb_lite.audit.run import default_detectors
+from ptb_lite.audit.run import isolated
+from ptb_lite.audit.run_one import run_one
 from ptb_lite.audit.verdict.rules import weigh
 from ptb_lite.events import Flag, FlagRaised
 
@@ -34,22 +36,18 @@ Tell = Callable[[FlagRaised], object]
 _Print = tuple[tuple[str, int, int], ...]
 
 
-def live_detectors() -> tuple[Detector, ...]:
-    """The detectors that need neither models nor minutes."""
-    return tuple(live for detector in default_detectors() if (live := detector.live()) is not None)
-
-
 @dataclass
 class LiveAudit:
     """Looks at one case again and again; `tell` gets each deciding flag once.
 
     Flags that only inform are left to the final audit: alone and early they would mislead.
+    Without `detectors`, the live forms of the installed ones look, in workers.
     """
 
     case: AuditCase
     tell: Tell
     mask: Callable[[str], str] = lambda text: text
-    detectors: Sequence[Detector] = field(default_factory=live_detectors)
+    detectors: Sequence[Detector] | None = None
     adjust: Callable[[DetectorResult], DetectorResult] = lambda result: result
     _told: set[tuple[str, str, str | None, str | None]] = field(default_factory=set)
     _last: _Print = ()
@@ -65,15 +63,13 @@ class LiveAudit:
         self._last = found
         # A case remembers what it has read of the folder: each look has one of its own.
         case = replace(self.case)
-        return sum(self._look_with(detector, case) for detector in self.detectors)
-
-    def _look_with(self, detector: Detector, case: AuditCase) -> int:
-        try:
-            result = weigh(self.adjust(detector.run(case)))
-        except Exception:
-            traceback.print_exc()
-            return 0
-        return sum(self._tell(flag) for flag in result.flags if flag.decides)
+        results = (
+            isolated(case, LIVE, live=True)
+            if self.detectors is None
+            else (run_one(detector, case) for detector in self.detectors)
+        )
+        weighed = (weigh(self.adjust(result)) for result in results)
+        return sum(self._tell(flag) for one in weighed for flag in one.flags if flag.decides)
 
     def _tell(self, flag: Flag) -> bool:
         key = (flag.detector, flag.kind, flag.file, flag.item_id)

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.evidence.folder import Account, FoundFile, printable, sha256_of, walk
+from ptb_lite.audit.evidence.folder import Account, FoundFile, printable, sha256_of
 from ptb_lite.audit.evidence.readers import Budget, Chunk, read_file
 from ptb_lite.audit.evidence.sources import Sources
 from ptb_lite.audit.protocol import Detector
@@ -117,7 +117,7 @@ class OverlapDetector(Detector):
             return DetectorResult(detector=NAME, status="skipped", reason="no test items given")
         account = Account()
         budget = Budget(self._max_bytes, time.monotonic() + self._max_seconds)
-        files = list(walk(case.folder, account))
+        files = list(case.files(account))
         handed_over = [file for file in files if _is_handed_over(file, case)]
         unchanged = {file.relative for file in handed_over}
         search = Search.over(case, handed_over, budget, account)

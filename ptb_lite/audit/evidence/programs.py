@@ -18,6 +18,7 @@ from typing import Any, Literal, Protocol
 from ptb_lite.audit.code.interpret import Program as Followed
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.shell import Command, read_shell
+from ptb_lite.audit.evidence import progress
 from ptb_lite.audit.evidence.folder import (
     Account,
     FoundFile,
@@ -62,6 +63,9 @@ class Program:
     source: str
     file: str
     first: int = 1
+
+    def __post_init__(self) -> None:
+        progress.is_from(self.source, self.file)
 
     def shown(self, line: int) -> str | None:
         """A line of `file` that is part of the program, for an excerpt; None: it is not."""

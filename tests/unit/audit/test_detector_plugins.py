@@ -11,11 +11,11 @@ import pytest
 from ptb_lite import plugins
 from ptb_lite.audit import registry
 from ptb_lite.audit.case import AuditCase
+from ptb_lite.audit.isolation.job import LIVE
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.audit.registry import deductions, installed, own_rules
-from ptb_lite.audit.run import run_audit
+from ptb_lite.audit.run import isolated, run_audit
 from ptb_lite.events import Verdict
-from ptb_lite.runner.live_audit import live_detectors
 
 MODULE = """
 from ptb_lite.audit.protocol import Detector
@@ -84,7 +84,8 @@ def test_an_outside_detector_brings_its_rule_deduction_and_live_form(tmp_path: P
     (result,) = [result for result in record.results if result.detector == "shouts"]
     assert result.package == "ptb-shouts"
     assert {flag.detector for flag in result.flags} == {"shouts"}
-    assert "shouts" in [detector.name for detector in live_detectors()]
+    live = list(isolated(AuditCase(folder=tmp_path), LIVE, live=True))
+    assert [r.flags[0].kind for r in live if r.detector == "shouts"] == ["shout"]
     assert AuditRecord.model_validate_json(record.model_dump_json()) == record
 
 

@@ -12,7 +12,7 @@ from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.record import DetectorResult, HarnessManifest
 from ptb_lite.events import Flag, FlagRaised
 from ptb_lite.runner import live_audit as module
-from ptb_lite.runner.live_audit import MAX_FLAGS, LiveAudit, live_audit, live_detectors
+from ptb_lite.runner.live_audit import MAX_FLAGS, LiveAudit, live_audit
 
 ITEMS = tuple(
     TestItem(f"t{n}", f"Tell me, how much is {n} + {n * 7} - {n + 13} by your reckoning?", str(n))
@@ -134,7 +134,6 @@ def test_the_real_detectors_see_test_items_and_a_changed_harness(tmp_path: Path)
     )
     LiveAudit(case, told.append).look()
     assert {"overlap", "harness"} <= {raised.flag.detector for raised in told}
-    assert {detector.name for detector in live_detectors()} >= {"overlap", "harness"}
 
 
 class Listing:
