@@ -41,6 +41,7 @@ class Attempt:
     result: bytes
     reason: str = ""
     file: str = ""
+    killed: bool = False
 
 
 def serve() -> int:
@@ -65,17 +66,20 @@ def _results(
     """One detector's line, and the files that are left out from here on."""
     attempt = Attempt(b"", "there was no time left for it")
     own: list[Attempt] = []
+    here = without
     for _ in range(job.limits.attempts):
         seconds = (until - time.monotonic()) / 2
         if seconds < 1:
             break
-        attempt = _attempt(detector, replace(job.case, without=without), job.limits, seconds)
+        attempt = _attempt(detector, replace(job.case, without=here), job.limits, seconds)
         if attempt.result:
             break
         own.append(attempt)
-        if not attempt.file or attempt.file in without:
+        if not attempt.file or attempt.file in here:
             break
-        without = (*without, attempt.file)
+        here = (*here, attempt.file)
+        # What killed one would kill the next; what one crashed at, another may read.
+        without = (*without, attempt.file) if attempt.killed else without
     if attempt.result and not own:
         yield attempt.result, without
         return
@@ -129,14 +133,14 @@ def _attempt(detector: Detector, case: AuditCase, limits: Limits, seconds: float
     file = _relative(progress.last(slot), case)
     slot.close()
     if not in_time:
-        return Attempt(b"", f"took more than {seconds:.0f} s", file)
+        return Attempt(b"", f"took more than {seconds:.0f} s", file, killed=True)
     if len(raw) > MAX_RESULT_BYTES:
         return Attempt(b"", f"gave more than {MAX_RESULT_BYTES >> 20} MiB of findings")
     if status == 0 and raw.endswith(b"}"):
         return Attempt(raw)
     if os.waitstatus_to_exitcode(status) == _CRASHED:
         return Attempt(b"", raw.decode("utf-8", "replace")[:500], file)
-    return Attempt(b"", _how(status, limits, seconds), file)
+    return Attempt(b"", _how(status, limits, seconds), file, killed=True)
 
 
 def _relative(name: str, case: AuditCase) -> str:

@@ -175,7 +175,7 @@ def test_without_a_sandbox_there_are_still_limits(
     from ptb_lite.audit.isolation import host
     from ptb_lite.sandbox.bubblewrap import Bubblewrap
 
-    monkeypatch.setattr(Bubblewrap, "problem", lambda self: "no bwrap")
+    monkeypatch.setattr(Bubblewrap, "problem", lambda _self: "no bwrap")
     host.isolation.cache_clear()
     try:
         (tmp_path / "bad.txt").write_text("grow\n")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult, HarnessManifest
 from ptb_lite.events import Flag, FlagRaised
 from ptb_lite.runner import live_audit as module
@@ -20,7 +21,7 @@ ITEMS = tuple(
 )
 
 
-class Counting:
+class Counting(Detector):
     """Flags every file's name; counts how often it was asked."""
 
     name = "counting"
@@ -39,7 +40,7 @@ class Counting:
         return DetectorResult(detector=self.name, status="flagged", flags=(*flags, informs))
 
 
-class Crashing:
+class Crashing(Detector):
     name = "crashing"
     deciding = True
 
@@ -136,7 +137,7 @@ def test_the_real_detectors_see_test_items_and_a_changed_harness(tmp_path: Path)
     assert {"overlap", "harness"} <= {raised.flag.detector for raised in told}
 
 
-class Listing:
+class Listing(Detector):
     """Flags every file that the case lists, as most detectors see the folder."""
 
     name = "listing"
