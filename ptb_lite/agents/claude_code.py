@@ -23,7 +23,10 @@ from ptb_lite.agents.json_lines import (
     tool_call,
     usage,
 )
+from ptb_lite.agents.scaffold import Scaffold
+from ptb_lite.agents.secrets.logins import Wanted, only
 from ptb_lite.agents.start import AgentStart, in_home
+from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.events import AgentEvent, AgentEventKind
 
 _BASH_LIMIT_MS = "36000000"
@@ -153,3 +156,31 @@ def _figures(counts: dict[str, Any]) -> dict[str, float]:
     written = count(counts.get("cache_creation_input_tokens"))
     whole = count(counts.get("input_tokens")) + read + written
     return tokens(whole, read, counts.get("output_tokens"))
+
+
+CLAUDE_CODE = Scaffold(
+    entry=AgentEntry(
+        id="claude-code",
+        title="Claude Code (Anthropic)",
+        backend="claude-code",
+        needs_account=True,
+        needs_network=True,
+        program="claude",
+        install="npm install -g @anthropic-ai/claude-code@2.1.197",
+        keys=("ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_AUTH_TOKEN"),
+        endpoint="api.anthropic.com",
+        login_endpoints=("platform.claude.com", "console.anthropic.com"),
+        endpoint_variable="ANTHROPIC_BASE_URL",
+        on_early_stop="reprompt",
+        position=20,
+        summary="Driven by `claude -p`. A subscription works by the token of `claude setup-token` "
+        "in CLAUDE_CODE_OAUTH_TOKEN.",
+    ),
+    backend=ClaudeCodeBackend,
+    login=(
+        # Beside the login there may be tokens of other services (MCP servers).
+        Wanted(".claude/.credentials.json", only("claudeAiOauth")),
+        Wanted(".claude.json", only("oauthAccount", "userID", "hasCompletedOnboarding")),
+    ),
+    session_files=(".claude/projects/", ".claude/todos/", ".claude/shell-snapshots/"),
+)

@@ -20,7 +20,10 @@ from ptb_lite.agents.json_lines import (
     tool_call,
     usage,
 )
+from ptb_lite.agents.scaffold import Scaffold
+from ptb_lite.agents.secrets.logins import Wanted
 from ptb_lite.agents.start import AgentStart, in_home
+from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.events import AgentEvent, AgentEventKind
 
 # `codex exec` takes a key from this variable alone without a login.
@@ -144,3 +147,29 @@ def _output(item: dict[str, Any]) -> str:
     output, code = item.get("aggregated_output"), item.get("exit_code")
     text = output if isinstance(output, str) else ""
     return text if code in (0, None) else f"[exit code {code}] {text}"
+
+
+CODEX = Scaffold(
+    entry=AgentEntry(
+        id="codex",
+        title="Codex (OpenAI)",
+        backend="codex",
+        needs_account=True,
+        needs_network=True,
+        program="codex",
+        install="npm install -g @openai/codex@0.169.0",
+        keys=("CODEX_API_KEY", "OPENAI_API_KEY"),
+        endpoint="api.openai.com",
+        login_endpoints=("chatgpt.com", "auth.openai.com"),
+        endpoint_variable="OPENAI_BASE_URL",
+        on_early_stop="reprompt",
+        position=21,
+        summary="Driven by `codex exec`. A server of one's own must speak OpenAI's Responses "
+        "protocol.",
+    ),
+    backend=CodexBackend,
+    login=(Wanted(".codex/auth.json"),),
+    session_files=(".codex/sessions/", ".codex/history.jsonl"),
+    # It unpacks skills of its own there at its start, one of which calls its maker's API.
+    program_files=(".codex/skills/.system/",),
+)

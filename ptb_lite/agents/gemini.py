@@ -19,7 +19,10 @@ from ptb_lite.agents.json_lines import (
     tool_call,
     usage,
 )
+from ptb_lite.agents.scaffold import Scaffold
+from ptb_lite.agents.secrets.logins import Wanted, only
 from ptb_lite.agents.start import AgentStart
+from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.events import AgentEvent, AgentEventKind
 
 _SETTINGS = {
@@ -90,3 +93,34 @@ def _result(value: dict[str, Any]) -> tuple[AgentEvent, ...]:
         return (*usage(figures), end)
     reason = inner(value, "error").get("message") or "failed without a reason"
     return (*usage(figures), said(AgentEventKind.ERROR, reason), end)
+
+
+GEMINI = Scaffold(
+    entry=AgentEntry(
+        id="gemini",
+        title="Gemini CLI (Google)",
+        backend="gemini",
+        needs_account=True,
+        needs_network=True,
+        program="gemini",
+        install="npm install -g @google/gemini-cli@0.61.0",
+        keys=("GEMINI_API_KEY",),
+        endpoint="generativelanguage.googleapis.com",
+        login_endpoints=(
+            "cloudcode-pa.googleapis.com",
+            "oauth2.googleapis.com",
+            "www.googleapis.com",
+            "accounts.google.com",
+        ),
+        endpoint_variable="GOOGLE_GEMINI_BASE_URL",
+        on_early_stop="reprompt",
+        position=22,
+        summary="Driven by `gemini -p`.",
+    ),
+    backend=GeminiBackend,
+    login=(
+        Wanted(".gemini/oauth_creds.json"),
+        Wanted(".gemini/google_accounts.json", only("active")),
+    ),
+    session_files=(".gemini/tmp/",),
+)

@@ -100,6 +100,7 @@ def start(
     groups: Sequence[Path] = (),
     after: Sequence[Sequence[str]] = (),
     if_orphaned: Sequence[Sequence[str]] = (),
+    gains_privileges: bool = False,
 ) -> Supervised:
     """Start `command` in a session of its own, with exactly `environment`, stdin empty.
 
@@ -110,6 +111,8 @@ def start(
 
     It joins the control groups whose `cgroup.procs` files are given. When its tree has ended the
     commands `after` are run, and those of `if_orphaned` if the calling process has died.
+    `gains_privileges`: the command is a sandbox's program, which drops privileges itself and on
+    some systems must be setuid to do so.
 
     Raises PtbLiteError when the supervisor itself cannot be started.
     """
@@ -124,8 +127,7 @@ def start(
             "stdout": os.fspath(stdout.absolute()),
             "stderr": os.fspath(stderr.absolute()),
             "parent": os.getpid(),
-            # bwrap drops privileges itself, and on some systems must be setuid to do so.
-            "no_new_privileges": Path(command[0]).name not in ("bwrap", "podman", "docker"),
+            "no_new_privileges": not gains_privileges,
             "groups": [os.fspath(group) for group in groups],
             "after": [list(each) for each in after],
             "if_orphaned": [list(each) for each in if_orphaned],

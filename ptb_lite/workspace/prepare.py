@@ -21,7 +21,8 @@ DATA = "data"
 
 @dataclass(frozen=True)
 class Handout:
-    """What goes into a workspace. `data` maps a path inside it to the host's file.
+    """What goes into a workspace. `data` maps a path inside it to the host's file, `read_only` are
+    paths outside of it that the prompt names.
 
     The task's deadline is not read from here: it is set when the clock starts.
     """
@@ -31,6 +32,7 @@ class Handout:
     disclosure: Disclosure
     policy: str
     machine: str
+    read_only: tuple[Path, ...] = ()
 
 
 def data_file(benchmark: str, split: str) -> str:
@@ -60,6 +62,7 @@ def hand_out(workspace: Path, handout: Handout) -> HarnessManifest:
         disclosure=handout.disclosure,
         policy=handout.policy,
         machine=handout.machine,
+        read_only=handout.read_only,
     )
     (workspace / PROMPT).write_text(prompt, encoding="utf-8")
     template = files("ptb_lite.workspace") / "templates" / EVALUATE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -36,8 +38,17 @@ TEMPLATES = Environment(
 )
 
 
-def render_prompt(task: Task, *, disclosure: Disclosure, policy: str, machine: str) -> str:
+def render_prompt(
+    task: Task,
+    *,
+    disclosure: Disclosure,
+    policy: str,
+    machine: str,
+    read_only: Sequence[Path] = (),
+) -> str:
     """The text of prompt.md.
+
+    `read_only` are paths that a person shows the agent besides.
 
     `disclosure` adds to the task, in this order: nothing, the rules (the paper's prompt), the
     penalty of the policy in force, the announcement of the audit (PostTrainBench, section on
@@ -45,6 +56,7 @@ def render_prompt(task: Task, *, disclosure: Disclosure, policy: str, machine: s
     """
     return TEMPLATES.get_template("prompt.md.j2").render(
         task=task,
+        read_only=read_only,
         machine=machine,
         minutes=duration(task.budget_minutes),
         **_arm(disclosure, policy),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ptb_lite.agents.sessions import is_program_file, is_session_file
+from ptb_lite.agents.registry import is_program_file, is_session_file
 from ptb_lite.audit.case import AuditCase, Detector
 from ptb_lite.audit.detectors import code_clone, key_misuse, overlap
 from ptb_lite.audit.record import DetectorResult

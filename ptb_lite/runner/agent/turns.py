@@ -7,8 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ptb_lite.agents.backend import AgentPlan, ResumableBackend
-from ptb_lite.agents.command import CommandBackend
+from ptb_lite.agents.protocol import AgentPlan, ResumableBackend
 from ptb_lite.evaluation.task_file import Task
 from ptb_lite.events import Outcome
 from ptb_lite.files import write_record
@@ -101,6 +100,7 @@ class AgentTurns:
             groups=place.limits.groups.entrances(),
             after=[clean_up] if clean_up else (),
             if_orphaned=place.if_orphaned,
+            gains_privileges=place.box.gains_privileges,
         )
         place.limits.watch(supervised.pid)
         problem: str | None = None
@@ -188,8 +188,8 @@ class AgentTurns:
 
 
 def _startup_seconds(context: RunContext, agent: AgentPlan, place: Place) -> float | None:
-    """No limit for a person's own command, unless one is chosen: it may well say nothing."""
+    """No limit for an agent that may say nothing for long, unless one is chosen."""
     chosen = context.spec.startup_minutes
-    if chosen is None and isinstance(agent.backend, CommandBackend):
+    if chosen is None and agent.may_be_silent:
         return None
     return startup_limit(place.budget_seconds, chosen)

@@ -10,9 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ptb_lite.agents.backend import AgentPlan, ResumableBackend, plan_agent
 from ptb_lite.agents.event_bounds import LineSplitter
 from ptb_lite.agents.program import find_program
+from ptb_lite.agents.protocol import AgentPlan, ResumableBackend
+from ptb_lite.agents.registry import plan_agent
 from ptb_lite.catalog import load_catalog
 from ptb_lite.events import AgentEvent, AgentEventKind, Outcome
 from ptb_lite.sandbox import Ended, SandboxPlan, Supervised, sandbox, start

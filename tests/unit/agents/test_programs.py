@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.agents.backend import plan_agent
-from ptb_lite.agents.preflight import check_agent, check_agents, program_version
 from ptb_lite.agents.program import find_program
-from ptb_lite.agents.scaffold import key_variables
+from ptb_lite.agents.registry import agent_plugin, check_agent, check_agents, plan_agent
+from ptb_lite.agents.scaffold import Scaffold, program_version
 from ptb_lite.catalog import load_catalog
 from ptb_lite.errors import PtbLiteError
 
@@ -126,7 +125,7 @@ def test_a_program_that_hangs_is_given_up(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install("codex", "#!/bin/sh\nexec sleep 60\n")
-    monkeypatch.setattr("ptb_lite.agents.preflight._VERSION_SECONDS", 0.2)
+    monkeypatch.setattr("ptb_lite.agents.scaffold._VERSION_SECONDS", 0.2)
     program = find_program("codex")
     assert program is not None
     assert program_version(program) is None
@@ -138,7 +137,11 @@ def test_only_scaffolds_are_checked() -> None:
 
 
 def test_the_key_of_a_provider() -> None:
-    entry = CATALOG.agent("opencode")
-    assert key_variables(entry, "google/gemini") == ("GOOGLE_GENERATIVE_AI_API_KEY",)
-    assert key_variables(entry, "my-own/model") == ("MY_OWN_API_KEY",)
-    assert key_variables(CATALOG.agent("codex"), None) == ("CODEX_API_KEY", "OPENAI_API_KEY")
+    def variables(agent: str, model: str | None) -> tuple[str, ...]:
+        plugin = agent_plugin(agent)
+        assert isinstance(plugin, Scaffold)
+        return plugin.key_variables(CATALOG.agent(agent), model)
+
+    assert variables("opencode", "google/gemini") == ("GOOGLE_GENERATIVE_AI_API_KEY",)
+    assert variables("opencode", "my-own/model") == ("MY_OWN_API_KEY",)
+    assert variables("codex", None) == ("CODEX_API_KEY", "OPENAI_API_KEY")

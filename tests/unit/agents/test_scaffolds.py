@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptb_lite.agents.backend import Backend
 from ptb_lite.agents.claude_code import ClaudeCodeBackend
 from ptb_lite.agents.codex import CodexBackend
 from ptb_lite.agents.event_bounds import MAX_WHOLE
 from ptb_lite.agents.gemini import GeminiBackend
 from ptb_lite.agents.opencode import OpenCodeBackend
+from ptb_lite.agents.protocol import Backend
 from ptb_lite.agents.start import AgentStart, Key
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import AgentEvent, AgentEventKind
