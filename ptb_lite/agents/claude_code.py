@@ -38,10 +38,10 @@ class ClaudeCodeBackend:
         self._message: tuple[object, dict[str, float]] = (None, {})
 
     def command(self, start: AgentStart) -> list[str]:
-        return in_home([*_program(start), "-p", start.prompt()])
+        return in_home([*_program(start), "-p"])
 
-    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
-        return in_home([*_program(start), "--resume", session_id, "-p", message])
+    def resume(self, start: AgentStart, session_id: str) -> list[str]:
+        return in_home([*_program(start), "--resume", session_id, "-p"])
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:
         environment = {
@@ -52,6 +52,8 @@ class ClaudeCodeBackend:
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             # Training takes longer than the ten minutes that it gives a command by itself.
             "BASH_MAX_TIMEOUT_MS": _BASH_LIMIT_MS,
+            # What says no limit itself would go to the background after two.
+            "BASH_DEFAULT_TIMEOUT_MS": _BASH_LIMIT_MS,
         }
         if start.endpoint is not None:
             environment["ANTHROPIC_BASE_URL"] = start.endpoint

@@ -1,7 +1,7 @@
 """Codex, driven by `codex exec --json` (seen with 0.169.0).
 
 Its counts are those of the whole thread, earlier processes included. Servers other than its own
-it reaches only as a provider that speaks the Responses protocol. It reads stdin when there is any.
+it reaches only as a provider that speaks the Responses protocol. `-` stands for standard input.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class CodexBackend:
         self._thread_id: object = None
 
     def command(self, start: AgentStart) -> list[str]:
-        return in_home([start.program, "exec", *_options(start), start.prompt()])
+        return in_home([start.program, "exec", *_options(start), "-"])
 
-    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
-        return in_home([start.program, "exec", "resume", *_options(start), session_id, message])
+    def resume(self, start: AgentStart, session_id: str) -> list[str]:
+        return in_home([start.program, "exec", "resume", *_options(start), session_id, "-"])
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:
         environment = {"HOME": str(start.home)}
@@ -93,6 +93,8 @@ def _options(start: AgentStart) -> list[str]:
         "--dangerously-bypass-approvals-and-sandbox",
         # A login shell sets a PATH of its own, without this project's commands.
         *("-c", "allow_login_shell=false"),
+        # How long it may wait at once for a command that goes on; five minutes by itself.
+        *("-c", "background_terminal_max_timeout=36000000"),
         *(("-m", start.model) if start.model else ()),
     ]
     if start.endpoint is not None:

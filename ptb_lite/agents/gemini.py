@@ -1,4 +1,4 @@
-"""Gemini CLI, driven by `gemini -p` (seen with 0.61.0).
+"""Gemini CLI, driven by `gemini` with the prompt on standard input (seen with 0.61.0).
 
 It takes a server of one's own from its environment only when a settings file says that a key is
 how it authenticates. It ignores SIGTERM for 15 s and leaves orphans: the supervisor ends those.
@@ -27,6 +27,8 @@ from ptb_lite.events import AgentEvent, AgentEventKind
 
 _SETTINGS = {
     "general": {"disableAutoUpdate": True, "enableAutoUpdate": False},
+    # A command that prints nothing for five minutes would be ended.
+    "tools": {"shell": {"inactivityTimeout": 0}},
     "privacy": {"usageStatisticsEnabled": False},
 }
 # Written inside the sandbox: on the host the agent's home could hold a link to anywhere.
@@ -36,10 +38,10 @@ _WITH_SETTINGS += 'shift && exec "$@"'
 
 class GeminiBackend:
     def command(self, start: AgentStart) -> list[str]:
-        return [*_program(start), "-p", start.prompt()]
+        return _program(start)
 
-    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
-        return [*_program(start), "--resume", session_id, "-p", message]
+    def resume(self, start: AgentStart, session_id: str) -> list[str]:
+        return [*_program(start), "--resume", session_id]
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:
         environment = {"HOME": str(start.home)}

@@ -48,15 +48,17 @@ class OpenCodeBackend:
 
     def command(self, start: AgentStart) -> list[str]:
         """Raises PtbLiteError without a model as PROVIDER/MODEL."""
-        return in_home([*_program(start), "--", start.prompt()])
+        return in_home(_program(start))
 
-    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
-        return in_home([*_program(start), "--session", session_id, "--", message])
+    def resume(self, start: AgentStart, session_id: str) -> list[str]:
+        return in_home([*_program(start), "--session", session_id])
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:
         environment = {
             "HOME": str(start.home),
             "OPENCODE_DISABLE_AUTOUPDATE": "1",
+            # A command is ended after two minutes by itself.
+            "OPENCODE_EXPERIMENTAL_BASH_DEFAULT_TIMEOUT_MS": "36000000",
             "OPENCODE_CONFIG_CONTENT": json.dumps(_settings(start)),
         }
         if start.key is not None:

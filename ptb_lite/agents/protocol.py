@@ -23,7 +23,11 @@ class Backend(Protocol):
     """
 
     def command(self, start: AgentStart) -> list[str]:
-        """The program and its arguments; it is started in the workspace."""
+        """The program and its arguments; it is started in the workspace.
+
+        The prompt stands in none of them: an agent that ends processes by a word of their command
+        line (`pkill -f train`) would end itself.
+        """
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:
         """Variables beyond those that every agent gets, its key included."""
@@ -36,8 +40,8 @@ class Backend(Protocol):
 class ResumableBackend(Backend, Protocol):
     """A backend whose sessions can go on in a new process; tell it by `isinstance`."""
 
-    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
-        """The command that goes on with a session by saying `message` to it."""
+    def resume(self, start: AgentStart, session_id: str) -> list[str]:
+        """The command that goes on with a session; what it is told comes on standard input."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class AgentPlan:
     """They come first on its PATH."""
     endpoints: tuple[Address, ...] = ()
     """The hosts of its model."""
+    prompt_on_stdin: bool = False
+    """It is given the prompt on standard input; else it reads the file itself."""
     may_be_silent: bool = False
     """Saying nothing for long is no sign that it does not work."""
 

@@ -81,6 +81,7 @@ class Scaffold:
             read_only=program.read_only,
             folders=program.folders,
             endpoints=self._endpoints(entry, found),
+            prompt_on_stdin=True,
         )
 
     def _endpoints(self, entry: AgentEntry, start: AgentStart) -> tuple[Address, ...]:

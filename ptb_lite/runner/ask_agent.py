@@ -156,6 +156,7 @@ def _waited(
         environment=box.environment(box_plan),
         cwd=plan.start.workspace,
         deadline_seconds=errand.seconds,
+        stdin=plan.start.prompt_file if plan.prompt_on_stdin else None,
         stdout=folder / "stdout",
         stderr=folder / "stderr",
         groups=groups.entrances(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ptb_lite import plugins
 from ptb_lite.sandbox.bubblewrap import SANDBOX_HOME
 from ptb_lite.sandbox.cgroup import Groups, make_groups
+from ptb_lite.sandbox.inside import LEFT
 from ptb_lite.sandbox.plan import (
     LimitPlan,
     RelayPlan,
@@ -16,6 +17,7 @@ from ptb_lite.sandbox.relay import Asked, Relay
 from ptb_lite.sandbox.supervisor import Ended, Supervised, start
 
 __all__ = [
+    "LEFT",
     "SANDBOX_HOME",
     "Asked",
     "Ended",

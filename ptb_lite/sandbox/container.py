@@ -57,7 +57,7 @@ class Container:
     def wrap(self, command: Sequence[str], plan: SandboxPlan) -> list[str]:
         workspace = os.fspath(plan.workspace.absolute())
         network = "host" if plan.network == "full" else "none"
-        arguments = [*self._run(network), "--name", container_name(plan)]
+        arguments = [*self._run(network), "--interactive", "--name", container_name(plan)]
         for option in _mounts(plan):
             arguments += option
         if plan.limits.processes is not None:

@@ -46,7 +46,8 @@ class SandboxPlan:
 
     `network` is full for the host's network, off for none, and model-only for none but the
     `relay`. With a relay, HTTP_PROXY and its like are set inside. With a relay or with limits,
-    the interpreter must be among what is shown (`interpreter_paths`).
+    the interpreter must be among what is shown (`interpreter_paths`). `wait`: it ends only when
+    all that the command has left running has ended, too.
     """
 
     workspace: Path
@@ -56,11 +57,12 @@ class SandboxPlan:
     gpu: bool = False
     relay: RelayPlan | None = None
     limits: LimitPlan = LimitPlan()
+    wait: bool = False
 
     @property
     def guided(self) -> bool:
         """Whether `inside.py` has something to do before the command starts."""
-        return self.relay is not None or self.limits != LimitPlan()
+        return self.relay is not None or self.limits != LimitPlan() or self.wait
 
 
 @runtime_checkable

@@ -101,8 +101,10 @@ def start(
     after: Sequence[Sequence[str]] = (),
     if_orphaned: Sequence[Sequence[str]] = (),
     gains_privileges: bool = False,
+    stdin: Path | None = None,
 ) -> Supervised:
-    """Start `command` in a session of its own, with exactly `environment`, stdin empty.
+    """Start `command` in a session of its own, with exactly `environment` and the content of the
+    file `stdin` (None: nothing) on standard input.
 
     What it writes is appended to the files `stdout` and `stderr` byte for byte. Its whole process
     tree is killed `deadline_seconds` from now, on `stop`, when it ends by itself leaving others
@@ -124,6 +126,7 @@ def start(
             "environment": dict(environment),
             "cwd": os.fspath(cwd.absolute()),
             "deadline_seconds": deadline_seconds,
+            "stdin": os.fspath(stdin.absolute()) if stdin is not None else os.devnull,
             "stdout": os.fspath(stdout.absolute()),
             "stderr": os.fspath(stderr.absolute()),
             "parent": os.getpid(),

@@ -17,6 +17,8 @@ TIMER = "timer.sh"
 TASK = "task.json"
 EVALUATE = "evaluate.py"
 DATA = "data"
+REMINDER_SHARE = 0.8
+"""When this part of the time is over, the timer says what counts."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,11 @@ def hand_out(workspace: Path, handout: Handout) -> HarnessManifest:
 def start_clock(workspace: Path, task: Task, manifest: HarnessManifest) -> HarnessManifest:
     """Write what depends on the deadline: timer.sh, task.json; returns the manifest with them."""
     (workspace / TASK).write_text(task.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    timer = TEMPLATES.get_template("timer.sh.j2").render(deadline=int(task.deadline))
+    timer = TEMPLATES.get_template("timer.sh.j2").render(
+        deadline=int(task.deadline),
+        reminder=int((1 - REMINDER_SHARE) * task.budget_minutes * 60),
+        submission=task.submission,
+    )
     (workspace / TIMER).write_text(timer, encoding="utf-8")
     (workspace / TIMER).chmod(0o755)
     added = _manifest(workspace, [TASK, TIMER])

@@ -124,6 +124,7 @@ def _work(context: RunContext, plan: AgentPlan) -> AgentEnd:
             gpu=task.device == "cuda",
             relay=network.plan,
             limits=limits.plan,
+            wait=True,
         )
         place = Place(
             task=task,
