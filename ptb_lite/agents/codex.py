@@ -1,4 +1,4 @@
-"""Codex, driven by `codex exec --json` (seen with 0.169.0).
+"""Codex, driven by `codex exec --json` (tested with 0.171.0).
 
 Its counts are those of the whole thread, earlier processes included. Servers other than its own
 it reaches only as a provider that speaks the Responses protocol. `-` stands for standard input.
@@ -14,8 +14,10 @@ from ptb_lite.agents.json_lines import (
     increase,
     inner,
     read_object,
+    result,
     said,
     session,
+    spoken,
     tokens,
     tool_call,
     usage,
@@ -125,16 +127,21 @@ def _started(item: dict[str, Any]) -> tuple[AgentEvent, ...]:
 def _completed(item: dict[str, Any]) -> tuple[AgentEvent, ...]:
     match item.get("type"):
         case "agent_message":
-            return (said(AgentEventKind.MESSAGE, item.get("text")),)
+            return spoken(AgentEventKind.MESSAGE, item.get("text"))
         case "reasoning":
-            return (said(AgentEventKind.REASONING, item.get("text")),)
+            return spoken(AgentEventKind.REASONING, item.get("text"))
         case "command_execution":
             return (said(AgentEventKind.TOOL_RESULT, _output(item), "shell"),)
         case "mcp_tool_call":
-            result = item.get("result") or item.get("error")
-            return (said(AgentEventKind.TOOL_RESULT, result, item.get("tool")),)
+            came = item.get("result") or item.get("error")
+            return (result(came, item.get("tool"), failed=item.get("status") == "failed"),)
+        case "collab_tool_call":
+            # Sub-agents are begun, asked and awaited by it; what they do is not told.
+            return (tool_call(item.get("tool"), item.get("prompt")),)
         case "file_change":
-            return (said(AgentEventKind.TOOL_CALL, item.get("changes"), "file_change"),)
+            call = said(AgentEventKind.TOOL_CALL, item.get("changes"), "file_change")
+            failed = item.get("status") == "failed"
+            return (call, result("", "file_change", failed=True)) if failed else (call,)
         case "web_search":
             return (said(AgentEventKind.TOOL_CALL, item.get("query"), "web_search"),)
         case "todo_list":

@@ -13,6 +13,7 @@ from typing import Any
 from ptb_lite.agents.json_lines import (
     inner,
     read_object,
+    result,
     said,
     session,
     tokens,
@@ -65,7 +66,7 @@ class GeminiBackend:
             case "tool_use":
                 return (tool_call(value.get("tool_name"), value.get("parameters")),)
             case "tool_result":
-                return (said(AgentEventKind.TOOL_RESULT, _output(value)),)
+                return (result(_output(value), failed=value.get("status") == "error"),)
             case "error":
                 return (said(AgentEventKind.ERROR, value.get("message")),)
             case "result":

@@ -15,8 +15,10 @@ from ptb_lite.agents.json_lines import (
     count,
     inner,
     read_object,
+    result,
     said,
     session,
+    spoken,
     tokens,
     tool_call,
     usage,
@@ -120,15 +122,15 @@ def _said(value: dict[str, Any]) -> tuple[AgentEvent, ...] | None:
         case "step_start":
             return ()
         case "text":
-            return (said(AgentEventKind.MESSAGE, part.get("text")),)
+            return spoken(AgentEventKind.MESSAGE, part.get("text"))
         case "reasoning":
-            return (said(AgentEventKind.REASONING, part.get("text")),)
+            return spoken(AgentEventKind.REASONING, part.get("text"))
         case "tool_use":
             state = inner(part, "state")
-            result = state.get("output") or state.get("error")
+            came = state.get("output") or state.get("error")
             return (
                 tool_call(part.get("tool"), state.get("input")),
-                said(AgentEventKind.TOOL_RESULT, result, part.get("tool")),
+                result(came, part.get("tool"), failed=state.get("status") == "error"),
             )
         case "step_finish":
             return usage(_figures(inner(part, "tokens")) | cost(part.get("cost")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import psutil
 
 from ptb_lite.events import AgentEvent, AgentEventKind
 from ptb_lite.sandbox import LEFT
+from ptb_lite.sandbox.guide import PROGRAM
 
 MAX_LEFT = 50
 MEASURE_SECONDS = 5.0
@@ -107,12 +109,15 @@ class Rest:
 
 
 def cpu_seconds_below(pid: int) -> tuple[float, bool]:
-    """CPU time of all living descendants, and whether they are one line of parent and child."""
-    total, alone = 0.0, True
+    """CPU time of all living descendants, and whether they are one line of parent and child: a
+    program by itself. The sandbox's own helper, which leads to the network, does not count."""
+    total = 0.0
+    parents: list[int] = []
     with suppress(psutil.Error):
         for process in psutil.Process(pid).children(recursive=True):
             with suppress(psutil.Error):
                 used = process.cpu_times()
                 total += used.user + used.system
-                alone = alone and len(process.children()) <= 1
-    return total, alone
+                if os.fspath(PROGRAM) not in process.cmdline() or process.children():
+                    parents.append(process.ppid())
+    return total, len(parents) == len(set(parents))

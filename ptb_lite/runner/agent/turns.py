@@ -145,6 +145,14 @@ class AgentTurns:
             ended = Ended(Outcome.FINISHED, None, ended.seconds, f"ended by the runner: {rest}")
         elif full and ended.outcome is Outcome.FAILED:
             ended = replace(ended, detail=f"{ended.detail}; {full}")
+        limit = self._watch.rate_limit()
+        if limit is not None and ended.outcome in (Outcome.FINISHED, Outcome.FAILED):
+            ended = replace(ended, outcome=Outcome.RATE_LIMITED, detail=limit)
+        counts = bool(self._agent.endpoints) and not self._agent.may_be_silent
+        if counts and self._watch.uncounted and ended.outcome is not Outcome.FINISHED:
+            context.warn(
+                "the agent was ended while it worked: its tokens and its cost are a lower bound"
+            )
         self._left = left.read()
         if self._left:
             context.warn(

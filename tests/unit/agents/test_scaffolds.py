@@ -192,7 +192,7 @@ def test_gemini_fails_with_a_reason() -> None:
         {"type": "result", "status": "error", "error": {"type": "x", "message": "quota"}},
     )
     assert kinds(events) == [K.ERROR, K.TOOL_RESULT, K.ERROR, K.END]
-    assert [e.text for e in events] == ["Loop detected", "no such file", "quota", "error"]
+    assert [e.text for e in events] == ["Loop detected", "[failed] no such file", "quota", "error"]
 
 
 def test_opencode_names_its_session_once_and_adds_reasoning_tokens() -> None:
