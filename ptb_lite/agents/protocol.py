@@ -79,6 +79,8 @@ class Readiness:
     ready: bool
     message: str
     fix: str = ""
+    untested: str = ""
+    """That this version of its program was not tested, and which was."""
 
 
 @runtime_checkable

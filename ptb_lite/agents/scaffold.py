@@ -7,6 +7,7 @@ server of one's own if there is one; of the host's environment nothing else goes
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from ptb_lite.errors import PtbLiteError
 
 _VERSION_SECONDS = 20.0
 _MAX_VERSION = 100
+_NUMBER = re.compile(r"\d+(?:\.\d+)+")
 
 
 @dataclass(frozen=True)
@@ -103,16 +105,25 @@ class Scaffold:
         if version is None:
             message = f"{program.path} does not tell its version"
             return Readiness(entry.id, True, False, message, f"Install it again: {entry.install}")
+        untested = self._untested(entry, version)
         key = find_key(entry.keys, environ)
         if key is not None:
-            return Readiness(entry.id, True, True, f"{version}, key in {key.variable}")
+            message = f"{version}, key in {key.variable}"
+            return Readiness(entry.id, True, True, message, untested=untested)
         login = find_login(self.wanted_login(None), Path.home())
         if login is not None:
             message = f"{version}, signed in by subscription ({login.source})"
-            return Readiness(entry.id, True, True, message)
+            return Readiness(entry.id, True, True, message, untested=untested)
         fix = f"Set {' or '.join(entry.keys)}, or sign in with `{entry.program}` itself"
         message = f"{version}; no key is set and no login is there"
-        return Readiness(entry.id, True, False, message, fix)
+        return Readiness(entry.id, True, False, message, fix, untested)
+
+    def _untested(self, entry: AgentEntry, version: str) -> str:
+        tested = _NUMBER.search(self.entry.install)
+        found = _NUMBER.search(version)
+        if tested is None or (found is not None and found[0] == tested[0]):
+            return ""
+        return f"{entry.program} {found[0] if found else version} was not tested, {tested[0]} was"
 
 
 def find_key(variables: tuple[str, ...], environ: Mapping[str, str]) -> Key | None:

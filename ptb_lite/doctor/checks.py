@@ -75,7 +75,9 @@ def agent_checks(entries: Mapping[str, AgentEntry]) -> Iterator[Check]:
     """The scaffolds. One that is not installed is no fault: nobody needs all of them."""
     for found in check_agents(entries, os.environ):
         fault = found.installed and not found.ready
-        yield Check(found.agent, "warn" if fault else "ok", found.message, found.fix)
+        aside = f"; {found.untested}" if found.untested else ""
+        message = f"{found.message}{aside}"
+        yield Check(found.agent, "warn" if fault else "ok", message, found.fix)
 
 
 def _python() -> Check:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ptb_lite.agents.protocol import AgentPlan
-from ptb_lite.agents.registry import plan_agent
+from ptb_lite.agents.registry import check_agent, plan_agent
 from ptb_lite.agents.secrets.masking import mask_line
 from ptb_lite.audit.case import HarnessManifest
 from ptb_lite.evaluation.task_file import Task
@@ -82,6 +82,9 @@ def _interrupted(context: RunContext) -> AgentEnd:
 
 
 def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
+    entry = context.catalog.agent(context.spec.agent)
+    if untested := check_agent(entry, os.environ).untested:
+        context.warn(untested)
     with agent_hub(context):
         return _work(context, plan)
 

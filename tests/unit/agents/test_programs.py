@@ -83,6 +83,8 @@ def test_what_is_missing_is_said_with_the_way_to_it(
     assert found.installed
     assert not found.ready
     assert found.message == "1.2.3 (agent); no key is set and no login is there"
+    tested = entry.install.rpartition("@")[2]
+    assert found.untested == f"{entry.program} 1.2.3 was not tested, {tested} was"
     monkeypatch.setenv(variable, "s3cret-key")
     assert check_agent(entry, os.environ).ready
     plan = plan_agent(entry, workspace=tmp_path, model="openai/m")
