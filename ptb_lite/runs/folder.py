@@ -102,6 +102,11 @@ class RunFolder:
         return self.path / "login.json"
 
     @property
+    def agent_input(self) -> Path:
+        """What the agent's last process read on standard input."""
+        return self.path / "agent-input.md"
+
+    @property
     def reserve(self) -> Path:
         """Room on the disk that is held for the runner while an agent works."""
         return self.path / ".reserve"

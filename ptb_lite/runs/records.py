@@ -146,14 +146,15 @@ class HubHeldBack(Record):
 
 
 class HubCacheSeen(Record):
-    """The content of hub-cache.json: what of the host's cache the agent was shown, read-only.
+    """The content of hub-cache.json: what the agent downloaded.
 
-    `choice` is what was in force, `folder` the agent's own Hugging Face folder relative to the
-    workspace, and `downloaded` what that holds when the agent has ended.
+    `folder` is the agent's own Hugging Face folder relative to the workspace, and `downloaded` what
+    that holds when the agent has ended. `choice`, `shown` and `held_back` stand in runs of before
+    December 2026 alone, which could be shown the host's cache.
     """
 
     version: Literal[1] = 1
-    choice: Literal["shared", "private"]
+    choice: Literal["shared", "private"] = "private"
     folder: str = ""
     shown: tuple[HubRepository, ...] = ()
     held_back: tuple[HubHeldBack, ...] = ()

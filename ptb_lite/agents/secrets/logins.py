@@ -6,10 +6,9 @@ Only what signs in is taken: not a program's settings, history, or other service
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 MAX_FILE_BYTES = 1 << 20
@@ -42,59 +41,29 @@ class Login:
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """`take` picks what is needed of a file's JSON object; empty: there is no login in it."""
+class Wanted:
+    """A file of a login, relative to a home. `take` picks what is needed of its JSON object;
+    empty: there is no login in it."""
 
     path: str
-    take: Callable[[dict[str, Any], str], dict[str, Any]]
+    take: Callable[[dict[str, Any]], dict[str, Any]] = dict
 
 
-def _all(value: dict[str, Any], provider: str) -> dict[str, Any]:  # noqa: ARG001
-    return value
+def only(*names: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Takes these fields of an object and no other."""
+    return lambda value: {name: value[name] for name in names if name in value}
 
 
-def _only(*names: str) -> Callable[[dict[str, Any], str], dict[str, Any]]:
-    return lambda value, _: {name: value[name] for name in names if name in value}
-
-
-def _of_provider(value: dict[str, Any], provider: str) -> dict[str, Any]:
-    return {provider: value[provider]} if provider in value else {}
-
-
-_FILES: Mapping[str, tuple[_Wanted, ...]] = MappingProxyType(
-    {
-        "claude-code": (
-            # Beside the login there may be tokens of other services (MCP servers).
-            _Wanted(".claude/.credentials.json", _only("claudeAiOauth")),
-            _Wanted(".claude.json", _only("oauthAccount", "userID", "hasCompletedOnboarding")),
-        ),
-        "codex": (_Wanted(".codex/auth.json", _all),),
-        "gemini": (
-            _Wanted(".gemini/oauth_creds.json", _all),
-            _Wanted(".gemini/google_accounts.json", _only("active")),
-        ),
-        "opencode": (_Wanted(".local/share/opencode/auth.json", _of_provider),),
-    }
-)
-
-
-def login_paths(backend: str) -> tuple[str, ...]:
-    """The files of a backend's login, relative to a home; empty for one that has none."""
-    return tuple(wanted.path for wanted in _FILES.get(backend, ()))
-
-
-def find_login(backend: str, home: Path, *, provider: str = "") -> Login | None:
-    """The login of a person whose home is `home`; None where there is none that can be read.
-
-    `provider` is of use to opencode alone, which keeps one login for each.
-    """
+def find_login(wanted: Sequence[Wanted], home: Path) -> Login | None:
+    """The login of a person whose home is `home`, whose first file is the login itself; None where
+    there is none that can be read."""
     files = []
-    for wanted in _FILES.get(backend, ()):
-        taken = wanted.take(_json_object(home / wanted.path), provider)
+    for each in wanted:
+        taken = each.take(_json_object(home / each.path))
         if taken:
-            files.append(LoginFile(wanted.path, json.dumps(taken)))
+            files.append(LoginFile(each.path, json.dumps(taken)))
         elif not files:
-            return None  # the first one is the login itself
+            return None
     return Login(home / files[0].path, tuple(files)) if files else None
 
 

@@ -1,4 +1,4 @@
-"""The recipe agent's program: `python -m ptb_lite.agents.recipe_main`, started in a workspace.
+"""The recipe agent's program: `python -m ptb_lite.agents.own.recipe_main`, started in a workspace.
 
 It gets what every agent gets and uses it the same way: task.json, the train split,
 `ptb-lite-train`, `evaluate.py`, and the clock. It says what it does as agent events, one JSON

@@ -1,4 +1,4 @@
-"""The prompt-only control's program: `python -m ptb_lite.agents.prompt_only_main`.
+"""The prompt-only control's program: `python -m ptb_lite.agents.own.prompt_only_main`.
 
 It trains nothing. Submissions are adapters and are scored without examples, so it hands in an
 adapter whose B matrices are zero: LoRA adds B·A to a weight (Hu et al. 2021, section 4.1), which

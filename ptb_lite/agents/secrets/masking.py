@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptb_lite.agents.secret_forms import forms
+from ptb_lite.agents.secrets.forms import forms
 
 if TYPE_CHECKING:
     from ahocorasick_rs import BytesAhoCorasick
