@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TestItem:
-    """One item of the test split. `id` is unique within its benchmark."""
+    """One item of the test split. `id` is unique within its benchmark; `answers` are the long texts
+    that belong to it beside the question (solutions, ideal answers, rubrics, turns)."""
 
     __test__ = False  # its name makes pytest take it for a test
 
@@ -29,6 +30,7 @@ class TestItem:
     question: str
     target: str = ""
     benchmark: str = ""
+    answers: tuple[str, ...] = ()
 
 
 class HarnessManifest(Record):

@@ -20,7 +20,7 @@ import yaml
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.flows import used_for
-from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
+from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret
 from ptb_lite.audit.code.values import HOLE, Label, Site
 from ptb_lite.audit.detectors.ingestion import finish
 from ptb_lite.audit.evidence.folder import Account, printable
@@ -103,6 +103,9 @@ class _Look:
             file.relative.partition("/")[0] for file in case.listing.files if "/" in file.relative
         }
 
+    def _world(self, program: Program) -> World:
+        return self._case.programs.world(program)
+
     def environment(self, order: Order) -> None:
         """`export OPENAI_BASE_URL=http://127.0.0.1:8000/v1` makes the clients local ones."""
         for name, value in order.command.assigned:
@@ -137,7 +140,7 @@ class _Look:
             return [origin]
 
         try:
-            read = interpret(program.source, label=label)
+            read = interpret(program.source, label=label, world=self._world(program))
         except UnreadableCodeError as error:
             self._account.note(f"{program.file}: not followed as Python ({error})")
             return
