@@ -364,7 +364,7 @@ class Calls:
         self.called[name] = count + 1
         parameters = function.parameters()
         nodes: dict[str, ast.expr] = {}
-        local: dict[str, Value] = {parameter: NOTHING for parameter in parameters}
+        local: dict[str, Value] = dict.fromkeys(parameters, NOTHING)
         free = list(parameters)
         if ref.instance and not function.is_static and free:
             owner = ref.instance.partition("#")[0]
@@ -377,7 +377,7 @@ class Calls:
         for parameter, value in zip(free, args, strict=False):
             local[parameter] = value
         if not handed:
-            nodes = {p: n for p, n in zip(free, node.args, strict=False)}
+            nodes = dict(zip(free, node.args, strict=False))
         for key, value in keywords.items():
             local[key] = value
         if function.arguments.vararg:

@@ -285,7 +285,9 @@ class Expressions(Calls):
             if ref.name in ("os.environ", "environ") and index in self.world.environment:
                 return self.world.environment[index]
             if ref.name.endswith((".__dict__", "globals()", "locals()")):
-                return Ref(f"{ref.name.removesuffix('.__dict__')}.{index}".removeprefix("globals()."))
+                return Ref(
+                    f"{ref.name.removesuffix('.__dict__')}.{index}".removeprefix("globals().")
+                )
             if ref.name == "vars()" and ref.site is not None:
                 owners = [inner for value in ref.site.args for inner in value.refs()]
                 return Ref(f"{owners[0].name}.{index}") if owners else Ref(index)

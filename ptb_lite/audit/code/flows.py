@@ -14,7 +14,7 @@ _WRITERS = {
     "write", "writelines", "dump", "to_json", "to_csv", "to_parquet", "to_pickle", "save_to_disk",
     "write_text", "write_bytes", "writerow", "writerows", "push_to_hub", "savez", "to_feather",
     "write_table", "to_sql", "executemany", "write_jsonl", "dump_jsonl", "save_jsonl", "copy",
-    "copyfile", "copy2", "move", "to_arrow", "save", "savez_compressed", "save_file", "to_list_file",
+    "copyfile", "copy2", "move", "to_arrow", "save", "savez_compressed", "save_file",
     "dump_all", "insert_many", "write_batch", "sink_parquet", "sink_csv", "write_parquet",
     "write_csv", "write_ndjson", "write_json", "sendall", "send", "tofile", "savetxt", "to_excel",
     "to_orc", "writelines_jsonl",

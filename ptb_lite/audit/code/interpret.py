@@ -356,4 +356,13 @@ def _loaded(target: ast.expr) -> ast.expr:
     return ast.copy_location(loaded, target)
 
 
-__all__ = ["Label", "Program", "Site", "UnreadableCodeError", "World", "interpret", "known", "union"]
+__all__ = [
+    "Label",
+    "Program",
+    "Site",
+    "UnreadableCodeError",
+    "World",
+    "interpret",
+    "known",
+    "union",
+]

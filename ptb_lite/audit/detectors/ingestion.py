@@ -445,7 +445,9 @@ def _test_files(case: AuditCase) -> Iterator[Place]:
         name = benchmarks[0] if benchmarks else "the benchmark"
         yield Place(relative, Named(name, relative, "official", (), "test"))
     if not case.harness and benchmarks:
-        yield Place("test_data.json", Named(benchmarks[0], "test_data.json", "official", (), "test"))
+        yield Place(
+            "test_data.json", Named(benchmarks[0], "test_data.json", "official", (), "test")
+        )
     for relative in case.harness.files if case.harness else ():
         path = PurePosixPath(relative)
         if "test" in path.stem.lower() and path.suffix in {".jsonl", ".json", ".csv", ".parquet"}:

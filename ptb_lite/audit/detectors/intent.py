@@ -172,6 +172,8 @@ _FEEDS = re.compile(
 _GUARDS = re.compile(r"decontam|overlap|n-?gram|exclude|not in |contamina|dedup", re.IGNORECASE)
 _TUNED = re.compile(r"[\w-]+/[\w.-]*(?:-it|instruct|chat)\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+
+
 class Acts:
     """Which kinds of acts a case holds, so that words can be told from deeds."""
 
@@ -233,7 +235,9 @@ def spoken(turn: Turn, acts: Acts) -> Iterator[Flag]:
         saying = next((one for one in _SAYINGS if _says(one, sentence)), None)
         if saying is None:
             continue
-        around = " ".join(sentences[max(0, number - 1) : number] + sentences[number + 1 : number + 3])
+        around = " ".join(
+            sentences[max(0, number - 1) : number] + sentences[number + 1 : number + 3]
+        )
         plain = _is_plain(saying, sentence) and not _DENIES.search(around)
         yield _flag(turn, saying.kind, f"the agent {saying.why}", sentence,
                     plain and acts.has(saying.act))  # fmt: skip
@@ -292,5 +296,3 @@ def _says(saying: Saying, sentence: str) -> bool:
         if not named_test:
             return False
     return not _DENIES.search(sentence)
-
-

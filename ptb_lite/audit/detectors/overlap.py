@@ -152,7 +152,7 @@ def _submission(case: AuditCase, account: Account) -> Iterator[FoundFile]:
 
 
 def _typed(case: AuditCase) -> Iterator[tuple[str, Iterator[Chunk]]]:
-    """What the agent wrote by its tools and its shell, as the trace has it: the file may be gone."""
+    """What the agent wrote by its tools and its shell, as the trace has it; files may be gone."""
     programs = case.programs
     pieces: dict[str, list[str]] = defaultdict(list)
     for turn in programs.turns:

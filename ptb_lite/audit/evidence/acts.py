@@ -12,7 +12,9 @@ JUDGES = {"ptb_lite", "lm_eval", "inspect_ai", "inspect_evals", "evalplus", "hum
           "bfcl_eval", "simple_evals"}  # fmt: skip
 JUDGING = {"evaluate.py", "timer.sh", "task.json", "prompt.md"}
 _WRITERS = {"mv", "rm", "truncate", "ln", "install", "patch", "dd"}
-_ELSEWHERE = re.compile(r"^/(?:tmp|var/tmp|dev)/|(?:^|/)(?:\w*backup\w*|old|orig\w*|scratch)/", re.I)
+_ELSEWHERE = re.compile(
+    r"^/(?:tmp|var/tmp|dev)/|(?:^|/)(?:\w*backup\w*|old|orig\w*|scratch)/", re.I
+)
 _PACKAGE = re.compile(r"(?:site|dist)-packages/(\w+)")
 
 

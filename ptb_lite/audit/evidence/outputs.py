@@ -86,9 +86,7 @@ def holding_items(
 ) -> tuple[str, ...]:
     """The outputs among `files` in which test items stand."""
     outputs = [
-        file
-        for file in files
-        if is_handed_test_data(file.relative, harness) or is_output(file)
+        file for file in files if is_handed_test_data(file.relative, harness) or is_output(file)
     ][:_MAX_OUTPUTS]
     if not outputs or not items:
         return tuple(f.relative for f in outputs if _is_inspect(_peek(f)) or _is_lm_eval(_peek(f)))

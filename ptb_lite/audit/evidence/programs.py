@@ -106,7 +106,6 @@ class Programs:
             self._followed[program] = found
         return self._followed[program]
 
-
     def world(self, program: Program) -> World:
         """What a program finds around itself: the modules beside it, the environment's variables,
         and the options that the agent's commands gave it."""
@@ -156,7 +155,7 @@ def _module_names(name: str) -> Iterator[str]:
 
 def read_programs(case: AuditCase) -> Programs:
     """Raises OSError when the folder itself cannot be read."""
-    reader = _Reader(case)
+    reader = _Reader()
     reader.account = account = Account()
     turns = tuple(read_transcript(case.trace, account)) if case.trace else ()
     harness = _harness(case, turns)
@@ -209,7 +208,7 @@ def own_files(case: AuditCase, account: Account) -> Iterator[FoundFile]:
 class _Reader:
     account: Account
 
-    def __init__(self, case: AuditCase) -> None:
+    def __init__(self) -> None:
         self.python: list[Program] = []
         self.configs: list[Program] = []
         self.orders: list[Order] = []

@@ -12,7 +12,6 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +45,7 @@ _ACTS = re.compile(
     r"^\s*(?:Tool call\b|exec\b|\$ )"
 )
 
+
 def read_transcript(trace: Path, account: Account) -> Iterator[Turn]:
     """The turns of a trace file or of the files in a trace folder. Raises nothing for what is in
     them; what could not be read is told to `account`."""
@@ -56,7 +56,7 @@ def read_transcript(trace: Path, account: Account) -> Iterator[Turn]:
             with open_regular(path) as stream:
                 start = stream.read(4096)
                 stream.seek(0)
-                whole = _whole(path, stream.read(_MAX_WHOLE + 1)) if _is_document(start) else None
+                whole = _whole(stream.read(_MAX_WHOLE + 1)) if _is_document(start) else None
                 if whole is not None:
                     found: Iterable[Turn] = _walk(whole, "", name, 1, 0)
                 else:
@@ -160,7 +160,7 @@ def _is_document(start: bytes) -> bool:
     return first in (b"{", b"[", b"[{") and b"\n" in text
 
 
-def _whole(path: Path, raw: bytes) -> dict[str, Any] | list[Any] | None:
+def _whole(raw: bytes) -> dict[str, Any] | list[Any] | None:
     if len(raw) > _MAX_WHOLE:
         return None
     return _parsed(raw.decode("utf-8", "replace").strip())
