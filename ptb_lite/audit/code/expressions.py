@@ -66,7 +66,7 @@ class Expressions(Calls):
             case ast.ListComp() | ast.GeneratorExp() | ast.SetComp():
                 return self._comprehension(node.generators, node.elt)
             case ast.DictComp():
-                return self._comprehension(node.generators, node.value)
+                return self._comprehension(node.generators, node.value, node.key)
             case ast.IfExp():
                 self.value(node.test)
                 return merge(self.value(node.body), self.value(node.orelse))
@@ -318,12 +318,20 @@ class Expressions(Calls):
                 made[names[0]] = value.alternatives[0] if value.alternatives else HOLE
         return known(made, labels=union(values))
 
-    def _comprehension(self, generators: list[ast.comprehension], result: ast.expr) -> Value:
+    def _comprehension(
+        self,
+        generators: list[ast.comprehension],
+        result: ast.expr,
+        key: ast.expr | None = None,
+    ) -> Value:
+        """Made from what its result (and key) is made from; what is only looped over or tested is
+        not in it."""
         first = generators[0]
         source = self.whole(self.value(first.iter))
         outer, self.names = self.names, self.names.new_child()
         try:
-            return self._comprehended(generators, result, source)
+            found = self._comprehended(generators, result, source)
+            return found.with_labels(self.value(key).labels) if key is not None else found
         finally:
             self.names = outer
 
@@ -333,23 +341,20 @@ class Expressions(Calls):
         first = generators[0]
         lists = [item for item in source.alternatives if isinstance(item, (list, str, bytes))]
         if len(generators) == 1 and not first.ifs and len(lists) == 1:
-            found, labels = [], set(source.labels)
+            found, labels = [], set[Label]()
             for item in list(lists[0])[:_MAX_COMPREHENSION]:
                 self.assign_here(first.target, known(item, labels=source.labels))
                 value = self.value(result)
                 labels |= value.labels
                 found.append(value.alternatives[0] if value.alternatives else HOLE)
             return known(found, labels=labels)
-        values = []
         for generator in generators:
             over = source if generator is first else self.whole(self.value(generator.iter))
-            if generator is generators[-1] or not values:
-                values.append(over)
             self.assign_here(generator.target, self.element_of(over))
             for test in generator.ifs:
                 self.value(test)
         inner = self.value(result)
-        return known(list(inner.alternatives), labels=union([*values, inner]))
+        return known(list(inner.alternatives), labels=inner.labels)
 
     def assign_here(self, target: ast.expr, value: Value) -> None:
         """A comprehension's own variable: it replaces, wherever the comprehension stands."""

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.detectors.key_misuse import MODEL_NAME
+from ptb_lite.audit.detectors.origin import origin_flags
 from ptb_lite.audit.evidence.folder import open_regular, printable, sha256_of
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.weights.adapter import AdapterConfigError, read_adapter_config
@@ -58,6 +59,21 @@ class SubstitutionDetector:
     deciding = True
 
     def run(self, case: AuditCase) -> DetectorResult:
+        """Raises OSError when the folder itself cannot be read."""
+        result = self._weights(case)
+        copied = origin_flags(case)
+        if not copied:
+            return result
+        decides = any(flag.decides for flag in (*copied, *result.flags))
+        return result.model_copy(
+            update={
+                "flags": (*result.flags, *copied),
+                "status": "flagged" if decides or result.status != "skipped" else "skipped",
+                "reason": "" if decides else result.reason,
+            }
+        )
+
+    def _weights(self, case: AuditCase) -> DetectorResult:
         """Never raises for anything that the submission holds."""
         folder = case.submission
         if folder is None or folder.is_symlink() or not folder.is_dir():
