@@ -118,6 +118,10 @@ class PlainLines:
         return ""
 
     def _agent(self, event: Event, spoken: AgentEvent) -> str:
+        line = self._agent_line(event, spoken)
+        return line.replace("  | ", "  | (sub-agent) ", 1) if spoken.parent else line
+
+    def _agent_line(self, event: Event, spoken: AgentEvent) -> str:
         match spoken.kind:
             case AgentEventKind.TRAINING:
                 data = spoken.data
@@ -137,6 +141,8 @@ class PlainLines:
                 return f"  | > {printable(spoken.text)}" if spoken.text.strip() else ""
             case AgentEventKind.ERROR:
                 return f"  | error: {printable(spoken.text)}"
+            case AgentEventKind.NOTE:
+                return f"  | note: {printable(spoken.text)}"
             case AgentEventKind.END:
                 return ""
 

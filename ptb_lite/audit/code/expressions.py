@@ -340,7 +340,7 @@ class Expressions(Calls):
     ) -> Value:
         first = generators[0]
         lists = [item for item in source.alternatives if isinstance(item, (list, str, bytes))]
-        if len(generators) == 1 and not first.ifs and len(lists) == 1:
+        if len(generators) == 1 and not first.ifs and len(lists) == 1 and not source.labels:
             found, labels = [], set[Label]()
             for item in list(lists[0])[:_MAX_COMPREHENSION]:
                 self.assign_here(first.target, known(item, labels=source.labels))

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from ptb_lite.audit.code.calls import Function, Scope
 from ptb_lite.audit.code.expressions import Expressions
 from ptb_lite.audit.code.values import NOTHING, Label, Ref, Site, Value, World, known, merge, union
+from ptb_lite.audit.evidence import progress
 
 MAX_SOURCE = 2 << 20
 MAX_STEPS = 1_500_000
@@ -61,6 +62,7 @@ def interpret(
     part of what carries it (`dataset["train"]`). `world` is what the program finds around itself.
     Raises UnreadableCodeError.
     """
+    progress.interpreting(source)
     tree = parse(source)
     walker = _Walker(label, pick, world or World())
     for _ in range(_PASSES):

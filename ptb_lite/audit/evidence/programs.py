@@ -13,19 +13,30 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from pathlib import PurePosixPath
-from typing import Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.interpret import Program as Followed
 from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret
 from ptb_lite.audit.code.shell import Command, read_shell
-from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular, printable, sha256_of
+from ptb_lite.audit.evidence import progress
+from ptb_lite.audit.evidence.folder import (
+    Account,
+    FoundFile,
+    Listing,
+    open_regular,
+    printable,
+    sha256_of,
+)
 from ptb_lite.audit.evidence.harnesses import harness_files
 from ptb_lite.audit.evidence.outputs import holding_items
 from ptb_lite.audit.evidence.prose import Turn
 from ptb_lite.audit.evidence.transcript import read_transcript
+from ptb_lite.audit.record import HarnessManifest
 from ptb_lite.events import Flag
+
+if TYPE_CHECKING:
+    from ptb_lite.audit.case import TestItem
 
 MAX_PROGRAM = 2 << 20
 MAX_PROGRAMS = 5000
@@ -60,6 +71,9 @@ class Program:
     source: str
     file: str
     first: int = 1
+
+    def __post_init__(self) -> None:
+        progress.is_from(self.source, self.file)
 
     def shown(self, line: int) -> str | None:
         """A line of `file` that is part of the program, for an excerpt; None: it is not."""
@@ -153,7 +167,22 @@ def _module_names(name: str) -> Iterator[str]:
         yield ".".join(parts[start:])
 
 
-def read_programs(case: AuditCase) -> Programs:
+class Evidence(Protocol):
+    """The part of a case that programs are read from."""
+
+    @property
+    def trace(self) -> Path | None: ...
+    @property
+    def submission(self) -> Path | None: ...
+    @property
+    def harness(self) -> HarnessManifest | None: ...
+    @property
+    def listing(self) -> Listing: ...
+    @property
+    def items(self) -> tuple[TestItem, ...]: ...
+
+
+def read_programs(case: Evidence) -> Programs:
     """Raises OSError when the folder itself cannot be read."""
     reader = _Reader()
     reader.account = account = Account()
@@ -179,7 +208,7 @@ def read_programs(case: AuditCase) -> Programs:
     )
 
 
-def _harness(case: AuditCase, turns: Iterable[Turn]) -> frozenset[str]:
+def _harness(case: Evidence, turns: Iterable[Turn]) -> frozenset[str]:
     """The files of a known harness that no tool of the agent's changed."""
     if case.harness is not None:
         return frozenset()
@@ -192,7 +221,7 @@ def _harness(case: AuditCase, turns: Iterable[Turn]) -> frozenset[str]:
     )
 
 
-def own_files(case: AuditCase, account: Account) -> Iterator[FoundFile]:
+def own_files(case: Evidence, account: Account) -> Iterator[FoundFile]:
     """The files that the agent wrote, without those of installed packages."""
     handed_over = case.harness.files if case.harness else {}
     for unread in case.listing.account.unread:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 
-from ptb_lite.agents.backend import AgentPlan
 from ptb_lite.agents.endpoints import Address
+from ptb_lite.agents.protocol import AgentPlan
 from ptb_lite.events import HostAsked
 from ptb_lite.files import write_record
 from ptb_lite.runner.context import RunContext
