@@ -15,7 +15,8 @@ from ptb_lite.catalog.embedded import embedded_model
 from ptb_lite.evaluation.benchmark import find_benchmark
 from ptb_lite.evaluation.engine.lm_eval_job import task_definition
 from ptb_lite.evaluation.evaluate_model import evaluate_once
-from ptb_lite.evaluation.items.splits import ItemFiles, prepare_items, read_items
+from ptb_lite.evaluation.items.item import read_items
+from ptb_lite.evaluation.items.splits import ItemFiles, prepare_items
 from tests.functional.evaluation.lm_eval_command import lm_eval_command
 
 pytestmark = pytest.mark.bench

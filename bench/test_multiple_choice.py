@@ -14,7 +14,8 @@ from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.embedded import embedded_model
 from ptb_lite.evaluation.engine.lm_eval_job import BENCHMARKS
 from ptb_lite.evaluation.files import write_lines
-from ptb_lite.evaluation.items.splits import ItemFiles, prepare_items, read_items
+from ptb_lite.evaluation.items.item import read_items
+from ptb_lite.evaluation.items.splits import ItemFiles, prepare_items
 
 pytestmark = pytest.mark.bench
 CHOICES = 4

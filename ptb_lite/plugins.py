@@ -75,6 +75,14 @@ def find(kind: Kind, name: str, protocol: type[Any]) -> Plugin:
     raise PluginError(f"there is no '{name}' ({known})", field=kind)
 
 
+def target(kind: Kind, name: str) -> str:
+    """Where a plugin is imported from, as MODULE:NAME. Raises PluginError where there is none."""
+    for point in _points(kind):
+        if point.name == name:
+            return point.value
+    raise PluginError(f"there is no '{name}'", field=kind)
+
+
 def load_all(
     kind: Kind, protocol: type[Any]
 ) -> tuple[tuple[Plugin, ...], tuple[BrokenPlugin, ...]]:

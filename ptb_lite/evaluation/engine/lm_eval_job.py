@@ -27,7 +27,7 @@ from ptb_lite.evaluation.engine.messages import (
 from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer, pick_device
 from ptb_lite.evaluation.errors import EvaluationError
 from ptb_lite.evaluation.files import file_sha256, write_lines, write_whole
-from ptb_lite.evaluation.items.splits import Item, read_items
+from ptb_lite.evaluation.items.item import Item, read_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord
 

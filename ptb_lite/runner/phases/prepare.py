@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ptb_lite.catalog.weights import base_model_folder, base_sha256
 from ptb_lite.evaluation.evaluate_model import answer_length
-from ptb_lite.evaluation.items.splits import prepare_items, read_items
+from ptb_lite.evaluation.items.item import read_items
+from ptb_lite.evaluation.items.splits import prepare_items
 from ptb_lite.evaluation.question_text import example_text
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, TaskGeneration
 from ptb_lite.files import write_record

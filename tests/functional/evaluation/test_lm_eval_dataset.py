@@ -9,7 +9,8 @@ import pytest
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.evaluation.engine.lm_eval_job import task_definition
-from ptb_lite.evaluation.items.splits import prepare_items, read_items
+from ptb_lite.evaluation.items.item import read_items
+from ptb_lite.evaluation.items.splits import prepare_items
 from tests.functional.evaluation.lm_eval_command import run_lm_eval
 
 DATA = Path(__file__).parents[3] / "../shared/data"

@@ -16,7 +16,8 @@ from ptb_lite.evaluation.engine.lm import FollowedLM
 from ptb_lite.evaluation.engine.lm_eval_job import BENCHMARKS
 from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer
 from ptb_lite.evaluation.engine.prefix import common_prefix
-from ptb_lite.evaluation.items.splits import ItemFiles, prompt, read_items
+from ptb_lite.evaluation.items.item import prompt, read_items
+from ptb_lite.evaluation.items.splits import ItemFiles
 from tests.functional.evaluation.tiny_families import FAMILIES, WINDOW, tiny_family
 
 SHOTS = "".join(f"Question: {'abc' * n}?\nAnswer: {n}\n\n" for n in range(1, 6))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ptb_lite.evaluation.files import write_lines, write_whole
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.evaluation.items.item import Item
 from ptb_lite.evaluation.job import Generation
 from ptb_lite.evaluation.judge.choice import JudgeChoice
 from ptb_lite.evaluation.judge.endpoint import Endpoint
