@@ -77,9 +77,10 @@ class RunChoices:
         float, Gt(0), Le(MAX_BUDGET_MINUTES), Shown("Time box", option="minutes", unit="minutes")
     ]
     """The agent's time, in minutes."""
-    startup_minutes: Annotated[
-        float, Gt(0), Le(MAX_BUDGET_MINUTES), Shown("Start-up limit", unit="minutes")
-    ] | None = None
+    startup_minutes: (
+        Annotated[float, Gt(0), Le(MAX_BUDGET_MINUTES), Shown("Start-up limit", unit="minutes")]
+        | None
+    ) = None
     """How long the agent may stay silent at its start.
 
     None: 5 minutes or a fifth of the budget, whichever is shorter, at least 1; no limit for a

@@ -185,7 +185,7 @@ def test_a_malformed_preset_of_ones_own_is_named_with_its_line(tmp_path: Path) -
 def test_choices_are_saved_as_a_preset(tmp_path: Path) -> None:
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
         await until_shown(pilot, READY)
-        app.screen.query_one("#choose-time", Input).value = "7 min"
+        app.screen.query_one("#choose-budget_minutes", Input).value = "7 min"
         await until_shown(pilot, "--minutes 7")
         await pilot.press("ctrl+o")
         await until(pilot, lambda: bool(app.screen.query("#preset-name")))
@@ -219,7 +219,7 @@ def test_a_preset_fills_everything_in_and_no_gpu_is_said(
         await settled(pilot)
         app.screen.query_one("#choose-preset", Select).value = "replicate-10h"
         await until_shown(pilot, "ptb-lite run --preset replicate-10h", "(•)  qwen3-4b-base")
-        assert app.screen.query_one("#choose-time", Input).value == "10 h"
+        assert app.screen.query_one("#choose-budget_minutes", Input).value == "10 h"
         assert app.screen.query_one("#choose-feedback", Select).value == "test"
         assert app.screen.query_one("#choose-limit", Input).value == ""
         await until_shown(pilot, "no NVIDIA GPU can be used here")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -23,7 +23,7 @@ from ptb_lite.tui.models.setup.lines import Summary
 from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.save_preset import SavePresetScreen
-from ptb_lite.tui.screens.setup_fields import INPUTS, SELECTS, setup_fields
+from ptb_lite.tui.screens.setup_fields import FIELDS, more_fields, setup_fields, words_of
 from ptb_lite.tui.text import one_line
 from ptb_lite.tui.widgets.choice_list import ChoiceList
 
@@ -97,7 +97,8 @@ else the reason stands beside it. Closing the app ends no run.
                 yield ChoiceList("Agent", several=False, id="agents")
                 yield ChoiceList("Benchmarks", several=True, id="benchmarks")
             yield Static(Content("Reading the catalogue …"), id="setup-detail")
-            yield Container(id="setup-fields")
+            yield Container(id="setup-fields", classes="setup-grid")
+            yield Container(id="setup-more")
             yield Static("", id="setup-summary")
         with Container(id="setup-bottom"):
             yield Static("", id="setup-command")
@@ -160,9 +161,9 @@ else the reason stands beside it. Closing the app ends no run.
             return
         match message.choice_list.id:
             case "models":
-                self._apply(replace(self._choices, model=message.line_id))
+                self._apply(self._choices.but(model=message.line_id))
             case "agents":
-                self._apply(replace(self._choices, agent=message.line_id))
+                self._apply(self._choices.but(agent=message.line_id))
             case _:
                 order = tuple(self._desk.catalog.benchmarks)
                 self._apply(toggled(self._choices, message.line_id, order))
@@ -181,16 +182,16 @@ else the reason stands beside it. Closing the app ends no run.
         if name == "preset":
             if value != (self._choices.preset or ""):
                 self._take_preset(value)
-        elif value != getattr(self._choices, name):
-            self._apply(self._with({name: value}))
+        elif value != self._choices.text(name):
+            self._apply(self._choices.but(**{name: value}))
 
     @on(Input.Changed)
     def _typed(self, message: Input.Changed) -> None:
         name = (message.input.id or "").removeprefix("choose-")
-        if self._desk is None or name not in INPUTS:
+        if self._desk is None or name not in FIELDS:
             return
-        if message.value != getattr(self._choices, name):
-            self._apply(self._with({name: message.value}))
+        if message.value != self._choices.text(name):
+            self._apply(self._choices.but(**{name: message.value}))
 
     @on(Button.Pressed, "#start")
     def _pressed(self) -> None:
@@ -239,6 +240,7 @@ else the reason stands beside it. Closing the app ends no run.
     async def _furnish(self) -> None:
         """The many controls come after the first frame, what they show after them."""
         await self.query_one("#setup-fields").mount(*setup_fields())
+        await self.query_one("#setup-more").mount(more_fields())
         self._load()
 
     def _take_preset(self, name: str) -> None:
@@ -248,14 +250,10 @@ else the reason stands beside it. Closing the app ends no run.
         choices = replace(self._choices, preset=None) if preset is None else choices_of(preset)
         with self.prevent(Select.Changed, Input.Changed):
             self.query_one("#choose-preset", Select).value = choices.preset or ""
-            for each in SELECTS:
-                self.query_one(f"#choose-{each}", Select).value = getattr(choices, each)
-            for each in INPUTS:
-                self.query_one(f"#choose-{each}", Input).value = getattr(choices, each)
+            for name, choice in FIELDS.items():
+                kind = Select if words_of(choice) else Input
+                self.query_one(f"#choose-{name}", kind).value = choices.text(name)
         self._apply(choices)
-
-    def _with(self, changed: dict[str, Any]) -> SetupChoices:
-        return replace(self._choices, **changed)
 
     def _apply(self, choices: SetupChoices) -> None:
         assert self._desk is not None
@@ -277,8 +275,8 @@ else the reason stands beside it. Closing the app ends no run.
         if self._desk is None:
             return
         chosen = {
-            "models": {self._choices.model},
-            "agents": {self._choices.agent},
+            "models": {self._choices.text("model")},
+            "agents": {self._choices.text("agent")},
             "benchmarks": set(self._choices.benchmarks),
         }
         for name, lines in self._desk.lines(self._choices).items():

@@ -121,17 +121,19 @@ def test_without_a_device_the_summary_says_why() -> None:
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"benchmarks": ()}, "none is chosen"),
-        ({"time": "soon"}, "not a length of time"),
-        ({"time": "1000 h"}, "out of range"),
+        ({"benchmarks": ""}, "none is chosen"),
+        ({"budget_minutes": "soon"}, "not a length of time"),
+        ({"budget_minutes": "1000 h"}, "out of range"),
         ({"limit": "501"}, "more than the 500"),
         ({"agent": "codex"}, "needs the network"),
         ({"seed": "4294967296000"}, "not a whole number"),
         ({"model": "no-such"}, "unknown model"),
     ],
 )
-def test_choices_that_make_no_run_say_why(changed: dict[str, object], reason: str) -> None:
-    choices = replace(replace(demo(), preset=None), **changed)  # type: ignore[arg-type]
+def test_choices_that_make_no_run_say_why(changed: dict[str, str], reason: str) -> None:
+    choices = replace(demo(), preset=None).but(**changed)
+    if "benchmarks" in changed:
+        choices = replace(choices, benchmarks=())
     found = summary(choices, Machine(device=CPU))
     assert found.spec is None
     assert reason in found.problem

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from ptb_lite.catalog.entries import AgentEntry, BenchmarkEntry, ModelEntry
 from ptb_lite.catalog.loader import Catalog
+from ptb_lite.choices import EngineChoice
 from ptb_lite.doctor.preflight import smallest_jobs
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.hardware import Device, MemoryEstimate
@@ -48,7 +50,7 @@ def benchmark_lines(
 
     `max_new_tokens` is where the preset cuts the answers of data sets.
     """
-    model = catalog.models.get(choices.model)
+    model = catalog.models.get(choices.text("model"))
     return tuple(
         _benchmark(entry, model, machine, choices, max_new_tokens)
         for entry in catalog.benchmarks.values()
@@ -157,16 +159,17 @@ def _benchmark(
     choices: SetupChoices,
     max_new_tokens: int | None,
 ) -> ListLine:
-    typed = choices.limit.strip()
-    size = entry.scored_size(choices.feedback)
+    typed = choices.text("limit").strip()
+    size = entry.scored_size(choices.text("feedback"))
     n = min(int(typed), size) if typed.isdecimal() and int(typed) else size
     judged = entry.judge is not None
     judge = "needs a judge" if judged else "no judge"
     takes = ""
-    device = machine.used(choices.device)
+    device = machine.used(choices.text("device"))
     if device is not None and model is not None:
         scored = _scored(entry, model, n, max_new_tokens)
-        plan = expected_engine(choices.engine, model, [scored], device, machine).plan
+        engine = cast(EngineChoice, choices.text("evaluation_engine"))
+        plan = expected_engine(engine, model, [scored], device, machine).plan
         seconds, measured = evaluation_seconds(model, scored, device, machine.earlier, plan)
         takes = f"{_minutes(seconds)} min" + ("" if measured else " (guess)")
     each = f"; {n} of them take {takes} each time with this model" if takes else ""
