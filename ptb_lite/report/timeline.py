@@ -49,7 +49,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Story:
+class RunTimeline:
     """`seconds` is the whole run; `curve` are (step, loss), each the mean of `per_point` steps."""
 
     seconds: float = 0.0
@@ -59,8 +59,8 @@ class Story:
     per_point: int = 1
 
 
-def read_story(run: RunFolder) -> Story:
-    """A run's story as far as its journal tells it; empty when it cannot be read."""
+def read_timeline(run: RunFolder) -> RunTimeline:
+    """A run's timeline as far as its journal tells it; empty when it cannot be read."""
     teller = _Teller()
     follower = JournalFollower(run.journal)
     try:
@@ -68,9 +68,9 @@ def read_story(run: RunFolder) -> Story:
             for event in follower.poll(_PIECE):
                 teller.hear(event)
             if follower.at_end:
-                return teller.story(_submissions(run))
+                return teller.timeline(_submissions(run))
     except OSError:
-        return Story()
+        return RunTimeline()
 
 
 def _submissions(run: RunFolder) -> tuple[float, ...]:
@@ -112,15 +112,15 @@ class _Teller:
             case AgentSpoke(event=said) if said.kind is AgentEventKind.TRAINING:
                 self._trained(said.data)
 
-    def story(self, submissions: tuple[float, ...]) -> Story:
+    def timeline(self, submissions: tuple[float, ...]) -> RunTimeline:
         handed: tuple[Mark, ...] = ()
         if self._agent_at is not None:
             handed = tuple(
-                Mark("submission", min(self._seconds, self._agent_at + after), "handed in")
+                Mark("submission", min(self._seconds, self._agent_at + after), "submitted")
                 for after in submissions
             )
         still = [Span(name, begin, self._seconds) for name, begin in self._open.items()]
-        return Story(
+        return RunTimeline(
             seconds=self._seconds,
             spans=(*self._spans, *still),
             marks=(*handed, *self._flags),

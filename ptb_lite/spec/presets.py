@@ -14,9 +14,9 @@ from ptb_lite.catalog.entries import Entry, Line
 from ptb_lite.catalog.loader import config_root, find, load_catalog
 from ptb_lite.catalog.yaml_file import read_yaml, validate_at
 from ptb_lite.errors import CatalogError, SpecError
-from ptb_lite.evaluation.files import write_whole
 from ptb_lite.evaluation.job import Generation
 from ptb_lite.events import Record
+from ptb_lite.files import write_text
 from ptb_lite.spec.choices import RunChoices
 
 
@@ -108,7 +108,7 @@ def save_preset(preset: Preset, overlay: Path | None = None) -> Path:
     values = preset.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+        write_text(path, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
     except OSError as error:
         raise CatalogError(f"cannot be written ({error.strerror})", field=str(path)) from error
     return path

@@ -109,7 +109,7 @@ def test_nothing_chosen_keeps_start_shut_and_says_why(tmp_path: Path) -> None:
 
 def test_what_is_typed_is_checked_at_once(tmp_path: Path) -> None:
     cases = (
-        ("time", "soon", "4 min", "not a length of time"),
+        ("budget_minutes", "soon", "4 min", "not a length of time"),
         ("limit", "9999", "150", "more than the 500"),
         ("limit", "[bold]x[/]", "150", "is not a whole number"),
         ("seed", "-1", "0", "is not a whole number"),

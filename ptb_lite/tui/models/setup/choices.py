@@ -24,7 +24,7 @@ _LISTED = "benchmarks"
 
 @dataclass(frozen=True)
 class SetupChoices:
-    """`typed` is text by the name of the choice, as in RunChoices; what is missing is not chosen."""
+    """`typed` is text by the name of the choice, as in RunChoices."""
 
     preset: str | None = None
     benchmarks: tuple[str, ...] = ()
