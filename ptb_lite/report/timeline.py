@@ -61,14 +61,14 @@ class RunTimeline:
 
 def read_timeline(run: RunFolder) -> RunTimeline:
     """A run's timeline as far as its journal tells it; empty when it cannot be read."""
-    teller = _Teller()
+    builder = _Builder()
     follower = JournalFollower(run.journal)
     try:
         while True:
             for event in follower.poll(_PIECE):
-                teller.hear(event)
+                builder.take(event)
             if follower.at_end:
-                return teller.timeline(_submissions(run))
+                return builder.timeline(_submissions(run))
     except OSError:
         return RunTimeline()
 
@@ -82,7 +82,7 @@ def _submissions(run: RunFolder) -> tuple[float, ...]:
     return scores.time.submissions[:_MAX_MARKS]
 
 
-class _Teller:
+class _Builder:
     def __init__(self) -> None:
         self._began: datetime | None = None
         self._seconds = 0.0
@@ -93,7 +93,7 @@ class _Teller:
         self._losses = Series(_CURVE_POINTS)
         self._last_step = 0.0
 
-    def hear(self, event: Event) -> None:
+    def take(self, event: Event) -> None:
         time = event.time.replace(tzinfo=None)
         self._began = self._began or time
         at = max(0.0, (time - self._began).total_seconds())

@@ -55,7 +55,7 @@ def expect(
         (expect(WITHOUT, asked="vllm"), "transformers", "asked for, but vLLM is not installed"),
         (expect(replace(WITH_VLLM, disk_free=GB)), "transformers", "a disk with 1.0 GB free"),
         (expect(replace(WITH_VLLM, disk_free=None)), "vllm", "would generate for"),
-        (expect(replace(WITHOUT, device=CPU)), "transformers", "vLLM is taken on a card only"),
+        (expect(replace(WITHOUT, device=CPU)), "transformers", "vLLM is taken on a GPU only"),
     ],
 )
 def test_the_engine_and_what_it_means(found: ExpectedEngine, engine: str, words: str) -> None:
@@ -128,4 +128,4 @@ def test_the_summary_and_the_lists_follow_the_choice() -> None:
     cut = benchmark_lines(CATALOG, WITH_VLLM, forced, 64)
     assert of_gsm8k(forced) != {line.id: line for line in cut}["gsm8k"].facts
     on_processor = choices.but(device="cpu")
-    assert words(on_processor)["Engine"] == "transformers: vLLM is taken on a card only"
+    assert words(on_processor)["Engine"] == "transformers: vLLM is taken on a GPU only"

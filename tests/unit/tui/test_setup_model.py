@@ -17,7 +17,7 @@ from ptb_lite.tui.models.setup.earlier import Earlier, read_earlier
 from ptb_lite.tui.models.setup.engine import expected_engine
 from ptb_lite.tui.models.setup.estimate import Scored, expected_times
 from ptb_lite.tui.models.setup.lines import Summary
-from ptb_lite.tui.models.setup.machine import AgentState, Machine, look_at_machine
+from ptb_lite.tui.models.setup.machine import AgentState, Machine, probe_machine
 from ptb_lite.tui.models.setup.view import (
     agent_lines,
     benchmark_lines,
@@ -83,7 +83,7 @@ def test_this_machines_agents_are_asked_for(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    machine = look_at_machine(CATALOG, tmp_path)
+    machine = probe_machine(CATALOG, tmp_path)
     assert machine.agents["recipe"].ready
     assert not machine.agents["codex"].ready
     assert "not installed" in machine.agents["codex"].message

@@ -56,7 +56,7 @@ class Machine:
         return self.processor or self.device if choice == "cpu" else self.device
 
 
-def look_at_machine(catalog: Catalog, runs_dir: Path) -> Machine:
+def probe_machine(catalog: Catalog, runs_dir: Path) -> Machine:
     """Ask the machine; takes seconds where scaffolds are installed, uses no network."""
     device, problem = None, ""
     try:

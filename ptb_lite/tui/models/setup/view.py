@@ -77,7 +77,7 @@ def summarise_choices(
     benchmarks = [
         _scored(entry, model, min(spec.limit or size, size), spec.max_new_tokens)
         for entry in (catalog.benchmark(name) for name in spec.benchmarks)
-        for size in (entry.scoredlarge(spec.feedback),)
+        for size in (entry.scored_size(spec.feedback),)
     ]
     device = machine.used(spec.device)
     lines = [("Memory", _memory(model, device, machine.problem))]
@@ -159,7 +159,7 @@ def _benchmark(
     max_new_tokens: int | None,
 ) -> ListLine:
     typed = choices.text("limit").strip()
-    size = entry.scoredlarge(choices.text("feedback"))
+    size = entry.scored_size(choices.text("feedback"))
     n = min(int(typed), size) if typed.isdecimal() and int(typed) else size
     judged = entry.judge is not None
     judge = "needs a judge" if judged else "no judge"
