@@ -105,7 +105,7 @@ def test_a_flag_stands_beside_its_test_item() -> None:
         item_id=HOSTILE, item_text=HOSTILE, decides=False,
     )  # fmt: skip
     assert is_harmless(flag_parts(hostile).as_text())
-    assert flag_parts(hostile).title.startswith("[n]")
+    assert flag_parts(hostile).title.startswith("note ")
 
 
 def sample(name: str, was: bool, now: bool | None, text: str = "x") -> Sample:
