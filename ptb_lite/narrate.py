@@ -16,6 +16,7 @@ from ptb_lite.events import (
     Flag,
     FlagRaised,
     HostAsked,
+    HubRequested,
     JudgeVoteAsked,
     JudgeVoteCounted,
     Payload,
@@ -104,6 +105,9 @@ def event_words(payload: Payload) -> str:
             return _ended("agent", end)
         case HostAsked(host=host, port=port, allowed=allowed):
             return f"the agent asked for {host}:{port}: {'reached' if allowed else 'refused'}"
+        case HubRequested(repo=repo, path=path, allowed=allowed, reason=reason):
+            outcome = "let through" if allowed else f"refused: {reason}"
+            return f"the agent asked the Hub for {repo} {path}: {outcome}"
         case SubmissionSealed() as seal:
             size = f"{seal.bytes / 1e6:.1f} MB"
             return f"sealed {plural(seal.files, 'file')}, {size}, sha256 {seal.sha256[:16]}"

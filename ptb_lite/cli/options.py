@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import typer
 
@@ -28,7 +28,8 @@ def option_of(choice: Choice) -> Any:
     """The annotation of an option for a choice of a run; None where it is left out."""
     kind = choice.type
     if get_origin(kind) is tuple:
-        kind = list[str]
+        part = get_args(kind)[0]
+        kind = list[Path] if part is Path else list[str]
     elif kind is object:
         # What is a model of its own is named in one word.
         kind = str

@@ -114,7 +114,7 @@ def _overrides(chosen: dict[str, Any]) -> dict[str, object]:
 def _given(choice: Choice, value: Any) -> object:
     """None: not chosen. A folder counts from where the command was typed."""
     if isinstance(value, list):
-        return tuple(value) or None
+        return tuple(_given(choice, each) for each in value) or None
     if isinstance(value, Path):
         return value.absolute()
     return None if choice.type is bool and not value else value

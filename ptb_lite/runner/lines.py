@@ -12,6 +12,7 @@ from ptb_lite.events import (
     Event,
     FlagRaised,
     HostAsked,
+    HubRequested,
     PhaseFinished,
     PhaseStarted,
     RunFinished,
@@ -62,11 +63,15 @@ class PlainLines:
                 return self._flag(said, words)
             case EvaluationProgressed():
                 return self._often(event, "evaluation", f"  {words}")
-            case HostAsked(allowed=allowed):
-                return "" if allowed else self._often(event, "host", f"  {words}")
+            case HostAsked(allowed=allowed) | HubRequested(allowed=allowed):
+                return "" if allowed else self._often(event, said.type, f"  {words}")
         return f"  {words}" if words else ""
 
     def _agent(self, event: Event, spoken: AgentEvent) -> str:
+        line = self._agent_line(event, spoken)
+        return line.replace("  | ", "  | (sub-agent) ", 1) if spoken.parent else line
+
+    def _agent_line(self, event: Event, spoken: AgentEvent) -> str:
         match spoken.kind:
             case AgentEventKind.TRAINING:
                 data = spoken.data
@@ -86,6 +91,8 @@ class PlainLines:
                 return f"  | > {_said(spoken.text)}" if spoken.text.strip() else ""
             case AgentEventKind.ERROR:
                 return f"  | error: {_said(spoken.text)}"
+            case AgentEventKind.NOTE:
+                return f"  | note: {_said(spoken.text)}"
             case AgentEventKind.END:
                 return ""
 

@@ -22,10 +22,8 @@ from ptb_lite.choices import (
     EarlyStop,
     EngineChoice,
     Feedback,
-    HubCache,
     Network,
     Policy,
-    SandboxName,
 )
 
 MAX_BUDGET_MINUTES = 7 * 24 * 60.0
@@ -44,11 +42,15 @@ class Later:
 
 @dataclass(frozen=True)
 class Shown:
-    """How a choice is named: its option where that differs, its label in Setup, its unit."""
+    """How a choice is named: its option where that differs, its label in Setup, its unit.
+
+    `kind` is that of the plugins whose names are its words.
+    """
 
     label: str
     option: str = ""
     unit: str = ""
+    kind: Literal["", "sandboxes", "agents", "benchmarks", "detectors", "launchers"] = ""
 
 
 if TYPE_CHECKING:
@@ -87,8 +89,11 @@ class RunChoices:
     None: 5 minutes or a fifth of the budget, whichever is shorter, at least 1; no limit for a
     person's own command.
     """
-    on_early_stop: Annotated[EarlyStop, Shown("Early stop")] = "accept"
-    """What to do when the agent ends early: accept, or ask it to go on."""
+    on_early_stop: Annotated[EarlyStop, Shown("Early stop")] | None = None
+    """What to do when the agent ends early: accept, or ask it to go on.
+
+    None: what the agent's backend says.
+    """
     limit: Annotated[int, Gt(0), Shown("Subset", unit="items")] | None = None
     """Test items per benchmark; all where left out."""
     dev_limit: Annotated[int, Gt(0), Shown("Dev items", unit="items")] | None = None
@@ -107,12 +112,12 @@ class RunChoices:
     """What the agent is told of rules and audit."""
     feedback: Annotated[Feedback, Shown("Feedback")] = "dev"
     """The split whose score the agent may see; test is the paper's."""
-    sandbox: Annotated[SandboxName, Shown("Isolation")] = "bubblewrap"
-    """The agent's isolation."""
+    sandbox: Annotated[EntryId, Shown("Isolation", kind="sandboxes")] = "bubblewrap"
+    """The agent's isolation: bubblewrap, podman, docker or none."""
     network: Annotated[Network, Shown("Network")] = "off"
     """The agent's network."""
-    hub_cache: Annotated[HubCache, Shown("Hub cache")] = "auto"
-    """Show the agent your Hub cache, read-only; auto: your own command without network."""
+    read_only: Annotated[tuple[Path, ...], MaxLen(50), Shown("Read-only paths")] = ()
+    """A path that the agent is shown, read-only; give it again for more."""
     device: Annotated[Device, Shown("Device")] = "auto"
     """Where models run."""
     evaluation_engine: Annotated[EngineChoice, Shown("Engine", option="engine")] = "auto"

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 
+from ptb_lite.audit.evidence import progress
 from ptb_lite.text import escaped
 
 MAX_FILES = 300_000
@@ -127,6 +128,7 @@ def open_regular(path: Path) -> BufferedReader:
 
     Raises OSError, also when the path is no regular file.
     """
+    progress.reading(os.fspath(path))
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)

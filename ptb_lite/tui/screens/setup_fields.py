@@ -8,6 +8,7 @@ from textual.containers import Container
 from textual.widget import Widget
 from textual.widgets import Collapsible, Input, Select
 
+from ptb_lite import plugins
 from ptb_lite.spec.choices import Choice
 from ptb_lite.tui.models.setup.choices import typed_choices
 from ptb_lite.tui.widgets.field import Field
@@ -35,7 +36,11 @@ FIELDS = {choice.name: choice for choice in typed_choices() if choice.name not i
 
 def words_of(choice: Choice) -> tuple[str, ...]:
     """The words of a choice that is selected; empty where text is typed."""
-    return ("no", "yes") if choice.type is bool else choice.words
+    if choice.type is bool:
+        return ("no", "yes")
+    if choice.shown.kind:
+        return plugins.names(choice.shown.kind)
+    return ("", *choice.words) if choice.words and choice.default is None else choice.words
 
 
 def setup_fields() -> Iterator[Field]:
@@ -59,7 +64,10 @@ def _field(choice: Choice) -> Field:
     place = f"choose-{choice.name}"
     if words:
         box: Widget = Select(
-            [(word, word) for word in words], allow_blank=False, id=place, compact=True
+            [(word or "(default)", word) for word in words],
+            allow_blank=False,
+            id=place,
+            compact=True,
         )
     else:
         hint = _HINTS.get(choice.name) or choice.shown.unit

@@ -21,6 +21,7 @@ from ptb_lite.events import (
     Event,
     FlagRaised,
     HostAsked,
+    HubRequested,
     JudgeVoteAsked,
     JudgeVoteCounted,
     Outcome,
@@ -89,6 +90,7 @@ class RunFold:
             "agent_spoke": self._agent_spoke,
             "agent_ended": self._agent_ended,
             "host_asked": self._host_asked,
+            "hub_requested": self._hub_requested,
             "device_sampled": lambda sample, _time: self._device.take(sample),
             "submission_sealed": self._note,
             "submission_refused": self._note,
@@ -188,7 +190,11 @@ class RunFold:
         kind = _ENTRY_KINDS.get(event.kind)
         if kind is not None:
             if event.text:
-                self.trace.say(kind, event.text, time, event.tool or "")
+                tool = event.tool or ""
+                name = f"sub-agent {tool}".strip() if event.parent else tool
+                self.trace.say(kind, event.text, time, name)
+        elif event.kind is AgentEventKind.NOTE:
+            self.trace.note(event.text, time)
         elif event.kind is AgentEventKind.TRAINING:
             self._trained(event, time)
         elif event.kind is AgentEventKind.USAGE:
@@ -233,6 +239,7 @@ class RunFold:
             cached_input_tokens=before.cached_input_tokens + data.get("cached_input_tokens", 0.0),
             output_tokens=before.output_tokens + data.get("output_tokens", 0.0),
             cost=before.cost if cost is None else (before.cost or 0.0) + cost,
+            estimated=before.estimated or bool(data.get("cost_estimated")),
         )
 
     def _host_asked(self, asked: HostAsked, time: datetime) -> None:
@@ -241,6 +248,10 @@ class RunFold:
             self._hosts[key] = asked.allowed
             if not asked.allowed:
                 self._note(asked, time)
+
+    def _hub_requested(self, asked: HubRequested, time: datetime) -> None:
+        if not asked.allowed:
+            self._note(asked, time)
 
     def _flag_raised(self, raised: FlagRaised, time: datetime) -> None:
         flag = raised.flag

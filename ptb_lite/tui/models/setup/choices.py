@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_origin
 
 from ptb_lite.errors import CatalogError, SpecError
 from ptb_lite.spec.choices import Choice, run_choices
@@ -63,6 +64,8 @@ def _as_text(choice: Choice, value: object) -> str:
     if choice.name == "budget_minutes" and isinstance(value, float):
         return time_text(value)
     match value:
+        case tuple():
+            return os.pathsep.join(str(part) for part in value)
         case bool():
             return "yes" if value else "no"
         case float():
@@ -139,6 +142,9 @@ def command(choices: SetupChoices, chosen: Mapping[str, object], runs_dir: Path)
         value = chosen.get(each.name)
         if value is None or value is False:
             continue
+        if isinstance(value, tuple):
+            words += [part for path in value for part in (f"--{each.option}", str(path))]
+            continue
         words.append(f"--{each.option}")
         if each.name == "budget_minutes":
             words.append(f"{value:g}")
@@ -172,6 +178,8 @@ def _value(choice: Choice, text: str) -> object:
         return None if text or choice.default is None else choice.default
     if choice.type is bool:
         return text == "yes"
+    if get_origin(choice.type) is tuple:
+        return tuple(Path(part).expanduser().absolute() for part in text.split(os.pathsep))
     if choice.type is int:
         return _whole(text, label)
     if choice.type is float:
