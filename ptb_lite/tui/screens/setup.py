@@ -18,7 +18,7 @@ from textual.widgets import Button, Input, Select, Static
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.tui.commands import AppCommand
-from ptb_lite.tui.models.setup.choices import SetupChoices, choices_of, toggled
+from ptb_lite.tui.models.setup.choices import SetupChoices, choices_of, preset_of, toggled
 from ptb_lite.tui.models.setup.lines import Summary
 from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
@@ -207,6 +207,7 @@ else the reason stands beside it. Closing the app ends no run.
             select.set_options(options)
             kept = self._choices.preset or ""
             select.value = kept if kept in presets else ""
+        self._fill(self._choices)
         if first and _FIRST_PRESET in presets:
             self._take_preset(_FIRST_PRESET)
         else:
@@ -248,14 +249,19 @@ else the reason stands beside it. Closing the app ends no run.
         assert self._facts is not None
         preset = self._facts.presets.get(name)
         choices = replace(self._choices, preset=None) if preset is None else choices_of(preset)
-        with self.prevent(Select.Changed, Input.Changed):
+        with self.prevent(Select.Changed):
             self.query_one("#choose-preset", Select).value = choices.preset or ""
+        self._fill(choices)
+        self._apply(choices)
+
+    def _fill(self, choices: SetupChoices) -> None:
+        """Show choices in the fields, without taking that for typing."""
+        with self.prevent(Select.Changed, Input.Changed):
             for name, choice in FIELDS.items():
                 if words_of(choice):
                     self.query_one(f"#choose-{name}", Select).value = choices.text(name)
                 else:
                     self.query_one(f"#choose-{name}", Input).value = choices.text(name)
-        self._apply(choices)
 
     def _apply(self, choices: SetupChoices) -> None:
         assert self._facts is not None
@@ -311,7 +317,10 @@ else the reason stands beside it. Closing the app ends no run.
             self.ptb.say(error, error=True)
             return
         self.ptb.say(f"Saved in {path}")
-        self._choices = replace(self._choices, preset=name)
+        # What was left to a default has a value in the preset.
+        preset = preset_of(spec, name)
+        self._choices = choices_of(preset)
+        self._facts = replace(self._facts, presets={**self._facts.presets, name: preset})
         self._load()
 
     @work(thread=True, exclusive=True, group="load")
