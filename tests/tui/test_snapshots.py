@@ -18,8 +18,8 @@ from ptb_lite.events import Verdict
 from ptb_lite.hardware import Device
 from ptb_lite.tui.app import PtbLiteApp
 from ptb_lite.tui.models.doctor import doctor_view
+from ptb_lite.tui.models.setup import actions as facts
 from ptb_lite.tui.models.setup.machine import AgentState, Machine
-from ptb_lite.tui.models.setup.view import actions as facts
 from ptb_lite.tui.place import Mode, Place
 from ptb_lite.tui.screens import doctor
 from tests.tui.run_pilot import until_shown
