@@ -77,7 +77,11 @@ ENTRY = BenchmarkEntry(
     max_new_tokens=16384,
     judge="pairwise",
     scored_as="the share of games won against the baseline's answer, in both orders, by a judge",
-    summary="Li et al. 2024. The baseline's answers (PostTrainBench: those of Qwen3-1.7B) are a file under --data-dir. There is no train side: 3 prompts are few-shot examples and, with feedback dev, 22 are the agent's; they are not scored.",
+    summary=(
+        "Li et al. 2024. The baseline's answers (PostTrainBench: those of Qwen3-1.7B) are a "
+        "file under --data-dir. There is no train side: 3 prompts are few-shot examples and, "
+        "with feedback dev, 22 are the agent's; they are not scored."
+    ),
 )
 
 SOURCES = BenchmarkSources(

@@ -110,7 +110,10 @@ ENTRY = BenchmarkEntry(
     num_fewshot=3,
     max_new_tokens=16000,
     scored_as="the letter of the choice is right",
-    summary="Rein et al. 2023. Few-shot examples and dev items are the 98 questions of GPQA extended that are not in GPQA main.",
+    summary=(
+        "Rein et al. 2023. Few-shot examples and dev items are the 98 questions of GPQA "
+        "extended that are not in GPQA main."
+    ),
 )
 
 SOURCES = BenchmarkSources(

@@ -59,7 +59,10 @@ KINSHIP = procedural(
         num_fewshot=5,
         max_new_tokens=8,
         scored_as="the word for the relation is the same",
-        summary="reasoning-gym's family_relationships; a story of two to four sentences, one relation to infer.",
+        summary=(
+            "reasoning-gym's family_relationships; a story of two to four sentences, one "
+            "relation to infer."
+        ),
     )
 )
 COUNT_SISTERS = procedural(
@@ -76,7 +79,10 @@ COUNT_SISTERS = procedural(
         num_fewshot=5,
         max_new_tokens=6,
         scored_as="the number is equal",
-        summary='reasoning-gym\'s aiw, siblings only ("Alice in Wonderland", Nezhurina et al. 2024); one more than the story says.',
+        summary=(
+            'reasoning-gym\'s aiw, siblings only ("Alice in Wonderland", Nezhurina et al. '
+            "2024); one more than the story says."
+        ),
     )
 )
 FILTER_NUMBERS = procedural(
@@ -99,6 +105,8 @@ FILTER_NUMBERS = procedural(
         num_fewshot=5,
         max_new_tokens=24,
         scored_as="the same numbers in the same order",
-        summary="reasoning-gym's number_filtering; going through a list of four to six whole numbers.",
+        summary=(
+            "reasoning-gym's number_filtering; going through a list of four to six whole numbers."
+        ),
     )
 )

@@ -88,14 +88,14 @@ def find_benchmark(benchmark: str) -> Benchmark:
 
     Raises PluginError where its plugin is broken.
     """
-    if benchmark in _TARGETS:
-        module, _, name = _TARGETS[benchmark].partition(":")
-        known: Benchmark = getattr(import_module(module), name)
-        return known
-    if benchmark in names("benchmarks"):
-        found: Benchmark = find("benchmarks", benchmark, Benchmark).value
-        return found
-    return find_benchmark(GENERIC)
+    known = (*_TARGETS, *names("benchmarks"))
+    name = benchmark if benchmark in known else GENERIC
+    if name in _TARGETS:
+        module, _, attribute = _TARGETS[name].partition(":")
+        imported: Benchmark = getattr(import_module(module), attribute)
+        return imported
+    found: Benchmark = find("benchmarks", name, Benchmark).value
+    return found
 
 
 def targets(benchmarks: Iterable[str]) -> dict[str, str]:

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from ptb_lite.evaluation.files import file_sha256
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
+from ptb_lite.files import file_sha256
 
 _PLACES = {"label", "key", "items", "shots", "definition"}
 # How much memory the engine may take and where it is installed: no completion depends on either.
-_APART = {"model": True, "adapter": True, "tasks": True, "output": True}
+_APART = {"model": True, "adapter": True, "tasks": True, "output": True, "plugins": True}
 _ENGINE_PLACE = {"python", "memory_share"}
 _CODE = (".py", ".yaml", ".jinja")
 _WEIGHTS = (".safetensors",)

@@ -1,4 +1,4 @@
-"""The known places of test items (each benchmark names its own), and whether a text names one of them."""
+"""The known places of test items, which each benchmark names; whether a text names one of them."""
 
 from __future__ import annotations
 

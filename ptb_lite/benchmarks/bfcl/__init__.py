@@ -97,7 +97,10 @@ ENTRY = BenchmarkEntry(
     num_fewshot=0,
     max_new_tokens=16000,
     scored_as="name and arguments are equal as Python values; the type-aware rule beside it",
-    summary="Patil et al., Berkeley Function Calling Leaderboard. There is no train side: with feedback dev, 20 requests are the agent's and are not scored.",
+    summary=(
+        "Patil et al., Berkeley Function Calling Leaderboard. There is no train side: with "
+        "feedback dev, 20 requests are the agent's and are not scored."
+    ),
 )
 
 SOURCES = BenchmarkSources(

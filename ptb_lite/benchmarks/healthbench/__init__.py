@@ -92,7 +92,11 @@ ENTRY = BenchmarkEntry(
     max_new_tokens=2048,
     judge="rubric",
     scored_as="the share of the rubric's points, by a judge",
-    summary="Arora et al. 2025; the 245 conversations that PostTrainBench scores. There is no train side: 3 conversations are few-shot examples and, with feedback dev, 22 are the agent's; they are not scored.",
+    summary=(
+        "Arora et al. 2025; the 245 conversations that PostTrainBench scores. There is no "
+        "train side: 3 conversations are few-shot examples and, with feedback dev, 22 are the"
+        " agent's; they are not scored."
+    ),
 )
 
 SOURCES = BenchmarkSources(

@@ -89,7 +89,11 @@ ENTRY = BenchmarkEntry(
     num_fewshot=0,
     max_new_tokens=4000,
     scored_as="the function passes its tests (pass@1)",
-    summary="Chen et al. 2021. There is no train side: with feedback dev, 32 problems are the agent's and are not scored. The few-shot baseline has no examples; it is the plain prompt without a chat.",
+    summary=(
+        "Chen et al. 2021. There is no train side: with feedback dev, 32 problems are the "
+        "agent's and are not scored. The few-shot baseline has no examples; it is the plain "
+        "prompt without a chat."
+    ),
 )
 
 SOURCES = BenchmarkSources(

@@ -10,7 +10,7 @@ from typing import Any
 from datasets import Dataset, Features, Value
 
 from ptb_lite.catalog.entries import ChatFamily
-from ptb_lite.evaluation.benchmark import find_benchmark
+from ptb_lite.evaluation.benchmark import GENERIC, find_benchmark
 from ptb_lite.evaluation.engine.chat import render
 from ptb_lite.evaluation.items.item import Item, read_items
 
@@ -21,7 +21,7 @@ FEATURES = Features({name: Value("string") for name in COLUMNS})
 def load_items(
     items: str,
     shots: str | None = None,
-    benchmark: str = "procedural",
+    benchmark: str = GENERIC,
     chat_family: ChatFamily | None = None,
     judged_by: str = "task",
     **_: Any,

@@ -59,7 +59,7 @@ def task_of(context: RunContext, prepared: Prepared) -> Task:
                 train=data_file(entry.id, "train") if entry.train_size else "",
                 feedback=data_file(entry.id, spec.feedback),
                 num_fewshot=entry.num_fewshot,
-                max_new_tokens=answer_length(entry, spec.max_new_tokens) or entry.max_new_tokens,
+                max_new_tokens=answer_length(entry, spec.max_new_tokens),
                 chat_family=family if entry.kind == "dataset" else None,
                 example=example_file(entry.id) if item.example else "",
             )

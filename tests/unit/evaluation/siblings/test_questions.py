@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ptb_lite.benchmarks.perturbed import ANSWER, SIBLINGS, SOLUTION, drawn, perturbed
+from ptb_lite.benchmarks.perturbed import ANSWER, SOLUTION, drawn, perturbed
+from ptb_lite.evaluation.family import SIBLINGS
 from ptb_lite.evaluation.items.item import Item
 
 GOOD = Item(
