@@ -9,6 +9,7 @@ from typing import Any
 MAX_ALTERNATIVES = 16
 MAX_TEXT = 1 << 20
 MAX_ELEMENTS = 200_000
+MAX_NAME = 2000
 MAX_WEIGHT = 16 << 20
 """Bytes that one value may take, about; no function is given more."""
 MAX_MADE = 64 << 20
@@ -103,6 +104,11 @@ class Ref:
 
     name: str
     site: Site | None = None
+
+    def __post_init__(self) -> None:
+        # `a = a.b` a hundred thousand times would fill the memory with names.
+        if len(self.name) > MAX_NAME:
+            object.__setattr__(self, "name", self.name[:MAX_NAME])
 
 
 @dataclass(frozen=True)
