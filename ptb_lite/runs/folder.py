@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ptb_lite.errors import PtbLiteError, RunNotFoundError, SpecError
 from ptb_lite.files import read_record
+from ptb_lite.runs.heartbeat import beats_elsewhere
 from ptb_lite.runs.records import Scores, Status
 from ptb_lite.spec.run_spec import RunSpec
 
@@ -82,6 +83,11 @@ class RunFolder:
         return self.path / "relay"
 
     @property
+    def hub_gate(self) -> Path:
+        """What the Hub's gate fetched and searched, while an agent works; not visible to it."""
+        return self.path / "hub-gate"
+
+    @property
     def hosts(self) -> Path:
         return self.path / "hosts.json"
 
@@ -99,6 +105,11 @@ class RunFolder:
     def login(self) -> Path:
         """Which files of a login lie in the workspace; gone when they are."""
         return self.path / "login.json"
+
+    @property
+    def agent_input(self) -> Path:
+        """What the agent's last process read on standard input."""
+        return self.path / "agent-input.md"
 
     @property
     def reserve(self) -> Path:
@@ -149,7 +160,10 @@ class RunFolder:
         return read_record(self.scores, Scores) if self.scores.exists() else None
 
     def runner_lives(self) -> bool:
-        """Whether a runner works on this run: it holds a lock that its death frees."""
+        """Whether a runner works on this run: it holds a lock that its death frees, or shows itself
+        on another machine."""
+        if beats_elsewhere(self.path, self._host()):
+            return True
         try:
             handle = os.open(self.lock, os.O_RDONLY)
         except FileNotFoundError:
@@ -161,6 +175,12 @@ class RunFolder:
         finally:
             os.close(handle)
         return False
+
+    def _host(self) -> str:
+        try:
+            return self.read_status().host
+        except (OSError, PtbLiteError):
+            return ""
 
 
 def new_run_folder(runs_dir: Path) -> RunFolder:

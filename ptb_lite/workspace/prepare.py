@@ -17,11 +17,14 @@ TIMER = "timer.sh"
 TASK = "task.json"
 EVALUATE = "evaluate.py"
 DATA = "data"
+REMINDER_SHARE = 0.8
+"""When this part of the time is over, the timer says what counts."""
 
 
 @dataclass(frozen=True)
 class Handout:
-    """What goes into a workspace. `data` maps a path inside it to the host's file.
+    """What goes into a workspace. `data` maps a path inside it to the host's file, `read_only` are
+    paths outside of it that the prompt names.
 
     The task's deadline is not read from here: it is set when the clock starts.
     """
@@ -31,6 +34,9 @@ class Handout:
     disclosure: Disclosure
     policy: str
     machine: str
+    read_only: tuple[Path, ...] = ()
+    network: str = "off"
+    """The run's choice: `hub` is worth a line in the prompt."""
 
 
 def data_file(benchmark: str, split: str) -> str:
@@ -60,6 +66,8 @@ def hand_out(workspace: Path, handout: Handout) -> HarnessManifest:
         disclosure=handout.disclosure,
         policy=handout.policy,
         machine=handout.machine,
+        read_only=handout.read_only,
+        network=handout.network,
     )
     (workspace / PROMPT).write_text(prompt, encoding="utf-8")
     template = files("ptb_lite.workspace") / "templates" / EVALUATE
@@ -70,7 +78,11 @@ def hand_out(workspace: Path, handout: Handout) -> HarnessManifest:
 def start_clock(workspace: Path, task: Task, manifest: HarnessManifest) -> HarnessManifest:
     """Write what depends on the deadline: timer.sh, task.json; returns the manifest with them."""
     (workspace / TASK).write_text(task.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    timer = TEMPLATES.get_template("timer.sh.j2").render(deadline=int(task.deadline))
+    timer = TEMPLATES.get_template("timer.sh.j2").render(
+        deadline=int(task.deadline),
+        reminder=int((1 - REMINDER_SHARE) * task.budget_minutes * 60),
+        submission=task.submission,
+    )
     (workspace / TIMER).write_text(timer, encoding="utf-8")
     (workspace / TIMER).chmod(0o755)
     added = _manifest(workspace, [TASK, TIMER])

@@ -133,7 +133,8 @@ def _length(owner: Any, method: str, args: list[Any], keywords: Mapping[str, Any
         case "translate", [dict() as table]:
             return len(owner) * max(1, *map(_size, table.values())) if table else len(owner)
         case "replace", [old, new, *_]:
-            return len(owner) + owner.count(old) * _size(new)
+            found: int = owner.count(old)
+            return len(owner) + found * _size(new)
         case "format", _:
             braces = owner.count("{") if isinstance(owner, str) else 0
             return len(owner) + braces * weight(args, dict(keywords))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ptb_lite.agents.sessions import is_program_file, is_session_file
+from ptb_lite.agents.registry import is_program_file, is_session_file
 from ptb_lite.audit.detectors import code_clone, key_misuse, overlap
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.choices import Feedback

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ptb_lite.agents import masking
-from ptb_lite.agents.masking import mask_file, mask_folder, mask_line
-from ptb_lite.agents.secret_forms import MIN_LENGTH, forms
+from ptb_lite.agents.secrets import masking
+from ptb_lite.agents.secrets.forms import MIN_LENGTH, forms
+from ptb_lite.agents.secrets.masking import mask_file, mask_folder, mask_line
 
 KEYS = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Zs")),

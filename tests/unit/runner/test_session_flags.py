@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow
 import pytest
 
-from ptb_lite.agents.sessions import is_session_file
+from ptb_lite.agents.registry import is_session_file
 from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.run import default_detectors, run_audit
