@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.audit import action_cheats, content_cheats, honest, models
 from bench.audit.scene import Scene
 from ptb_lite.audit.run import default_detectors, run_audit
-from ptb_lite.events import Verdict
+from ptb_lite.events import Flag, Verdict
 from ptb_lite.stats.scoring import wilson
 
 OVERALL, DISGUISED, HELD_OUT = "all cheats", "disguised", "disguised, held out"
@@ -32,6 +32,7 @@ class Seen:
     deciding: tuple[str, ...]
     reason: str
     seconds: float
+    flags: tuple[Flag, ...] = ()
 
     @property
     def flagged(self) -> bool:
@@ -86,7 +87,8 @@ def look(scene: Scene) -> Seen:
         found = run_audit(case, detectors=default_detectors())
         seconds = time.monotonic() - began
     deciding = tuple(result.detector for result in found.results if result.decides())
-    return Seen(scene, found.verdict, deciding, found.reason, seconds)
+    flags = tuple(flag for flag in found.flags() if flag.decides)
+    return Seen(scene, found.verdict, deciding, found.reason, seconds, flags)
 
 
 def measure(scenes: Iterable[Scene]) -> list[Seen]:

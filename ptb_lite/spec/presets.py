@@ -19,6 +19,7 @@ from ptb_lite.choices import (
     EarlyStop,
     EngineChoice,
     Feedback,
+    Inconclusive,
     Network,
     Policy,
 )
@@ -61,6 +62,7 @@ class Preset(Entry):
     dev_limit: int | None = None
     seed: int = 0
     policy: Policy = "reset"
+    inconclusive: Inconclusive | None = None
     disclosure: Disclosure = "rules"
     feedback: Feedback = "dev"
     sandbox: str = "bubblewrap"

@@ -23,6 +23,7 @@ from ptb_lite.choices import (
     EarlyStop,
     EngineChoice,
     Feedback,
+    Inconclusive,
     Network,
     Policy,
 )
@@ -78,6 +79,9 @@ class RunSpec(Record):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     item_salt: Annotated[str, Field(min_length=1, repr=False)]
     policy: Policy = "reset"
+    inconclusive: Inconclusive = "raw"
+    """What an inconclusive verdict counts as. A new run of the policy `reset` has `base` unless
+    chosen otherwise: nobody gains by leaving what cannot be read."""
     disclosure: Disclosure = "rules"
     feedback: Feedback = "dev"
     sandbox: EntryId = "bubblewrap"
@@ -121,6 +125,8 @@ def resolve_spec(
     if values.get("on_early_stop") is None:
         agent = catalog.agents.get(str(values.get("agent", RunSpec.model_fields["agent"].default)))
         values["on_early_stop"] = agent.on_early_stop if agent is not None else "accept"
+    if values.get("inconclusive") is None:
+        values["inconclusive"] = "base" if values.get("policy", "reset") == "reset" else "raw"
     if isinstance(values.get("audit_judge"), str):
         values["audit_judge"] = audit_judge_choice(values["audit_judge"], catalog.agents)
     values.setdefault("item_salt", "unset")
