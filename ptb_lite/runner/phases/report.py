@@ -42,6 +42,7 @@ def report(context: RunContext) -> PhaseResult:
             _samples(context, item, seal.valid),
             verdict=found.verdict,
             policy=spec.policy,
+            inconclusive=spec.inconclusive,
             flag_kinds=_deciding_kinds(found),
         )
         for item in read_record(run.prepared, Prepared).benchmarks
