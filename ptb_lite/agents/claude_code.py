@@ -269,6 +269,7 @@ CLAUDE_CODE = Scaffold(
         "in CLAUDE_CODE_OAUTH_TOKEN.",
     ),
     backend=ClaudeCodeBackend,
+    tells_cost=True,
     login=(
         # Beside the login there may be tokens of other services (MCP servers).
         Wanted(".claude/.credentials.json", only("claudeAiOauth")),
