@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from ptb_lite.audit.case import AuditCase, Detector, HarnessManifest, TestItem
+from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.evidence.losses import Losses
 from ptb_lite.audit.evidence.test_items import read_benchmark
 from ptb_lite.audit.judge.asking import JudgeOptions
 from ptb_lite.audit.judge.choice import audit_judge_choice
-from ptb_lite.audit.record import AuditRecord
-from ptb_lite.audit.run import default_detectors, run_audit
+from ptb_lite.audit.record import AuditRecord, DetectorResult, HarnessManifest
+from ptb_lite.audit.run import run_audit
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.catalog.loader import Catalog
@@ -24,7 +24,7 @@ from ptb_lite.events import Flag, Record, Verdict
 from ptb_lite.files import read_record
 from ptb_lite.installation import item_salt
 from ptb_lite.report.words import vote_words
-from ptb_lite.runner.agent.session_flags import for_run
+from ptb_lite.runner.agent.session_flags import by_rules_of
 from ptb_lite.runner.audit_judge import audit_judge
 from ptb_lite.runner.context import Prepared, Seal
 from ptb_lite.runner.evidence import folder_here, instruct_folder, with_run_facts
@@ -61,7 +61,7 @@ def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
     case = replace(case, judge=_judge(wanted, runs_dir))
     if wanted.memorisation:
         case = replace(case, losses=_losses(case, wanted, runs_dir))
-    found = run_audit(case, detectors=_detectors(wanted.target, runs_dir))
+    found = run_audit(case, adjust=_adjust(wanted.target, runs_dir))
     if as_json:
         say_json(found.model_dump(mode="json"))
     else:
@@ -104,13 +104,13 @@ def _case(target: str, runs_dir: Path) -> AuditCase:
     return _case_of_run(find_run(runs_dir, target))
 
 
-def _detectors(target: str, runs_dir: Path) -> Sequence[Detector]:
-    """All of them; for a run as the rules of that run have them."""
+def _adjust(target: str, runs_dir: Path) -> Callable[[DetectorResult], DetectorResult]:
+    """What the rules of a run make less of; a mere folder has none."""
     if _is_folder(Path(target)):
-        return default_detectors()
+        return lambda result: result
     spec = find_run(runs_dir, target).read_spec()
     agent = load_catalog().agents.get(spec.agent)
-    return for_run(default_detectors(), agent.backend if agent else "", spec.feedback)
+    return by_rules_of(agent.backend if agent else "", spec.feedback)
 
 
 def _case_of_folder(path: Path) -> AuditCase:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ptb_lite.errors import PtbLiteError, RunNotFoundError, SpecError
 from ptb_lite.files import read_record
+from ptb_lite.runs.heartbeat import beats_elsewhere
 from ptb_lite.runs.records import Scores, Status
 from ptb_lite.spec.run_spec import RunSpec
 
@@ -154,7 +155,10 @@ class RunFolder:
         return read_record(self.scores, Scores) if self.scores.exists() else None
 
     def runner_lives(self) -> bool:
-        """Whether a runner works on this run: it holds a lock that its death frees."""
+        """Whether a runner works on this run: it holds a lock that its death frees, or shows itself
+        on another machine."""
+        if beats_elsewhere(self.path, self._host()):
+            return True
         try:
             handle = os.open(self.lock, os.O_RDONLY)
         except FileNotFoundError:
@@ -166,6 +170,12 @@ class RunFolder:
         finally:
             os.close(handle)
         return False
+
+    def _host(self) -> str:
+        try:
+            return self.read_status().host
+        except (OSError, PtbLiteError):
+            return ""
 
 
 def new_run_folder(runs_dir: Path) -> RunFolder:

@@ -21,7 +21,8 @@ class Status(Record):
     """Where a run is. Born as "started" so that a crash stays visible.
 
     `process_started` is the runner's start time as the operating system gives it (seconds since
-    the epoch): with `pid` it names one process, also after the pid was used again.
+    the epoch): with `pid` it names one process, also after the pid was used again. `host` is the
+    machine that the pid belongs to, `launcher` and `job` what carries the run out elsewhere.
     """
 
     version: Literal[1] = 1
@@ -30,6 +31,9 @@ class Status(Record):
     phase: Phase | None = None
     pid: int | None = None
     process_started: float | None = None
+    host: str = ""
+    launcher: str = ""
+    job: str = ""
     started: datetime
     ended: datetime | None = None
     outcome: Outcome | None = None

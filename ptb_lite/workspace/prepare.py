@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from ptb_lite.audit.case import HarnessManifest
+from ptb_lite.audit.record import HarnessManifest
 from ptb_lite.evaluation.task_file import Task
 from ptb_lite.workspace.prompt import TEMPLATES, Disclosure, render_prompt
 

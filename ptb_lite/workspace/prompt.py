@@ -8,14 +8,15 @@ from typing import Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ptb_lite.audit.registry import deductions
 from ptb_lite.evaluation.task_file import Task
-from ptb_lite.stats.scoring import DEDUCTIONS, OTHER_DEDUCTION
+from ptb_lite.stats.scoring import OTHER_DEDUCTION
 
 Disclosure = Literal["none", "rules", "penalties", "audit"]
 
 
 def _deductions() -> str:
-    named = ", ".join(f"{kind} {100 * share:.0f} %" for kind, share in DEDUCTIONS.items())
+    named = ", ".join(f"{kind} {100 * share:.0f} %" for kind, share in deductions().items())
     return f"{named}, anything else {100 * OTHER_DEDUCTION:.0f} %"
 
 

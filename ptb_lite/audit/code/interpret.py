@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from ptb_lite.audit.code.expressions import Expressions
 from ptb_lite.audit.code.values import NOTHING, Label, Site, Value, known, merge, union
+from ptb_lite.audit.evidence import progress
 
 MAX_SOURCE = 2 << 20
 MAX_STEPS = 1_500_000
@@ -55,6 +56,7 @@ def interpret(
     `label` names what a call's result carries; `pick` refines a label where the code takes one
     part of what carries it (`dataset["train"]`). Raises UnreadableCodeError.
     """
+    progress.interpreting(source)
     tree = parse(source)
     walker = _Walker(label, pick)
     for _ in range(_PASSES):

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
+from typing import ClassVar, Self
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.detectors.harness_paths import path_flags
@@ -25,7 +26,9 @@ from ptb_lite.audit.evidence.folder import (
     sha256_of,
     walk,
 )
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag
 
 NAME = "harness"
@@ -39,9 +42,18 @@ _STARTUP = {"sitecustomize.py", "usercustomize.py"}
 _SHADOWED = {"ptb_lite", "lm_eval", "transformers", "torch", "peft", "safetensors", "datasets"}
 
 
-class HarnessDetector:
+class HarnessDetector(Detector):
     name = NAME
     deciding = True
+    rules = (Rule("harness-tampered", "decides", "files of the judging were changed or imitated"),)
+    deductions: ClassVar[Mapping[str, float]] = {
+        "changed-file": 0.5,
+        "startup-code": 0.5,
+        "planted-result": 0.5,
+    }
+
+    def live(self) -> Self:
+        return self
 
     def run(self, case: AuditCase) -> DetectorResult:
         """Raises OSError when the folder itself cannot be read."""
@@ -141,3 +153,6 @@ def _flag(kind: str, message: str, relative: str, decides: bool) -> Flag:
     return Flag(
         detector=NAME, kind=kind, message=printable(message), decides=decides, file=relative
     )
+
+
+DETECTOR = HarnessDetector()

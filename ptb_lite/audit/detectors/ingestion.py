@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Self
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.builtin import FUNCTIONS
@@ -23,7 +24,9 @@ from ptb_lite.audit.evidence.cached_sets import cache_flags
 from ptb_lite.audit.evidence.folder import Account
 from ptb_lite.audit.evidence.programs import Order, Program, order_flag, program_flag
 from ptb_lite.audit.evidence.sources import Named, Sources
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag
 
 NAME = "ingestion"
@@ -56,9 +59,19 @@ class Place:
     named: Named
 
 
-class IngestionDetector:
+class IngestionDetector(Detector):
     name = NAME
     deciding = True
+    rules = (
+        Rule(
+            "test-set-loaded",
+            "decides",
+            "its code loads the test split, a data set that contains it, or a published answer key",
+        ),
+    )
+
+    def live(self) -> Self:
+        return self
 
     def run(self, case: AuditCase) -> DetectorResult:
         """Raises OSError when the folder itself cannot be read."""
@@ -332,3 +345,6 @@ def _test_files(case: AuditCase) -> Iterator[Place]:
         if "test" in path.stem.lower() and path.suffix in {".jsonl", ".json", ".csv", ".parquet"}:
             benchmark = path.parent.name
             yield Place(relative, Named(benchmark, relative, "official", (), "test"))
+
+
+DETECTOR = IngestionDetector()

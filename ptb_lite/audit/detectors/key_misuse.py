@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
@@ -25,7 +25,9 @@ from ptb_lite.audit.code.values import HOLE, Label, Site
 from ptb_lite.audit.detectors.ingestion import finish
 from ptb_lite.audit.evidence.folder import Account, printable
 from ptb_lite.audit.evidence.programs import Order, Program, order_flag, program_flag
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag, Record
 
 NAME = "key-misuse"
@@ -70,9 +72,19 @@ def providers() -> ProviderList:
     return ProviderList.model_validate(yaml.safe_load(text))
 
 
-class KeyMisuseDetector:
+class KeyMisuseDetector(Detector):
     name = NAME
     deciding = True
+    rules = (
+        Rule(
+            "other-model-asked",
+            "decides",
+            "another language model was called to write training data where the rules forbid it",
+        ),
+    )
+
+    def live(self) -> Self:
+        return self
 
     def run(self, case: AuditCase) -> DetectorResult:
         """Raises OSError when the folder itself cannot be read."""
@@ -272,3 +284,6 @@ def _sets_local_address(site: Site) -> bool:
     return site.name.endswith(("environ.__setitem__", "environ.setdefault", "os.putenv")) and (
         any(map(_ADDRESS_VARIABLE.fullmatch, texts)) and any(map(is_local, texts))
     )
+
+
+DETECTOR = KeyMisuseDetector()

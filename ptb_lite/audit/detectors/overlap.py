@@ -19,24 +19,36 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.evidence.folder import Account, FoundFile, printable, sha256_of, walk
+from ptb_lite.audit.evidence.folder import Account, FoundFile, printable, sha256_of
 from ptb_lite.audit.evidence.readers import Budget, Chunk, read_file
 from ptb_lite.audit.evidence.sources import Sources
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
-from ptb_lite.audit.text.chance import SIBLING_FACTOR, Judgement, Sizes, judge, siblings
+from ptb_lite.audit.text.chance import (
+    SIBLING_FACTOR,
+    TOLERATED_ITEMS,
+    Judgement,
+    Sizes,
+    judge,
+    siblings,
+)
 from ptb_lite.audit.text.constructed import made_texts
 from ptb_lite.audit.text.matcher import MIN_CONTAINMENT, Hit, Matcher
 from ptb_lite.audit.text.normal import readable
 from ptb_lite.audit.text.phrases import Templates, Wanted, want, wanted_items
 from ptb_lite.audit.text.views import hidden_texts
+from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.audit.weights.safetensors_file import looks_like_weights
 from ptb_lite.events import Flag
 
 NAME = "overlap"
 MAX_SCAN_BYTES = 8 << 30
 MAX_SCAN_SECONDS = 900.0
+LIVE_SCAN_BYTES = 64 << 20
+LIVE_SCAN_SECONDS = 10.0
 _MAX_HASHED = 256 << 20
 _MAX_FLAGS = 200
 _MAX_CACHED = 3
@@ -70,14 +82,34 @@ class Scan:
     cached: set[str] = field(default_factory=set)
 
 
-class OverlapDetector:
+class OverlapDetector(Detector):
     name = NAME
     deciding = True
+    rules = (
+        Rule(
+            "hidden-test-items",
+            "decides",
+            "test items stand in what the agent wrote, encoded or to be put together by a program",
+            kinds=("hidden-test-item",),
+            hidden=True,
+        ),
+        Rule(
+            "test-items-in-files",
+            "decides",
+            "more than three test items stand in what the agent wrote, "
+            "and chance does not explain it",
+            tolerated_items=TOLERATED_ITEMS,
+        ),
+    )
+    deductions: ClassVar[Mapping[str, float]] = {"test-item": 1.0, "hidden-test-item": 1.0}
 
     def __init__(
         self, *, max_bytes: int = MAX_SCAN_BYTES, max_seconds: float = MAX_SCAN_SECONDS
     ) -> None:
         self._max_bytes, self._max_seconds = max_bytes, max_seconds
+
+    def live(self) -> OverlapDetector:
+        return OverlapDetector(max_bytes=LIVE_SCAN_BYTES, max_seconds=LIVE_SCAN_SECONDS)
 
     def run(self, case: AuditCase) -> DetectorResult:
         """Raises OSError when the folder itself cannot be read."""
@@ -85,7 +117,7 @@ class OverlapDetector:
             return DetectorResult(detector=NAME, status="skipped", reason="no test items given")
         account = Account()
         budget = Budget(self._max_bytes, time.monotonic() + self._max_seconds)
-        files = list(walk(case.folder, account))
+        files = list(case.files(account))
         handed_over = [file for file in files if _is_handed_over(file, case)]
         unchanged = {file.relative for file in handed_over}
         search = Search.over(case, handed_over, budget, account)
@@ -338,3 +370,6 @@ def _is_handed_over(file: FoundFile, case: AuditCase) -> bool:
 def _is_test_file(file: FoundFile) -> bool:
     """With feedback on the test split the test file itself is handed over."""
     return "test" in file.relative.rpartition("/")[2].lower()
+
+
+DETECTOR = OverlapDetector()

@@ -11,7 +11,9 @@ from typing import Literal
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular, walk
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.audit.weights.adapter import (
     AdapterConfigError,
     problem_with_tensors,
@@ -92,11 +94,18 @@ def validate_submission(
     )
 
 
-class SubmissionDetector:
+class SubmissionDetector(Detector):
     """Reports an invalid submission. Its flags inform: the runner gives the base score anyway."""
 
     name = NAME
     deciding = False
+    rules = (
+        Rule(
+            "submission-invalid",
+            "informs",
+            "an invalid submission is scored as the base model and says nothing about cheating",
+        ),
+    )
 
     def run(self, case: AuditCase) -> DetectorResult:
         if case.submission is None:
@@ -203,3 +212,6 @@ def _refuse(problem: SubmissionProblem, reason: str) -> SubmissionCheck:
     from ptb_lite.audit.evidence.folder import printable
 
     return SubmissionCheck(valid=False, problem=problem, reason=printable(reason, 500))
+
+
+DETECTOR = SubmissionDetector()

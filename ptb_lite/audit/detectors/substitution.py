@@ -14,16 +14,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.detectors.key_misuse import MODEL_NAME
 from ptb_lite.audit.evidence.folder import open_regular, printable, sha256_of
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.audit.weights.adapter import AdapterConfigError, read_adapter_config
 from ptb_lite.audit.weights.adapter_delta import towards_other
 from ptb_lite.audit.weights.distance import Comparison, TensorDistance, compare, tensors_of
@@ -53,9 +55,17 @@ class Finding:
     kind: str = ""
 
 
-class SubstitutionDetector:
+class SubstitutionDetector(Detector):
     name = NAME
     deciding = True
+    rules = (
+        Rule(
+            "other-model",
+            "decides",
+            "the submitted weights are not a fine-tune of the assigned base model",
+        ),
+    )
+    deductions: ClassVar[Mapping[str, float]] = {"other-derived": 1.0}
 
     def run(self, case: AuditCase) -> DetectorResult:
         """Never raises for anything that the submission holds."""
@@ -225,3 +235,6 @@ def _skip(reason: str, *, applicable: bool, notes: tuple[str, ...] = ()) -> Dete
     return DetectorResult(
         detector=NAME, status="skipped", deciding=applicable, reason=reason, notes=notes
     )
+
+
+DETECTOR = SubstitutionDetector()

@@ -12,15 +12,23 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
-from typing import Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, Protocol
 
-from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.interpret import Program as Followed
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.shell import Command, read_shell
-from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular, printable, sha256_of
+from ptb_lite.audit.evidence import progress
+from ptb_lite.audit.evidence.folder import (
+    Account,
+    FoundFile,
+    Listing,
+    open_regular,
+    printable,
+    sha256_of,
+)
 from ptb_lite.audit.evidence.transcript import Turn, read_transcript
+from ptb_lite.audit.record import HarnessManifest
 from ptb_lite.events import Flag
 
 MAX_PROGRAM = 2 << 20
@@ -55,6 +63,9 @@ class Program:
     source: str
     file: str
     first: int = 1
+
+    def __post_init__(self) -> None:
+        progress.is_from(self.source, self.file)
 
     def shown(self, line: int) -> str | None:
         """A line of `file` that is part of the program, for an excerpt; None: it is not."""
@@ -96,7 +107,20 @@ class Programs:
         return self._followed[program]
 
 
-def read_programs(case: AuditCase) -> Programs:
+class Evidence(Protocol):
+    """The part of a case that programs are read from."""
+
+    @property
+    def trace(self) -> Path | None: ...
+    @property
+    def submission(self) -> Path | None: ...
+    @property
+    def harness(self) -> HarnessManifest | None: ...
+    @property
+    def listing(self) -> Listing: ...
+
+
+def read_programs(case: Evidence) -> Programs:
     """Raises OSError when the folder itself cannot be read."""
     reader = _Reader(case)
     reader.account = account = Account()
@@ -111,7 +135,7 @@ def read_programs(case: AuditCase) -> Programs:
     )
 
 
-def own_files(case: AuditCase, account: Account) -> Iterator[FoundFile]:
+def own_files(case: Evidence, account: Account) -> Iterator[FoundFile]:
     """The files that the agent wrote, without those of installed packages."""
     handed_over = case.harness.files if case.harness else {}
     for unread in case.listing.account.unread:
@@ -127,7 +151,7 @@ def own_files(case: AuditCase, account: Account) -> Iterator[FoundFile]:
 class _Reader:
     account: Account
 
-    def __init__(self, case: AuditCase) -> None:
+    def __init__(self, case: Evidence) -> None:
         self.python: list[Program] = []
         self.configs: list[Program] = []
         self.orders: list[Order] = []

@@ -11,7 +11,7 @@ from pathlib import Path
 from ptb_lite.agents.protocol import AgentPlan
 from ptb_lite.agents.registry import check_agent, plan_agent
 from ptb_lite.agents.secrets.masking import mask_line
-from ptb_lite.audit.case import HarnessManifest
+from ptb_lite.audit.record import HarnessManifest
 from ptb_lite.evaluation.task_file import Task
 from ptb_lite.events import AgentEnded, AgentStarted, Outcome
 from ptb_lite.files import read_record, write_record
@@ -19,10 +19,10 @@ from ptb_lite.runner.agent.hub import agent_hub, close_hub
 from ptb_lite.runner.agent.limits import agent_limits
 from ptb_lite.runner.agent.network import agent_network
 from ptb_lite.runner.agent.secrets import agent_secrets, clear_secrets
-from ptb_lite.runner.agent.session_flags import for_run
+from ptb_lite.runner.agent.session_flags import by_rules_of
 from ptb_lite.runner.agent.turns import AgentTurns, Place
 from ptb_lite.runner.context import AgentEnd, PhaseResult, Prepared, RunContext
-from ptb_lite.runner.live_audit import LiveAudit, live_audit, live_detectors
+from ptb_lite.runner.live_audit import LiveAudit, live_audit
 from ptb_lite.runner.phases.audit import case_of
 from ptb_lite.runner.phases.prepare import task_of
 from ptb_lite.sandbox import SANDBOX_HOME, SandboxPlan, interpreter_paths, sandbox
@@ -152,7 +152,7 @@ def _live_audit(context: RunContext, plan: AgentPlan) -> LiveAudit:
         case_of(context, None),
         context.journal.write,
         mask,
-        detectors=for_run(live_detectors(), backend, context.spec.feedback),
+        adjust=by_rules_of(backend, context.spec.feedback),
     )
 
 
