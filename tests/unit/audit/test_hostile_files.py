@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.detectors.overlap import OverlapDetector
 from ptb_lite.audit.evidence.folder import Account, walk
 from ptb_lite.audit.run import run_audit
 from ptb_lite.audit.text.views import hidden_texts

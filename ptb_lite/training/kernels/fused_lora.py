@@ -1,10 +1,10 @@
-"""A linear layer and its adapter in as few passes over the tokens as there are products.
+"""A linear layer and its LoRA adapter in as few passes over the tokens as there are matmuls.
 
 Why: PEFT's layer writes the adapter's output, its scaled copy and the sum, each [tokens, outputs],
-and the backward pass reads and writes them again: an eighth of a step on a CPU, and more kernels
-to start on a card. Here the scale is put on the [tokens, rank] side and the adapter's product is
-added by the matrix product itself. The loss is the same but for that rounding (PEFT rounds the
-adapter's output before it adds).
+and the backward pass reads and writes them again: an eighth of a step on a CPU. Here the scale is
+put on the [tokens, rank] side and the adapter's output is added by the matmul itself. The loss is
+the same but for that rounding (PEFT rounds the adapter's output before it adds). Under
+torch.compile the same formula is left to autograd, and the compiler fuses it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from peft.tuners.lora import Linear
 from torch.nn import functional
 
 
-class AdaptedProduct(torch.autograd.Function):  # type: ignore[misc]
+class FusedLora(torch.autograd.Function):  # type: ignore[misc]
     """x W^T + scaling (x A^T) B^T for `x` [..., I], frozen W [O, I], A [R, I], B [O, R].
 
-    All products are made in the dtype of W; A and B get gradients in their own.
+    All matmuls are in the dtype of W; A and B get gradients in their own.
     """
 
     @staticmethod
@@ -53,27 +53,32 @@ class AdaptedProduct(torch.autograd.Function):  # type: ignore[misc]
         return grad_x, None, grad_a, grad_b, None
 
 
-class LeanLinear(Linear):  # type: ignore[misc]
+class FusedLoraLinear(Linear):  # type: ignore[misc]
     """PEFT's layer with one adapter and nothing else between input and output."""
 
     def forward(self, x: torch.Tensor, *_args: Any, **_kwargs: Any) -> torch.Tensor:
         if self.disable_adapters or self.merged:
             return super().forward(x)
         (name,) = self.active_adapters
-        return AdaptedProduct.apply(
-            x,
-            self.base_layer.weight,
-            self.lora_A[name].weight,
-            self.lora_B[name].weight,
-            self.scaling[name],
-        )
+        weight, a, b = self.base_layer.weight, self.lora_A[name].weight, self.lora_B[name].weight
+        if torch.compiler.is_compiling():
+            return _formula(x, weight, a, b, self.scaling[name])
+        return FusedLora.apply(x, weight, a, b, self.scaling[name])
 
 
-def make_lean(model: Any) -> int:
-    """Turn the layers that `LeanLinear` suits into such, in place; how many there were."""
+def _formula(
+    x: torch.Tensor, weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scaling: float
+) -> torch.Tensor:
+    x = x.to(weight.dtype)
+    low = functional.linear(x, a.to(weight.dtype)) * scaling
+    return functional.linear(x, weight) + functional.linear(low, b.to(weight.dtype))
+
+
+def fuse_lora(model: Any) -> int:
+    """Turn the layers that `FusedLoraLinear` suits into such, in place; how many there were."""
     suited = [module for module in model.modules() if _suits(module)]
     for module in suited:
-        module.__class__ = LeanLinear
+        module.__class__ = FusedLoraLinear
     return len(suited)
 
 

@@ -17,9 +17,9 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
 from ptb_lite.training.capability import cuda_software
-from ptb_lite.training.choices import ROW_MODELS
-from ptb_lite.training.flat_batch import end_to_end
-from ptb_lite.training.varlen_attention import NAME, varlen_attention
+from ptb_lite.training.choices import PADDING_FREE_MODELS
+from ptb_lite.training.kernels.flat_batch import flatten
+from ptb_lite.training.kernels.varlen_attention import NAME, varlen_attention
 from tests.unit.training.small_models import SIZES, padded_batch
 
 LAYER = SimpleNamespace()
@@ -100,7 +100,7 @@ def results(
     mask = inputs["attention_mask"].bool()
     model.set_attn_implementation(attention)
     if attention == NAME:
-        given = end_to_end(inputs).model_inputs
+        given = flatten(inputs).model_inputs
         states = model.model(**given, use_cache=False).last_hidden_state[0]
     else:
         given = {"input_ids": inputs["input_ids"], "attention_mask": mask}
@@ -111,7 +111,7 @@ def results(
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-@pytest.mark.parametrize("kind", sorted(ROW_MODELS))
+@pytest.mark.parametrize("kind", sorted(PADDING_FREE_MODELS))
 def test_the_padded_numbers_windows_included(
     kind: str, checkpointing: bool, documented: Documented
 ) -> None:
@@ -162,7 +162,7 @@ def test_the_torch_that_is_required_has_it() -> None:
 
 
 @CARD
-@pytest.mark.parametrize("kind", sorted(ROW_MODELS))
+@pytest.mark.parametrize("kind", sorted(PADDING_FREE_MODELS))
 def test_on_a_card_as_close_to_float32_as_padded(kind: str) -> None:
     """The kernel itself, bfloat16: its distance to float32 beside that of torch's padded one."""
     model, inputs = made(kind).cuda(), padded_batch("cuda")

@@ -1,8 +1,9 @@
 """RMS norms of a frozen model in as few passes over the tokens as they need.
 
 Why: transformers spells the norm out, and autograd keeps two float32 copies of its input and goes
-through a dozen arrays on the way back, which on a CPU costs as much as a product. Here the backward
-pass is written out, and keeps the input as it is and one number a token. The forward pass rounds
+through a dozen arrays in the backward pass, which on a CPU costs as much as a matmul. Here the
+backward pass is written out, and keeps the input as it is and one number a token. Not for
+torch.compile, which fuses transformers' own and differentiates this one wrongly (torch 2.11). The forward pass rounds
 where transformers' rounds (Zhang and Sennrich 2019, equation 4).
 """
 
@@ -47,27 +48,27 @@ def _copied(x: torch.Tensor) -> torch.Tensor:
     return x.to(torch.float32, copy=True)
 
 
-class LeanGemmaNorm(Gemma3RMSNorm):  # type: ignore[misc]
+class FusedGemmaNorm(Gemma3RMSNorm):  # type: ignore[misc]
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return FrozenNorm.apply(x, 1.0 + self.weight.float(), self.eps)
 
 
-class LeanLlamaNorm(LlamaRMSNorm):  # type: ignore[misc]
+class FusedLlamaNorm(LlamaRMSNorm):  # type: ignore[misc]
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
         return FrozenNorm.apply(hidden_states, self.weight, self.variance_epsilon)
 
 
-LEAN = {
-    Gemma3RMSNorm: LeanGemmaNorm,
-    LlamaRMSNorm: LeanLlamaNorm,
-    Qwen3RMSNorm: LeanLlamaNorm,
-    SmolLM3RMSNorm: LeanLlamaNorm,
+FUSED = {
+    Gemma3RMSNorm: FusedGemmaNorm,
+    LlamaRMSNorm: FusedLlamaNorm,
+    Qwen3RMSNorm: FusedLlamaNorm,
+    SmolLM3RMSNorm: FusedLlamaNorm,
 }
 
 
-def make_norms_lean(model: Any) -> int:
-    """Turn the frozen norms of the kinds in `LEAN` into lean ones, in place; how many."""
-    suited = [m for m in model.modules() if type(m) in LEAN and not m.weight.requires_grad]
+def fuse_norms(model: Any) -> int:
+    """Turn the frozen norms of the kinds in `FUSED` into fused ones, in place; how many."""
+    suited = [m for m in model.modules() if type(m) in FUSED and not m.weight.requires_grad]
     for module in suited:
-        module.__class__ = LEAN[type(module)]
+        module.__class__ = FUSED[type(module)]
     return len(suited)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from ptb_lite.training.lean_norm import LEAN, make_norms_lean
+from ptb_lite.training.kernels.fused_norm import FUSED, fuse_norms
 
-KINDS = sorted(LEAN, key=lambda kind: kind.__name__)
+KINDS = sorted(FUSED, key=lambda kind: kind.__name__)
 
 
 def made(kind: Any, dtype: torch.dtype) -> Any:
@@ -33,8 +33,8 @@ def test_as_transformers(kind: Any, dtype: torch.dtype, error: float) -> None:
     x = (3 * torch.randn(2, 5, 3, 24)).to(dtype).transpose(1, 2).requires_grad_()
     theirs = results(norm, x)
     names = list(norm.state_dict())
-    assert make_norms_lean(torch.nn.Sequential(norm)) == 1
-    assert type(norm) is LEAN[kind]
+    assert fuse_norms(torch.nn.Sequential(norm)) == 1
+    assert type(norm) is FUSED[kind]
     assert list(norm.state_dict()) == names
     for one, other in zip(results(norm, x), theirs, strict=True):
         assert one.dtype == other.dtype == dtype
@@ -44,5 +44,5 @@ def test_as_transformers(kind: Any, dtype: torch.dtype, error: float) -> None:
 
 def test_a_norm_that_is_trained_is_left_alone() -> None:
     norm = made(KINDS[0], torch.float32).requires_grad_(True)
-    assert make_norms_lean(torch.nn.Sequential(norm, torch.nn.LayerNorm(4))) == 0
+    assert fuse_norms(torch.nn.Sequential(norm, torch.nn.LayerNorm(4))) == 0
     assert type(norm) is KINDS[0]

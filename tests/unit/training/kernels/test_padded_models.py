@@ -7,14 +7,14 @@ import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
 from ptb_lite.training.capability import model_shape
-from ptb_lite.training.choices import ROW_MODELS
-from ptb_lite.training.flat_batch import end_to_end
-from ptb_lite.training.row_attention import NAME
+from ptb_lite.training.choices import PADDING_FREE_MODELS
+from ptb_lite.training.kernels.flat_batch import flatten
+from ptb_lite.training.kernels.padded_attention import NAME
 from tests.unit.training.small_models import SIZES, padded_batch
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-@pytest.mark.parametrize("kind", sorted(ROW_MODELS))
+@pytest.mark.parametrize("kind", sorted(PADDING_FREE_MODELS))
 def test_hidden_states_and_gradients_are_the_padded_ones(kind: str, checkpointing: bool) -> None:
     torch.manual_seed(0)
     config = CONFIG_MAPPING[kind](**SIZES)
@@ -30,7 +30,7 @@ def test_hidden_states_and_gradients_are_the_padded_ones(kind: str, checkpointin
     weights = torch.randn_like(theirs)
     theirs_down = torch.autograd.grad((theirs * weights).sum(), list(model.model.parameters()))
     model.set_attn_implementation(NAME)
-    flat = end_to_end(inputs)
+    flat = flatten(inputs)
     ours = model.model(**flat.model_inputs, use_cache=False).last_hidden_state[0]
     ours_down = torch.autograd.grad((ours * weights).sum(), list(model.model.parameters()))
     assert torch.allclose(ours, theirs, atol=1e-4)

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from ptb_lite.training.flat_batch import end_to_end
-from ptb_lite.training.row_attention import row_attention
+from ptb_lite.training.kernels.flat_batch import flatten
+from ptb_lite.training.kernels.padded_attention import padded_attention
 
 LAYER = SimpleNamespace(head_dim=8)
 BOUNDS = [0, 5, 6, 13]
@@ -39,7 +39,7 @@ def expected(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> tor
 @pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
 def test_as_torch_attends_forward_and_back(dtype: torch.dtype, error: float) -> None:
     given = states(dtype)
-    ours, nothing = row_attention(
+    ours, nothing = padded_attention(
         LAYER, *given, None, scaling=0.3, cu_seq_lens_q=torch.tensor(BOUNDS), max_length_q=7
     )
     assert nothing is None
@@ -54,7 +54,7 @@ def test_as_torch_attends_forward_and_back(dtype: torch.dtype, error: float) -> 
 
 def test_no_token_sees_another_example() -> None:
     query, key, value = states(torch.float32)
-    out, _ = row_attention(LAYER, query, key, value, None, cu_seq_lens_q=torch.tensor(BOUNDS))
+    out, _ = padded_attention(LAYER, query, key, value, None, cu_seq_lens_q=torch.tensor(BOUNDS))
     (down,) = torch.autograd.grad(out[:, 6:].sum(), value)
     assert not down[:, :, :6].any()
     assert down[:, :, 6:].all()
@@ -70,7 +70,7 @@ def test_no_token_sees_another_example() -> None:
 )
 def test_refuses_what_it_would_compute_wrongly(settings: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"end to end|dropout"):
-        row_attention(LAYER, *states(torch.float32), None, **settings)  # type: ignore[arg-type]
+        padded_attention(LAYER, *states(torch.float32), None, **settings)  # type: ignore[arg-type]
 
 
 def test_a_padded_batch_laid_end_to_end() -> None:
@@ -79,7 +79,7 @@ def test_a_padded_batch_laid_end_to_end() -> None:
         "attention_mask": torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 1, 1]]),
         "labels": torch.tensor([[-100, 5, 6, -100], [-100, 8, -100, -100], [-100, -100, 3, 9]]),
     }
-    flat = end_to_end(batch)
+    flat = flatten(batch)
     assert flat.model_inputs["input_ids"].tolist() == [[4, 5, 6, 7, 8, 1, 2, 3, 9]]
     assert flat.model_inputs["position_ids"].tolist() == [[0, 1, 2, 0, 1, 0, 1, 2, 3]]
     assert flat.model_inputs["cu_seq_lens_q"].tolist() == [0, 3, 5, 9]

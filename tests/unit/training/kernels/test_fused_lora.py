@@ -8,7 +8,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from ptb_lite.training.lean_adapter import LeanLinear, make_lean
+from ptb_lite.training.kernels.fused_lora import FusedLoraLinear, fuse_lora
 
 
 class Two(torch.nn.Module):
@@ -43,7 +43,7 @@ def test_output_and_gradients_are_those_of_peft(shape: tuple[int, ...]) -> None:
     x = torch.randn(shape, requires_grad=True)
     theirs = results(model, x)
     names = set(model.state_dict())
-    assert make_lean(model) == 2
+    assert fuse_lora(model) == 2
     for one, other in zip(results(model, x), theirs, strict=True):
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-4)
     assert set(model.state_dict()) == names
@@ -54,7 +54,7 @@ def test_without_its_adapter_it_is_the_base() -> None:
     x = torch.randn(3, 12)
     with model.disable_adapter():
         base = model(x)
-    make_lean(model)
+    fuse_lora(model)
     with model.disable_adapter():
         assert torch.equal(model(x), base)
     assert not torch.allclose(model(x), base)
@@ -65,6 +65,6 @@ def test_without_its_adapter_it_is_the_base() -> None:
 )
 def test_layers_that_do_more_are_left_alone(settings: dict[str, Any]) -> None:
     model = adapted(**settings)
-    lean = make_lean(model)
-    assert lean == sum(isinstance(module, LeanLinear) for module in model.modules())
+    lean = fuse_lora(model)
+    assert lean == sum(isinstance(module, FusedLoraLinear) for module in model.modules())
     assert lean == 0

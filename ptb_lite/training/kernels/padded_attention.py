@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from transformers import AttentionInterface
 
-NAME = "ptb_lite_rows"
+NAME = "ptb_lite_padded"
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def padding(bounds: tuple[int, ...], group: int) -> Padding:
     )
 
 
-class RowAttention(torch.autograd.Function):  # type: ignore[misc]
+class PaddedAttention(torch.autograd.Function):  # type: ignore[misc]
     """Attention of `query` [N, H, D] to `key`, `value` [N, K, D], H a multiple of K, each token to
     those before it in its own example; `bounds` are the examples' B + 1 ends. Returns [N, H, D]."""
 
@@ -131,7 +131,7 @@ def _scores(q: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
     return high.float().add_(torch.baddbmm(high, q, keys, beta=-1))
 
 
-def row_attention(
+def padded_attention(
     module: Any,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -145,7 +145,7 @@ def row_attention(
     max_length_q: int = 0,
     **_others: Any,
 ) -> tuple[torch.Tensor, None]:
-    """`RowAttention` behind transformers' interface: `query` [1, H, N, D], the others [1, K, N, D].
+    """`PaddedAttention` behind transformers' interface: `query` [1, H, N, D], the others [1, K, N, D].
 
     Raises ValueError where the batch is not laid end to end, or the layer does what this does not.
     """
@@ -155,7 +155,7 @@ def row_attention(
         raise ValueError("attention by rows knows no dropout and no window below an example")
     scale = module.head_dim**-0.5 if scaling is None else scaling
     given = (x[0].transpose(0, 1) for x in (query, key, value))
-    return RowAttention.apply(*given, tuple(cu_seq_lens_q.tolist()), scale)[None], None
+    return PaddedAttention.apply(*given, tuple(cu_seq_lens_q.tolist()), scale)[None], None
 
 
-AttentionInterface.register(NAME, row_attention)
+AttentionInterface.register(NAME, padded_attention)
