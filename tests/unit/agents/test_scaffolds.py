@@ -367,3 +367,50 @@ def test_no_command_line_holds_a_word_of_the_prompt(name: str, tmp_path: Path) -
     line = line.replace(str(tmp_path), "")
     for word in ("train", "evaluate", "timer.sh", "final_model"):
         assert word not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("claude", '"BASH_DEFAULT_TIMEOUT_MS": "36000000"'),
+        ("codex", "background_terminal_max_timeout=36000000"),
+        ("gemini", '\\"inactivityTimeout\\": 0'),
+        ("opencode", '"OPENCODE_EXPERIMENTAL_BASH_DEFAULT_TIMEOUT_MS": "36000000"'),
+    ],
+)
+def test_a_command_may_run_for_hours(name: str, setting: str, tmp_path: Path) -> None:
+    backend, begin = BACKENDS[name](), start(tmp_path, model="p/m")
+    for command in (backend.command(begin), backend.resume(begin, "s")):
+        assert setting in json.dumps([command, dict(backend.environment(begin))])
+
+
+def test_what_a_tool_did_not_do_is_said_by_all() -> None:
+    failed = [
+        read(
+            ClaudeCodeBackend(),
+            {
+                "type": "user",
+                "message": {
+                    "content": [{"type": "tool_result", "content": "no", "is_error": True}]
+                },
+            },
+        ),
+        read(
+            CodexBackend(),
+            {
+                "type": "item.completed",
+                "item": {"type": "mcp_tool_call", "status": "failed", "error": "no"},
+            },
+        ),
+        read(
+            GeminiBackend(), {"type": "tool_result", "status": "error", "error": {"message": "no"}}
+        ),
+        read(
+            OpenCodeBackend(),
+            {
+                "type": "tool_use",
+                "part": {"tool": "bash", "state": {"status": "error", "error": "no"}},
+            },
+        ),
+    ]
+    assert [events[-1].text for events in failed] == ["[failed] no"] * 4
