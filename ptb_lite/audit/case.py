@@ -17,7 +17,8 @@ from ptb_lite.audit.record import HarnessManifest
 
 @dataclass(frozen=True)
 class TestItem:
-    """One item of the test split. `id` is unique within its benchmark."""
+    """One item of the test split. `id` is unique within its benchmark; `answers` are the long texts
+    that belong to it beside the question (solutions, ideal answers, rubrics, turns)."""
 
     __test__ = False  # its name makes pytest take it for a test
 
@@ -25,6 +26,7 @@ class TestItem:
     question: str
     target: str = ""
     benchmark: str = ""
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

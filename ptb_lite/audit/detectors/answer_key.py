@@ -23,8 +23,8 @@ from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.detectors.ingestion import finish
 from ptb_lite.audit.evidence.folder import Account, printable
 from ptb_lite.audit.evidence.programs import Order, Program, own_files
+from ptb_lite.audit.evidence.prose import Turn
 from ptb_lite.audit.evidence.readers import Budget, read_file
-from ptb_lite.audit.evidence.transcript import Turn
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.verdict.rule import Rule
@@ -100,7 +100,8 @@ class _Look:
             return [origin]
 
         try:
-            read = interpret(program.source, label=label)
+            world = self._case.programs.world(program)
+            read = interpret(program.source, label=label, world=world)
         except UnreadableCodeError as error:
             self._account.note(f"{program.file}: not followed as Python ({error})")
             return

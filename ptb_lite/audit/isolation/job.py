@@ -84,8 +84,8 @@ def _case(fields: dict[str, Any]) -> AuditCase:
         **{
             **fields,
             "folder": Path(fields["folder"]),
-            "items": tuple(TestItem(**item) for item in fields["items"]),
-            "control": tuple(TestItem(**item) for item in fields["control"]),
+            "items": tuple(_item(item) for item in fields["items"]),
+            "control": tuple(_item(item) for item in fields["control"]),
             "base_ids": tuple(fields["base_ids"]),
             "hosts": tuple(fields["hosts"]),
             "without": tuple(fields["without"]),
@@ -94,3 +94,7 @@ def _case(fields: dict[str, Any]) -> AuditCase:
             "losses": Losses.model_validate(losses) if losses else None,
         }
     )
+
+
+def _item(fields: dict[str, Any]) -> TestItem:
+    return TestItem(**{**fields, "answers": tuple(fields.get("answers", ()))})
