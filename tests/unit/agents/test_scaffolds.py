@@ -414,3 +414,16 @@ def test_what_a_tool_did_not_do_is_said_by_all() -> None:
         ),
     ]
     assert [events[-1].text for events in failed] == ["[failed] no"] * 4
+
+
+def test_what_processes_of_a_session_used_adds_up() -> None:
+    """Gemini's and OpenCode's counts are those of one process, or of one step."""
+    stats = {"input_tokens": 100, "cached": 40, "output_tokens": 9, "models": {"a": {}, "b": {}}}
+    end = {"type": "result", "status": "success", "stats": stats}
+    init = {"type": "init", "session_id": "g", "model": "gemini-2.5-pro"}
+    assert tokens(read(GeminiBackend(), init, end, init, end)) == (200, 18)
+    counts = {"input": 10, "output": 2, "reasoning": 1, "cache": {"read": 5, "write": 0}}
+    step = {"type": "step_finish", "sessionID": "o", "part": {"tokens": counts, "cost": 0.25}}
+    events = read(OpenCodeBackend(), step, step, step)
+    assert tokens(events) == (45, 9)
+    assert sum(priced(events)) == 0.75
