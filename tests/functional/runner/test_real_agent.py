@@ -82,8 +82,8 @@ def test_a_training_in_the_background_is_there_at_the_end(
     (script := bench.config / "train.py").write_text(
         SUBMIT + "import time; time.sleep(8); submit()"
     )
-    # Codex ends what is left in the process group of a command; prompt.md says setsid.
-    command = f"setsid nohup python {script} >train.log 2>&1 & echo started"
+    # Codex ends what is left in the process group of a command: setsid needs a moment to leave it.
+    command = f"setsid nohup python {script} >train.log 2>&1 & sleep 3; echo started"
     with model_server(command) as server:
         model = prepare(agent, server.url, monkeypatch)
         phase = agent_phase(
