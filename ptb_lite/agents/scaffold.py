@@ -133,7 +133,9 @@ class Scaffold:
         found = _NUMBER.search(version)
         if tested is None or (found is not None and found[0] == tested[0]):
             return ""
-        return f"{entry.program} {found[0] if found else version} was not tested, {tested[0]} was"
+        # What else it says may be anything; a number is no secret.
+        number = found[0] if found is not None else "without a version"
+        return f"{entry.program} {number} was not tested, {tested[0]} was"
 
 
 def find_key(variables: tuple[str, ...], environ: Mapping[str, str]) -> Key | None:
