@@ -71,6 +71,7 @@ def report(context: RunContext) -> PhaseResult:
             submissions=tuple(seen.seconds for seen in agent.submissions),
             turns=max(1, len(agent.turns)),
             harness=_harness(run, status),
+            untested=agent.untested,
         ),
     )
     write_record(run.scores, scores)
