@@ -150,8 +150,8 @@ class OverlapDetector(Detector):
             search.read(read_file(file, account, budget), file.relative, scan, cached=cached)
         for name, chunks in made_texts(case):
             search.read(chunks, name, scan, made=True)
-        for name, chunks in _typed(case):
-            search.read(chunks, name, scan)
+        for name, typed in _typed(case):
+            search.read(typed, name, scan)
         return _result(search, scan, account)
 
 
