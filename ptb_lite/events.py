@@ -194,6 +194,22 @@ class HostAsked(Record):
     allowed: bool
 
 
+class HubRequested(Record):
+    """The agent asked the Hub's gate for something, for the first time in this way.
+
+    `kind` is model, dataset or space, `repo` OWNER/NAME, `path` a file or folder in it; `reason` is
+    the sentence that the agent was given where it was refused.
+    """
+
+    type: Literal["hub_requested"] = "hub_requested"
+    kind: str
+    repo: str
+    revision: str = ""
+    path: str = ""
+    allowed: bool
+    reason: str = ""
+
+
 class DeviceSampled(Record):
     """What the machine did at one moment; None: this machine does not say.
 
@@ -284,6 +300,7 @@ Payload = Annotated[
     | AgentSpoke
     | AgentEnded
     | HostAsked
+    | HubRequested
     | DeviceSampled
     | SubmissionSealed
     | SubmissionRefused

@@ -24,7 +24,7 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import AgentEvent, AgentEventKind, Outcome
 from ptb_lite.hardware.device import cpu_device
 from ptb_lite.runner.agent.limits import GB, MEMORY_SHARE, sizes
-from ptb_lite.runner.agent.network import forwards
+from ptb_lite.runner.forwards import forwards
 from ptb_lite.sandbox import (
     Ended,
     Groups,

@@ -16,6 +16,7 @@ from ptb_lite.events import (
     Event,
     FlagRaised,
     HostAsked,
+    HubRequested,
     JudgeVoteAsked,
     JudgeVoteCounted,
     PhaseFinished,
@@ -98,6 +99,9 @@ class PlainLines:
             case AgentEnded() as end:
                 detail = f": {printable(end.detail)}" if end.detail else ""
                 return f"  agent {end.outcome.value} after {end.seconds:.1f} s{detail}"
+            case HubRequested(allowed=False, repo=repo, path=path, reason=reason):
+                text = f"  the Hub, {printable(repo)} {printable(path)}: {printable(reason)}"
+                return self._often(event, "hub", text)
             case HostAsked(host=host, port=port, allowed=False):
                 text = f"  asked for {printable(host)}:{port}, which is not let through"
                 return self._often(event, "host", text)

@@ -83,6 +83,11 @@ class RunFolder:
         return self.path / "relay"
 
     @property
+    def hub_gate(self) -> Path:
+        """What the Hub's gate fetched and searched, while an agent works; not visible to it."""
+        return self.path / "hub-gate"
+
+    @property
     def hosts(self) -> Path:
         return self.path / "hosts.json"
 

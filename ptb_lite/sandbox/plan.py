@@ -53,7 +53,7 @@ class SandboxPlan:
     workspace: Path
     read_only: tuple[Path, ...]
     environment: Mapping[str, str]
-    network: Literal["off", "model-only", "full"] = "off"
+    network: Literal["off", "model-only", "hub", "full"] = "off"
     gpu: bool = False
     relay: RelayPlan | None = None
     limits: LimitPlan = LimitPlan()

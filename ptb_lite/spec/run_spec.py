@@ -248,9 +248,9 @@ def _check_network(agent: AgentEntry, spec: RunSpec) -> None:
         raise SpecError(
             f"agent '{spec.agent}' needs the network, which is off",
             field="network",
-            hint="Give --network model-only, or full",
+            hint="Give --network hub, model-only, or full",
         )
-    if spec.network != "model-only":
+    if spec.network not in ("model-only", "hub"):
         return
     if not sandbox(spec.sandbox).isolates:
         raise SpecError(
@@ -258,6 +258,8 @@ def _check_network(agent: AgentEntry, spec: RunSpec) -> None:
             field="network",
             hint="Choose a --sandbox, or give --network full",
         )
+    if spec.network == "hub":
+        return
     if not agent.needs_network and not agent.endpoint:
         raise SpecError(
             f"agent '{spec.agent}' has no model to reach",

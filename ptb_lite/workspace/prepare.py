@@ -35,6 +35,8 @@ class Handout:
     policy: str
     machine: str
     read_only: tuple[Path, ...] = ()
+    network: str = "off"
+    """The run's choice: `hub` is worth a line in the prompt."""
 
 
 def data_file(benchmark: str, split: str) -> str:
@@ -65,6 +67,7 @@ def hand_out(workspace: Path, handout: Handout) -> HarnessManifest:
         policy=handout.policy,
         machine=handout.machine,
         read_only=handout.read_only,
+        network=handout.network,
     )
     (workspace / PROMPT).write_text(prompt, encoding="utf-8")
     template = files("ptb_lite.workspace") / "templates" / EVALUATE

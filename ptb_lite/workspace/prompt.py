@@ -47,6 +47,7 @@ def render_prompt(
     policy: str,
     machine: str,
     read_only: Sequence[Path] = (),
+    network: str = "off",
 ) -> str:
     """The text of prompt.md.
 
@@ -59,6 +60,7 @@ def render_prompt(
     return TEMPLATES.get_template("prompt.md.j2").render(
         task=task,
         read_only=read_only,
+        network=network,
         machine=machine,
         minutes=duration(task.budget_minutes),
         **_arm(disclosure, policy),

@@ -122,7 +122,7 @@ def _work(context: RunContext, plan: AgentPlan) -> AgentEnd:
                 *plan.read_only,
                 *context.spec.read_only,
             ),
-            environment=_environment(context, task, plan),
+            environment={**_environment(context, task, plan), **network.environment},
             network=context.spec.network,
             gpu=task.device == "cuda",
             relay=network.plan,
@@ -170,7 +170,7 @@ def _environment(context: RunContext, task: Task, plan: AgentPlan) -> dict[str, 
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HOME": str(context.run.hub_private),
     }
-    if context.spec.network != "full":
+    if context.spec.network not in ("full", "hub"):
         # Else the Hub's client gives up at a proxy that refuses it, also what its cache holds.
         environment["HF_HUB_OFFLINE"] = "1"
     if task.device == "cpu":

@@ -10,17 +10,22 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from ptb_lite.audit.case import TestItem
 from ptb_lite.audit.evidence.sources import Sources
+from ptb_lite.events import HubRequested
 from ptb_lite.runner.hub_gate.policy import HubPolicy
 from ptb_lite.runner.hub_gate.server import HubGate, environment
 from ptb_lite.runner.hub_gate.upstream import HubUpstream
+from tests.functional.runner.agent_phase import agent_phase
+from tests.functional.runner.conftest import Bench
 from tests.functional.runner.hub_server import hub_server
 
 THINGS = ("marbles", "kites", "lanterns", "beetles", "spoons", "ropes", "tiles", "drums")
@@ -232,3 +237,55 @@ def test_a_dead_hub_is_an_error_that_a_client_understands(
     answer = gate.answer("GET", "/datasets/someone/poems/resolve/main/data.jsonl", b"")
     assert answer.status == 502
     assert "the Hub cannot be" in answer.headers["X-Error-Message"]
+
+
+DOWNLOADS = """
+from datasets import load_dataset
+print("train", len(load_dataset("openai/gsm8k", "main", split="train")))
+for name in ("someone/renamed", "org/other-data"):
+    try:
+        load_dataset(name, split="train")
+        print("LOADED", name)
+    except Exception as error:
+        print("refused", str(error)[:300].replace(chr(10), " "))
+import urllib.request
+try:
+    print("OUTSIDE", urllib.request.urlopen("http://example.org", timeout=20).status)
+except Exception as error:
+    print("no way out", type(error).__name__)
+submit()
+"""
+
+
+def test_an_agent_in_its_sandbox_sees_the_hub_through_the_gate(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The test items of the run are gsm8k's; the sandbox has no other way out."""
+    data = tmp_path / "data" / "gsm8k"
+    data.mkdir(parents=True)
+    (data / "test.jsonl").write_bytes(lines(TEST))
+    (data / "train.jsonl").write_bytes(lines(questions("train", 60)))
+    sizes = {"train_size": 40, "dev_size": 8, "test_size": 20, "num_fewshot": 1}
+    (bench.config / "benchmarks.yaml").write_text(yaml.safe_dump({"gsm8k": sizes}))
+    with hub_server(REPOSITORIES) as hub:
+        # What HF_ENDPOINT says, which the client reads when it is imported.
+        upstream = partial(HubUpstream, endpoint=hub.url)
+        monkeypatch.setattr("ptb_lite.runner.agent.network.HubUpstream", upstream)
+        done = agent_phase(
+            bench,
+            DOWNLOADS,
+            benchmarks=("gsm8k",),
+            data_dir=tmp_path / "data",
+            network="hub",
+            minutes=3.0,
+        )
+    printed = done.printed()
+    assert "train 30" in printed, (done.run.trace / "stderr.log").read_text()[-2000:]
+    assert "LOADED" not in printed
+    assert "OUTSIDE" not in printed
+    requests = [one for one in done.payloads() if isinstance(one, HubRequested)]
+    refused = [one for one in requests if not one.allowed]
+    assert {one.repo for one in refused} == {"someone/renamed"}
+    assert "items of the test set" in refused[0].reason
+    assert any(one.repo == "openai/gsm8k" and one.allowed for one in requests)
+    assert not done.run.hub_gate.exists()

@@ -17,7 +17,6 @@ from ptb_lite.training import train as train_module
 from ptb_lite.training.base import load_base
 from ptb_lite.training.config import TrainingConfig
 from ptb_lite.training.data import read_examples
-from ptb_lite.training.kernels.fused_norm import fuse_norms
 from ptb_lite.training.plan import TrainingPlan
 from ptb_lite.training.train import make_trainer, tokenised
 from tests.functional.training.gradients import compared, grouped_gradients

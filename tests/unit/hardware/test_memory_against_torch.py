@@ -21,8 +21,8 @@ from ptb_lite.training.config import TrainingConfig
 from ptb_lite.training.kernels.flat_batch import flatten
 from ptb_lite.training.kernels.fused_lora import fuse_lora
 from ptb_lite.training.kernels.fused_norm import fuse_norms
-from ptb_lite.training.plan import HEAD_BYTES_PER_WORD, activation_bytes, adapter_bytes
 from ptb_lite.training.kernels.padded_attention import NAME
+from ptb_lite.training.plan import HEAD_BYTES_PER_WORD, activation_bytes, adapter_bytes
 from ptb_lite.training.train import keep_input_dtype, lora
 
 MODELS = load_catalog().models
