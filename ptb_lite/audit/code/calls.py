@@ -144,6 +144,10 @@ class Calls:
             callee = self.value(node.func)
         args = [self.whole(self.value(arg)) for arg in node.args]
         keywords = {word.arg or "**": self.whole(self.value(word.value)) for word in node.keywords}
+        for spread in keywords["**"].alternatives if "**" in keywords else ():
+            if isinstance(spread, dict):
+                named = {k: known(v) for k, v in spread.items() if isinstance(k, str)}
+                keywords = {**named, **keywords}
         everything = [*args, *keywords.values()]
         if isinstance(node.func, ast.Attribute) and node.func.attr in _ADDING_METHODS:
             self.taint(node.func.value, union(everything))
@@ -400,7 +404,8 @@ class Calls:
                 [v.alternatives[0] if v.alternatives else "" for v in rest], labels=union(rest)
             )
         if function.arguments.kwarg:
-            local[function.arguments.kwarg.arg] = Value((), union(keywords.values()))
+            given = {k: v.alternatives[0] for k, v in keywords.items() if v.alternatives}
+            local[function.arguments.kwarg.arg] = known(given, labels=union(keywords.values()))
         before, self.mutated = self.mutated, {}
         self.names = ChainMap(local, *function.scope.maps)
         self.stack.append(name)
