@@ -82,7 +82,12 @@ def suggestion(wrong: str, known: Iterable[str]) -> str:
 def _load_agents(overlay: Path) -> Mapping[str, AgentEntry]:
     """The entries that the plugins of agents bring, and those of a person's agents.yaml."""
     loaded, _ = load_all("agents", _BringsEntry)
-    brought = {plugin.name: plugin.value.entry for plugin in loaded if plugin.value.entry}
+    brought: dict[str, AgentEntry] = {}
+    for plugin in loaded:
+        entry = plugin.value.entry
+        # Each brings one of its own name: nobody's takes the place of another's.
+        if isinstance(entry, AgentEntry) and entry.id == entry.backend == plugin.name:
+            brought[plugin.name] = entry
     found = {entry.id: entry for entry in sorted(brought.values(), key=lambda one: one.position)}
     if not (overlay / "agents.yaml").exists():
         return MappingProxyType(found)

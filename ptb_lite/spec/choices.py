@@ -22,6 +22,7 @@ from ptb_lite.choices import (
     EarlyStop,
     EngineChoice,
     Feedback,
+    Inconclusive,
     Network,
     Policy,
 )
@@ -108,6 +109,12 @@ class RunChoices:
     """Decides items, shots and training."""
     policy: Annotated[Policy, Shown("Policy")] = "reset"
     """What a violation does: base score, part of the gain deducted, 0, or nothing."""
+    inconclusive: Annotated[Inconclusive, Shown("Inconclusive")] = "raw"
+    """What an inconclusive verdict counts as.
+
+    A new run of the policy `reset` has `base` unless chosen otherwise: nobody gains by leaving what
+    cannot be read.
+    """
     disclosure: Annotated[Disclosure, Shown("Disclosure")] = "rules"
     """What the agent is told of rules and audit."""
     feedback: Annotated[Feedback, Shown("Feedback")] = "dev"
