@@ -83,6 +83,14 @@ def target(kind: Kind, name: str) -> str:
     raise PluginError(f"there is no '{name}'", field=kind)
 
 
+def origin(kind: Kind, name: str) -> str:
+    """The package of a plugin with its version, empty for a built-in one and for none."""
+    for point in _points(kind):
+        if point.name == name and point.dist is not None and point.dist.name != OWN:
+            return f"{point.dist.name} {point.dist.version}"
+    return ""
+
+
 def load_all(
     kind: Kind, protocol: type[Any]
 ) -> tuple[tuple[Plugin, ...], tuple[BrokenPlugin, ...]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
 from ptb_lite.files import file_sha256
+from ptb_lite.plugins import origin
 
 _PLACES = {"label", "key", "items", "shots", "definition"}
 # How much memory the engine may take and where it is installed: no completion depends on either.
@@ -46,6 +47,8 @@ def task_key(
         "device": device,
         "packages": dict(packages),
         "code": code_sha256(),
+        # A benchmark of somebody else's is in no room of ours.
+        "plugin": origin("benchmarks", task.benchmark),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
