@@ -135,7 +135,11 @@ def _load(point: EntryPoint, protocol: type[Any]) -> Plugin | BrokenPlugin:
         # Somebody else's code: whatever it raises when imported, the rest goes on.
         return BrokenPlugin(point.name, package, fault_of(error))
     if not fits:
-        return BrokenPlugin(point.name, package, f"{point.value} is not a {protocol.__name__}")
+        return BrokenPlugin(
+            point.name,
+            package,
+            f"{point.value} does not follow the protocol {protocol.__name__.strip('_')}",
+        )
     return Plugin(point.name, package, value)
 
 

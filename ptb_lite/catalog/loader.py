@@ -114,7 +114,7 @@ def _load_agents(overlay: Path) -> Mapping[str, AgentEntry]:
 
 
 @runtime_checkable
-class _Agent(Protocol):
+class _AgentPlugin(Protocol):
     """As much of an agent as can be said below the agents' room."""
 
     entry: AgentEntry | None
@@ -126,7 +126,7 @@ class _Agent(Protocol):
 
 def agent_plugins() -> tuple[tuple[Plugin, ...], tuple[BrokenPlugin, ...]]:
     """The plugins of agents, and those that had to be left out."""
-    loaded, broken = load_all("agents", _Agent)
+    loaded, broken = load_all("agents", _AgentPlugin)
     faults = {plugin.name: fault for plugin in loaded if (fault := _fault(plugin))}
     return (
         tuple(plugin for plugin in loaded if plugin.name not in faults),

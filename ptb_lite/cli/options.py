@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ptb_lite.choices import EngineChoice
-from ptb_lite.cli import RUNS as RUNS
+from ptb_lite.cli.defaults import RUNS as RUNS
 
 RunsDir = Annotated[
     Path,

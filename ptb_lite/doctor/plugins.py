@@ -24,7 +24,7 @@ class InstalledPlugin:
 
 
 @runtime_checkable
-class _MakesLauncher(Protocol):
+class _LauncherFactory(Protocol):
     """As much of a launcher as can be said below the launchers' room."""
 
     make: Any
@@ -42,7 +42,7 @@ _KINDS: Mapping[Kind, Callable[[], _Found]] = {
     "agents": agent_plugins,
     "detectors": _detectors,
     "sandboxes": lambda: load_all("sandboxes", Sandbox),
-    "launchers": lambda: load_all("launchers", _MakesLauncher),
+    "launchers": lambda: load_all("launchers", _LauncherFactory),
 }
 
 

@@ -50,7 +50,7 @@ def test_a_broken_one_is_named_with_its_package_and_left_out() -> None:
     good, broken = load_all("launchers", Named)
     assert "zz-good" in [plugin.name for plugin in good]
     reasons = {plugin.name: (plugin.package, plugin.reason) for plugin in broken}
-    assert reasons["zz-wrong"] == ("ptb-other", "ptb_other:BAD is not a Named")
+    assert reasons["zz-wrong"] == ("ptb-other", "ptb_other:BAD does not follow the protocol Named")
     assert reasons["zz-missing"][1].startswith("AttributeError")
 
 
