@@ -88,6 +88,16 @@ def load_all(
     )
 
 
+def shadowed(kind: Kind) -> tuple[BrokenPlugin, ...]:
+    """Those that nobody can ask for, since another package's plugin has their name."""
+    used = {point.name: point for point in _points(kind)}
+    return tuple(
+        BrokenPlugin(point.name, _package(point), f"{_package(used[point.name])} has that name")
+        for point in _sorted_points(kind)
+        if point is not used[point.name]
+    )
+
+
 @contextmanager
 def named_when_raising(kind: Kind, name: str) -> Iterator[None]:
     """What an outside plugin raises in the block becomes a PluginError that names its package.

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from ptb_lite.audit import registry as detectors
 from ptb_lite.catalog.loader import agent_plugins
 from ptb_lite.doctor.checks import Check
-from ptb_lite.plugins import OWN, BrokenPlugin, Kind, Plugin, load_all
+from ptb_lite.plugins import OWN, BrokenPlugin, Kind, Plugin, load_all, shadowed
 from ptb_lite.sandbox import Sandbox
 
 
@@ -38,7 +38,7 @@ def _detectors() -> _Found:
     return found.plugins, found.broken
 
 
-_KINDS: Mapping[Kind, Callable[[], _Found]] = {
+KINDS: Mapping[Kind, Callable[[], _Found]] = {
     "agents": agent_plugins,
     "detectors": _detectors,
     "sandboxes": lambda: load_all("sandboxes", Sandbox),
@@ -48,11 +48,11 @@ _KINDS: Mapping[Kind, Callable[[], _Found]] = {
 
 def installed_plugins() -> Iterator[InstalledPlugin]:
     """All of them, kind by kind, the broken ones last in each. Each one's module is imported."""
-    for kind, find in _KINDS.items():
+    for kind, find in KINDS.items():
         loaded, broken = find()
         for plugin in loaded:
             yield InstalledPlugin(kind, plugin.name, plugin.package)
-        for fault in broken:
+        for fault in (*broken, *shadowed(kind)):
             yield InstalledPlugin(kind, fault.name, fault.package, fault.reason)
 
 

@@ -169,7 +169,7 @@ def test_a_broken_plugin_that_is_asked_for(
     assert "example-broken" in done.stderr
     assert "Traceback" not in done.stderr
     assert "bug" not in done.stderr
-    assert list_runs(bench.runs_dir) == ()
+    assert not list_runs(bench.runs_dir)
 
 
 def test_a_broken_launcher_that_is_asked_for(broken: Site, bench: Bench, tmp_path: Path) -> None:
