@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 Policy = Literal["reset", "deduct", "zero", "none"]
+Inconclusive = Literal["base", "raw"]
 Disclosure = Literal["none", "rules", "penalties", "audit"]
 Feedback = Literal["dev", "test"]
 Network = Literal["off", "model-only", "hub", "full"]

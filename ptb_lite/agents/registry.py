@@ -31,9 +31,12 @@ def plan_agent(entry: AgentEntry, *, workspace: Path, model: str | None) -> Agen
 
 def check_agent(entry: AgentEntry, environ: Mapping[str, str]) -> Readiness:
     """Looks at this machine alone: nothing is sent, and no key is tried."""
-    plugin = agent_plugin(entry.backend)
-    with named_when_raising("agents", entry.backend):
-        return plugin.readiness(entry, environ)
+    try:
+        plugin = agent_plugin(entry.backend)
+        with named_when_raising("agents", entry.backend):
+            return plugin.readiness(entry, environ)
+    except PluginError as error:
+        return Readiness(entry.id, True, False, error.message, error.hint)
 
 
 def check_agents(
@@ -42,10 +45,7 @@ def check_agents(
     """One finding for each entry that needs a program to be installed."""
     for entry in entries.values():
         if entry.program:
-            try:
-                yield check_agent(entry, environ)
-            except PluginError as error:
-                yield Readiness(entry.id, True, False, error.message, error.hint)
+            yield check_agent(entry, environ)
 
 
 def is_program_file(backend: str, path: str) -> bool:

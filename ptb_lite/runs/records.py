@@ -235,6 +235,8 @@ class TimeUsed(Record):
     submissions: tuple[float, ...] = ()
     turns: int = 1
     harness: dict[str, float] = Field(default_factory=dict)
+    untested: str = ""
+    """That the agent's program has a version that was not tested with this project."""
 
 
 class Scores(Record):

@@ -371,6 +371,8 @@ class _Reader:
     def _notebook(self, text: str, name: str) -> None:
         try:
             cells = json.loads(text).get("cells", [])
+            if not isinstance(cells, list):
+                raise ValueError("its cells are no list")
         except (ValueError, AttributeError, RecursionError):
             self.account.leave_unread(f"{name}: not readable as a notebook")
             return

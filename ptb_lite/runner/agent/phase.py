@@ -82,11 +82,11 @@ def _interrupted(context: RunContext) -> AgentEnd:
 
 
 def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
-    entry = context.catalog.agent(context.spec.agent)
-    if untested := check_agent(entry, os.environ).untested:
+    untested = check_agent(context.catalog.agent(context.spec.agent), os.environ).untested
+    if untested:
         context.warn(untested)
     with agent_hub(context):
-        return _work(context, plan)
+        return _work(context, plan).model_copy(update={"untested": untested})
 
 
 def _work(context: RunContext, plan: AgentPlan) -> AgentEnd:

@@ -42,6 +42,7 @@ def report(context: RunContext) -> PhaseResult:
             _samples(context, item, seal.valid),
             verdict=found.verdict,
             policy=spec.policy,
+            inconclusive=spec.inconclusive,
             flag_kinds=_deciding_kinds(found),
         )
         for item in read_record(run.prepared, Prepared).benchmarks
@@ -70,6 +71,7 @@ def report(context: RunContext) -> PhaseResult:
             submissions=tuple(seen.seconds for seen in agent.submissions),
             turns=max(1, len(agent.turns)),
             harness=_harness(run, status),
+            untested=agent.untested,
         ),
     )
     write_record(run.scores, scores)

@@ -14,6 +14,7 @@ from ptb_lite.events import SubmissionRefused, SubmissionSealed
 from ptb_lite.files import read_record, write_record
 from ptb_lite.runner.agent.submissions import stray_adapters
 from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal, base_names
+from ptb_lite.runner.permissions import put_back
 
 SUBMISSION = "final_model"
 MAX_NAMED = 5
@@ -27,6 +28,7 @@ def seal(context: RunContext) -> PhaseResult:
     refused without being read; then the copy is checked again, and only the copy is used.
     """
     context.check_stop()
+    put_back(context.run.workspace)
     source = context.run.workspace / SUBMISSION
     sealed = context.run.sealed
     _remove(sealed)
