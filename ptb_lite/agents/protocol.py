@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from ptb_lite.agents.endpoints import Address
-from ptb_lite.agents.event_bounds import shortened
+from ptb_lite.agents.event_bounds import shortened, text_event
 from ptb_lite.agents.secrets.masking import mask_line
 from ptb_lite.agents.start import AgentStart
 from ptb_lite.catalog.entries import AgentEntry
@@ -66,7 +66,13 @@ class AgentPlan:
 
     def read_whole(self, line: bytes) -> tuple[AgentEvent, ...]:
         """The backend's events of a line, with the agent's secrets masked."""
-        events = self.backend.read_line(mask_line(line, self.start.secrets))
+        masked = mask_line(line, self.start.secrets)
+        try:
+            events = self.backend.read_line(masked)
+        except Exception:
+            # An outside backend that breaks its promise on one line does not end the run.
+            event = text_event(masked, AgentEventKind.UNKNOWN)
+            return () if event is None else (event,)
         return tuple(map(self._priced, events))
 
     def _priced(self, event: AgentEvent) -> AgentEvent:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 from ptb_lite.agents.protocol import AgentPlan, AgentPlugin, Readiness
 from ptb_lite.agents.start import HOME, AgentStart
 from ptb_lite.catalog.entries import AgentEntry
-from ptb_lite.errors import PtbLiteError
-from ptb_lite.plugins import PluginError, find
+from ptb_lite.plugins import PluginError, find, named_when_raising
 
 
 def agent_plugin(backend: str) -> AgentPlugin:
@@ -27,7 +25,7 @@ def plan_agent(entry: AgentEntry, *, workspace: Path, model: str | None) -> Agen
     """
     start = AgentStart(workspace=workspace, prompt_file=workspace / "prompt.md", model=model)
     plugin = agent_plugin(entry.backend)
-    with _named(entry):
+    with named_when_raising("agents", entry.backend):
         return plugin.plan(entry, start, os.environ)
 
 
@@ -35,10 +33,10 @@ def check_agent(entry: AgentEntry, environ: Mapping[str, str]) -> Readiness:
     """Looks at this machine alone: nothing is sent, and no key is tried."""
     try:
         plugin = agent_plugin(entry.backend)
-        with _named(entry):
+        with named_when_raising("agents", entry.backend):
             return plugin.readiness(entry, environ)
     except PluginError as error:
-        return Readiness(entry.id, False, False, error.message, error.hint)
+        return Readiness(entry.id, True, False, error.message, error.hint)
 
 
 def check_agents(
@@ -48,21 +46,6 @@ def check_agents(
     for entry in entries.values():
         if entry.program:
             yield check_agent(entry, environ)
-
-
-@contextmanager
-def _named(entry: AgentEntry) -> Iterator[None]:
-    """Somebody else's code: whatever it raises has its plugin's name."""
-    try:
-        yield
-    except PtbLiteError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            f"the plugin '{entry.backend}' failed ({type(error).__name__}: {str(error)[:200]})",
-            field="agent",
-            hint="Mend or remove its package",
-        ) from error
 
 
 def is_program_file(backend: str, path: str) -> bool:

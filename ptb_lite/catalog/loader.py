@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from ptb_lite.catalog.entries import AgentEntry, BenchmarkEntry, Entry, ModelEntry
 from ptb_lite.catalog.yaml_file import YamlFile, read_yaml, validate_at
 from ptb_lite.errors import CatalogError
-from ptb_lite.plugins import load_all, names
+from ptb_lite.plugins import BrokenPlugin, Plugin, fault_of, load_all, names
 
 _OWN = Path(__file__).parent
 _Entry = TypeVar("_Entry", bound=Entry)
@@ -38,6 +38,10 @@ class Catalog:
 
     def agent(self, entry_id: str) -> AgentEntry:
         """Raises CatalogError (field `agent`) with the nearest id where there is none."""
+        if entry_id not in self.agents:
+            for plugin in agent_plugins()[1]:
+                if plugin.name == entry_id:
+                    raise CatalogError(plugin.message, field="agent", hint=plugin.hint)
         return find(self.agents, entry_id, "agent")
 
 
@@ -81,13 +85,8 @@ def suggestion(wrong: str, known: Iterable[str]) -> str:
 
 def _load_agents(overlay: Path) -> Mapping[str, AgentEntry]:
     """The entries that the plugins of agents bring, and those of a person's agents.yaml."""
-    loaded, _ = load_all("agents", _BringsEntry)
-    brought: dict[str, AgentEntry] = {}
-    for plugin in loaded:
-        entry = plugin.value.entry
-        # Each brings one of its own name: nobody's takes the place of another's.
-        if isinstance(entry, AgentEntry) and entry.id == entry.backend == plugin.name:
-            brought[plugin.name] = entry
+    loaded, _ = agent_plugins()
+    brought = {plugin.name: plugin.value.entry for plugin in loaded if plugin.value.entry}
     found = {entry.id: entry for entry in sorted(brought.values(), key=lambda one: one.position)}
     if not (overlay / "agents.yaml").exists():
         return MappingProxyType(found)
@@ -130,8 +129,42 @@ def _load_benchmarks(overlay: Path) -> Mapping[str, BenchmarkEntry]:
 
 
 @runtime_checkable
-class _BringsEntry(Protocol):
+class _AgentPlugin(Protocol):
+    """As much of an agent as can be said below the agents' room."""
+
     entry: AgentEntry | None
+    session_files: tuple[str, ...]
+    program_files: tuple[str, ...]
+    plan: Any
+    readiness: Any
+
+
+def agent_plugins() -> tuple[tuple[Plugin, ...], tuple[BrokenPlugin, ...]]:
+    """The plugins of agents, and those that had to be left out."""
+    loaded, broken = load_all("agents", _AgentPlugin)
+    faults = {plugin.name: fault for plugin in loaded if (fault := _fault(plugin))}
+    return (
+        tuple(plugin for plugin in loaded if plugin.name not in faults),
+        (
+            *broken,
+            *(BrokenPlugin(p.name, p.package, faults[p.name]) for p in loaded if p.name in faults),
+        ),
+    )
+
+
+def _fault(plugin: Plugin) -> str:
+    """What is wrong with the entry that an agent brings, in one sentence; empty: nothing."""
+    try:
+        entry = plugin.value.entry
+    except Exception as error:
+        return fault_of(error)
+    if entry is None:
+        return ""
+    if not isinstance(entry, AgentEntry):
+        return f"its entry is not an AgentEntry but of the class {type(entry).__name__}"
+    if {entry.id, entry.backend} != {plugin.name}:
+        return f"its entry's id and backend are not both '{plugin.name}', as its entry point is"
+    return ""
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ from ptb_lite.catalog.entries import BenchmarkEntry, ChatFamily
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.choices import Device, EngineChoice
-from ptb_lite.cli import EXIT_FAILED
+from ptb_lite.cli.defaults import EXIT_FAILED
 from ptb_lite.cli.output import say, say_error, say_json
 from ptb_lite.doctor.preflight import check_model
 from ptb_lite.errors import SpecError

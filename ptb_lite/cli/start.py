@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from ptb_lite.catalog import load_catalog
-from ptb_lite.cli import EXIT_INTERRUPTED
+from ptb_lite.cli.defaults import EXIT_INTERRUPTED
 from ptb_lite.cli.output import say, say_error, say_json
 from ptb_lite.cli.terminal import is_terminal, show_run
 from ptb_lite.doctor.preflight import preflight

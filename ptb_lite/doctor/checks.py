@@ -13,7 +13,6 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
-from ptb_lite.agents.protocol import AgentPlugin
 from ptb_lite.agents.registry import check_agents
 from ptb_lite.catalog.embedded import SOURCES, cache_root, model_folder, read_record
 from ptb_lite.catalog.entries import AgentEntry
@@ -23,8 +22,7 @@ from ptb_lite.doctor.preflight import check_runs_dir, check_space
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.vllm.place import INSTALL, NOT_INSTALLED, Missing, find_vllm
 from ptb_lite.hardware.device import cpu_device, cuda_device, torch_is_cpu_build
-from ptb_lite.plugins import load_all
-from ptb_lite.sandbox import Sandbox, make_groups, sandbox
+from ptb_lite.sandbox import make_groups, sandbox
 from ptb_lite.stats.scoring import smallest_detectable_gain
 
 GB = 10**9
@@ -62,7 +60,6 @@ def doctor_checks(runs_dir: Path, *, online: bool = False) -> tuple[Check, ...]:
         _packages(),
         _processor(),
         *_gpu(),
-        *_plugins(),
         _isolation(),
         _limits(),
         _folder("runs folder", runs_dir, _RUN_BYTES, "choose another with --runs-dir"),
@@ -176,15 +173,6 @@ def _vllm() -> Check:
         fix = f"Run {INSTALL} for the GPU build"
         return Check("vLLM", "warn", f"{found.version}{where} is the CPU build", fix)
     return Check("vLLM", "ok", f"{found.version}{where}")
-
-
-def _plugins() -> Iterator[Check]:
-    """Agents and sandboxes of other packages that cannot be used; none is needed by a run that does
-    not name it."""
-    agents, sandboxes = load_all("agents", AgentPlugin), load_all("sandboxes", Sandbox)
-    for broken in (*agents[1], *sandboxes[1]):
-        message = f"'{broken.name}' of the package {broken.package} is left out: {broken.reason}"
-        yield Check("plugin", "warn", message, "Mend or remove that package")
 
 
 def _isolation() -> Check:
