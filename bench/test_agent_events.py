@@ -15,7 +15,7 @@ from ptb_lite.agents.claude_code import ClaudeCodeBackend
 from ptb_lite.agents.codex import CodexBackend
 from ptb_lite.agents.event_bounds import LineSplitter
 from ptb_lite.agents.gemini import GeminiBackend
-from ptb_lite.agents.masking import mask_line
+from ptb_lite.chat.masking import mask_line
 from ptb_lite.agents.opencode import OpenCodeBackend
 
 CAPTURED = Path(__file__).parents[1] / "../shared/agent-events"

@@ -12,11 +12,11 @@ from ptb_lite.agents.command import CommandBackend
 from ptb_lite.agents.endpoints import Address, endpoints_of
 from ptb_lite.agents.event_bounds import shortened
 from ptb_lite.agents.local.backend import LocalBackend, local_start
-from ptb_lite.agents.masking import mask_line
 from ptb_lite.agents.own_program import OwnProgramBackend
 from ptb_lite.agents.scaffold import find_scaffold
 from ptb_lite.agents.start import AgentStart
 from ptb_lite.catalog.entries import AgentEntry
+from ptb_lite.chat.masking import mask_line
 from ptb_lite.events import AgentEvent
 
 

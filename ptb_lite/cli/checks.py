@@ -96,6 +96,25 @@ def score(
     )
 
 
+def check(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The submission, as in a run's final_model.")
+    ],
+    base_model: Annotated[
+        str | None,
+        typer.Option(help="The assigned base: a model's id, or its folder; in a workspace its own."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether a submission is accepted, as at the end of a run.
+
+    Exit codes: 0 accepted, 1 not accepted, 2 bad usage.
+    """
+    from ptb_lite.cli.check import check_and_print
+
+    raise typer.Exit(check_and_print(folder, base_model, as_json=as_json))
+
+
 def audit(
     folder: Annotated[
         str, typer.Argument(metavar="FOLDER", help="Any folder, or a run as in `show`.")

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from ptb_lite.agents.backend import AgentPlan, plan_agent
 from ptb_lite.agents.event_bounds import LineSplitter
-from ptb_lite.agents.masking import mask_line
 from ptb_lite.agents.unlinked_files import write_beneath
 from ptb_lite.catalog.entries import AgentEntry
+from ptb_lite.chat.masking import mask_line
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import AgentEvent, AgentEventKind, Outcome
 from ptb_lite.hardware.device import cpu_device

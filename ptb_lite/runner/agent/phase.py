@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ptb_lite.agents.backend import AgentPlan, plan_agent
-from ptb_lite.agents.masking import mask_line
 from ptb_lite.audit.case import HarnessManifest
+from ptb_lite.chat.masking import mask_line
 from ptb_lite.evaluation.task_file import Task
 from ptb_lite.events import AgentEnded, AgentStarted, Outcome
 from ptb_lite.files import read_record, write_record
