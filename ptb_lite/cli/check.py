@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from ptb_lite.catalog import load_catalog
+from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.cli import EXIT_FAILED
 from ptb_lite.cli.output import say
 from ptb_lite.errors import PtbLiteError
@@ -33,15 +34,13 @@ def _base(folder: Path, named: str | None) -> tuple[Path, tuple[str, ...]]:
     if named is not None and Path(named).is_dir():
         return Path(named), ()
     if named is not None:
-        from ptb_lite.catalog.weights import model_folder
-
         entry = load_catalog().model(named)
         names = (entry.id, entry.hub_id)
-        return model_folder(entry), tuple(name for name in names if name)
+        return base_model_folder(entry), tuple(name for name in names if name)
     for place in (Path(), folder.absolute().parent):
         if (place / "task.json").is_file():
             task = read_task(place)
-            return Path(task.base_model), (task.base_model_id,)
+            return Path(task.base_model), task.base_names or (task.base_model_id,)
     raise PtbLiteError(
         "which base model it is for is not said", field="--base-model", hint="Give its id or folder"
     )

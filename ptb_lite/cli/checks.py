@@ -71,7 +71,8 @@ def score(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="JSON lines with id and completion; - for standard input."
+            metavar="FILE",
+            help="JSON lines of id (or task_id) and completion; - for stdin.",
         ),
     ],
     benchmark: Annotated[str, typer.Option(help="What the completions answer.")],
@@ -102,7 +103,7 @@ def check(
     ],
     base_model: Annotated[
         str | None,
-        typer.Option(help="The assigned base: a model's id, or its folder; in a workspace its own."),
+        typer.Option(help="The assigned base: a model's id, or its folder; else its own."),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -150,8 +150,8 @@ def _adapter(root: Path, task: Task, model: str) -> Path | None:
     if model == BASE:
         return None
     folder = root / model
-    base = Path(task.base_model)
-    check = validate_submission(folder, base_model=base, base_ids=(task.base_model_id,))
+    names = task.base_names or (task.base_model_id,)
+    check = validate_submission(folder, base_model=Path(task.base_model), base_ids=names)
     if not check.valid:
         raise InvalidSubmissionError(check.reason)
     return folder

@@ -6,7 +6,6 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
 import psutil
 
@@ -69,7 +68,7 @@ def execute(context: RunContext) -> Outcome:
         write_record(context.run.status, status)
     ended = {
         "state": "ended",
-        "ended": datetime.now(UTC),
+        "ended": context.journal.now(),
         "outcome": outcome,
         "detail": detail,
         "pid": None,

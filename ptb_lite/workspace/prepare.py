@@ -70,7 +70,8 @@ def hand_out(workspace: Path, handout: Handout) -> HarnessManifest:
 def start_clock(workspace: Path, task: Task, manifest: HarnessManifest) -> HarnessManifest:
     """Write what depends on the deadline: timer.sh, task.json; returns the manifest with them."""
     (workspace / TASK).write_text(task.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    timer = TEMPLATES.get_template("timer.sh.j2").render(deadline=int(task.deadline))
+    uptime = None if task.deadline_uptime is None else int(task.deadline_uptime)
+    timer = TEMPLATES.get_template("timer.sh.j2").render(deadline=int(task.deadline), uptime=uptime)
     (workspace / TIMER).write_text(timer, encoding="utf-8")
     (workspace / TIMER).chmod(0o755)
     added = _manifest(workspace, [TASK, TIMER])

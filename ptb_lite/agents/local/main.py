@@ -29,7 +29,7 @@ from ptb_lite.agents.local.shell import Ran, run_command
 from ptb_lite.chat.endpoint import clean
 from ptb_lite.chat.masking import mask_text
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.evaluation.task_file import read_task
+from ptb_lite.evaluation.task_file import read_task, seconds_left
 from ptb_lite.events import AgentEvent, AgentEventKind
 
 COMMAND_SECONDS = 600.0
@@ -83,8 +83,7 @@ class LocalAgent:
 
     def __init__(self, settings: Settings) -> None:
         chosen = settings.deadline
-        # Of the wall clock once, as it came; from here on a clock that nobody can set.
-        left = (read_task(Path()).deadline if chosen is None else chosen) - time.time()
+        left = seconds_left(read_task(Path())) if chosen is None else chosen - time.time()
         self._deadline = time.monotonic() + left
         self._give_up = self._deadline + GRACE_SECONDS
         self._path = settings.session

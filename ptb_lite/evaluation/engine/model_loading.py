@@ -222,7 +222,7 @@ def _merged(wrapped: PeftModel, config: AdapterConfig) -> PreTrainedModel:
 
 
 def unlike_the_base(model: PreTrainedModel, base: Path) -> str:
-    """What of a model with an adapter in it the base's architecture has no place for, or nothing."""
+    """What of a model the base's architecture has no place for, or nothing."""
     if any(".lora_" in name for name, _ in model.named_parameters()):
         return "it cannot be merged"
     before = AutoConfig.from_pretrained(base, trust_remote_code=False).get_text_config()

@@ -151,7 +151,8 @@ def test_any_mixture_is_scored_as_peft_loads_it_or_refused_by_peft_itself(
     try:
         train(
             bases[name], folder, "float32", 1.0, target_modules=sorted(targets), use_dora=dora,
-            init_lora_weights=start, use_rslora=rslora, modules_to_save=list(saved or ()) or None, bias=bias,
+            init_lora_weights=start, use_rslora=rslora, bias=bias,
+            modules_to_save=list(saved or ()) or None,
             ensure_weight_tying=tied, rank_pattern=ranks,
         )  # fmt: skip
         peft.PeftModel.from_pretrained(fresh(bases[name], "float32"), folder)
