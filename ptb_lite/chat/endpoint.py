@@ -171,8 +171,12 @@ def read_completion(body: bytes, masked: Callable[[str], str] = clean) -> Comple
         raise NoAnswerError(f"the answer is no chat completion: {shown!r}") from error
     usage = value.get("usage")
     usage = usage if isinstance(usage, dict) else {}
-    tokens = (_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens"))
-    return Completion(message, *tokens, finish=str(choice.get("finish_reason") or "")[:40])
+    return Completion(
+        message,
+        _count(usage.get("prompt_tokens")),
+        _count(usage.get("completion_tokens")),
+        str(choice.get("finish_reason") or "")[:40],
+    )
 
 
 def _error_in(value: dict[str, Any]) -> tuple[int, str] | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+_WHOLE = {"id", "type", "name"}
+
 
 def is_stream(body: bytes) -> bool:
     """Whether a body is server-sent events rather than JSON; comments come first at some hosts."""
@@ -70,9 +72,9 @@ def _join_fields(whole: dict[str, Any], part: dict[str, Any]) -> None:
             continue
         if isinstance(had, dict) and isinstance(value, dict):
             _join_fields(had, value)
-        elif (
-            isinstance(had, str) and isinstance(value, str) and name not in ("id", "type", "name")
-        ) or (isinstance(had, list) and isinstance(value, list)):
+        elif (isinstance(had, str) and isinstance(value, str) and name not in _WHOLE) or (
+            isinstance(had, list) and isinstance(value, list)
+        ):
             whole[name] = had + value
         else:
             whole[name] = value

@@ -30,7 +30,13 @@ def check_submission(
     check = validate_submission(folder, base_model=base_model, base_ids=base_ids)
     if not check.valid:
         return check
-    command = [sys.executable, "-m", "ptb_lite.evaluation.submission", str(base_model), str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "ptb_lite.evaluation.engine.adapter_fit",
+        str(base_model),
+        str(folder),
+    ]
     try:
         ended = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False
@@ -46,27 +52,3 @@ def check_submission(
     if not reason:
         return check
     return SubmissionCheck(valid=False, problem="does not fit", reason=reason)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Print `{"problem": sentence or ""}` for a base model's folder and an adapter's."""
-    base, adapter = map(Path, arguments)
-    from ptb_lite.evaluation.engine.worker import prepare_environment, take_standard_output
-
-    out = take_standard_output()
-    prepare_environment()
-    from ptb_lite.evaluation.engine.model_loading import check_fit
-    from ptb_lite.evaluation.errors import InvalidSubmissionError
-
-    problem = ""
-    try:
-        check_fit(base, adapter)
-    except InvalidSubmissionError as error:
-        problem = error.message
-    out.write(json.dumps({"problem": problem}).encode() + b"\n")
-    out.flush()
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

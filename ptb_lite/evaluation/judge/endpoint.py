@@ -165,6 +165,8 @@ _SETTINGS = ("temperature", "max_tokens")
 
 
 def _answer(found: Completion, settings: Mapping[str, float]) -> Answer:
+    if not isinstance(found.message.get("content"), str | list | None):
+        raise NoAnswerError("the answer is no chat completion: its content is no text")
     text = found.text()
     lacking = "only reasoning, no answer" if not text.strip() and found.reasoning() else ""
     if found.finish == "length":

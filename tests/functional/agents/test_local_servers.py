@@ -197,6 +197,7 @@ def test_an_error_with_status_200_is_asked_again_and_shows_nothing_of_the_key(
 ) -> None:
     desk.key = Key(KEY_VARIABLE, KEY)
     troubled = Answer(json.dumps(body).encode())
+    # Somebody has cut it before: what is left of it at the end is masked, too.
     leak = says(f"my key is {KEY[:40]}")
     with chat_server(troubled, calls(f"echo {'x' * 7980}{KEY}{'y' * 20000}"), leak) as chat:
         code, found = desk.run(chat)
@@ -206,7 +207,7 @@ def test_an_error_with_status_200_is_asked_again_and_shows_nothing_of_the_key(
     saved = (desk.folder / ".home" / "local-session.json").read_text()
     parts = {KEY[at : at + 16] for at in range(len(KEY) - 15)}
     assert not [part for part in parts if part in said]
-    assert not [part for part in parts if part in saved.replace(json.dumps(leak), "")]
+    assert not [part for part in parts if part in saved]
 
 
 def test_a_context_that_is_cut_without_a_word_is_noticed(desk: Desk) -> None:
