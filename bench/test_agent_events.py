@@ -10,13 +10,13 @@ import pytest
 
 from bench.figures import Figure, publish
 from bench.timing import medians
-from ptb_lite.agents.backend import Backend
 from ptb_lite.agents.claude_code import ClaudeCodeBackend
 from ptb_lite.agents.codex import CodexBackend
 from ptb_lite.agents.event_bounds import LineSplitter
 from ptb_lite.agents.gemini import GeminiBackend
-from ptb_lite.chat.masking import mask_line
 from ptb_lite.agents.opencode import OpenCodeBackend
+from ptb_lite.agents.protocol import Backend
+from ptb_lite.chat.masking import mask_line
 
 CAPTURED = Path(__file__).parents[1] / "../shared/agent-events"
 BACKENDS = {

@@ -17,7 +17,7 @@ from ptb_lite.training.allocator import keep_freed_memory
 from ptb_lite.training.base import load_base
 from ptb_lite.training.config import Quantization, TrainingConfig
 from ptb_lite.training.data import Example
-from ptb_lite.training.flat_batch import end_to_end
+from ptb_lite.training.kernels.flat_batch import flatten
 from ptb_lite.training.train import make_trainer, plan_for, tokenised
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
@@ -97,7 +97,7 @@ def score_after(place: Path, quantization: Quantization, lines: tuple[Example, .
     keep_freed_memory()
     trainer = make_trainer(config, plan, base, tokenizer, dataset, place)
     trainer.train()
-    assert plan.end_to_end
+    assert plan.padding_free
     right = 0
     for start in range(0, HELD_OUT, 50):
         batch = trainer.data_collator([held_out[i] for i in range(start, start + 50)])
@@ -108,7 +108,7 @@ def score_after(place: Path, quantization: Quantization, lines: tuple[Example, .
 def whole_answers_right(trainer: Any, batch: dict[str, torch.Tensor]) -> int:
     """Rows whose every answer token is the most likely one: what greedy generation would write."""
     inner = trainer.model.get_base_model()
-    flat = end_to_end(batch)
+    flat = flatten(batch)
     with torch.no_grad(), trainer.accelerator.autocast():
         hidden = inner.base_model(**flat.model_inputs, use_cache=False).last_hidden_state[0]
         asked = flat.targets != -100

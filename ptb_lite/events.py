@@ -32,6 +32,8 @@ class Outcome(StrEnum):
     TIME_EXCEEDED = "time_exceeded"
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
+    RATE_LIMITED = "rate_limited"
+    """Of an agent: a limit of its account, or of its model's server, stopped it."""
     FAILED = "failed"
 
 
@@ -77,6 +79,8 @@ class AgentEventKind(StrEnum):
     USAGE = "usage"
     TRAINING = "training"
     ERROR = "error"
+    NOTE = "note"
+    """Something that its program tells: a background task, a limit that is near."""
     UNKNOWN = "unknown"
     END = "end"
 
@@ -86,15 +90,17 @@ class AgentEvent(Record):
 
     `text` is bounded by the parser that made it; the raw line stays in `trace/`. `data` holds the
     numbers of `usage` (input_tokens, of which cached_input_tokens came from a cache, and
-    output_tokens, reasoning included, and cost_usd where the agent reports a price: all since the
-    last usage event, so that they can be summed)
-    and of `training` (step, steps, loss, learning_rate, tokens_per_second).
+    output_tokens, reasoning included, and cost_usd where there is a price, with cost_estimated 1
+    where that is not the agent's own figure: all since the last usage event, so that they can be
+    summed) and of `training` (step, steps, loss, learning_rate, tokens_per_second).
     """
 
     kind: AgentEventKind
     text: str = ""
     tool: str | None = None
     session_id: str | None = None
+    parent: str | None = None
+    """Of a sub-agent's event: the call by which the agent began it."""
     data: dict[str, float] = Field(default_factory=dict)
 
 
@@ -188,6 +194,22 @@ class HostAsked(Record):
     allowed: bool
 
 
+class HubRequested(Record):
+    """The agent asked the Hub's gate for something, for the first time in this way.
+
+    `kind` is model, dataset or space, `repo` OWNER/NAME, `path` a file or folder in it; `reason` is
+    the sentence that the agent was given where it was refused.
+    """
+
+    type: Literal["hub_requested"] = "hub_requested"
+    kind: str
+    repo: str
+    revision: str = ""
+    path: str = ""
+    allowed: bool
+    reason: str = ""
+
+
 class DeviceSampled(Record):
     """What the machine did at one moment; None: this machine does not say.
 
@@ -278,6 +300,7 @@ Payload = Annotated[
     | AgentSpoke
     | AgentEnded
     | HostAsked
+    | HubRequested
     | DeviceSampled
     | SubmissionSealed
     | SubmissionRefused

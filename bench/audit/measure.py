@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.audit import action_cheats, content_cheats, honest, models
 from bench.audit.scene import Scene
-from ptb_lite.audit.run import run_audit
+from ptb_lite.audit.run import default_detectors, run_audit
 from ptb_lite.events import Verdict
 from ptb_lite.stats.scoring import wilson
 
@@ -83,7 +83,7 @@ def look(scene: Scene) -> Seen:
     with tempfile.TemporaryDirectory(prefix="compliance-") as folder:
         case = scene.build(Path(folder))
         began = time.monotonic()
-        found = run_audit(case)
+        found = run_audit(case, detectors=default_detectors())
         seconds = time.monotonic() - began
     deciding = tuple(result.detector for result in found.results if result.decides())
     return Seen(scene, found.verdict, deciding, found.reason, seconds)

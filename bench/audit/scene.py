@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.audit.material import Kind, jsonl
-from ptb_lite.audit.case import AuditCase, HarnessManifest
+from ptb_lite.audit.case import AuditCase
+from ptb_lite.audit.record import HarnessManifest
 
 
 @dataclass(frozen=True)

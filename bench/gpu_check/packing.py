@@ -26,8 +26,8 @@ from ptb_lite.training.base import load_base
 from ptb_lite.training.choices import Attention
 from ptb_lite.training.config import TrainingConfig
 from ptb_lite.training.data import Example
-from ptb_lite.training.lean_adapter import make_lean
-from ptb_lite.training.lean_norm import make_norms_lean
+from ptb_lite.training.kernels.fused_lora import fuse_lora
+from ptb_lite.training.kernels.fused_norm import fuse_norms
 from ptb_lite.training.plan import TrainingPlan
 from ptb_lite.training.train import make_trainer, tokenised
 from tests.functional.training.stock import copy_adapter, gradient, stock_trainer
@@ -168,11 +168,11 @@ def taken(trainer: Any, way: Way) -> Iterator[None]:
     model = trainer.accelerator.unwrap_model(trainer.model)
     kinds = {module: type(module) for module in model.modules()}
     model.get_base_model().set_attn_implementation(way.attention)
-    trainer.end_to_end = way.attention != "sdpa"
+    trainer.padding_free = way.attention != "sdpa"
     if way.adapters:
-        make_lean(model)
+        fuse_lora(model)
     if way.norms:
-        make_norms_lean(model)
+        fuse_norms(model)
     if way.checkpointing:
         settings = {"use_reentrant": False}
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=settings)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.gpu_check.rows import Row, write_row
 from ptb_lite.hardware.device import cuda_device
-from ptb_lite.sandbox import SANDBOXES
+from ptb_lite.sandbox import sandbox
 from ptb_lite.sandbox.plan import SandboxPlan, interpreter_paths
 from ptb_lite.sandbox.supervisor import Ended, start
 
@@ -37,7 +37,7 @@ DEADLINE = 25.0
 
 
 def run(rows: Path) -> None:
-    problem = SANDBOXES["bubblewrap"].problem()
+    problem = sandbox("bubblewrap").problem()
     if problem is not None:
         write_row(rows, Row("sandbox", "bubblewrap", "cannot be used here", note=problem))
     names = ("bubblewrap", "none") if problem is None else ("none",)
@@ -86,7 +86,7 @@ def inside(name: str, program: str, place: Path, deadline: float) -> tuple[Ended
     output = place / "output.log"
     output.write_bytes(b"")
     running = start(
-        SANDBOXES[name].wrap([sys.executable, "-c", program], plan),
+        sandbox(name).wrap([sys.executable, "-c", program], plan),
         environment=environment,
         cwd=place,
         deadline_seconds=deadline,

@@ -168,8 +168,8 @@ def _row(
 def _plan(plan: TrainingPlan) -> str:
     packing = "unpacked" if plan.unpack_once else "packed"
     checkpointing = "on" if plan.gradient_checkpointing else "off"
-    laid = ", end to end" if plan.end_to_end else ""
-    lean = ", lean" if plan.lean else ""
+    laid = ", end to end" if plan.padding_free else ""
+    lean = ", lean" if plan.fused else ""
     return (
         f"{packing}, checkpointing {checkpointing}, planned {plan.parts} parts, "
         f"{plan.attention}{laid}{lean}, {plan.optimiser}"

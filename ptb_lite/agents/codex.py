@@ -1,7 +1,7 @@
-"""Codex, driven by `codex exec --json` (seen with 0.169.0).
+"""Codex, driven by `codex exec --json` (tested with 0.171.0).
 
 Its counts are those of the whole thread, earlier processes included. Servers other than its own
-it reaches only as a provider that speaks the Responses protocol. It reads stdin when there is any.
+it reaches only as a provider that speaks the Responses protocol. `-` stands for standard input.
 """
 
 from __future__ import annotations
@@ -14,13 +14,18 @@ from ptb_lite.agents.json_lines import (
     increase,
     inner,
     read_object,
+    result,
     said,
     session,
+    spoken,
     tokens,
     tool_call,
     usage,
 )
+from ptb_lite.agents.scaffold import Scaffold
+from ptb_lite.agents.secrets.logins import Wanted
 from ptb_lite.agents.start import AgentStart, in_home
+from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.events import AgentEvent, AgentEventKind
 
 # `codex exec` takes a key from this variable alone without a login.
@@ -34,10 +39,10 @@ class CodexBackend:
         self._thread_id: object = None
 
     def command(self, start: AgentStart) -> list[str]:
-        return in_home([start.program, "exec", *_options(start), start.prompt()])
+        return in_home([start.program, "exec", *_options(start), "-"])
 
-    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
-        return in_home([start.program, "exec", "resume", *_options(start), session_id, message])
+    def resume(self, start: AgentStart, session_id: str) -> list[str]:
+        return in_home([start.program, "exec", "resume", *_options(start), session_id, "-"])
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:
         environment = {"HOME": str(start.home)}
@@ -90,6 +95,8 @@ def _options(start: AgentStart) -> list[str]:
         "--dangerously-bypass-approvals-and-sandbox",
         # A login shell sets a PATH of its own, without this project's commands.
         *("-c", "allow_login_shell=false"),
+        # How long it may wait at once for a command that goes on; five minutes by itself.
+        *("-c", "background_terminal_max_timeout=36000000"),
         *(("-m", start.model) if start.model else ()),
     ]
     if start.endpoint is not None:
@@ -120,16 +127,21 @@ def _started(item: dict[str, Any]) -> tuple[AgentEvent, ...]:
 def _completed(item: dict[str, Any]) -> tuple[AgentEvent, ...]:
     match item.get("type"):
         case "agent_message":
-            return (said(AgentEventKind.MESSAGE, item.get("text")),)
+            return spoken(AgentEventKind.MESSAGE, item.get("text"))
         case "reasoning":
-            return (said(AgentEventKind.REASONING, item.get("text")),)
+            return spoken(AgentEventKind.REASONING, item.get("text"))
         case "command_execution":
             return (said(AgentEventKind.TOOL_RESULT, _output(item), "shell"),)
         case "mcp_tool_call":
-            result = item.get("result") or item.get("error")
-            return (said(AgentEventKind.TOOL_RESULT, result, item.get("tool")),)
+            came = item.get("result") or item.get("error")
+            return (result(came, item.get("tool"), failed=item.get("status") == "failed"),)
+        case "collab_tool_call":
+            # Sub-agents are begun, asked and awaited by it; what they do is not told.
+            return (tool_call(item.get("tool"), item.get("prompt")),)
         case "file_change":
-            return (said(AgentEventKind.TOOL_CALL, item.get("changes"), "file_change"),)
+            call = said(AgentEventKind.TOOL_CALL, item.get("changes"), "file_change")
+            failed = item.get("status") == "failed"
+            return (call, result("", "file_change", failed=True)) if failed else (call,)
         case "web_search":
             return (said(AgentEventKind.TOOL_CALL, item.get("query"), "web_search"),)
         case "todo_list":
@@ -144,3 +156,29 @@ def _output(item: dict[str, Any]) -> str:
     output, code = item.get("aggregated_output"), item.get("exit_code")
     text = output if isinstance(output, str) else ""
     return text if code in (0, None) else f"[exit code {code}] {text}"
+
+
+CODEX = Scaffold(
+    entry=AgentEntry(
+        id="codex",
+        title="Codex (OpenAI)",
+        backend="codex",
+        needs_account=True,
+        needs_network=True,
+        program="codex",
+        install="npm install -g @openai/codex@0.171.0",
+        keys=("CODEX_API_KEY", "OPENAI_API_KEY"),
+        endpoint="api.openai.com",
+        login_endpoints=("chatgpt.com", "auth.openai.com"),
+        endpoint_variable="OPENAI_BASE_URL",
+        on_early_stop="reprompt",
+        position=21,
+        summary="Driven by `codex exec`. A server of one's own must speak OpenAI's Responses "
+        "protocol.",
+    ),
+    backend=CodexBackend,
+    login=(Wanted(".codex/auth.json"),),
+    session_files=(".codex/sessions/", ".codex/history.jsonl"),
+    # It unpacks skills of its own there at its start, one of which calls its maker's API.
+    program_files=(".codex/skills/.system/",),
+)

@@ -6,8 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ptb_lite.agents.endpoints import address_of
 from ptb_lite.agents.event_bounds import text_event
+from ptb_lite.agents.protocol import AgentPlan, Readiness
 from ptb_lite.agents.start import AgentStart
+from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.events import AgentEvent
 
 
@@ -41,3 +44,32 @@ def _replace(argument: str, filled: Mapping[str, str]) -> str:
     for placeholder, value in filled.items():
         argument = argument.replace(placeholder, value)
     return argument
+
+
+class CommandPlugin:
+    """The agents of a person's agents.yaml that are a command line of their own."""
+
+    entry: AgentEntry | None = None
+    session_files: tuple[str, ...] = ()
+    program_files: tuple[str, ...] = ()
+
+    def plan(
+        self,
+        entry: AgentEntry,
+        start: AgentStart,
+        environ: Mapping[str, str],  # noqa: ARG002
+    ) -> AgentPlan:
+        backend = CommandBackend(entry.command)
+        return AgentPlan(
+            backend,
+            start,
+            read_only=backend.files(),
+            endpoints=(address_of(entry.endpoint),) if entry.endpoint else (),
+            may_be_silent=True,
+        )
+
+    def readiness(self, entry: AgentEntry, environ: Mapping[str, str]) -> Readiness:  # noqa: ARG002
+        return Readiness(entry.id, installed=True, ready=True, message="your own command")
+
+
+COMMAND = CommandPlugin()

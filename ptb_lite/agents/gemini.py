@@ -1,4 +1,4 @@
-"""Gemini CLI, driven by `gemini -p` (seen with 0.61.0).
+"""Gemini CLI, driven by `gemini` with the prompt on standard input (seen with 0.61.0).
 
 It takes a server of one's own from its environment only when a settings file says that a key is
 how it authenticates. It ignores SIGTERM for 15 s and leaves orphans: the supervisor ends those.
@@ -13,17 +13,23 @@ from typing import Any
 from ptb_lite.agents.json_lines import (
     inner,
     read_object,
+    result,
     said,
     session,
     tokens,
     tool_call,
     usage,
 )
+from ptb_lite.agents.scaffold import Scaffold
+from ptb_lite.agents.secrets.logins import Wanted, only
 from ptb_lite.agents.start import AgentStart
+from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.events import AgentEvent, AgentEventKind
 
 _SETTINGS = {
     "general": {"disableAutoUpdate": True, "enableAutoUpdate": False},
+    # A command that prints nothing for five minutes would be ended.
+    "tools": {"shell": {"inactivityTimeout": 0}},
     "privacy": {"usageStatisticsEnabled": False},
 }
 # Written inside the sandbox: on the host the agent's home could hold a link to anywhere.
@@ -33,10 +39,10 @@ _WITH_SETTINGS += 'shift && exec "$@"'
 
 class GeminiBackend:
     def command(self, start: AgentStart) -> list[str]:
-        return [*_program(start), "-p", start.prompt()]
+        return _program(start)
 
-    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
-        return [*_program(start), "--resume", session_id, "-p", message]
+    def resume(self, start: AgentStart, session_id: str) -> list[str]:
+        return [*_program(start), "--resume", session_id]
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:
         environment = {"HOME": str(start.home)}
@@ -60,7 +66,7 @@ class GeminiBackend:
             case "tool_use":
                 return (tool_call(value.get("tool_name"), value.get("parameters")),)
             case "tool_result":
-                return (said(AgentEventKind.TOOL_RESULT, _output(value)),)
+                return (result(_output(value), failed=value.get("status") == "error"),)
             case "error":
                 return (said(AgentEventKind.ERROR, value.get("message")),)
             case "result":
@@ -90,3 +96,34 @@ def _result(value: dict[str, Any]) -> tuple[AgentEvent, ...]:
         return (*usage(figures), end)
     reason = inner(value, "error").get("message") or "failed without a reason"
     return (*usage(figures), said(AgentEventKind.ERROR, reason), end)
+
+
+GEMINI = Scaffold(
+    entry=AgentEntry(
+        id="gemini",
+        title="Gemini CLI (Google)",
+        backend="gemini",
+        needs_account=True,
+        needs_network=True,
+        program="gemini",
+        install="npm install -g @google/gemini-cli@0.61.0",
+        keys=("GEMINI_API_KEY",),
+        endpoint="generativelanguage.googleapis.com",
+        login_endpoints=(
+            "cloudcode-pa.googleapis.com",
+            "oauth2.googleapis.com",
+            "www.googleapis.com",
+            "accounts.google.com",
+        ),
+        endpoint_variable="GOOGLE_GEMINI_BASE_URL",
+        on_early_stop="reprompt",
+        position=22,
+        summary="Driven by `gemini -p`.",
+    ),
+    backend=GeminiBackend,
+    login=(
+        Wanted(".gemini/oauth_creds.json"),
+        Wanted(".gemini/google_accounts.json", only("active")),
+    ),
+    session_files=(".gemini/tmp/",),
+)

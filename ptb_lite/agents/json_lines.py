@@ -81,6 +81,18 @@ def said(kind: AgentEventKind, text: object, tool: object = None) -> AgentEvent:
     return AgentEvent(kind=kind, text=clean(text), tool=_short(tool, _MAX_TOOL))
 
 
+def spoken(kind: AgentEventKind, text: object) -> tuple[AgentEvent, ...]:
+    """An event with a text; none where there is no text."""
+    event = said(kind, text)
+    return (event,) if event.text.strip() else ()
+
+
+def result(text: object, tool: object = None, *, failed: bool = False) -> AgentEvent:
+    """What came of a tool's call; that it failed is said before its text."""
+    shown = f"[failed] {clean(text)}" if failed else text
+    return said(AgentEventKind.TOOL_RESULT, shown, tool)
+
+
 def session(session_id: object, text: object = "") -> AgentEvent:
     return AgentEvent(
         kind=AgentEventKind.SESSION,
@@ -120,6 +132,17 @@ def cost(dollars: object) -> dict[str, float]:
 def increase(before: Mapping[str, float], now: Mapping[str, float]) -> dict[str, float]:
     """By how much each figure has grown; 0 where it has not."""
     return {name: max(0.0, value - before.get(name, 0.0)) for name, value in now.items()}
+
+
+def largest(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    """The larger of each figure."""
+    return {name: max(one.get(name, 0.0), other.get(name, 0.0)) for name in {**one, **other}}
+
+
+def total(*figures: Mapping[str, float]) -> dict[str, float]:
+    """The sum of each figure."""
+    names = dict.fromkeys(name for each in figures for name in each)
+    return {name: sum(each.get(name, 0.0) for each in figures) for name in names}
 
 
 def unknown(line: bytes) -> tuple[AgentEvent, ...]:

@@ -15,13 +15,18 @@ from ptb_lite.agents.json_lines import (
     count,
     inner,
     read_object,
+    result,
     said,
     session,
+    spoken,
     tokens,
     tool_call,
     usage,
 )
+from ptb_lite.agents.scaffold import Scaffold
+from ptb_lite.agents.secrets.logins import Wanted, only
 from ptb_lite.agents.start import AgentStart, in_home
+from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import AgentEvent, AgentEventKind
 
@@ -45,15 +50,17 @@ class OpenCodeBackend:
 
     def command(self, start: AgentStart) -> list[str]:
         """Raises PtbLiteError without a model as PROVIDER/MODEL."""
-        return in_home([*_program(start), "--", start.prompt()])
+        return in_home(_program(start))
 
-    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
-        return in_home([*_program(start), "--session", session_id, "--", message])
+    def resume(self, start: AgentStart, session_id: str) -> list[str]:
+        return in_home([*_program(start), "--session", session_id])
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:
         environment = {
             "HOME": str(start.home),
             "OPENCODE_DISABLE_AUTOUPDATE": "1",
+            # A command is ended after two minutes by itself.
+            "OPENCODE_EXPERIMENTAL_BASH_DEFAULT_TIMEOUT_MS": "36000000",
             "OPENCODE_CONFIG_CONTENT": json.dumps(_settings(start)),
         }
         if start.key is not None:
@@ -115,15 +122,15 @@ def _said(value: dict[str, Any]) -> tuple[AgentEvent, ...] | None:
         case "step_start":
             return ()
         case "text":
-            return (said(AgentEventKind.MESSAGE, part.get("text")),)
+            return spoken(AgentEventKind.MESSAGE, part.get("text"))
         case "reasoning":
-            return (said(AgentEventKind.REASONING, part.get("text")),)
+            return spoken(AgentEventKind.REASONING, part.get("text"))
         case "tool_use":
             state = inner(part, "state")
-            result = state.get("output") or state.get("error")
+            came = state.get("output") or state.get("error")
             return (
                 tool_call(part.get("tool"), state.get("input")),
-                said(AgentEventKind.TOOL_RESULT, result, part.get("tool")),
+                result(came, part.get("tool"), failed=state.get("status") == "error"),
             )
         case "step_finish":
             return usage(_figures(inner(part, "tokens")) | cost(part.get("cost")))
@@ -145,3 +152,52 @@ def _figures(counts: dict[str, Any]) -> dict[str, float]:
     written = count(inner(counts, "cache").get("write"))
     whole = count(counts.get("input")) + read + written
     return tokens(whole, read, count(counts.get("output")) + count(counts.get("reasoning")))
+
+
+class OpenCodeScaffold(Scaffold):
+    """Of many providers' keys, logins and hosts, only those of the model's provider are of use."""
+
+    def key_variables(self, entry: AgentEntry, model: str | None) -> tuple[str, ...]:
+        """The entry's variables whose names begin with the provider's, or else one made of it."""
+        provider = provider_and_model(model)[0].upper().replace("-", "_")
+        own = tuple(name for name in entry.keys if name.startswith(provider + "_"))
+        return own or (f"{provider}_API_KEY",)
+
+    def hosts(self, entry: AgentEntry, model: str | None) -> tuple[str, ...]:  # noqa: ARG002
+        provider = provider_and_model(model)[0]
+        return (PROVIDER_HOSTS[provider],) if provider in PROVIDER_HOSTS else ()
+
+    def wanted_login(self, model: str | None) -> tuple[Wanted, ...]:
+        if model is None:
+            return self.login
+        provider = provider_and_model(model)[0]
+        return tuple(Wanted(each.path, only(provider)) for each in self.login)
+
+
+OPENCODE = OpenCodeScaffold(
+    entry=AgentEntry(
+        id="opencode",
+        title="OpenCode (any provider)",
+        backend="opencode",
+        needs_account=True,
+        needs_network=True,
+        program="opencode",
+        install="npm install -g opencode-ai@1.18.33",
+        keys=(
+            "ANTHROPIC_API_KEY",
+            "OPENAI_API_KEY",
+            "GOOGLE_GENERATIVE_AI_API_KEY",
+            "OPENROUTER_API_KEY",
+            "OPENCODE_API_KEY",
+        ),
+        endpoint_variable="OPENCODE_BASE_URL",
+        on_early_stop="reprompt",
+        position=23,
+        summary="Driven by `opencode run`. The choice agent_model is PROVIDER/MODEL; the key is "
+        "the provider's. A server of one's own (OPENCODE_BASE_URL) must speak OpenAI's chat "
+        "completions.",
+    ),
+    backend=OpenCodeBackend,
+    login=(Wanted(".local/share/opencode/auth.json"),),
+    session_files=(".local/share/opencode/",),
+)

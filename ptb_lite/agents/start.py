@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ptb_lite.agents.logins import Login
-from ptb_lite.agents.sessions import HOME
+from ptb_lite.agents.secrets.logins import Login
+
+HOME = ".home"
+"""An agent's home, relative to the workspace."""
 
 
 @dataclass(frozen=True)

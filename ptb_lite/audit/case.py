@@ -1,27 +1,24 @@
-"""What a detector is given, and what it has to be."""
+"""What a detector is given."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
 
-from ptb_lite.audit.evidence.folder import Listing, list_files
+from ptb_lite.audit.evidence.folder import Account, FoundFile, Listing, list_files, printable, walk
+from ptb_lite.audit.evidence.hub_cache import Download, downloads_in
 from ptb_lite.audit.evidence.losses import Losses
+from ptb_lite.audit.evidence.programs import Programs, read_programs
 from ptb_lite.audit.judge.asking import JudgeOptions
-from ptb_lite.audit.record import DetectorResult
-from ptb_lite.events import Record
-
-if TYPE_CHECKING:
-    from ptb_lite.audit.evidence.hub_cache import Download
-    from ptb_lite.audit.evidence.programs import Programs
+from ptb_lite.audit.record import HarnessManifest
 
 
 @dataclass(frozen=True)
 class TestItem:
-    """One item of the test split. `id` is unique within its benchmark."""
+    """One item of the test split. `id` is unique within its benchmark; `answers` are the long texts
+    that belong to it beside the question (solutions, ideal answers, rubrics, turns)."""
 
     __test__ = False  # its name makes pytest take it for a test
 
@@ -29,13 +26,7 @@ class TestItem:
     question: str
     target: str = ""
     benchmark: str = ""
-
-
-class HarnessManifest(Record):
-    """The files handed to the agent: path relative to the workspace, with `/`, to SHA-256 (hex)."""
-
-    version: Literal[1] = 1
-    files: dict[str, str]
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +61,8 @@ class AuditCase:
     known instruct counterpart. `benchmark_kinds` names the benchmarks under test with their kind
     in the catalogue ("procedural", ...), also where no items are given. `losses` are what a
     process with the models measured, `embedder` the folder of a local embedding model, and
-    `judge` who is asked: without them their detectors are skipped.
+    `judge` who is asked: without them their detectors are skipped. Files named in `without` ended
+    a detector before: they are left out of `listing`, and said so.
     """
 
     folder: Path
@@ -90,6 +82,7 @@ class AuditCase:
     losses: Losses | None = None
     embedder: Path | None = None
     judge: JudgeOptions | None = None
+    without: tuple[str, ...] = ()
 
     def benchmarks(self) -> frozenset[str]:
         """The ids of the benchmarks under test, from the items and from `benchmark_kinds`."""
@@ -99,13 +92,20 @@ class AuditCase:
     @cached_property
     def listing(self) -> Listing:
         """The files of `folder`, walked once for all detectors. Raises OSError."""
-        return list_files(self.folder)
+        account = Account()
+        return Listing(tuple(self.files(account)), account)
+
+    def files(self, account: Account) -> Iterator[FoundFile]:
+        """The files of `folder` but those of `without`, walked anew. Raises what `walk` raises."""
+        for name in self.without:
+            account.leave_unread(f"{printable(name)}: ended its reader")
+        for file in walk(self.folder, account):
+            if file.relative not in self.without:
+                yield file
 
     @cached_property
     def programs(self) -> Programs:
         """The agent's programs, commands and trace, read once for all detectors. Raises OSError."""
-        from ptb_lite.audit.evidence.programs import read_programs  # which needs this class
-
         return read_programs(self)
 
     @cached_property
@@ -113,10 +113,6 @@ class AuditCase:
         """What was downloaded into a Hub cache: any in `folder`, and `hub_cache`. Paths are
         relative to `folder`, or begin with the name of a `hub_cache` outside of it. Raises OSError.
         """
-        from ptb_lite.audit.evidence.hub_cache import (
-            downloads_in,  # which needs the walk of this room
-        )
-
         found = downloads_in(self.folder, self.listing.files)
         cache = self.hub_cache
         if cache is None or cache.is_relative_to(self.folder) or cache.is_symlink():
@@ -128,19 +124,3 @@ class AuditCase:
             for file in list_files(cache).files
         ]
         return (*found, *downloads_in(cache.parent, outside))
-
-
-class Detector(Protocol):
-    """Looks at a case for one kind of evidence.
-
-    `deciding` says whether skipping it leaves the verdict open. `run` may raise anything: the
-    audit then counts it as skipped, with the error as the reason. It never writes into the case.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def deciding(self) -> bool: ...
-
-    def run(self, case: AuditCase) -> DetectorResult: ...

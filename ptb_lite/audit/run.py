@@ -2,86 +2,81 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from ptb_lite.audit.case import AuditCase, Detector
-from ptb_lite.audit.detectors.answer_key import AnswerKeyDetector
-from ptb_lite.audit.detectors.code_clone import CodeCloneDetector
-from ptb_lite.audit.detectors.harness import HarnessDetector
-from ptb_lite.audit.detectors.ingestion import IngestionDetector
-from ptb_lite.audit.detectors.judge import JudgeDetector
-from ptb_lite.audit.detectors.key_misuse import KeyMisuseDetector
-from ptb_lite.audit.detectors.memorisation import MemorisationDetector
-from ptb_lite.audit.detectors.overlap import OverlapDetector
-from ptb_lite.audit.detectors.paraphrase import ParaphraseDetector
-from ptb_lite.audit.detectors.submission import SubmissionDetector
-from ptb_lite.audit.detectors.substitution import SubstitutionDetector
-from ptb_lite.audit.detectors.template import TemplateDetector
-from ptb_lite.audit.detectors.trace import TraceDetector
+from ptb_lite.audit.case import AuditCase
+from ptb_lite.audit.isolation.host import isolation, results
+from ptb_lite.audit.isolation.job import DEFAULT, Job, Limits
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import AuditRecord, DetectorResult
+from ptb_lite.audit.registry import installed
+from ptb_lite.audit.run_one import run_one
 from ptb_lite.audit.verdict.decide import decide
 from ptb_lite.audit.verdict.rules import weigh
 from ptb_lite.events import Flag
+from ptb_lite.plugins import OWN, BrokenPlugin
 
 
 def default_detectors() -> tuple[Detector, ...]:
-    return (
-        OverlapDetector(),
-        CodeCloneDetector(),
-        ParaphraseDetector(),
-        IngestionDetector(),
-        AnswerKeyDetector(),
-        KeyMisuseDetector(),
-        HarnessDetector(),
-        SubstitutionDetector(),
-        TemplateDetector(),
-        MemorisationDetector(),
-        TraceDetector(),
-        JudgeDetector(),
-        SubmissionDetector(),
-    )
+    """Every installed detector, the built-in ones first."""
+    return installed().detectors()
 
 
 def run_audit(
     case: AuditCase,
     *,
     detectors: Sequence[Detector] | None = None,
+    limits: Limits = DEFAULT,
+    adjust: Callable[[DetectorResult], DetectorResult] = lambda result: result,
     on_flag: Callable[[Flag], None] = lambda _flag: None,
 ) -> AuditRecord:
     """Every detector's result and the verdict. `on_flag` gets each flag as its detector ends.
+    `adjust` makes less of flags by the rules of a run.
 
-    A detector that crashes is skipped with its error as the reason, and never counts as clean.
+    Each installed detector runs in a worker of its own under `limits`; `detectors` that are given
+    run in this process instead, for what is trusted (tests, measurements). One that crashes or is
+    ended is skipped with the reason, and never counts as clean. Nor does one that could not be
+    loaded: a built-in one leaves the verdict open, an outside one is noted.
     """
-    chosen = default_detectors() if detectors is None else detectors
-    results: list[DetectorResult] = []
-    for detector in chosen:
-        result = weigh(_run_one(detector, case))
-        results.append(result)
+    found = list(map(_left_out, installed().broken))
+    heard = (
+        isolated(case, limits)
+        if detectors is None
+        else (run_one(detector, case) for detector in detectors)
+    )
+    for each in heard:
+        result = weigh(adjust(each))
+        found.append(result)
         for flag in result.flags:
             on_flag(flag)
-    decision = decide(results)
+    decision = decide(found)
     return AuditRecord(
-        results=tuple(results),
+        results=tuple(found),
         verdict=decision.verdict,
         reason=decision.reason,
         rules=decision.rules,
+        isolation=isolation() if detectors is None else "none",
     )
 
 
-def _run_one(detector: Detector, case: AuditCase) -> DetectorResult:
-    started = time.monotonic()
-    try:
-        result = detector.run(case)
-    except Exception as error:
-        # Whatever hostile input does to a detector, the others still run and nothing is "clean".
-        result = DetectorResult(
-            detector=detector.name,
-            status="skipped",
-            reason=f"crashed: {type(error).__name__}: {error}"[:500],
-        )
-    changes = {
-        "seconds": time.monotonic() - started,
-        "deciding": detector.deciding and result.deciding,
-    }
-    return result.model_copy(update=changes)
+def isolated(case: AuditCase, limits: Limits, *, live: bool = False) -> Iterator[DetectorResult]:
+    """The results of the installed detectors, or of their live forms, from workers.
+
+    One that asks a judge stays here: it needs the network, and gives the judge copies of what it
+    only cuts to length.
+    """
+    chosen = [one for one in default_detectors() if not live or one.live() is not None]
+    apart = tuple(one.name for one in chosen if "judge" not in one.needs)
+    yield from results(Job(case, apart, live, limits))
+    yield from (run_one(one, case) for one in chosen if "judge" in one.needs)
+
+
+def _left_out(plugin: BrokenPlugin) -> DetectorResult:
+    own = plugin.package == OWN
+    return DetectorResult(
+        detector=plugin.name,
+        status="skipped",
+        deciding=own,
+        reason=f"cannot be used (package {plugin.package}): {plugin.reason}",
+        package="" if own else plugin.package,
+    )

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
+from ptb_lite.choices import EarlyStop
 from ptb_lite.events import Record
 
 # An id ends up in file names, so it may not climb out of a folder.
@@ -20,22 +21,6 @@ HubId = Annotated[str, Field(pattern=r"^[\w.-]{1,96}/[\w.-]{1,96}$")]
 # Of a file inside a folder that may hold anything: no way up, no way out.
 RelativePath = Annotated[str, Field(pattern=r"^[\w-][\w.-]*(/[\w-][\w.-]*)*$", max_length=200)]
 Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
-AgentBackend = Literal[
-    "recipe",
-    "prompt-only",
-    "local",
-    "command",
-    "claude-code",
-    "codex",
-    "gemini",
-    "opencode",
-    "cheat-ingest",
-    "cheat-rename",
-    "cheat-substitute",
-    "cheat-tamper",
-    "cheat-encode",
-]
-SCAFFOLD_BACKENDS = ("claude-code", "codex", "gemini", "opencode")
 ChatFamily = Literal["gemma", "qwen3", "smollm"]
 
 
@@ -182,37 +167,42 @@ class BenchmarkEntry(Entry):
 
 
 class AgentEntry(Entry):
-    """An agent backend of the catalogue: the scaffold, before a model is chosen for it.
-
-    `backend` names the code that starts it. `needs_test_items`: it can only work where the test
-    split is handed out (`feedback: test`). `command` is what the `command` backend starts, one
-    argument an entry; `{prompt_file}` and `{model}` in it are filled in.
-
-    Of a scaffold: `program` is its command's name, `install` the command line that installs it,
-    `keys` the variables of which one may hold its key, best first, `endpoint` the host that it
-    talks to by itself, `endpoint_variable` the one that may hold the base URL of another,
-    `login_endpoints` the hosts that it needs besides when the program itself is signed in.
-    A `command` agent may have an `endpoint`, too: what network model-only lets through.
-    """
+    """An agent of the catalogue: a kind of agent, before a model is chosen for it."""
 
     title: Line
-    backend: AgentBackend
+    backend: EntryId
+    """The plugin that starts it."""
     command: tuple[str, ...] = ()
+    """What the `command` backend starts, one argument an entry; `{prompt_file}` and `{model}` in it
+    are filled in."""
     needs_account: bool
     needs_network: bool
     needs_test_items: bool = False
+    """It can only work where the test split is handed out (`feedback: test`)."""
+    has_model: bool = True
+    """There is a language model in it that can be asked a question, as the audit's judge."""
+    on_early_stop: EarlyStop = "accept"
+    """What happens when it ends early, where a run does not choose."""
     summary: str = ""
+    position: int = 50
+    """Lists show lower ones first."""
     program: str = ""
+    """The command that must be installed; empty: none."""
     install: str = ""
+    """The command line that installs it."""
     keys: tuple[Variable, ...] = ()
+    """The variables of which one may hold its key, best first."""
     endpoint: str = ""
+    """The host that it talks to by itself; of a `command` agent what network model-only allows."""
     login_endpoints: tuple[str, ...] = ()
+    """The hosts that it needs besides when the program itself is signed in."""
     endpoint_variable: Variable | None = None
+    """The variable that may hold the base URL of another server."""
 
     @model_validator(mode="after")
     def _command_where_needed(self) -> AgentEntry:
         if (self.backend == "command") != bool(self.command):
             raise ValueError("backend 'command', and only that one, needs a command")
-        if self.backend in SCAFFOLD_BACKENDS and not (self.program and self.install):
-            raise ValueError(f"backend '{self.backend}' needs program and install")
+        if self.program and not self.install:
+            raise ValueError("a program needs an install line")
         return self

@@ -74,6 +74,27 @@ def hub_model(
     return folder
 
 
+def cached_snapshot(name: str, cache: Path | None = None) -> Path | None:
+    """The folder of a model by its id on the Hub, where the Hub cache holds it. Asks no network."""
+    import huggingface_hub
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        found = huggingface_hub.snapshot_download(
+            name, allow_patterns=list(_WANTED), local_files_only=True
+        )
+    except (LocalEntryNotFoundError, HFValidationError, OSError):
+        return None
+    snapshot = Path(found)
+    if not (snapshot / "config.json").is_file() or not any(snapshot.glob("*.safetensors")):
+        return None
+    root = cache if cache is not None else cache_root()
+    folder = root / "models" / f"{name.replace('/', '--')}-{snapshot.name[:12]}"
+    if not folder.is_dir():
+        _materialise(snapshot, folder)
+    return folder
+
+
 def is_cached(entry: ModelEntry) -> bool:
     """Whether the Hub cache holds the model's files already. Asks no network."""
     import huggingface_hub

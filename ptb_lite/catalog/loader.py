@@ -1,18 +1,19 @@
-"""The catalogue: the package's own YAML files, overlaid by a person's."""
+"""The catalogue: the package's own YAML files and the agents' plugins, overlaid by a person's."""
 
 from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from ptb_lite.catalog.entries import AgentEntry, BenchmarkEntry, Entry, ModelEntry
 from ptb_lite.catalog.yaml_file import YamlFile, read_yaml, validate_at
 from ptb_lite.errors import CatalogError
+from ptb_lite.plugins import load_all, names
 
 _OWN = Path(__file__).parent
 _Entry = TypeVar("_Entry", bound=Entry)
@@ -56,7 +57,7 @@ def load_catalog(overlay: Path | None = None) -> Catalog:
     return Catalog(
         models=_load(ModelEntry, "models.yaml", root),
         benchmarks=_load(BenchmarkEntry, "benchmarks.yaml", root),
-        agents=_load(AgentEntry, "agents.yaml", root),
+        agents=_load_agents(root),
     )
 
 
@@ -78,6 +79,50 @@ def suggestion(wrong: str, known: Iterable[str]) -> str:
     return f"Known: {', '.join(names)}" if names else "There is none yet"
 
 
+def _load_agents(overlay: Path) -> Mapping[str, AgentEntry]:
+    """The entries that the plugins of agents bring, and those of a person's agents.yaml."""
+    loaded, _ = load_all("agents", _BringsEntry)
+    brought = {plugin.name: plugin.value.entry for plugin in loaded if plugin.value.entry}
+    found = {entry.id: entry for entry in sorted(brought.values(), key=lambda one: one.position)}
+    if not (overlay / "agents.yaml").exists():
+        return MappingProxyType(found)
+    file = read_yaml(overlay / "agents.yaml")
+    for entry_id, fields in _entries(file):
+        fields.setdefault("backend", found[entry_id].backend if entry_id in found else None)
+        backend = fields["backend"]
+        known = names("agents")
+        if backend is not None and backend not in known:
+            raise CatalogError(
+                f"backend: there is no {str(backend)[:80]!r}",
+                field=file.where([entry_id, "backend"]),
+                hint=suggestion(str(backend), known),
+            )
+        base = found.get(entry_id) or brought.get(str(backend))
+        given = base.model_dump(exclude_unset=True) if base is not None else {}
+        if entry_id not in found:
+            # Another one of the same kind: it needs a name of its own.
+            given = {key: given[key] for key in given if key not in ("title", "position")}
+        if backend is None:
+            del fields["backend"]
+        values = {**given, **fields, "id": entry_id}
+        found[entry_id] = validate_at(AgentEntry, values, file, [entry_id])
+    return MappingProxyType(found)
+
+
+@runtime_checkable
+class _BringsEntry(Protocol):
+    entry: AgentEntry | None
+
+
+def _entries(file: YamlFile) -> Iterator[tuple[str, dict[str, object]]]:
+    for entry_id, fields in file.values.items():
+        if not isinstance(fields, dict):
+            raise CatalogError(
+                f"'{entry_id}' needs its fields below it, indented", field=file.where([entry_id])
+            )
+        yield entry_id, dict(fields)
+
+
 def _load(kind: type[_Entry], name: str, overlay: Path) -> Mapping[str, _Entry]:
     raw: dict[str, dict[str, object]] = {}
     origin: dict[str, YamlFile] = {}
@@ -86,12 +131,7 @@ def _load(kind: type[_Entry], name: str, overlay: Path) -> Mapping[str, _Entry]:
         if folder is overlay and not path.exists():
             continue
         file = read_yaml(path)
-        for entry_id, fields in file.values.items():
-            if not isinstance(fields, dict):
-                raise CatalogError(
-                    f"'{entry_id}' needs its fields below it, indented",
-                    field=file.where([entry_id]),
-                )
+        for entry_id, fields in _entries(file):
             raw[entry_id] = {**raw.get(entry_id, {}), **fields}
             origin[entry_id] = file
     return MappingProxyType(

@@ -72,9 +72,9 @@ def _join_fields(whole: dict[str, Any], part: dict[str, Any]) -> None:
             continue
         if isinstance(had, dict) and isinstance(value, dict):
             _join_fields(had, value)
-        elif (isinstance(had, str) and isinstance(value, str) and name not in _WHOLE) or (
-            isinstance(had, list) and isinstance(value, list)
-        ):
-            whole[name] = had + value
+        elif isinstance(had, str) and isinstance(value, str) and name not in _WHOLE:
+            whole[name] = f"{had}{value}"
+        elif isinstance(had, list) and isinstance(value, list):
+            whole[name] = [*had, *value]
         else:
             whole[name] = value

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from ptb_lite.audit.case import AuditCase, Detector, HarnessManifest, TestItem
+from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.evidence.losses import Losses
 from ptb_lite.audit.evidence.test_items import read_benchmark
 from ptb_lite.audit.judge.asking import JudgeOptions
 from ptb_lite.audit.judge.choice import audit_judge_choice
-from ptb_lite.audit.record import AuditRecord
-from ptb_lite.audit.run import default_detectors, run_audit
+from ptb_lite.audit.record import AuditRecord, DetectorResult, HarnessManifest
+from ptb_lite.audit.run import run_audit
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.entries import BenchmarkEntry
+from ptb_lite.catalog.hub import cached_snapshot
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.cli.output import say, say_error, say_json
 from ptb_lite.errors import PtbLiteError
@@ -24,15 +26,18 @@ from ptb_lite.events import Flag, Record, Verdict
 from ptb_lite.files import read_record
 from ptb_lite.installation import item_salt
 from ptb_lite.report.words import vote_words
-from ptb_lite.runner.agent.session_flags import for_run
+from ptb_lite.runner.agent.session_flags import by_rules_of
 from ptb_lite.runner.audit_judge import audit_judge
 from ptb_lite.runner.context import Prepared, Seal
 from ptb_lite.runner.evidence import folder_here, instruct_folder, with_run_facts
 from ptb_lite.runner.memorisation import losses_of_folder, losses_of_run
 from ptb_lite.runs.folder import RunFolder, find_run
 
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 _CODES = {Verdict.CLEAN: 0, Verdict.FLAGGED: 3, Verdict.INCONCLUSIVE: 4}
-_PTB_TRACES = ("solve_out.txt", "solve_out.json", "solve_parsed.txt")
+# What PostTrainBench and its branches call the agent's output, the rawest first.
+_PTB_TRACES = ("solve_out.json", "solve_out.jsonl", "solve_out.txt", "solve_parsed.txt",
+               "trace.jsonl", "trace.json", "trace.txt")  # fmt: skip
 _Record = TypeVar("_Record", bound=Record)
 
 
@@ -50,6 +55,7 @@ class Wanted:
     judge: str | None = None
     memorisation: bool = False
     embedder: Path | None = None
+    feedback: Literal["dev", "test"] = "dev"
 
 
 def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
@@ -62,12 +68,15 @@ def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
     case = replace(case, judge=_judge(wanted, runs_dir))
     if wanted.memorisation:
         case = replace(case, losses=_losses(case, wanted, runs_dir))
-    found = run_audit(case, detectors=_detectors(wanted.target, runs_dir))
+    found = run_audit(case, adjust=_adjust(wanted.target, runs_dir))
     if as_json:
         say_json(found.model_dump(mode="json"))
     else:
         for line in _lines(found):
             say(line)
+        if found.verdict is not Verdict.FLAGGED:
+            for line in _unknown(case):
+                say(line)
     return _CODES[found.verdict]
 
 
@@ -116,27 +125,42 @@ def _case(target: str, runs_dir: Path) -> AuditCase:
     return _case_of_run(find_run(runs_dir, target))
 
 
-def _detectors(target: str, runs_dir: Path) -> Sequence[Detector]:
-    """All of them; for a run as the rules of that run have them."""
+def _adjust(target: str, runs_dir: Path) -> Callable[[DetectorResult], DetectorResult]:
+    """What the rules of a run make less of; a mere folder has none."""
     if _is_folder(Path(target)):
-        return default_detectors()
+        return lambda result: result
     spec = find_run(runs_dir, target).read_spec()
     agent = load_catalog().agents.get(spec.agent)
-    return for_run(default_detectors(), agent.backend if agent else "", spec.feedback)
+    return by_rules_of(agent.backend if agent else "", spec.feedback)
 
 
 def _case_of_folder(path: Path) -> AuditCase:
     """Any folder, or the layout of a PostTrainBench result: the workspace in task/, what was
-    handed in and the agent's output beside it."""
+    handed in and the agent's output beside it. `task/` itself may be given, too."""
     task = path / "task"
     folder = task if task.is_dir() and not task.is_symlink() else path
-    places = (path / "final_model", folder / "final_model")
-    trace = next((path / name for name in _PTB_TRACES if (path / name).is_file()), None)
+    places = [path / "final_model", folder / "final_model"]
+    if path.name == "task":
+        places.append(path.resolve().parent / "final_model")
     return AuditCase(
         folder=folder,
         submission=next((place for place in places if place.is_dir()), None),
-        trace=trace if folder is task else None,
+        trace=_trace_of(path, folder),
     )
+
+
+def _trace_of(path: Path, folder: Path) -> Path | None:
+    """The agent's output in a result's folder, in the workspace itself, or one above it where that
+    is a result's."""
+    if (folder / "final_model").is_dir() and (path.parent / "final_model").is_dir():
+        above: tuple[Path, ...] = (path.parent,)
+    else:
+        above = (path.resolve().parent,) if path.name == "task" else ()
+    for place in dict.fromkeys((path, folder, *above)):
+        for name in _PTB_TRACES:
+            if (place / name).is_file() and not (place / name).is_symlink():
+                return place / name
+    return None
 
 
 def _with_choices(case: AuditCase, wanted: Wanted) -> AuditCase:
@@ -157,6 +181,7 @@ def _with_choices(case: AuditCase, wanted: Wanted) -> AuditCase:
         items=tuple(items),
         benchmark_kinds=kinds,
         trace=wanted.trace or case.trace,
+        rules=replace(case.rules, test_feedback=True) if wanted.feedback == "test" else case.rules,
         embedder=_embedder(wanted.embedder),
     )
 
@@ -201,7 +226,12 @@ def _with_base(case: AuditCase, name: str | None, catalog: Catalog) -> AuditCase
         return case
     if (Path(name) / "config.json").is_file():
         return replace(case, base_model=Path(name))
-    entry = catalog.model(name)
+    entry = catalog.models.get(name) or next(
+        (one for one in catalog.models.values() if one.hub_id == name), None
+    )
+    if entry is None and _HUB_ID.fullmatch(name):
+        return _with_hub_base(case, name)
+    entry = entry or catalog.model(name)
     folder = folder_here(entry)
     if folder is None:
         say_error(f"note: {name} is not on this machine, so less can be looked at")
@@ -211,6 +241,22 @@ def _with_base(case: AuditCase, name: str | None, catalog: Catalog) -> AuditCase
         base_ids=tuple(known for known in (entry.id, entry.hub_id) if known),
         instruct_model=instruct_folder(entry, catalog),
     )
+
+
+def _with_hub_base(case: AuditCase, name: str) -> AuditCase:
+    """A base that no catalogue lists, from the Hub's cache on this machine. Nothing is fetched."""
+    folder = cached_snapshot(name)
+    if folder is None:
+        say_error(f"note: {name} is not on this machine, so less can be looked at")
+    instruct = next(filter(None, map(cached_snapshot, _instruct_names(name))), None)
+    return replace(case, base_model=folder, base_ids=(name,), instruct_model=instruct)
+
+
+def _instruct_names(name: str) -> tuple[str, ...]:
+    """How the instruct counterpart of a base is called, by the custom of those who publish both."""
+    stem = re.sub(r"[-_](?:base|pt)$", "", name, flags=re.IGNORECASE)
+    return tuple(other for other in (stem, f"{stem}-Instruct", f"{stem}-it", f"{stem}-Chat")
+                 if other != name)  # fmt: skip
 
 
 def _case_of_run(run: RunFolder) -> AuditCase:
@@ -269,6 +315,18 @@ def _lines(found: AuditRecord) -> Iterator[str]:
         for note in result.notes:
             yield f"  note: {note}"
     yield f"verdict: {found.verdict}: {found.reason}"
+
+
+def _unknown(case: AuditCase) -> Iterator[str]:
+    """What an audit of this case cannot know, whatever it says."""
+    if case.harness is None:
+        yield "could not be known: which files the agent was handed, and so what it changed of them"
+    if case.trace is None:
+        yield "could not be known: what the agent did (there is no trace), only what it left"
+    if not case.items:
+        yield "could not be known: whether test items stand in its files (none were given)"
+    if case.submission is not None and case.base_model is None:
+        yield "could not be known: whether the submitted weights come from the assigned base"
 
 
 def _flag(flag: Flag) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -125,7 +125,8 @@ def audit(
         typer.Option(help="The benchmark that was the task; again for more."),
     ] = None,
     base_model: Annotated[
-        str | None, typer.Option(help="The assigned base: a model's id, or its folder.")
+        str | None,
+        typer.Option(help="The assigned base: a model's id, its id on the Hub, or its folder."),
     ] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Test items of data sets, in DIR/BENCHMARK/.")
@@ -161,6 +162,12 @@ def audit(
         Path | None,
         typer.Option(help="A local embedding model's folder: look for retold items with it, too."),
     ] = None,
+    feedback: Annotated[
+        Literal["dev", "test"],
+        typer.Option(
+            help="Which split the agent was free to evaluate on, in a folder that is no run's."
+        ),
+    ] = "dev",
     runs_dir: RunsDir = RUNS,
     as_json: Json = False,
 ) -> None:
@@ -184,6 +191,7 @@ def audit(
         judge=judge,
         memorisation=memorisation,
         embedder=embedder,
+        feedback=feedback,
     )
     raise typer.Exit(audit_and_print(wanted, runs_dir=runs_dir, as_json=as_json))
 

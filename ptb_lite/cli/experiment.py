@@ -13,16 +13,31 @@ from ptb_lite.cli.options import RUNS, Json, RunsDir
 def experiment(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The experiment, as YAML.")],
     runs_dir: RunsDir = RUNS,
+    on: Annotated[
+        str, typer.Option("--on", help="Where: local, slurm, or a name of launchers.yaml.")
+    ] = "local",
+    parallel: Annotated[
+        int | None, typer.Option(min=1, help="So many runs at a time; local: 1 where left out.")
+    ] = None,
+    cell: Annotated[
+        int | None, typer.Option(min=1, help="Run this one cell alone, from 1 in running order.")
+    ] = None,
     only_report: Annotated[
         bool, typer.Option("--only-report", help="Start nothing; report what there is.")
+    ] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="Start nothing; say how far each arm is.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Start nothing; follow how far each arm is.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Run arms of choices with seeds, in random order, and compare them.
 
     Every run is an ordinary one in the runs' folder. The same command again goes on where it was
-    cut off; of a finished experiment it prints the report. With --json the report is the only thing
-    on standard output.
+    cut off; of a finished experiment it prints the report. Two of them share the work, and seeds
+    and arms may be added to the file. With --json the report is the only thing on standard output.
 
     Exit codes: 0 done, 1 a run did not finish, 2 bad usage or spec.
     """
@@ -30,20 +45,30 @@ def experiment(
     from ptb_lite.cli import EXIT_FAILED
     from ptb_lite.cli.output import say, say_error, say_json
     from ptb_lite.doctor.preflight import preflight
+    from ptb_lite.errors import PtbLiteError
     from ptb_lite.experiment.execute import run_experiment
     from ptb_lite.experiment.plan import read_experiment, specs
     from ptb_lite.experiment.report import make_report, report_lines
-    from ptb_lite.experiment.state import open_state
+    from ptb_lite.experiment.state import experiment_salt, read_state
+    from ptb_lite.launchers.settings import find_launcher
 
     found = read_experiment(file)
+    if cell is not None and cell > len(found.cells):
+        raise PtbLiteError(f"there are {len(found.cells)} cells", field="cell")
     catalog = load_catalog()
-    resolved = specs(found, catalog)
+    if status or watch:
+        _show_progress(file, runs_dir, watch=watch, as_json=as_json)
+        return
     if only_report:
-        state = open_state(found, runs_dir)
+        specs(found, catalog)
+        state = read_state(found, runs_dir)
     else:
+        launcher = find_launcher(on, at_most=parallel)
+        resolved = specs(found, catalog, experiment_salt(found, runs_dir))
         for arm in found.arms:
             preflight(resolved[f"{arm}/{found.plan.seeds[0]}"], catalog, runs_dir)
-        state = run_experiment(found, resolved, runs_dir, say_error if as_json else say)
+        tell = say_error if as_json else say
+        state = run_experiment(found, resolved, runs_dir, tell, launcher, only=cell)
     report = make_report(state, found.arms, runs_dir)
     if as_json:
         say_json(report.model_dump(mode="json"))
@@ -51,5 +76,29 @@ def experiment(
         say()
         for line in report_lines(report):
             say(line)
-    if any(arm.unfinished for arm in report.arms):
+    if cell is None and any(arm.unfinished for arm in report.arms):
         raise typer.Exit(EXIT_FAILED)
+
+
+def _show_progress(file: Path, runs_dir: Path, *, watch: bool, as_json: bool) -> None:
+    import time
+    from dataclasses import asdict
+
+    from ptb_lite.cli.output import say, say_json
+    from ptb_lite.experiment.plan import read_experiment
+    from ptb_lite.experiment.progress import progress, progress_lines
+    from ptb_lite.experiment.state import read_state
+
+    shown = None
+    while True:
+        found = read_experiment(file)
+        now = progress(read_state(found, runs_dir), found.arms, runs_dir)
+        if as_json and now != shown:
+            say_json([asdict(one) for one in now])
+        elif now != shown:
+            for line in progress_lines(now):
+                say(line)
+        shown = now
+        if not watch or not any(one.waiting or one.running for one in now):
+            return
+        time.sleep(2)

@@ -12,10 +12,8 @@ from ptb_lite.choices import (
     Disclosure,
     EarlyStop,
     Feedback,
-    HubCache,
     Network,
     Policy,
-    SandboxName,
 )
 from ptb_lite.cli.options import (
     RUNS,
@@ -72,13 +70,13 @@ def run(
         Feedback | None,
         typer.Option(help="The split whose score the agent may see; test is the paper's."),
     ] = None,
-    sandbox: Annotated[SandboxName | None, typer.Option(help="The agent's isolation.")] = None,
+    sandbox: Annotated[
+        str | None, typer.Option(help="The agent's isolation: bubblewrap, podman, docker or none.")
+    ] = None,
     network: Annotated[Network | None, typer.Option(help="The agent's network.")] = None,
-    hub_cache: Annotated[
-        HubCache | None,
-        typer.Option(
-            help="Show the agent your Hub cache, read-only; auto: your own command without network."
-        ),
+    read_only: Annotated[
+        list[Path] | None,
+        typer.Option(help="A path that the agent is shown, read-only; give it again for more."),
     ] = None,
     device: Annotated[Device | None, typer.Option(help="Where models run.")] = None,
     engine: EngineName = None,
@@ -143,7 +141,7 @@ def run(
             "feedback": feedback,
             "sandbox": sandbox,
             "network": network,
-            "hub_cache": hub_cache,
+            "read_only": tuple(path.absolute() for path in read_only) if read_only else None,
             "device": device,
             "evaluation_engine": engine,
             "judge": judge_choice(

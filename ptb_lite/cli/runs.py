@@ -88,10 +88,17 @@ def resume(
 def stop(run: RunId, runs_dir: RunsDir = RUNS) -> None:
     """End a run early; what was submitted is still scored."""
     from ptb_lite.cli.output import say
+    from ptb_lite.launchers.settings import find_launcher
     from ptb_lite.runner.launch import stop as stop_run
     from ptb_lite.runs.folder import find_run
 
-    say(stop_run(find_run(runs_dir, run).path))
+    found = find_run(runs_dir, run)
+    status = found.read_status()
+    if status.state != "ended" and status.launcher and status.job:
+        find_launcher(status.launcher).cancel([status.job])
+        say(f"job {status.job} is being ended; what was submitted will be sealed and scored")
+    else:
+        say(stop_run(found.path))
 
 
 def report(run: RunId, runs_dir: RunsDir = RUNS) -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
-from ptb_lite.agents.preflight import check_agents
+from ptb_lite.agents.registry import check_agents
 from ptb_lite.catalog.embedded import SOURCES, cache_root, model_folder, read_record
 from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.catalog.hub import TOKEN_VARIABLE
@@ -23,7 +23,7 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.vllm.place import INSTALL, NOT_INSTALLED, Missing, find_vllm
 from ptb_lite.hardware.device import cpu_device, cuda_device, torch_is_cpu_build
 from ptb_lite.locks import lock_problem
-from ptb_lite.sandbox import SANDBOXES, make_groups
+from ptb_lite.sandbox import make_groups, sandbox
 from ptb_lite.stats.scoring import smallest_detectable_gain
 
 GB = 10**9
@@ -76,7 +76,9 @@ def agent_checks(entries: Mapping[str, AgentEntry]) -> Iterator[Check]:
     """The scaffolds. One that is not installed is no fault: nobody needs all of them."""
     for found in check_agents(entries, os.environ):
         fault = found.installed and not found.ready
-        yield Check(found.agent, "warn" if fault else "ok", found.message, found.fix)
+        aside = f"; {found.untested}" if found.untested else ""
+        message = f"{found.message}{aside}"
+        yield Check(found.agent, "warn" if fault else "ok", message, found.fix)
 
 
 def _python() -> Check:
@@ -175,7 +177,7 @@ def _vllm() -> Check:
 
 
 def _isolation() -> Check:
-    problem = SANDBOXES["bubblewrap"].problem()
+    problem = sandbox("bubblewrap").problem()
     if problem is None:
         return Check("isolation", "ok", "bubblewrap makes sandboxes here")
     found, _, fix = problem.partition("; ")

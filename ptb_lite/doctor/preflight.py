@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ptb_lite.agents.backend import plan_agent
+from ptb_lite.agents.registry import plan_agent
 from ptb_lite.catalog.embedded import (
     SOURCES,
     PackageParts,
@@ -34,6 +34,7 @@ from ptb_lite.hardware import (
     fit_problem,
     training_memory,
 )
+from ptb_lite.installation import state_root
 from ptb_lite.sandbox import sandbox
 from ptb_lite.spec.run_spec import RunSpec
 
@@ -51,6 +52,7 @@ def preflight(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> None:
     check_runs_dir(runs_dir)
     check_space(runs_dir, _RUN_BYTES, field="runs-dir", hint="choose another with --runs-dir")
     check_sandbox(spec.sandbox)
+    check_read_only(spec.read_only, runs_dir)
     check_device(spec.device, entry)
     check_engine(spec)
     check_agent(spec, catalog)
@@ -91,6 +93,20 @@ def check_sandbox(name: str) -> None:
     problem = sandbox(name).problem()
     if problem is not None:
         raise SpecError(problem, field="sandbox", hint="`ptb-lite doctor` checks it again")
+
+
+def check_read_only(paths: tuple[Path, ...], runs_dir: Path) -> None:
+    """No path shows the agent other runs, or the secret from which test items are drawn."""
+    kept = {"the runs": runs_dir, "the cache": cache_root(), "the secrets": state_root()}
+    for path in paths:
+        for what, folder in kept.items():
+            real, hidden = path.resolve(), folder.resolve()
+            if real.is_relative_to(hidden) or hidden.is_relative_to(real):
+                raise SpecError(
+                    f"{path} would show the agent {what} ({folder})",
+                    field="read_only",
+                    hint="Name the folders that it needs, and none above",
+                )
 
 
 def check_agent(spec: RunSpec, catalog: Catalog) -> None:

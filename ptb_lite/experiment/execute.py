@@ -1,48 +1,84 @@
-"""Runs the cells of an experiment one after another; what was begun before is taken up again."""
+"""Carries out the cells of an experiment; what was begun before is taken up again."""
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ptb_lite.events import Outcome
-from ptb_lite.experiment.plan import Experiment
-from ptb_lite.experiment.state import CellState, State, open_state, with_run, write_state
-from ptb_lite.runner.launch import launch, resume
+from ptb_lite.experiment.plan import Cell, Experiment
+from ptb_lite.experiment.state import CellState, State, claim, forget, read_state
+from ptb_lite.launchers.protocol import JobState, Launcher
+from ptb_lite.runner.launch import START_SECONDS, make_run
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.spec.run_spec import RunSpec
-
-_POLL_SECONDS = 0.5
 
 Say = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class Watched:
+    """A run that is waited for. `job` is empty where somebody else carries it out."""
+
+    number: int
+    label: str
+    run: RunFolder
+    job: str = ""
+
+
 def run_experiment(
-    experiment: Experiment, specs: Mapping[str, RunSpec], runs_dir: Path, say: Say
+    experiment: Experiment,
+    specs: Mapping[str, RunSpec],
+    runs_dir: Path,
+    say: Say,
+    launcher: Launcher,
+    only: int | None = None,
 ) -> State:
     """Run what has not been run; returns the state with every cell's run.
 
-    A run that failed, or that a person stopped, is not tried again: it stands in the report. One
-    whose runner died is resumed. Raises PtbLiteError as launching does.
+    `only` is the number of the one cell to run, from 1 in the order of running. A run that failed,
+    or that a person stopped, is not tried again: it stands in the report. One whose runner died is
+    continued. What another process has begun is waited for. Raises PtbLiteError as launching does.
     """
-    state = open_state(experiment, runs_dir)
-    for number, cell in enumerate(state.cells):
-        label = f"{number + 1} of {len(state.cells)}: {cell.arm}, seed {cell.seed}"
-        run = run_of(cell, runs_dir)
-        if run is None:
-            run = RunFolder(launch(specs[f"{cell.arm}/{cell.seed}"], runs_dir))
-            # At once: an experiment that is cut off here finds the run again.
-            state = with_run(state, number, run.run_id)
-            write_state(state, runs_dir)
-        elif has_ended(run):
-            continue
-        elif not run.runner_lives():
-            resume(run.path)
-        say(f"{label}: {run.run_id} …")
-        _wait(run)
-        say(f"{label}: {_end(run)}")
-    return state
+    waiting = deque(enumerate(experiment.cells, start=1))
+    if only is not None:
+        waiting = deque(pair for pair in waiting if pair[0] == only)
+    watched: list[Watched] = []
+    checked = False
+    while waiting or watched:
+        mine = sum(bool(one.job) for one in watched)
+        room = launcher.room(mine)
+        batch: list[Watched] = []
+        while waiting and (room is None or len(batch) < room):
+            number, cell = waiting.popleft()
+            label = f"{number} of {len(experiment.cells)}: {cell.arm}, seed {cell.seed}"
+            run, is_new = _run_for(experiment, cell, specs[cell.key], runs_dir)
+            if has_ended(run):
+                continue
+            one = Watched(number, label, run)
+            if not is_new and _is_cared_for(run, launcher):
+                watched.append(one)
+            else:
+                batch.append(one)
+        if batch:
+            runs = [one.run for one in batch]
+            if not checked:
+                launcher.check(runs, runs_dir)
+                checked = True
+            jobs = launcher.submit(runs)
+            watched += [replace(one, job=job) for one, job in zip(batch, jobs, strict=True)]
+            for one in batch:
+                say(f"{one.label}: {one.run.run_id} …")
+        watched, orphaned = _still_going(watched, launcher, say)
+        waiting.extend((one.number, experiment.cells[one.number - 1]) for one in orphaned)
+        if watched:
+            time.sleep(launcher.poll_seconds)
+    return read_state(experiment, runs_dir)
 
 
 def run_of(cell: CellState, runs_dir: Path) -> RunFolder | None:
@@ -57,9 +93,54 @@ def has_ended(run: RunFolder) -> bool:
     return run.read_status().state == "ended"
 
 
-def _wait(run: RunFolder) -> None:
-    while run.runner_lives():
-        time.sleep(_POLL_SECONDS)
+def _run_for(
+    experiment: Experiment, cell: Cell, spec: RunSpec, runs_dir: Path
+) -> tuple[RunFolder, bool]:
+    """The cell's run, and whether it was made and claimed for it just now."""
+    while True:
+        found = next(
+            one
+            for one in read_state(experiment, runs_dir).cells
+            if (one.arm, one.seed) == (cell.arm, cell.seed)
+        )
+        run = run_of(found, runs_dir)
+        if run is not None:
+            return run, False
+        if found.run_id is not None:
+            forget(experiment, cell, runs_dir)
+        made = make_run(spec, runs_dir)
+        # At once: an experiment that is cut off here finds the run again.
+        if claim(experiment, cell, made.run_id, runs_dir):
+            return made, True
+        shutil.rmtree(made.path)
+
+
+def _is_cared_for(run: RunFolder, launcher: Launcher) -> bool:
+    """Whether somebody carries the run out: its runner, a scheduler, or a process that has made it
+    a moment ago and is about to begin it."""
+    if run.runner_lives():
+        return True
+    status = run.read_status()
+    if status.job:
+        return launcher.states([status.job])[status.job] is not JobState.GONE
+    age = (datetime.now(UTC) - status.started).total_seconds()
+    return status.phase is None and 0 <= age < START_SECONDS
+
+
+def _still_going(
+    watched: list[Watched], launcher: Launcher, say: Say
+) -> tuple[list[Watched], list[Watched]]:
+    """Those that go on, and those that somebody else has left behind."""
+    states = launcher.states([one.job for one in watched if one.job])
+    going, orphaned = [], []
+    for one in watched:
+        if has_ended(one.run) or (one.job and states[one.job] is JobState.GONE):
+            say(f"{one.label}: {_end(one.run)}")
+        elif one.job or _is_cared_for(one.run, launcher):
+            going.append(one)
+        else:
+            orphaned.append(one)
+    return going, orphaned
 
 
 def _end(run: RunFolder) -> str:

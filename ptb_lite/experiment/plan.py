@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import re
 from collections.abc import Mapping
@@ -49,21 +50,26 @@ class Cell:
     arm: str
     seed: int
     choices: Mapping[str, Any]
+    preset: str | None = None
 
     @property
     def key(self) -> str:
         return f"{self.arm}/{self.seed}"
 
+    @property
+    def digest(self) -> str:
+        """Tells whether a run on disk was made with these choices."""
+        text = json.dumps([self.preset, dict(self.choices)], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
 
 @dataclass(frozen=True)
 class Experiment:
-    """`cells` in the order in which they run; `arms` in the order of the file. `digest` tells
-    whether a state on disk belongs to this experiment."""
+    """`cells` in the order in which they run; `arms` in the order of the file."""
 
     plan: Plan
     arms: tuple[str, ...]
     cells: tuple[Cell, ...]
-    digest: str
 
 
 def read_experiment(path: Path) -> Experiment:
@@ -74,7 +80,7 @@ def read_experiment(path: Path) -> Experiment:
     if len(set(plan.seeds)) < len(plan.seeds):
         raise CatalogError("a seed is given twice", field=file.where(["seeds"]))
     cells = [
-        Cell(name, seed, {**plan.choices, **choices, "seed": seed})
+        Cell(name, seed, {**plan.choices, **choices, "seed": seed}, plan.preset)
         for name, choices in arms.items()
         for seed in plan.seeds
     ]
@@ -83,15 +89,19 @@ def read_experiment(path: Path) -> Experiment:
     # In random order, so that what changes with time (a busy machine, a provider's new version)
     # does not fall on one arm.
     random.Random(plan.order_seed).shuffle(cells)
-    digest = hashlib.sha256(plan.model_dump_json().encode()).hexdigest()
-    return Experiment(plan, tuple(arms), tuple(cells), digest)
+    return Experiment(plan, tuple(arms), tuple(cells))
 
 
-def specs(experiment: Experiment, catalog: Catalog) -> dict[str, RunSpec]:
-    """The RunSpec of every cell, by its key. Raises SpecError for the first that cannot be run."""
+def specs(experiment: Experiment, catalog: Catalog, salt: str | None = None) -> dict[str, RunSpec]:
+    """The RunSpec of every cell, by its key; `salt` is the secret that their items are drawn from.
+
+    Raises SpecError for the first that cannot be run.
+    """
     return {
         cell.key: resolve_spec(
-            preset=experiment.plan.preset, overrides=_overrides(cell.choices), catalog=catalog
+            preset=experiment.plan.preset,
+            overrides={**_overrides(cell.choices), "item_salt": salt},
+            catalog=catalog,
         )
         for cell in experiment.cells
     }

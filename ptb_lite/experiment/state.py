@@ -1,73 +1,110 @@
-"""Which runs of an experiment there are: its state on disk, so that it can go on."""
+"""Which runs of an experiment there are: one small file a cell, so that it can go on.
+
+`experiments/NAME/` in the runs' folder. A cell belongs to who made its file, which only one can:
+two processes on one experiment share the work. Arms and seeds may be added to the plan later.
+"""
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 from typing import Literal
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Record
-from ptb_lite.experiment.plan import Experiment
+from ptb_lite.experiment.plan import Cell, Experiment
 from ptb_lite.files import read_record, write_record
+from ptb_lite.installation import item_salt
 
 FOLDER = "experiments"
 
 
 class CellState(Record):
-    """One cell with its run's id, None while it has none. Noted before the run is waited for."""
+    """One cell with its run's id, None while it has none. `digest` is that of its choices."""
 
+    version: Literal[1] = 1
     arm: str
     seed: int
     run_id: str | None = None
+    digest: str = ""
 
 
 class State(Record):
-    """The content of experiments/NAME.json in the runs' folder, cells in the order of running."""
+    """All cells of an experiment, in the order of running."""
 
     version: Literal[1] = 1
     name: str
     title: str
-    digest: str
+    digest: str = ""
     cells: tuple[CellState, ...]
 
 
-def state_path(runs_dir: Path, name: str) -> Path:
-    return runs_dir / FOLDER / f"{name}.json"
+def read_state(experiment: Experiment, runs_dir: Path) -> State:
+    """What there is of every cell.
 
-
-def open_state(experiment: Experiment, runs_dir: Path) -> State:
-    """The state on disk, or a fresh one that is written.
-
-    Raises PtbLiteError when there is one of another plan under the same name.
+    Raises PtbLiteError for a cell that was begun with other choices, or a damaged file.
     """
-    path = state_path(runs_dir, experiment.plan.id)
-    if path.exists():
-        found = read_record(path, State)
-        if found.digest != experiment.digest:
+    earlier = _earlier(experiment, runs_dir)
+    cells = []
+    for cell in experiment.cells:
+        path = cell_path(experiment, cell, runs_dir)
+        found = read_record(path, CellState) if path.exists() else earlier.get(cell.key)
+        if found is None:
+            found = CellState(arm=cell.arm, seed=cell.seed)
+        if found.digest and found.digest != cell.digest:
             raise PtbLiteError(
-                "was begun with another content of the file",
+                f"'{cell.key}' was begun with other choices",
                 field=f"experiment {experiment.plan.id}",
-                hint=f"Give the new one another name, or move {path} away",
+                hint=f"Give the arm another name, or move {path} away",
             )
-        return found
-    state = State(
-        name=experiment.plan.id,
-        title=experiment.plan.title,
-        digest=experiment.digest,
-        cells=tuple(CellState(arm=cell.arm, seed=cell.seed) for cell in experiment.cells),
-    )
-    write_state(state, runs_dir)
-    return state
+        cells.append(found)
+    return State(name=experiment.plan.id, title=experiment.plan.title, cells=tuple(cells))
 
 
-def write_state(state: State, runs_dir: Path) -> None:
-    path = state_path(runs_dir, state.name)
+def claim(experiment: Experiment, cell: Cell, run_id: str, runs_dir: Path) -> bool:
+    """Make a run the cell's; False where it has one already. Raises OSError."""
+    path = cell_path(experiment, cell, runs_dir)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_record(path, state)
+    made = CellState(arm=cell.arm, seed=cell.seed, run_id=run_id, digest=cell.digest)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        draft = Path(folder) / path.name
+        write_record(draft, made)
+        try:
+            # Whole at once, and only one of many can.
+            os.link(draft, path)
+        except FileExistsError:
+            return False
+    return True
 
 
-def with_run(state: State, number: int, run_id: str) -> State:
-    """The state with a run for cell `number`."""
-    cells = list(state.cells)
-    cells[number] = cells[number].model_copy(update={"run_id": run_id})
-    return state.model_copy(update={"cells": tuple(cells)})
+def forget(experiment: Experiment, cell: Cell, runs_dir: Path) -> None:
+    """Give a cell free whose run was deleted."""
+    cell_path(experiment, cell, runs_dir).unlink(missing_ok=True)
+
+
+def experiment_salt(experiment: Experiment, runs_dir: Path) -> str:
+    """The secret that the items of all runs are drawn from, so that machines without a common home
+    draw the same. Made at the first call. Raises PtbLiteError, OSError."""
+    path = runs_dir / FOLDER / experiment.plan.id / "item-salt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="utf-8").strip()
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        salt = item_salt()
+        stream.write(salt)
+    return salt
+
+
+def cell_path(experiment: Experiment, cell: Cell, runs_dir: Path) -> Path:
+    return runs_dir / FOLDER / experiment.plan.id / f"{cell.arm}.{cell.seed}.json"
+
+
+def _earlier(experiment: Experiment, runs_dir: Path) -> dict[str, CellState]:
+    """Cells of an experiment that was begun when all stood in one file."""
+    path = runs_dir / FOLDER / f"{experiment.plan.id}.json"
+    if not path.is_file():
+        return {}
+    return {f"{cell.arm}/{cell.seed}": cell for cell in read_record(path, State).cells}

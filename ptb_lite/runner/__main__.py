@@ -14,6 +14,7 @@ from ptb_lite.runner.context import RunContext
 from ptb_lite.runner.execute import execute
 from ptb_lite.runner.lock import hold_lock
 from ptb_lite.runs.folder import require_folder
+from ptb_lite.runs.heartbeat import Heartbeat
 from ptb_lite.runs.journal import JournalWriter
 
 
@@ -31,7 +32,8 @@ def main(argv: list[str]) -> int:
         context = RunContext(
             run=run, spec=run.read_spec(), catalog=load_catalog(), journal=journal, stop=stop
         )
-        return 0 if execute(context) is Outcome.FINISHED else 1
+        with Heartbeat(run.path):
+            return 0 if execute(context) is Outcome.FINISHED else 1
     finally:
         journal.close()
         lock.close()

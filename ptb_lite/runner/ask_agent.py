@@ -14,16 +14,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ptb_lite.agents.backend import AgentPlan, plan_agent
 from ptb_lite.agents.event_bounds import LineSplitter
-from ptb_lite.agents.unlinked_files import write_beneath
+from ptb_lite.agents.protocol import AgentPlan
+from ptb_lite.agents.registry import plan_agent
+from ptb_lite.agents.secrets.unlinked_files import write_beneath
 from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.chat.masking import mask_line
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import AgentEvent, AgentEventKind, Outcome
 from ptb_lite.hardware.device import cpu_device
-from ptb_lite.runner.agent.limits import ENGINES, GB, MEMORY_SHARE, sizes
-from ptb_lite.runner.agent.network import forwards
+from ptb_lite.runner.agent.limits import GB, MEMORY_SHARE, sizes
+from ptb_lite.runner.forwards import forwards
 from ptb_lite.sandbox import (
     Ended,
     Groups,
@@ -135,7 +136,7 @@ def _run(
     # A container engine holds its containers to the limits itself.
     groups = (
         Groups()
-        if box.name in ENGINES
+        if box.holds_limits
         else make_groups(folder.name, memory_bytes=limits.memory_bytes, processes=MAX_PROCESSES)
     )
     try:
@@ -155,6 +156,7 @@ def _waited(
         environment=box.environment(box_plan),
         cwd=plan.start.workspace,
         deadline_seconds=errand.seconds,
+        stdin=plan.start.prompt_file if plan.prompt_on_stdin else None,
         stdout=folder / "stdout",
         stderr=folder / "stderr",
         groups=groups.entrances(),
@@ -164,6 +166,7 @@ def _waited(
             ("/bin/rm", "-rf", "--", *lent),
             *(("/bin/rmdir", os.fspath(group)) for group in groups.folders),
         ],
+        gains_privileges=box.gains_privileges,
     )
     problem, measured = "", time.monotonic()
     while (ended := supervised.poll()) is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -94,6 +95,8 @@ def _claim(context: RunContext) -> Status:
             "state": "started",
             "pid": os.getpid(),
             "process_started": psutil.Process().create_time(),
+            "host": socket.gethostname(),
+            "job": os.environ.get("PTB_LITE_JOB", ""),
             "ended": None,
             "outcome": None,
             "detail": "",

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,14 +30,34 @@ def launch(spec: RunSpec, runs_dir: Path) -> Path:
     Raises SpecError when the runs folder cannot be written, PtbLiteError when the runner does not
     come up.
     """
+    run = make_run(spec, runs_dir)
+    begin(run)
+    return run.path
+
+
+def make_run(spec: RunSpec, runs_dir: Path) -> RunFolder:
+    """The folder of a run that nothing has begun yet. Raises SpecError when it cannot be made."""
     run = new_run_folder(runs_dir)
     write_record(run.spec, spec)
     # The spec holds the secret that the test items are drawn from.
     run.spec.chmod(0o600)
     write_record(run.status, Status(run_id=run.run_id, started=datetime.now(UTC)))
     run.journal.touch()
-    _spawn(run)
-    return run.path
+    return run
+
+
+def begin(run: RunFolder, environment: Mapping[str, str] | None = None) -> None:
+    """Start the runner of a run, or continue it, with more variables in its environment.
+
+    Raises PtbLiteError when the runner does not come up.
+    """
+    _spawn(run, environment or {})
+
+
+def note_job(run: RunFolder, launcher: str, job: str) -> None:
+    """Note which launcher carries a run out, and as which of its jobs."""
+    status = run.read_status()
+    write_record(run.status, status.model_copy(update={"launcher": launcher, "job": job}))
 
 
 def resume(path: Path) -> None:
@@ -53,7 +74,7 @@ def resume(path: Path) -> None:
         raise PtbLiteError(
             "has finished", field=run.run_id, hint=f"`ptb-lite show {run.run_id}` shows its scores"
         )
-    _spawn(run)
+    _spawn(run, {})
 
 
 def stop(path: Path) -> str:
@@ -74,13 +95,14 @@ def stop(path: Path) -> str:
     return f"the run is being ended; `ptb-lite resume {run.run_id}` continues it"
 
 
-def _spawn(run: RunFolder) -> None:
+def _spawn(run: RunFolder, environment: Mapping[str, str]) -> None:
     with run.log.open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "ptb_lite.runner", os.fspath(run.path)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            env={**os.environ, **environment},
             start_new_session=True,
         )
     deadline = time.monotonic() + START_SECONDS

@@ -16,6 +16,7 @@ from ptb_lite.events import (
     Event,
     FlagRaised,
     HostAsked,
+    HubRequested,
     JudgeVoteAsked,
     JudgeVoteCounted,
     PhaseFinished,
@@ -98,6 +99,9 @@ class PlainLines:
             case AgentEnded() as end:
                 detail = f": {printable(end.detail)}" if end.detail else ""
                 return f"  agent {end.outcome.value} after {end.seconds:.1f} s{detail}"
+            case HubRequested(allowed=False, repo=repo, path=path, reason=reason):
+                text = f"  the Hub, {printable(repo)} {printable(path)}: {printable(reason)}"
+                return self._often(event, "hub", text)
             case HostAsked(host=host, port=port, allowed=False):
                 text = f"  asked for {printable(host)}:{port}, which is not let through"
                 return self._often(event, "host", text)
@@ -118,6 +122,10 @@ class PlainLines:
         return ""
 
     def _agent(self, event: Event, spoken: AgentEvent) -> str:
+        line = self._agent_line(event, spoken)
+        return line.replace("  | ", "  | (sub-agent) ", 1) if spoken.parent else line
+
+    def _agent_line(self, event: Event, spoken: AgentEvent) -> str:
         match spoken.kind:
             case AgentEventKind.TRAINING:
                 data = spoken.data
@@ -137,6 +145,8 @@ class PlainLines:
                 return f"  | > {printable(spoken.text)}" if spoken.text.strip() else ""
             case AgentEventKind.ERROR:
                 return f"  | error: {printable(spoken.text)}"
+            case AgentEventKind.NOTE:
+                return f"  | note: {printable(spoken.text)}"
             case AgentEventKind.END:
                 return ""
 

@@ -15,10 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
-from ptb_lite.audit.case import AuditCase, Detector
-from ptb_lite.audit.detectors.overlap import OverlapDetector
+from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence.folder import Account, walk
-from ptb_lite.audit.run import default_detectors
+from ptb_lite.audit.isolation.job import LIVE
+from ptb_lite.audit.protocol import Detector
+from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.run import isolated
+from ptb_lite.audit.run_one import run_one
 from ptb_lite.audit.verdict.rules import weigh
 from ptb_lite.events import Flag, FlagRaised
 
@@ -26,11 +29,6 @@ LOOK_SECONDS = 3.0
 REST_FACTOR = 12.0
 MAX_FLAGS = 100
 MAX_FILES = 20_000
-MAX_SCAN_BYTES = 64 << 20
-MAX_SCAN_SECONDS = 10.0
-CHEAP = frozenset(
-    {"code-clone", "ingestion", "answer-key", "harness", "template", "key-misuse", "trace"}
-)
 _NICE = 19
 _PATIENCE_SECONDS = 1.0
 
@@ -38,24 +36,19 @@ Tell = Callable[[FlagRaised], object]
 _Print = tuple[tuple[str, int, int], ...]
 
 
-def live_detectors() -> tuple[Detector, ...]:
-    """The detectors that need neither models nor minutes, with the overlap scan kept short."""
-    chosen = [detector for detector in default_detectors() if detector.name in CHEAP]
-    overlap = OverlapDetector(max_bytes=MAX_SCAN_BYTES, max_seconds=MAX_SCAN_SECONDS)
-    return (overlap, *chosen)
-
-
 @dataclass
 class LiveAudit:
     """Looks at one case again and again; `tell` gets each deciding flag once.
 
     Flags that only inform are left to the final audit: alone and early they would mislead.
+    Without `detectors`, the live forms of the installed ones look, in workers.
     """
 
     case: AuditCase
     tell: Tell
     mask: Callable[[str], str] = lambda text: text
-    detectors: Sequence[Detector] = field(default_factory=live_detectors)
+    detectors: Sequence[Detector] | None = None
+    adjust: Callable[[DetectorResult], DetectorResult] = lambda result: result
     _told: set[tuple[str, str, str | None, str | None]] = field(default_factory=set)
     _last: _Print = ()
 
@@ -70,15 +63,13 @@ class LiveAudit:
         self._last = found
         # A case remembers what it has read of the folder: each look has one of its own.
         case = replace(self.case)
-        return sum(self._look_with(detector, case) for detector in self.detectors)
-
-    def _look_with(self, detector: Detector, case: AuditCase) -> int:
-        try:
-            result = weigh(detector.run(case))
-        except Exception:
-            traceback.print_exc()
-            return 0
-        return sum(self._tell(flag) for flag in result.flags if flag.decides)
+        results = (
+            isolated(case, LIVE, live=True)
+            if self.detectors is None
+            else (run_one(detector, case) for detector in self.detectors)
+        )
+        weighed = (weigh(self.adjust(result)) for result in results)
+        return sum(self._tell(flag) for one in weighed for flag in one.flags if flag.decides)
 
     def _tell(self, flag: Flag) -> bool:
         key = (flag.detector, flag.kind, flag.file, flag.item_id)

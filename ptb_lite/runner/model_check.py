@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ptb_lite.agents.backend import AgentPlan, plan_agent
 from ptb_lite.agents.local.chat import ChatClient, ChatError
+from ptb_lite.agents.protocol import AgentPlan
+from ptb_lite.agents.registry import plan_agent
 from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.runner.ask_agent import Errand, ask_once

@@ -11,6 +11,7 @@ from pathlib import Path
 from ptb_lite.errors import PtbLiteError, RunNotFoundError, SpecError
 from ptb_lite.files import read_record
 from ptb_lite.locks import is_locked
+from ptb_lite.runs.heartbeat import beats_elsewhere
 from ptb_lite.runs.records import Scores, Status
 from ptb_lite.spec.run_spec import RunSpec
 
@@ -81,6 +82,11 @@ class RunFolder:
         return self.path / "relay"
 
     @property
+    def hub_gate(self) -> Path:
+        """What the Hub's gate fetched and searched, while an agent works; not visible to it."""
+        return self.path / "hub-gate"
+
+    @property
     def hosts(self) -> Path:
         return self.path / "hosts.json"
 
@@ -98,6 +104,11 @@ class RunFolder:
     def login(self) -> Path:
         """Which files of a login lie in the workspace; gone when they are."""
         return self.path / "login.json"
+
+    @property
+    def agent_input(self) -> Path:
+        """What the agent's last process read on standard input."""
+        return self.path / "agent-input.md"
 
     @property
     def reserve(self) -> Path:
@@ -148,8 +159,15 @@ class RunFolder:
         return read_record(self.scores, Scores) if self.scores.exists() else None
 
     def runner_lives(self) -> bool:
-        """Whether a runner works on this run: it holds a lock that its death frees."""
-        return is_locked(self.lock)
+        """Whether a runner works on this run: it holds a lock that its death frees, or shows itself
+        on another machine."""
+        return beats_elsewhere(self.path, self._host()) or is_locked(self.lock)
+
+    def _host(self) -> str:
+        try:
+            return self.read_status().host
+        except (OSError, PtbLiteError):
+            return ""
 
 
 def new_run_folder(runs_dir: Path) -> RunFolder:

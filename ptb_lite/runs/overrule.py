@@ -10,10 +10,10 @@ from ptb_lite.catalog.paper import load_paper
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Verdict
 from ptb_lite.files import read_record, write_record
+from ptb_lite.runs.averages import average
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import Overrule, Scores
 from ptb_lite.runs.scores import recount
-from ptb_lite.stats.averages import average
 
 MAX_REASON = 2000
 

@@ -21,7 +21,8 @@ class Status(Record):
     """Where a run is. Born as "started" so that a crash stays visible.
 
     `process_started` is the runner's start time as the operating system gives it (seconds since
-    the epoch): with `pid` it names one process, also after the pid was used again.
+    the epoch): with `pid` it names one process, also after the pid was used again. `host` is the
+    machine that the pid belongs to, `launcher` and `job` what carries the run out elsewhere.
     """
 
     version: Literal[1] = 1
@@ -30,6 +31,9 @@ class Status(Record):
     phase: Phase | None = None
     pid: int | None = None
     process_started: float | None = None
+    host: str = ""
+    launcher: str = ""
+    job: str = ""
     started: datetime
     ended: datetime | None = None
     outcome: Outcome | None = None
@@ -142,14 +146,15 @@ class HubHeldBack(Record):
 
 
 class HubCacheSeen(Record):
-    """The content of hub-cache.json: what of the host's cache the agent was shown, read-only.
+    """The content of hub-cache.json: what the agent downloaded.
 
-    `choice` is what was in force, `folder` the agent's own Hugging Face folder relative to the
-    workspace, and `downloaded` what that holds when the agent has ended.
+    `folder` is the agent's own Hugging Face folder relative to the workspace, and `downloaded` what
+    that holds when the agent has ended. `choice`, `shown` and `held_back` stand in runs of before
+    December 2026 alone, which could be shown the host's cache.
     """
 
     version: Literal[1] = 1
-    choice: Literal["shared", "private"]
+    choice: Literal["shared", "private"] = "private"
     folder: str = ""
     shown: tuple[HubRepository, ...] = ()
     held_back: tuple[HubHeldBack, ...] = ()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ptb_lite.audit.registry import deductions
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.results import SampleRecord
 from ptb_lite.events import Verdict
@@ -120,7 +121,9 @@ def _counted(
 ) -> CountedScore:
     missing = "no valid submission: counts as the base score" if raw is None else ""
     measured = base if raw is None else raw
-    counted = scoring.apply_policy(policy, verdict, measured.score, base.score, flag_kinds)
+    counted = scoring.apply_policy(
+        policy, verdict, measured.score, base.score, flag_kinds, deductions()
+    )
     if counted.score == 0.0 and measured.score > 0.0:
         # Zero by decree, not by measurement: it has no error.
         return CountedScore(score=0.0, low=0.0, high=0.0, mark=counted.mark)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
-from ptb_lite.errors import PtbLiteError
-from ptb_lite.sandbox.bubblewrap import SANDBOX_HOME, Bubblewrap
+from ptb_lite import plugins
+from ptb_lite.sandbox.bubblewrap import SANDBOX_HOME
 from ptb_lite.sandbox.cgroup import Groups, make_groups
-from ptb_lite.sandbox.container import Container
-from ptb_lite.sandbox.none import NoSandbox
+from ptb_lite.sandbox.inside import LEFT
 from ptb_lite.sandbox.plan import (
-    HUB_INSIDE,
     LimitPlan,
     RelayPlan,
     Sandbox,
@@ -21,18 +16,8 @@ from ptb_lite.sandbox.plan import (
 from ptb_lite.sandbox.relay import Asked, Relay
 from ptb_lite.sandbox.supervisor import Ended, Supervised, start
 
-SANDBOXES: Mapping[str, Sandbox] = MappingProxyType(
-    {
-        "bubblewrap": Bubblewrap(),
-        "podman": Container("podman"),
-        "docker": Container("docker"),
-        "none": NoSandbox(),
-    }
-)
-
 __all__ = [
-    "HUB_INSIDE",
-    "SANDBOXES",
+    "LEFT",
     "SANDBOX_HOME",
     "Asked",
     "Ended",
@@ -51,15 +36,9 @@ __all__ = [
 
 
 def sandbox(name: str) -> Sandbox:
-    """The isolation of that name.
+    """The isolation of that name, a plugin of the group `ptb_lite.sandboxes`.
 
-    Raises PtbLiteError (field `sandbox`) for a name that is not one of `SANDBOXES`.
+    Raises PluginError (field `sandbox`) for a name that is not one of them, or is broken.
     """
-    found = SANDBOXES.get(name)
-    if found is None:
-        raise PtbLiteError(
-            f"unknown sandbox {name!r}",
-            field="sandbox",
-            hint=f"Choose one of: {', '.join(SANDBOXES)}",
-        )
+    found: Sandbox = plugins.find("sandboxes", name, Sandbox).value
     return found

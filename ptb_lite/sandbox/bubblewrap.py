@@ -62,6 +62,9 @@ _PROBE_SECONDS = 10.0
 
 class Bubblewrap:
     name = "bubblewrap"
+    isolates = True
+    holds_limits = False
+    gains_privileges = True
 
     def problem(self) -> str | None:
         if sys.platform != "linux":
@@ -95,6 +98,9 @@ class Bubblewrap:
 
     def cleanup(self, plan: SandboxPlan) -> list[str]:  # noqa: ARG002
         return []  # its processes are descendants of bwrap, which the supervisor ends
+
+
+BUBBLEWRAP = Bubblewrap()
 
 
 def _depth(mount: list[str]) -> int:
@@ -133,8 +139,6 @@ def _mounts(plan: SandboxPlan) -> Iterator[list[str]]:
     for path in plan.read_only:
         if path.exists():
             yield ["--ro-bind", os.fspath(path.resolve()), os.fspath(path.absolute())]
-    for source, place in plan.placed:
-        yield ["--ro-bind-try", os.fspath(source.resolve()), os.fspath(place)]
     yield [
         "--bind",
         os.fspath(plan.workspace.resolve()),

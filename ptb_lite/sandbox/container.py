@@ -35,6 +35,10 @@ _CLIENT_VARIABLES = (
 class Container:
     """One container engine: `name` is its program."""
 
+    isolates = True
+    holds_limits = True
+    gains_privileges = True
+
     def __init__(self, name: str) -> None:
         self.name = name
 
@@ -53,7 +57,7 @@ class Container:
     def wrap(self, command: Sequence[str], plan: SandboxPlan) -> list[str]:
         workspace = os.fspath(plan.workspace.absolute())
         network = "host" if plan.network == "full" else "none"
-        arguments = [*self._run(network), "--name", container_name(plan)]
+        arguments = [*self._run(network), "--interactive", "--name", container_name(plan)]
         for option in _mounts(plan):
             arguments += option
         if plan.limits.processes is not None:
@@ -108,6 +112,10 @@ class Container:
         return _said([*self._run("none"), *mounts, "--entrypoint", "", IMAGE, "/usr/bin/true"])
 
 
+PODMAN = Container("podman")
+DOCKER = Container("docker")
+
+
 def container_name(plan: SandboxPlan) -> str:
     """One name for one workspace, so that what was left of it can be found."""
     place = os.fspath(plan.workspace.absolute()).encode()
@@ -130,9 +138,6 @@ def _mounts(plan: SandboxPlan) -> Iterator[list[str]]:
     yield _bind(PROGRAM, PROGRAM, "ro")
     if plan.relay is not None:
         yield _bind(plan.relay.folder.resolve(), Path(RELAY_INSIDE), "ro")
-    for source, place in sorted(plan.placed, key=lambda pair: pair[1]):
-        if source.exists():
-            yield _bind(source.resolve(), place, "ro")
     yield _bind(plan.workspace.resolve(), plan.workspace.absolute(), "rw")
     if plan.gpu:
         for node in [*sorted(Path("/dev").glob("nvidia*")), Path("/dev/dxg")]:

@@ -31,6 +31,8 @@ def guided(
     if not plan.guided and not stay:
         return list(command)
     settings = ["stay"] if stay else []
+    if plan.wait:
+        settings.append("wait")
     if plan.limits.processes is not None and own_users and _counts_apart():
         settings.append(f"limit=RLIMIT_NPROC={plan.limits.processes}")
     if plan.limits.file_bytes is not None:

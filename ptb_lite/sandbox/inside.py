@@ -22,6 +22,10 @@ _BUFFER = 1 << 16
 _BACKLOG = 64
 _LOOPBACK = ("127.0.0.1", "::1")
 PACKED = "PTB_LITE_ENVIRONMENT"
+LEFT = "ptb-lite, left running: "
+"""How a line on stderr begins that tells of processes left behind: JSON follows."""
+MAX_NAME = 300
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 class Settings:
@@ -30,7 +34,7 @@ class Settings:
     `relay=FOLDER`: the folder with the relay's socket; none: no network of any kind.
     `forward=PORT=HOST=PORT`: port here, host and port there. `limit=NAME=VALUE`: a limit of
     `resource`. `stay`: remain as the first process, since in a container nobody else would collect
-    the dead.
+    the dead. `wait`: when the command has ended, wait for what it has left running.
     """
 
     def __init__(self, words: list[str]) -> None:
@@ -38,6 +42,7 @@ class Settings:
         self.forwards: list[tuple[int, str, int]] = []
         self.limits: dict[str, int] = {}
         self.stay = False
+        self.wait = False
         for word in words:
             name, _, value = word.partition("=")
             if name == "relay":
@@ -50,6 +55,8 @@ class Settings:
                 self.limits[limit] = int(number)
             elif name == "stay":
                 self.stay = True
+            elif name == "wait":
+                self.wait = True
 
 
 class Flow:
@@ -236,16 +243,63 @@ def set_limits(limits: dict[str, int]) -> None:
             pass
 
 
-def stay_and_wait(command: list[str]) -> int:
-    """Run the command as a child and collect all that die; its exit code."""
+def stay(command: list[str], *, wait: bool) -> int:
+    """Run the command as a child and collect all that die; its exit code.
+
+    With `wait`, processes that it leaves behind become this one's children, and are waited for;
+    which they are and how each ended is told on stderr (`LEFT`).
+    """
+    if wait:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    before = children()
     child = os.fork()
     if child == 0:
         execute(command)
+    code: int | None = None
+    left: dict[int, str] = {}
     while True:
         pid, status = os.wait()
+        ended = os.waitstatus_to_exitcode(status)
         if pid == child:
-            code = os.waitstatus_to_exitcode(status)
-            return code if code >= 0 else 128 - code
+            code = ended if ended >= 0 else 128 - ended
+            if not wait:
+                return code
+            left = {each: name for each, name in children().items() if each not in before}
+            if left:
+                tell(left=list(left.values()))
+        elif code is not None and pid in left:
+            tell(ended=left[pid], code=ended)
+        if code is not None and children().keys() <= before.keys():
+            return code
+
+
+def children() -> dict[int, str]:
+    """The command lines of this process's children, the dead that are not collected included."""
+    found = {}
+    own = os.getpid()
+    for name in os.listdir("/proc"):  # noqa: PTH208 (no pathlib: start-up)
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
+                # The name of the program, in brackets, may hold anything.
+                parent = int(file.read().rpartition(b")")[2].split()[1])
+            if parent != own:
+                continue
+            with open(f"/proc/{name}/cmdline", "rb") as file:  # noqa: PTH123
+                words = file.read(MAX_NAME).split(b"\0")
+        except (OSError, ValueError, IndexError):
+            continue
+        found[int(name)] = b" ".join(words).decode("utf-8", "replace").strip()
+    return found
+
+
+def tell(**fields: object) -> None:
+    import json
+
+    print(LEFT + json.dumps(fields), file=sys.stderr, flush=True)
 
 
 def execute(command: list[str]) -> None:
@@ -267,8 +321,8 @@ def main() -> int:
     if settings.relay:
         connect(settings)
     set_limits(settings.limits)
-    if settings.stay:
-        return stay_and_wait(command)
+    if settings.stay or settings.wait:
+        return stay(command, wait=settings.wait)
     execute(command)
     return 0
 

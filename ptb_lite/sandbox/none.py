@@ -16,6 +16,9 @@ from ptb_lite.sandbox.plan import SandboxPlan
 
 class NoSandbox:
     name = "none"
+    isolates = False
+    holds_limits = False
+    gains_privileges = False
 
     def problem(self) -> str | None:
         if sys.platform != "linux":
@@ -31,3 +34,6 @@ class NoSandbox:
 
     def cleanup(self, plan: SandboxPlan) -> list[str]:  # noqa: ARG002
         return []
+
+
+NONE = NoSandbox()

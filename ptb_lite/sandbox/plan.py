@@ -7,10 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
-
-HUB_INSIDE = Path("/ptb-lite/hub")
-"""Where a sandbox shows what an agent may read of a person's Hub cache."""
+from typing import Literal, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -43,36 +40,42 @@ class SandboxPlan:
 
     `workspace` is the only lasting place it may write, at the same path inside and outside.
     `read_only` paths appear at the same path too; a path that does not exist is left out.
-    `placed` are pairs of a path here and the place at which it appears, read-only; a place lies
-    below `HUB_INSIDE`.
     `environment` is complete: nothing else is inherited. It does not travel on the command line
     (every user of the machine may read those): start the wrapped command with
     `start(..., environment=box.environment(plan))`.
 
     `network` is full for the host's network, off for none, and model-only for none but the
     `relay`. With a relay, HTTP_PROXY and its like are set inside. With a relay or with limits,
-    the interpreter must be among what is shown (`interpreter_paths`).
+    the interpreter must be among what is shown (`interpreter_paths`). `wait`: it ends only when
+    all that the command has left running has ended, too.
     """
 
     workspace: Path
     read_only: tuple[Path, ...]
     environment: Mapping[str, str]
-    network: Literal["off", "model-only", "full"] = "off"
+    network: Literal["off", "model-only", "hub", "full"] = "off"
     gpu: bool = False
     relay: RelayPlan | None = None
     limits: LimitPlan = LimitPlan()
-    placed: tuple[tuple[Path, Path], ...] = ()
+    wait: bool = False
 
     @property
     def guided(self) -> bool:
         """Whether `inside.py` has something to do before the command starts."""
-        return self.relay is not None or self.limits != LimitPlan()
+        return self.relay is not None or self.limits != LimitPlan() or self.wait
 
 
+@runtime_checkable
 class Sandbox(Protocol):
-    """One kind of isolation."""
+    """One kind of isolation: what a plugin of the group `ptb_lite.sandboxes` is."""
 
     name: str
+    isolates: bool
+    """Whether a command inside sees less than the person who started the run."""
+    holds_limits: bool
+    """Whether it holds memory and number of processes to the plan's limits itself."""
+    gains_privileges: bool
+    """Whether its own program may have to gain privileges (setuid) to make the isolation."""
 
     def problem(self) -> str | None:
         """Why it cannot be used on this machine, with the way out; None when it can."""

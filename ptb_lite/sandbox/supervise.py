@@ -50,6 +50,7 @@ class Request(TypedDict):
     stderr: str
     parent: int
     no_new_privileges: bool
+    stdin: str
     groups: list[str]
     after: list[list[str]]
     if_orphaned: list[list[str]]
@@ -243,7 +244,7 @@ class Keeper:
             self.request["command"],
             env=self.request["environment"],
             cwd=self.request["cwd"],
-            stdin=subprocess.DEVNULL,
+            stdin=os.open(self.request["stdin"], os.O_RDONLY),
             stdout=pumps[0].sink,
             stderr=pumps[1].sink,
             start_new_session=True,

@@ -100,8 +100,11 @@ def start(
     groups: Sequence[Path] = (),
     after: Sequence[Sequence[str]] = (),
     if_orphaned: Sequence[Sequence[str]] = (),
+    gains_privileges: bool = False,
+    stdin: Path | None = None,
 ) -> Supervised:
-    """Start `command` in a session of its own, with exactly `environment`, stdin empty.
+    """Start `command` in a session of its own, with exactly `environment` and the content of the
+    file `stdin` (None: nothing) on standard input.
 
     What it writes is appended to the files `stdout` and `stderr` byte for byte. Its whole process
     tree is killed `deadline_seconds` from now, on `stop`, when it ends by itself leaving others
@@ -110,6 +113,8 @@ def start(
 
     It joins the control groups whose `cgroup.procs` files are given. When its tree has ended the
     commands `after` are run, and those of `if_orphaned` if the calling process has died.
+    `gains_privileges`: the command is a sandbox's program, which drops privileges itself and on
+    some systems must be setuid to do so.
 
     Raises PtbLiteError when the supervisor itself cannot be started.
     """
@@ -121,11 +126,11 @@ def start(
             "environment": dict(environment),
             "cwd": os.fspath(cwd.absolute()),
             "deadline_seconds": deadline_seconds,
+            "stdin": os.fspath(stdin.absolute()) if stdin is not None else os.devnull,
             "stdout": os.fspath(stdout.absolute()),
             "stderr": os.fspath(stderr.absolute()),
             "parent": os.getpid(),
-            # bwrap drops privileges itself, and on some systems must be setuid to do so.
-            "no_new_privileges": Path(command[0]).name not in ("bwrap", "podman", "docker"),
+            "no_new_privileges": not gains_privileges,
             "groups": [os.fspath(group) for group in groups],
             "after": [list(each) for each in after],
             "if_orphaned": [list(each) for each in if_orphaned],

@@ -19,10 +19,8 @@ from ptb_lite.choices import (
     EarlyStop,
     EngineChoice,
     Feedback,
-    HubCache,
     Network,
     Policy,
-    SandboxName,
 )
 from ptb_lite.errors import CatalogError
 from ptb_lite.evaluation.files import write_whole
@@ -58,16 +56,16 @@ class Preset(Entry):
     memory_gb: float | None = None
     disk_gb: float | None = None
     max_processes: int = 4096
-    on_early_stop: EarlyStop = "accept"
+    on_early_stop: EarlyStop | None = None
     limit: int | None = None
     dev_limit: int | None = None
     seed: int = 0
     policy: Policy = "reset"
     disclosure: Disclosure = "rules"
     feedback: Feedback = "dev"
-    sandbox: SandboxName = "bubblewrap"
+    sandbox: str = "bubblewrap"
     network: Network = "off"
-    hub_cache: HubCache = "auto"
+    read_only: tuple[Path, ...] = ()
     device: Device = "auto"
     evaluation_engine: EngineChoice = "auto"
     generation: Generation = Generation()

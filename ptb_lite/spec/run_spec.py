@@ -23,16 +23,16 @@ from ptb_lite.choices import (
     EarlyStop,
     EngineChoice,
     Feedback,
-    HubCache,
     Network,
     Policy,
-    SandboxName,
 )
 from ptb_lite.errors import CatalogError, SpecError
 from ptb_lite.evaluation.job import Generation
 from ptb_lite.evaluation.judge.choice import JudgeChoice
 from ptb_lite.events import Record
 from ptb_lite.installation import item_salt, package_versions
+from ptb_lite.plugins import PluginError
+from ptb_lite.sandbox import sandbox
 from ptb_lite.spec.presets import Preset, load_preset
 
 __all__ = ["MAX_BUDGET_MINUTES", "Generation", "RunSpec", "resolve_spec"]
@@ -49,8 +49,8 @@ class RunSpec(Record):
     the budget, whichever is shorter, at least 1; no limit for a person's own command).
     `memory_gb` (GB of all its processes; None: nine tenths of the machine's), `disk_gb` (GB in the
     workspace; None: until less than 1 GB of the disk, or a twentieth of a small one, is free) and
-    `max_processes` (threads counted) are what the agent may use. `hub_cache` says whether it is
-    shown this person's Hub cache (auto: a command of one's own that has no network is).
+    `max_processes` (threads counted) are what the agent may use. `read_only` are absolute paths of
+    this machine that it is shown besides, read-only.
     `limit` and `dev_limit` count items per benchmark (None: all of the split). `item_salt` is the
     installation's secret from which the test items are drawn: it never enters a workspace or a
     report. `max_new_tokens` cuts answers short where a dataset benchmark allows longer ones.
@@ -80,9 +80,9 @@ class RunSpec(Record):
     policy: Policy = "reset"
     disclosure: Disclosure = "rules"
     feedback: Feedback = "dev"
-    sandbox: SandboxName = "bubblewrap"
+    sandbox: EntryId = "bubblewrap"
     network: Network = "off"
-    hub_cache: HubCache = "auto"
+    read_only: Annotated[tuple[Path, ...], Field(max_length=50)] = ()
     device: Device = "auto"
     evaluation_engine: EngineChoice = "auto"
     generation: Generation = Generation()
@@ -118,6 +118,9 @@ def resolve_spec(
     if budget is not None:
         values["budget_minutes"] = budget
     _require(values)
+    if values.get("on_early_stop") is None:
+        agent = catalog.agents.get(str(values.get("agent", RunSpec.model_fields["agent"].default)))
+        values["on_early_stop"] = agent.on_early_stop if agent is not None else "accept"
     if isinstance(values.get("audit_judge"), str):
         values["audit_judge"] = audit_judge_choice(values["audit_judge"], catalog.agents)
     values.setdefault("item_salt", "unset")
@@ -214,6 +217,7 @@ def _check_against(catalog: Catalog, spec: RunSpec) -> None:
             field="feedback",
             hint="Give --feedback test",
         )
+    _check_sandbox(spec)
     _check_network(agent, spec)
     _check_audit_judge(catalog, spec)
     for name in spec.benchmarks:
@@ -225,21 +229,37 @@ def _check_against(catalog: Catalog, spec: RunSpec) -> None:
         _check_limit("dev_limit", spec.dev_limit, entry.dev_size, f"dev items of '{entry.id}'")
 
 
+def _check_sandbox(spec: RunSpec) -> None:
+    try:
+        sandbox(spec.sandbox)
+    except PluginError as error:
+        raise SpecError(error.message, field="sandbox", hint=error.hint) from error
+    for path in spec.read_only:
+        if not path.is_absolute():
+            raise SpecError(f"{path} is no absolute path", field="read_only")
+        if not path.exists():
+            raise SpecError(f"{path} is not there", field="read_only")
+        if path.resolve() == Path("/"):
+            raise SpecError("the whole machine cannot be shown", field="read_only")
+
+
 def _check_network(agent: AgentEntry, spec: RunSpec) -> None:
     if agent.needs_network and spec.network == "off":
         raise SpecError(
             f"agent '{spec.agent}' needs the network, which is off",
             field="network",
-            hint="Give --network model-only, or full",
+            hint="Give --network hub, model-only, or full",
         )
-    if spec.network != "model-only":
+    if spec.network not in ("model-only", "hub"):
         return
-    if spec.sandbox == "none":
+    if not sandbox(spec.sandbox).isolates:
         raise SpecError(
             "nothing can be cut off without a sandbox",
             field="network",
             hint="Choose a --sandbox, or give --network full",
         )
+    if spec.network == "hub":
+        return
     if not agent.needs_network and not agent.endpoint:
         raise SpecError(
             f"agent '{spec.agent}' has no model to reach",
@@ -252,7 +272,7 @@ def _check_audit_judge(catalog: Catalog, spec: RunSpec) -> None:
     if spec.audit_judge is None or spec.audit_judge.agent is None:
         return
     check_audit_judge(spec.audit_judge, catalog.agents)
-    if spec.sandbox == "none":
+    if not sandbox(spec.sandbox).isolates:
         raise SpecError(
             "an agent that reads untrusted files needs a sandbox",
             field="audit_judge",

@@ -8,24 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import NormalDist
 
 from ptb_lite.events import Verdict
 
 PAIRED_INTERVAL = "Newcombe 1998 square-and-add (method 10)"
-# The policy `deduct`: the share of the gain over the base score that one kind of deciding flag
-# costs. Whatever makes the score itself worthless costs all of it.
-DEDUCTIONS: Mapping[str, float] = {
-    "test-item": 1.0,
-    "hidden-test-item": 1.0,
-    "renamed-item": 1.0,
-    "other-derived": 1.0,
-    "changed-file": 0.5,
-    "startup-code": 0.5,
-    "planted-result": 0.5,
-}
 OTHER_DEDUCTION = 0.75
+"""The policy `deduct`: what a kind of deciding flag costs that its detector gives no share for."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +56,14 @@ class Counted:
 
 @dataclass(frozen=True)
 class PolicyCase:
-    """All that any policy may look at. `flag_kinds` are the kinds of the deciding flags."""
+    """All that any policy may look at. `flag_kinds` are the kinds of the deciding flags,
+    `deductions` the share of the gain, in [0, 1], that a kind costs."""
 
     verdict: Verdict
     raw: float
     base: float
     flag_kinds: tuple[str, ...] = ()
+    deductions: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -150,23 +142,28 @@ def paired_interval(
 
 
 def apply_policy(
-    policy: str, verdict: Verdict, raw: float, base: float, flag_kinds: Sequence[str] = ()
+    policy: str,
+    verdict: Verdict,
+    raw: float,
+    base: float,
+    flag_kinds: Sequence[str] = (),
+    deductions: Mapping[str, float] | None = None,
 ) -> Counted:
     """The counted score. Raises `ValueError` for a policy that is not in `POLICIES`."""
     if policy not in POLICIES:
         raise ValueError(f"unknown policy {policy!r}; known: {', '.join(sorted(POLICIES))}")
     if verdict is Verdict.INCONCLUSIVE:
         return Counted(raw, "inconclusive: part of the audit did not run")
-    return POLICIES[policy](PolicyCase(verdict, raw, base, tuple(flag_kinds)))
+    return POLICIES[policy](PolicyCase(verdict, raw, base, tuple(flag_kinds), deductions or {}))
 
 
-def deduction(flag_kinds: Sequence[str]) -> float:
+def deduction(flag_kinds: Sequence[str], deductions: Mapping[str, float]) -> float:
     """The share of the gain, in [0, 1], that `deduct` takes for these kinds of deciding flags.
 
-    Each kind counts once, however many flags it has; kinds that `DEDUCTIONS` does not name cost
+    Each kind counts once, however many flags it has; kinds that `deductions` does not name cost
     `OTHER_DEDUCTION`, and so does a verdict without any flag (a person's).
     """
-    shares = [DEDUCTIONS.get(kind, OTHER_DEDUCTION) for kind in set(flag_kinds)]
+    shares = [deductions.get(kind, OTHER_DEDUCTION) for kind in set(flag_kinds)]
     return min(1.0, math.fsum(shares)) if shares else OTHER_DEDUCTION
 
 
@@ -273,7 +270,7 @@ def _zero(case: PolicyCase) -> Counted:
 def _deduct(case: PolicyCase) -> Counted:
     if case.verdict is not Verdict.FLAGGED:
         return Counted(case.raw)
-    share = deduction(case.flag_kinds)
+    share = deduction(case.flag_kinds, case.deductions)
     counted = case.raw - share * max(0.0, case.raw - case.base)
     kinds = ", ".join(sorted(set(case.flag_kinds))) or "no named kind"
     return Counted(counted, f"flagged: {100 * share:.0f} % of the gain deducted ({kinds})")

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
-from ptb_lite.training import row_attention as row_attention  # their import gives them names
-from ptb_lite.training import varlen_attention as varlen_attention
+from ptb_lite.training.kernels import padded_attention as padded_attention  # registers its name
+from ptb_lite.training.kernels import varlen_attention as varlen_attention
+from ptb_lite.training.layers import decoder_layers, plain_linear, share_weights
 from ptb_lite.training.plan import TrainingPlan
 
 
@@ -34,6 +35,10 @@ def load_base(folder: Path, plan: TrainingPlan) -> Any:
     )
     if plan.quantise and plan.unpack_once:
         unpack(model, dtype)
+        _forget_quantisation(model)
+    elif plan.quantise and decoder_layers(model):
+        share_weights(model)
+        _forget_quantisation(model)
     return model
 
 
@@ -52,8 +57,8 @@ def nf4_config(dtype: str) -> Any:
 def unpack(model: Any, dtype: torch.dtype) -> None:
     """Replace each 4-bit layer by a plain one that holds the same NF4-rounded numbers, in place.
 
-    bitsandbytes unpacks a layer's weights to the compute dtype for every product, forward and
-    backward; frozen weights unpack to the same numbers each time, so once is enough.
+    bitsandbytes dequantises a layer's weights to the compute dtype for every matmul, forward and
+    backward; frozen weights give the same numbers each time, so once is enough.
     """
     from bitsandbytes.functional import dequantize_4bit
     from bitsandbytes.nn import Linear4bit
@@ -61,14 +66,12 @@ def unpack(model: Any, dtype: torch.dtype) -> None:
     packed = [(name, m) for name, m in model.named_modules() if isinstance(m, Linear4bit)]
     for name, module in packed:
         weight = dequantize_4bit(module.weight.data, module.weight.quant_state).to(dtype)
-        plain = torch.nn.Linear(
-            module.in_features, module.out_features, bias=module.bias is not None, device="meta"
-        )
-        plain.weight = torch.nn.Parameter(weight, requires_grad=False)
-        if module.bias is not None:
-            plain.bias = torch.nn.Parameter(module.bias.data.to(dtype), requires_grad=False)
-        model.set_submodule(name, plain)
-    # The model no longer is what these say, and PEFT and TRL act on them.
+        frozen = torch.nn.Parameter(weight, requires_grad=False)
+        model.set_submodule(name, plain_linear(module, frozen))
+
+
+def _forget_quantisation(model: Any) -> None:
+    """The model's layers are plain now: PEFT and TRL act on what says otherwise."""
     model.is_quantized = False
     model.is_loaded_in_4bit = False
     for attribute in ("hf_quantizer", "quantization_method"):

@@ -22,7 +22,7 @@ def probe() -> Capability:
             device="cuda",
             memory_free=free,
             fast_bfloat16=torch.cuda.is_bf16_supported(False),
-            rate=product_rate(),
+            rate=matmul_rate(),
             compute=torch.cuda.get_device_capability(),
             software=cuda_software(),
         )
@@ -58,7 +58,7 @@ def _has_varlen() -> bool:
     return "window_size" in inspect.signature(varlen_attn).parameters
 
 
-def product_rate(size: int = 4096, products: int = 5) -> float:
+def matmul_rate(size: int = 4096, products: int = 5) -> float:
     """Operations a second of a dense product of size x size on the GPU, random data."""
     dtype = torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32
     a, b = (torch.randn(size, size, device="cuda", dtype=dtype) for _ in range(2))

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 Attention = Literal[
-    "sdpa", "flash_attention_2", "flash_attention_3", "ptb_lite_varlen", "ptb_lite_rows"
+    "sdpa", "flash_attention_2", "flash_attention_3", "ptb_lite_varlen", "ptb_lite_padded"
 ]
 Optimiser = Literal["adamw_torch_fused", "paged_adamw_8bit"]
 
 # Models whose attention was compared, example by example, with the padded one.
-ROW_MODELS = frozenset({"gemma3_text", "llama", "qwen3", "smollm3"})
+PADDING_FREE_MODELS = frozenset({"gemma3_text", "llama", "qwen3", "smollm3"})
 # What attention by rows keeps grows with the square of an example; torch's own keeps none of it.
-ROW_TOKENS = 256
+PADDED_TOKENS = 256
 FLASH_HEAD_WIDTH = 256
 # With less padding than this torch's attention for padded batches is faster on a card: with none it
 # took 0.94 to 0.97 times as long (docs/performance.md).
@@ -55,10 +55,10 @@ class AttentionNeeds:
 
 @dataclass(frozen=True)
 class AttentionChoice:
-    """`end_to_end`: a batch's examples lie end to end and no padding goes through the model."""
+    """`padding_free`: a batch's examples lie end to end and no padding goes through the model."""
 
     attention: Attention
-    end_to_end: bool
+    padding_free: bool
     reasons: tuple[str, ...]
 
 
@@ -82,20 +82,20 @@ def choose_attention(
         if device == "cuda"
         else _cpu_attention(needs, longest)
     )
-    end_to_end = name != "sdpa" and _packing_obstacle(needs) is None
+    padding_free = name != "sdpa" and _packing_obstacle(needs) is None
     packing = (
         "a batch's examples are packed end to end, so no padding is computed: this attention "
         "keeps them apart (TRL's packing would change which examples make a batch)"
-        if end_to_end
+        if padding_free
         else f"packing off: {_packing_obstacle(needs) or 'sdpa would let examples see each other'}"
     )
-    return AttentionChoice(name, end_to_end, (f"attention {name}: {why}", packing))
+    return AttentionChoice(name, padding_free, (f"attention {name}: {why}", packing))
 
 
 def _packing_obstacle(needs: AttentionNeeds) -> str | None:
     if needs.obstacle is not None:
         return f"the loss is TRL's ({needs.obstacle})"
-    if needs.model_type not in ROW_MODELS:
+    if needs.model_type not in PADDING_FREE_MODELS:
         return f"not compared with padding on {needs.model_type or 'this kind of model'}"
     return None
 
@@ -156,11 +156,11 @@ def _cpu_attention(needs: AttentionNeeds, longest: int) -> tuple[Attention, str]
     obstacle = _packing_obstacle(needs)
     if obstacle is not None:
         return "sdpa", obstacle
-    if longest > ROW_TOKENS:
-        return "sdpa", f"examples of up to {longest} tokens: by rows only up to {ROW_TOKENS}"
+    if longest > PADDED_TOKENS:
+        return "sdpa", f"examples of up to {longest} tokens: by rows only up to {PADDED_TOKENS}"
     if 0 < needs.window < longest:
         return "sdpa", f"a window of {needs.window} tokens is shorter than an example"
-    return "ptb_lite_rows", f"examples of up to {longest} tokens are faster one by one on a CPU"
+    return "ptb_lite_padded", f"examples of up to {longest} tokens are faster one by one on a CPU"
 
 
 def choose_optimiser(

@@ -81,7 +81,7 @@ class TrainingPlan:
     `unpack_once`: the NF4 weights are rounded to NF4 and then kept unpacked in `dtype`, instead of
     being unpacked again for each product; the numbers multiplied are the same. `parts`: a batch
     goes through the model in so many parts whose gradients are summed, which changes no number but
-    the order of the sum. `end_to_end`: without padding, the examples of a batch in one row.
+    the order of the sum. `padding_free`: without padding, the examples of a batch in one row.
     `lean`: layers with their adapters, norms and, on a processor, gates in fewer passes over the
     tokens (`lean_adapter.py`, `lean_norm.py`, `lean_gate.py`).
     """
@@ -90,12 +90,14 @@ class TrainingPlan:
     dtype: Dtype
     quantise: bool
     unpack_once: bool
-    gradient_checkpointing: bool
     parts: int
     reasons: tuple[str, ...]
+    checkpointed_layers: int = 0
+    compiled: bool = False
+    offload: bool = False
     attention: Attention = "sdpa"
-    end_to_end: bool = False
-    lean: bool = False
+    padding_free: bool = False
+    fused: bool = True
     optimiser: Optimiser = "adamw_torch_fused"
 
 
@@ -147,7 +149,7 @@ def choose_plan(
         longest=longest,
         padding=padding,
     )
-    by_rows = longest if attention.attention == "ptb_lite_rows" else 0
+    by_rows = longest if attention.attention == "ptb_lite_padded" else 0
 
     def possible(quantised: bool) -> list[_Way]:
         return list(_ways(capability, shape, dtype, quantised, batch_tokens, batch_size, by_rows))
@@ -172,19 +174,18 @@ def choose_plan(
         dtype=dtype,
         quantise=nf4,
         unpack_once=nf4 and way.unpacked,
-        gradient_checkpointing=way.checkpointing,
+        checkpointed_layers=shape.layers if way.checkpointing else 0,
         parts=way.parts,
         reasons=(
             *_reasons(capability, dtype, nf4=nf4, way=way, budget=budget),
             *([_PLAIN_REASON] if by_itself and not nf4 else []),
             *attention.reasons,
             loss_reason(shape.needs.obstacle),
-            _lean_reason(capability, way),
             optimiser_reason,
         ),
         attention=attention.attention,
-        end_to_end=attention.end_to_end,
-        lean=way.unpacked,
+        padding_free=attention.padding_free,
+        fused=way.unpacked,
         optimiser=optimiser,
     )
 
@@ -282,13 +283,6 @@ def _reasons(
         f"{_gb(way.kept)} beside {_gb(way.weights)} of weights, {_gb(budget)} may be used"
     )
     return tuple(reasons)
-
-
-def _lean_reason(capability: Capability, way: _Way) -> str:
-    if not way.unpacked:
-        return "PEFT's adapter layers and the model's own norms: the weights are packed"
-    gates = ", norms and gates" if capability.device == "cpu" else " and norms"
-    return f"layers with adapters{gates} in fewer passes over the tokens: each pass counts"
 
 
 def _gb(amount: int) -> str:

@@ -25,10 +25,14 @@ from torch.nn import functional
 from trl import SFTTrainer
 
 from ptb_lite.training.batch_parts import BatchParts
-from ptb_lite.training.flat_batch import end_to_end
+from ptb_lite.training.kernels.flat_batch import flatten
 
 # Rows of logits alive at once: 128 rows of 262,144 float32 are 134 MB.
 ROWS = 128
+# On a GPU the compiled softmax needs no copy in float32, and matmuls of few rows are slow.
+COMPILED_ROWS = 768
+# Compiled layers take batches without padding in multiples of so many tokens.
+TOKEN_MULTIPLE = 1024
 # Of them in float32 at once: on a CPU few enough for its cache to hold through all the passes.
 CACHED_ROWS = 4
 
@@ -42,20 +46,26 @@ class FrozenHeadLoss(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor
+        ctx: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        labels: torch.Tensor,
+        compiled: bool = False,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         gradient = torch.empty_like(hidden)
         total = hidden.new_zeros((), dtype=torch.float32)
         correct = labels.new_zeros(())
-        for start in range(0, len(labels), ROWS):
-            rows, wanted = hidden[start : start + ROWS], labels[start : start + ROWS]
+        at_once = COMPILED_ROWS if compiled else ROWS
+        few = CACHED_ROWS if hidden.device.type == "cpu" and not compiled else at_once
+        to_gradient = _compiled_to_gradient if compiled else _to_gradient
+        for start in range(0, len(labels), at_once):
+            rows, wanted = hidden[start : start + at_once], labels[start : start + at_once]
             logits = functional.linear(rows, weight)
-            few = CACHED_ROWS if logits.device.type == "cpu" else ROWS
             for block, words in zip(logits.split(few), wanted[:, None].split(few), strict=True):
-                loss, right = _to_gradient(block, words)
+                loss, right = to_gradient(block, words)
                 total += loss
                 correct += right
-            gradient[start : start + ROWS] = logits @ weight
+            gradient[start : start + at_once] = logits @ weight
         ctx.save_for_backward(gradient)
         ctx.mark_non_differentiable(correct)
         return total, correct
@@ -63,9 +73,9 @@ class FrozenHeadLoss(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def backward(
         ctx: Any, grad_total: torch.Tensor, _grad_correct: torch.Tensor | None
-    ) -> tuple[torch.Tensor, None, None]:
+    ) -> tuple[torch.Tensor, None, None, None]:
         (gradient,) = ctx.saved_tensors
-        return (gradient * grad_total).to(gradient.dtype), None, None
+        return (gradient * grad_total).to(gradient.dtype), None, None, None
 
 
 def _to_gradient(logits: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -83,6 +93,28 @@ def _to_gradient(logits: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tens
     return loss.sum(), (likeliest == picked).sum()
 
 
+def _compiled_to_gradient(
+    logits: torch.Tensor, wanted: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """As `_to_gradient`, in few kernels whose float32 numbers are never written to memory."""
+    torch._dynamo.maybe_mark_dynamic(logits, 0)
+    torch._dynamo.maybe_mark_dynamic(wanted, 0)
+    return _softmax_gradient(logits, wanted)
+
+
+@torch.compile
+def _softmax_gradient(
+    logits: torch.Tensor, wanted: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    scores = logits.float()
+    normaliser = scores.logsumexp(-1, keepdim=True)
+    picked = scores.gather(1, wanted)
+    right = (picked == scores.amax(-1, keepdim=True)).sum()
+    chosen = torch.arange(logits.shape[1], device=logits.device) == wanted
+    logits.copy_((scores - normaliser).exp() - chosen.float())
+    return (normaliser - picked).sum(), right
+
+
 class PartsTrainer(BatchParts, SFTTrainer):  # type: ignore[misc]
     """`SFTTrainer` that takes a batch in parts."""
 
@@ -92,11 +124,15 @@ class SupervisedHeadTrainer(PartsTrainer):
 
     Applies to a causal language model with a frozen, bias-free head and no logit scaling or
     softcapping; `can_override` says whether a model is one. Evaluation stays stock, and wants a
-    model whose attention takes padding. `end_to_end`: no padding goes through the model, whose
-    attention must keep examples apart by their bounds.
+    model whose attention takes padding. `padding_free`: no padding goes through the model, whose
+    attention must keep examples apart by their bounds. `compiled`: the layers are, so that batches
+    come in few sizes (`longest` is the longest example of all), and the softmax is too.
     """
 
-    end_to_end: bool = False
+    padding_free: bool = False
+    compiled: bool = False
+    longest: int = 0
+    multiple: int = TOKEN_MULTIPLE
 
     def compute_loss(
         self,
@@ -108,8 +144,9 @@ class SupervisedHeadTrainer(PartsTrainer):
         if return_outputs or not model.training:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         inner = self.accelerator.unwrap_model(model).get_base_model()
-        if self.end_to_end:
-            flat = end_to_end(inputs)
+        if self.padding_free:
+            few_sizes = {"multiple": self.multiple, "longest": self.longest}
+            flat = flatten(inputs, **few_sizes if self.compiled else {})
             given, targets = flat.model_inputs, flat.targets[None]
         else:
             given = {name: inputs[name] for name in ("input_ids", "attention_mask")}
@@ -120,7 +157,7 @@ class SupervisedHeadTrainer(PartsTrainer):
             outputs = inner.base_model(**given, use_cache=False)
         weight = inner.get_output_embeddings().weight
         hidden = outputs.last_hidden_state[supervised].to(weight.dtype)
-        total, correct = FrozenHeadLoss.apply(hidden, weight, targets[supervised])
+        total, correct = FrozenHeadLoss.apply(hidden, weight, targets[supervised], self.compiled)
         count = supervised.sum()
         items = count if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
         self._note(inputs, correct, count)

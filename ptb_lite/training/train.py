@@ -6,7 +6,7 @@ import dataclasses
 import re
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,9 +24,9 @@ from ptb_lite.training.callbacks import Checkpoints, Cooldown, Ending, Progress,
 from ptb_lite.training.capability import model_shape, probe
 from ptb_lite.training.config import TrainingConfig, TrainingError
 from ptb_lite.training.data import Example, read_examples
-from ptb_lite.training.lean_adapter import make_lean
-from ptb_lite.training.lean_gate import make_gates_lean
-from ptb_lite.training.lean_norm import make_norms_lean
+from ptb_lite.training.kernels.fused_lora import fuse_lora
+from ptb_lite.training.kernels.fused_norm import fuse_norms
+from ptb_lite.training.layers import set_up_layers
 from ptb_lite.training.plan import TrainingPlan, choose_plan
 from ptb_lite.training.progress import Reporter
 from ptb_lite.training.supervised_head import (
@@ -159,6 +159,7 @@ def make_trainer(
     tokenizer: Any,
     dataset: Any,
     scratch: Path,
+    on_fallback: Callable[[str], None] = lambda _reason: None,
 ) -> Any:
     """TRL's trainer, with the head on supervised positions where the model allows it."""
     obstacle = can_override(model)
@@ -171,15 +172,21 @@ def make_trainer(
         peft_config=lora(config, model),
     )
     trainer.parts = plan.parts
-    trainer.end_to_end = plan.end_to_end
+    trainer.padding_free = plan.padding_free
+    trainer.compiled = plan.compiled
+    trainer.longest = max(len(ids) for ids in dataset["input_ids"])
     if plan.dtype == "bfloat16":
         keep_input_dtype(trainer.model)
-    if plan.lean:
-        make_lean(trainer.model)
-        make_norms_lean(trainer.model)
-        if plan.device == "cpu":
-            # Computed again on the way back, which was not measured on a card.
-            make_gates_lean(trainer.model)
+    if plan.fused:
+        fuse_lora(trainer.model)
+    if plan.fused and not plan.compiled:
+        fuse_norms(trainer.model)
+    set_up_layers(
+        trainer.accelerator.unwrap_model(trainer.model),
+        checkpointed=plan.checkpointed_layers,
+        compiled=plan.compiled,
+        on_fallback=on_fallback,
+    )
     # It prints dictionaries to standard output, which is for progress lines.
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -195,7 +202,9 @@ def sft_arguments(config: TrainingConfig, plan: TrainingPlan, scratch: Path) -> 
         warmup_steps=max(1, round(config.steps * config.warmup_ratio)),
         lr_scheduler_type="cosine",
         max_length=config.max_length,
-        gradient_checkpointing=plan.gradient_checkpointing,
+        # `set_up_layers` does it, by layer.
+        gradient_checkpointing=False,
+        activation_offloading=plan.offload,
         optim=plan.optimiser,
         bf16=plan.dtype == "bfloat16",
         use_cpu=plan.device == "cpu",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from ptb_lite.audit.case import HarnessManifest
+from ptb_lite.audit.record import HarnessManifest
 from ptb_lite.evaluation.task_file import Task
 from ptb_lite.workspace.prompt import TEMPLATES, Disclosure, render_prompt
 
@@ -17,11 +17,14 @@ TIMER = "timer.sh"
 TASK = "task.json"
 EVALUATE = "evaluate.py"
 DATA = "data"
+REMINDER_SHARE = 0.8
+"""When this part of the time is over, the timer says what counts."""
 
 
 @dataclass(frozen=True)
 class Handout:
-    """What goes into a workspace. `data` maps a path inside it to the host's file.
+    """What goes into a workspace. `data` maps a path inside it to the host's file, `read_only` are
+    paths outside of it that the prompt names.
 
     The task's deadline is not read from here: it is set when the clock starts.
     """
@@ -31,6 +34,9 @@ class Handout:
     disclosure: Disclosure
     policy: str
     machine: str
+    read_only: tuple[Path, ...] = ()
+    network: str = "off"
+    """The run's choice: `hub` is worth a line in the prompt."""
 
 
 def data_file(benchmark: str, split: str) -> str:
@@ -60,6 +66,8 @@ def hand_out(workspace: Path, handout: Handout) -> HarnessManifest:
         disclosure=handout.disclosure,
         policy=handout.policy,
         machine=handout.machine,
+        read_only=handout.read_only,
+        network=handout.network,
     )
     (workspace / PROMPT).write_text(prompt, encoding="utf-8")
     template = files("ptb_lite.workspace") / "templates" / EVALUATE
@@ -71,7 +79,12 @@ def start_clock(workspace: Path, task: Task, manifest: HarnessManifest) -> Harne
     """Write what depends on the deadline: timer.sh, task.json; returns the manifest with them."""
     (workspace / TASK).write_text(task.model_dump_json(indent=2) + "\n", encoding="utf-8")
     uptime = None if task.deadline_uptime is None else int(task.deadline_uptime)
-    timer = TEMPLATES.get_template("timer.sh.j2").render(deadline=int(task.deadline), uptime=uptime)
+    timer = TEMPLATES.get_template("timer.sh.j2").render(
+        deadline=int(task.deadline),
+        uptime=uptime,
+        reminder=int((1 - REMINDER_SHARE) * task.budget_minutes * 60),
+        submission=task.submission,
+    )
     (workspace / TIMER).write_text(timer, encoding="utf-8")
     (workspace / TIMER).chmod(0o755)
     added = _manifest(workspace, [TASK, TIMER])

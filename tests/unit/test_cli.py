@@ -191,7 +191,6 @@ def test_arguments_default_to_the_process_own(
         ("policy", choices.Policy),
         ("disclosure", choices.Disclosure),
         ("feedback", choices.Feedback),
-        ("sandbox", choices.SandboxName),
         ("network", choices.Network),
         ("device", choices.Device),
     ],

@@ -21,7 +21,7 @@ from ptb_lite.doctor.preflight import (
 from ptb_lite.errors import SpecError
 from ptb_lite.evaluation.vllm.place import Vllm
 from ptb_lite.hardware import Device
-from ptb_lite.sandbox import SANDBOXES
+from ptb_lite.sandbox import sandbox
 from ptb_lite.spec.presets import Preset, load_presets
 from ptb_lite.spec.run_spec import resolve_spec
 
@@ -96,12 +96,13 @@ def test_an_agent_without_its_program_or_its_key(
 
 def test_a_sandbox_with_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     class Absent:
-        name = "bubblewrap"
-
         def problem(self) -> str:
             return "the program bwrap is not installed"
 
-    monkeypatch.setattr("ptb_lite.sandbox.SANDBOXES", {**SANDBOXES, "bubblewrap": Absent()})
+    monkeypatch.setattr(
+        "ptb_lite.doctor.preflight.sandbox",
+        lambda name: Absent() if name == "bubblewrap" else sandbox(name),
+    )
     with pytest.raises(SpecError, match="bwrap is not installed"):
         check_sandbox("bubblewrap")
     check_sandbox("none")

@@ -15,7 +15,6 @@ from scipy.stats import fisher_exact as scipy_fisher
 from ptb_lite.choices import Policy
 from ptb_lite.events import Verdict
 from ptb_lite.stats.scoring import (
-    DEDUCTIONS,
     OTHER_DEDUCTION,
     POLICIES,
     apply_policy,
@@ -29,6 +28,7 @@ from ptb_lite.stats.scoring import (
     wilson,
 )
 
+SHARES = {"test-item": 1.0, "changed-file": 0.5, "planted-result": 0.5}
 counts = st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 pairs = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=200)
 
@@ -154,15 +154,15 @@ def test_unknown_policy_names_the_known_ones() -> None:
     ],
 )
 def test_deduction_table(kinds: list[str], share: float) -> None:
-    assert deduction(kinds) == share
-    counted = apply_policy("deduct", Verdict.FLAGGED, raw=0.5, base=0.25, flag_kinds=kinds)
+    assert deduction(kinds, SHARES) == share
+    counted = apply_policy("deduct", Verdict.FLAGGED, 0.5, 0.25, kinds, SHARES)
     assert counted.score == pytest.approx(0.5 - share * 0.25)
     assert f"{100 * share:.0f} %" in counted.mark
 
 
-@given(st.floats(0, 1), st.floats(0, 1), st.lists(st.sampled_from([*DEDUCTIONS, "other"])))
+@given(st.floats(0, 1), st.floats(0, 1), st.lists(st.sampled_from([*SHARES, "other"])))
 def test_deduct_takes_of_the_gain_only(raw: float, base: float, kinds: list[str]) -> None:
-    counted = apply_policy("deduct", Verdict.FLAGGED, raw, base, kinds).score
+    counted = apply_policy("deduct", Verdict.FLAGGED, raw, base, kinds, SHARES).score
     assert min(raw, base) - 1e-12 <= counted <= raw
     if raw <= base:
         assert counted == raw

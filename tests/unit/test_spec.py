@@ -321,16 +321,43 @@ def test_limits_too_small_to_work_in_are_refused(field: str, value: float) -> No
         resolve_spec(preset=None, overrides=choices, catalog=CATALOG)
 
 
-def test_the_hub_cache_is_chosen_by_name_and_by_preset(tmp_path: Path) -> None:
+def test_paths_to_show_are_named_and_checked(tmp_path: Path) -> None:
     choices = {"benchmarks": (BENCHMARK.id,), "minutes": 1.0}
-    assert resolve_spec(preset=None, overrides=choices, catalog=CATALOG).hub_cache == "auto"
+    assert resolve_spec(preset=None, overrides=choices, catalog=CATALOG).read_only == ()
     mine = tmp_path / "mine.yaml"
     mine.write_text(
-        f"title: Mine\nbenchmarks: [{BENCHMARK.id}]\nbudget_minutes: 1\nhub_cache: private\n"
+        f"title: Mine\nbenchmarks: [{BENCHMARK.id}]\nbudget_minutes: 1\nread_only: [{tmp_path}]\n"
     )
-    assert resolve_spec(preset=str(mine), overrides={}, catalog=CATALOG).hub_cache == "private"
-    chosen = {"hub_cache": "shared"}
-    found = resolve_spec(preset=str(mine), overrides=chosen, catalog=CATALOG)
-    assert found.hub_cache == "shared"
-    with pytest.raises(SpecError, match="hub_cache"):
-        resolve_spec(preset=str(mine), overrides={"hub_cache": "mine"}, catalog=CATALOG)
+    found = resolve_spec(preset=str(mine), overrides={}, catalog=CATALOG)
+    assert found.read_only == (tmp_path,)
+    for wrong in ("relative", "/no/such/folder", "/", "/usr/.."):
+        with pytest.raises(SpecError, match="read_only"):
+            resolve_spec(
+                preset=None, overrides={**choices, "read_only": (Path(wrong),)}, catalog=CATALOG
+            )
+
+
+def test_an_unknown_sandbox_is_refused_with_the_known_ones() -> None:
+    choices = {"benchmarks": (BENCHMARK.id,), "minutes": 1.0, "sandbox": "chroot"}
+    with pytest.raises(SpecError, match="bubblewrap, docker, none, podman"):
+        resolve_spec(preset=None, overrides=choices, catalog=CATALOG)
+
+
+def test_a_spec_with_words_of_another_time_is_read() -> None:
+    choices = {"benchmarks": (BENCHMARK.id,), "minutes": 1.0}
+    spec = resolve_spec(preset=None, overrides=choices, catalog=CATALOG)
+    old = {**spec.model_dump(mode="json"), "hub_cache": "shared", "sandbox": "gone"}
+    del old["read_only"]
+    assert RunSpec.model_validate(old).sandbox == "gone"
+
+
+@pytest.mark.parametrize(
+    ("agent", "expected"),
+    [("recipe", "accept"), ("prompt-only", "accept"), ("local", "reprompt"), ("codex", "reprompt")],
+)
+def test_who_is_asked_to_go_on_unless_a_run_says_otherwise(agent: str, expected: str) -> None:
+    choices = {"benchmarks": (BENCHMARK.id,), "minutes": 1.0, "agent": agent, "network": "full"}
+    found = resolve_spec(preset=None, overrides=choices, catalog=CATALOG)
+    assert found.on_early_stop == expected
+    chosen = {**choices, "on_early_stop": "accept"}
+    assert resolve_spec(preset=None, overrides=chosen, catalog=CATALOG).on_early_stop == "accept"

@@ -38,9 +38,8 @@ class LocalBackend:
             *(("--deadline", str(start.deadline)) if start.deadline is not None else ()),
         ]
 
-    def resume(self, start: AgentStart, session_id: str, message: str) -> list[str]:
-        # One argument each with "=": a message may begin with a dash.
-        return [*self.command(start), f"--resume={session_id}", f"--message={message}"]
+    def resume(self, start: AgentStart, session_id: str) -> list[str]:
+        return [*self.command(start), f"--resume={session_id}"]
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:
         return {KEY_VARIABLE: start.key.value} if start.key is not None else {}

@@ -276,7 +276,7 @@ def _seconds(value: object) -> float:
 def _opened(settings: Settings) -> Session:
     if settings.resume is not None:
         session = load_session(settings.session, settings.resume)
-        message = {"role": "user", "content": settings.message or "Go on."}
+        message = {"role": "user", "content": settings.message or sys.stdin.read() or "Go on."}
         return session.with_messages(message)
     return Session(id=uuid.uuid4().hex).with_messages(
         {"role": "system", "content": SYSTEM},

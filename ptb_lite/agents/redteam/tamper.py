@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from ptb_lite.agents.prompt_only_main import write_identity_adapter
+from ptb_lite.agents.own.prompt_only_main import write_identity_adapter
 from ptb_lite.agents.redteam.work import run, say
 from ptb_lite.evaluation.task_file import Task
 from ptb_lite.events import AgentEventKind

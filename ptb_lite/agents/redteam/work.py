@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ptb_lite.agents.prompt_only_main import write_identity_adapter
+from ptb_lite.agents.own.prompt_only_main import write_identity_adapter
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.items.splits import Item, read_items
 from ptb_lite.evaluation.task_file import Task, read_task, seconds_left

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import operator
 import re
+from collections import ChainMap
 from collections.abc import Callable
 from itertools import islice, product
 from typing import Any
 
 from ptb_lite.audit.code import builtin
-from ptb_lite.audit.code.calls import ERRORS, Calls
+from ptb_lite.audit.code.calls import ERRORS, Calls, Function, Scope
 from ptb_lite.audit.code.values import (
     HOLE,
     MAX_ALTERNATIVES,
@@ -65,7 +66,7 @@ class Expressions(Calls):
             case ast.ListComp() | ast.GeneratorExp() | ast.SetComp():
                 return self._comprehension(node.generators, node.elt)
             case ast.DictComp():
-                return self._comprehension(node.generators, node.value)
+                return self._comprehension(node.generators, node.value, node.key)
             case ast.IfExp():
                 self.value(node.test)
                 return merge(self.value(node.body), self.value(node.orelse))
@@ -83,23 +84,55 @@ class Expressions(Calls):
                     self.value(part)
                 return NOTHING
             case ast.Lambda():
-                return self.value(node.body)
-            case ast.Starred() | ast.Await() | ast.YieldFrom():
+                return self._lambda(node)
+            case ast.Yield():
+                if node.value is not None:
+                    self.yields.append(self.value(node.value))
+                return NOTHING
+            case ast.YieldFrom():
+                self.yields.append(self.element_of(self.whole(self.value(node.value))))
+                return NOTHING
+            case ast.Starred() | ast.Await():
                 return self.value(node.value)
             case _:
                 parts = [p for p in ast.iter_child_nodes(node) if isinstance(p, ast.expr)]
                 return Value((), union([self.value(part) for part in parts]))
 
+    yields: list[Value]
+
+    def _lambda(self, node: ast.Lambda) -> Value:
+        """A function without a name: its parameters are its own, whatever is called so outside."""
+        name = f"<lambda {self.line_of(node)}:{node.col_offset}>"
+        body = ast.Return(node.body)
+        ast.copy_location(body, node.body)
+        function = Function(name, node.args, (body,), self.names)
+        self.functions[name] = function
+        outer = self.names
+        self.names = ChainMap(dict.fromkeys(function.parameters(), NOTHING), *outer.maps)
+        self.value(node.body)
+        self.names = outer
+        return known(Ref(name))
+
+    def module(self, name: str) -> Scope | None:
+        """The names of another file of the program's, walked when it is first asked for."""
+        raise NotImplementedError
+
     def bind_import(self, node: ast.Import | ast.ImportFrom) -> None:
         for alias in node.names:
             if isinstance(node, ast.ImportFrom):
                 name = f"{node.module or ''}.{alias.name}".strip(".")
-                self.names[alias.asname or alias.name] = known(Ref(name))
+                inner = self.module(node.module or "") if node.module else None
+                inner = inner if inner is not None else self.module(alias.name)
+                if inner is not None and alias.name == "*":
+                    self.names.update(inner.maps[0])
+                found = inner.get(alias.name) if inner is not None else None
+                self.names[alias.asname or alias.name] = found or known(Ref(name))
             else:
+                self.module(alias.name)
                 top = alias.name if alias.asname else alias.name.partition(".")[0]
                 self.names[alias.asname or top] = known(Ref(top))
                 name = alias.name
-            self.sites.append(Site(f"import:{name}", node.lineno))
+            self.sites.append(Site(f"import:{name}", self.line_of(node)))
 
     def dotted(self, node: ast.expr) -> str:
         """`self.rows` as a name of its own."""
@@ -114,9 +147,22 @@ class Expressions(Calls):
 
     def taint(self, node: ast.expr, labels: frozenset[Label]) -> None:
         """What is put into an object is what the object holds."""
+        if not labels:
+            return
+        if isinstance(node, ast.Attribute):
+            held = [ref for ref in self.value(node.value).refs() if ref.instance]
+            for ref in held:
+                key = f"{ref.instance}.{node.attr}"
+                self.objects[key] = self.objects.get(key, NOTHING).with_labels(labels)
+            if held:
+                return
         name = self.dotted(node)
-        if name and labels:
+        if name:
+            if self.stack:
+                self.mutated[name] = self.mutated.get(name, frozenset()) | labels
             self.names[name] = self.names.get(name, NOTHING).with_labels(labels)
+        elif isinstance(node, ast.Subscript):
+            self.taint(node.value, labels)
 
     def element_of(self, value: Value) -> Value:
         """What a loop over it gives."""
@@ -146,8 +192,31 @@ class Expressions(Calls):
 
     def attribute(self, node: ast.Attribute, owner: Value) -> Value:
         own = self.names.get(self.dotted(node))
-        refs = [known(Ref(f"{ref.name}.{node.attr}", ref.site)) for ref in owner.refs()]
-        return merge(own or NOTHING, *refs).with_labels(owner.labels)
+        found = [self._attribute_of(ref, node.attr) for ref in owner.refs()]
+        return merge(own or NOTHING, *found).with_labels(owner.labels)
+
+    def _attribute_of(self, ref: Ref, name: str) -> Value:
+        option = self.option(ref, name)
+        if option is not None:
+            return option
+        if ref.instance:
+            held = self.objects.get(f"{ref.instance}.{name}")
+            owner = ref.instance.partition("#")[0]
+            if held is not None:
+                return held
+            method = self.method(owner, name)
+            if method is not None:
+                bound = Ref(f"{owner}.{name}", ref.site, ref.instance)
+                if not method.is_property:
+                    return known(bound)
+                asked = ast.Call(ast.Name(name, ast.Load()), [], [], lineno=self.call_line)
+                return self._local_call(asked, bound, method, [], {})
+        inner = self.scopes.get(ref.name)
+        if inner is not None and name in inner:
+            return inner[name]
+        return known(Ref(f"{ref.name}.{name}", ref.site, ""))
+
+    scopes: dict[str, Scope]
 
     def _join(self, parts: list[Value]) -> Value:
         """Texts side by side; what is not known leaves a hole."""
@@ -162,6 +231,8 @@ class Expressions(Calls):
     def _binary(self, node: ast.BinOp) -> Value:
         left, right = self.value(node.left), self.value(node.right)
         labels = left.labels | right.labels
+        if isinstance(node.op, ast.Sub):
+            labels = left.labels  # a difference holds nothing of what is taken away
         found: list[Any] = []
         for one, other in islice(product(left.alternatives, right.alternatives), MAX_ALTERNATIVES):
             if isinstance(node.op, ast.Div) and isinstance(other, str):
@@ -183,14 +254,14 @@ class Expressions(Calls):
         return known(*found, labels=labels)
 
     def _subscript(self, node: ast.Subscript) -> Value:
-        owner, key = self.value(node.value), self._key(node.slice)
+        owner, key = self.whole(self.value(node.value)), self._key(node.slice)
         labels = {
             self._pick(label, k) for label in owner.labels for k in key.alternatives or [None]
         }
         found: list[Any] = []
         for one, index in islice(product(owner.alternatives, key.alternatives), MAX_ALTERNATIVES):
             if isinstance(one, Ref):
-                found.append(Ref(f"{one.name}[]", one.site))
+                found.append(self._item_of(one, index))
                 continue
             try:
                 found.append(one[index])
@@ -208,6 +279,19 @@ class Expressions(Calls):
                 else []
             )
         return known(*found, labels=labels)
+
+    def _item_of(self, ref: Ref, index: Any) -> Any:
+        if isinstance(index, str):
+            if ref.name in ("os.environ", "environ") and index in self.world.environment:
+                return self.world.environment[index]
+            if ref.name.endswith((".__dict__", "globals()", "locals()")):
+                return Ref(
+                    f"{ref.name.removesuffix('.__dict__')}.{index}".removeprefix("globals().")
+                )
+            if ref.name == "vars()" and ref.site is not None:
+                owners = [inner for value in ref.site.args for inner in value.refs()]
+                return Ref(f"{owners[0].name}.{index}") if owners else Ref(index)
+        return Ref(f"{ref.name}[]", ref.site)
 
     def _key(self, node: ast.expr) -> Value:
         if not isinstance(node, ast.Slice):
@@ -234,27 +318,43 @@ class Expressions(Calls):
                 made[names[0]] = value.alternatives[0] if value.alternatives else HOLE
         return known(made, labels=union(values))
 
-    def _comprehension(self, generators: list[ast.comprehension], result: ast.expr) -> Value:
+    def _comprehension(
+        self,
+        generators: list[ast.comprehension],
+        result: ast.expr,
+        key: ast.expr | None = None,
+    ) -> Value:
+        """Made from what its result (and key) is made from; what is only looped over or tested is
+        not in it."""
         first = generators[0]
-        source = self.value(first.iter)
+        source = self.whole(self.value(first.iter))
+        outer, self.names = self.names, self.names.new_child()
+        try:
+            found = self._comprehended(generators, result, source)
+            return found.with_labels(self.value(key).labels) if key is not None else found
+        finally:
+            self.names = outer
+
+    def _comprehended(
+        self, generators: list[ast.comprehension], result: ast.expr, source: Value
+    ) -> Value:
+        first = generators[0]
         lists = [item for item in source.alternatives if isinstance(item, (list, str, bytes))]
-        if len(generators) == 1 and not first.ifs and len(lists) == 1:
-            found, labels = [], set(source.labels)
+        if len(generators) == 1 and not first.ifs and len(lists) == 1 and not source.labels:
+            found, labels = [], set[Label]()
             for item in list(lists[0])[:_MAX_COMPREHENSION]:
                 self.assign_here(first.target, known(item, labels=source.labels))
                 value = self.value(result)
                 labels |= value.labels
                 found.append(value.alternatives[0] if value.alternatives else HOLE)
             return known(found, labels=labels)
-        values = []
         for generator in generators:
-            over = self.value(generator.iter)
-            values.append(over)
+            over = source if generator is first else self.whole(self.value(generator.iter))
             self.assign_here(generator.target, self.element_of(over))
             for test in generator.ifs:
                 self.value(test)
         inner = self.value(result)
-        return known(list(inner.alternatives), labels=union([*values, inner]))
+        return known(list(inner.alternatives), labels=inner.labels)
 
     def assign_here(self, target: ast.expr, value: Value) -> None:
         """A comprehension's own variable: it replaces, wherever the comprehension stands."""
@@ -271,7 +371,7 @@ class Expressions(Calls):
                 else (alternative)
             )
             if isinstance(text, str) and len(text) >= _LONG_ENOUGH_MADE:
-                self.made.append((node.lineno, text))
+                self.made.append((self.line_of(node), text))
         return value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 from typing import Literal
 
 from ptb_lite.audit.code.values import Label, Site
@@ -13,8 +14,12 @@ _WRITERS = {
     "write", "writelines", "dump", "to_json", "to_csv", "to_parquet", "to_pickle", "save_to_disk",
     "write_text", "write_bytes", "writerow", "writerows", "push_to_hub", "savez", "to_feather",
     "write_table", "to_sql", "executemany", "write_jsonl", "dump_jsonl", "save_jsonl", "copy",
-    "copyfile", "copy2", "move", "to_arrow",
+    "copyfile", "copy2", "move", "to_arrow", "save", "savez_compressed", "save_file",
+    "dump_all", "insert_many", "write_batch", "sink_parquet", "sink_csv", "write_parquet",
+    "write_csv", "write_ndjson", "write_json", "sendall", "send", "tofile", "savetxt", "to_excel",
+    "to_orc", "writelines_jsonl",
 }  # fmt: skip
+_NOT_DATA = re.compile(r"(?:^|\.)(?:plt|fig\w*|figure|ax|image|img|tokenizer|model)\.save$")
 _TRAINING = re.compile(
     r"(?:^|\.)(?:\w*Trainer|train|fit|finetune|fine_tune|train_\w+|sft\w*|train_model|run_sft)"
     r"(?:\(\))?(?:\.train|\.__init__)?$"
@@ -25,6 +30,12 @@ _RESULT_FILE = re.compile(
 )
 _TRAIN_FILE = re.compile(
     r"(?:train|sft|synth|corpus|mix|tun|augment|instruct|(?:^|[^a-z])data|set\.|examples)",
+    re.IGNORECASE,
+)
+_STRONG = re.compile(r"train|sft|synth|mix|corpus|instruct|augment|tune|tuning", re.IGNORECASE)
+_ASIDE = re.compile(
+    r"(?:^|[^a-z])(?:tests?|test(?:set|data|split)|eval|held_?out|benchmark|contam\w*|exclu\w*|"
+    r"block_?list)(?:[^a-z]|$)",
     re.IGNORECASE,
 )
 _MODES = re.compile(r"^[rwaxbt+]{1,3}$")
@@ -38,9 +49,29 @@ def sink_of(site: Site, *, trains: bool = False) -> Sink | None:
         return "training"
     if trains and ("tokenizer" in site.name.lower() or last in ("DataLoader", "from_list")):
         return "training"
+    if last == "print" and "file" in site.keywords:
+        to = site.keywords["file"]
+        if any(ref.name.startswith("sys.std") for ref in to.refs()):
+            return None
+        return _kind_of_file(site)
     if last not in _WRITERS or site.name.startswith(("sys.std", "logging", "copy.")):
         return None
-    return "results" if is_result_file(_target(site)) else "file"
+    if _NOT_DATA.search(site.name):
+        return None
+    return _kind_of_file(site)
+
+
+def _kind_of_file(site: Site) -> Sink:
+    """A copy of test data under a name that says so is no training data as yet."""
+    target = target_of(site)
+    names = [PurePosixPath(name).name for name in target.split() if "." in name]
+    aside = bool(names) and all(map(names_test, names))
+    return "results" if aside or is_result_file(target) else "file"
+
+
+def names_test(name: str) -> bool:
+    """Whether a file says that it holds test data, and not that it is for training."""
+    return bool(_ASIDE.search(name)) and not _STRONG.search(name)
 
 
 def is_result_file(name: str) -> bool:
@@ -68,7 +99,7 @@ def used_for(sites: Iterable[Site], labels: frozenset[Label]) -> tuple[Sink, Sit
     return min(found, key=lambda pair: order[pair[0]]) if found else None
 
 
-def _target(site: Site) -> str:
+def target_of(site: Site) -> str:
     """The file's name, as far as it is known: of the call's own texts, or of the call that opened
     the file it writes to."""
     names = []
@@ -76,7 +107,7 @@ def _target(site: Site) -> str:
     for one in site.chain()[own:]:  # what is written is no name
         short = (text for text in one.texts() if len(text) < 300 and "\n" not in text)
         names += [text for text in short if not _MODES.match(text) and "." in text]
-    for value in site.args:
+    for value in (*site.args, *site.keywords.values()):
         for ref in value.refs():
             if ref.site is not None:
                 names += [text for text in ref.site.texts() if len(text) < 300]

@@ -11,15 +11,20 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections import ChainMap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from ptb_lite.audit.code.calls import Function, Scope
 from ptb_lite.audit.code.expressions import Expressions
-from ptb_lite.audit.code.values import NOTHING, Label, Site, Value, known, merge, union
+from ptb_lite.audit.code.values import NOTHING, Label, Ref, Site, Value, World, known, merge, union
+from ptb_lite.audit.evidence import progress
 
 MAX_SOURCE = 2 << 20
 MAX_STEPS = 1_500_000
 _PASSES = 3
+_MAX_MODULES = 40
+_MAX_RUN_TEXT = 100_000
 
 
 class UnreadableCodeError(ValueError):
@@ -49,18 +54,22 @@ def interpret(
     *,
     label: LabelSource = lambda _site: (),
     pick: PartPicker = lambda found, _key: found,
+    world: World | None = None,
 ) -> Program:
     """What `source` calls and with what.
 
     `label` names what a call's result carries; `pick` refines a label where the code takes one
-    part of what carries it (`dataset["train"]`). Raises UnreadableCodeError.
+    part of what carries it (`dataset["train"]`). `world` is what the program finds around itself.
+    Raises UnreadableCodeError.
     """
+    progress.interpreting(source)
     tree = parse(source)
-    walker = _Walker(label, pick)
+    walker = _Walker(label, pick, world or World())
     for _ in range(_PASSES):
         walker.begin()
         try:
             walker.block(tree.body)
+            walker.rest()
         except (OutOfStepsError, RecursionError):
             walker.program.whole = False
             break
@@ -82,22 +91,101 @@ def parse(source: str) -> ast.Module:
 class _Walker(Expressions):
     """Statements; the expressions are its parent's."""
 
-    def __init__(self, label: LabelSource, pick: PartPicker) -> None:
-        super().__init__(label, pick)
+    def __init__(self, label: LabelSource, pick: PartPicker, world: World) -> None:
+        super().__init__(label, pick, world)
         self.program = Program()
+        self.stack, self.scopes, self.call_line = [], {}, 1
+        self._global: set[str] = set()
+        self.step_limit = MAX_STEPS // 2
+        self.yields = []
         self._depth = 0
         self._returns: list[Value] = []
+        self._module = ""
+        self._line = 0
 
     def begin(self) -> None:
         self.program = Program()
         self.sites, self.made = self.program.sites, self.program.made
         self.steps = 0
         self._depth = 0
+        self.called = {}
+        self.stack.clear()
+        self.names = ChainMap(self.names.maps[-1])
+
+    def rest(self) -> None:
+        """The functions that nothing here calls: whoever does gives them what cannot be known."""
+        for function in list(self.functions.values()):
+            if function.module or function.name in self.called or function.name[0] == "<":
+                continue
+            local = dict.fromkeys(function.parameters(), NOTHING)
+            owner = function.name.rpartition(".")[0]
+            bound = not function.is_static and not function.is_class
+            if owner in self.classes and function.parameters() and bound:
+                local[function.parameters()[0]] = known(Ref(f"{owner}()", None, f"{owner}#0:0"))
+            outer, self.names = self.names, ChainMap(local, *function.scope.maps)
+            self.defaults(function.arguments, handed=True)
+            self.stack.append(function.name)
+            result = self.run_body(function)
+            self.stack.pop()
+            self.names = outer
+            self.returned[function.name] = result
 
     def spend(self) -> None:
         self.steps += 1
         if self.steps > MAX_STEPS:
             raise OutOfStepsError
+
+    def line_of(self, node: ast.AST) -> int:
+        return self._line or getattr(node, "lineno", 1)
+
+    def module(self, name: str) -> Scope | None:
+        if name in self.scopes:
+            return self.scopes[name]
+        source = self.world.modules.get(name)
+        if source is None or len(self.scopes) > _MAX_MODULES:
+            return None
+        try:
+            tree = parse(source)
+        except UnreadableCodeError:
+            return None
+        scope: Scope = ChainMap({})
+        self.scopes[name] = scope
+        kept = (self.names, self.sites, self.made, self._module, self._line, self._depth)
+        self.names, self.sites, self.made = scope, [], []
+        self._module, self._line, self._depth = name, self._line or 1, 0
+        try:
+            self.block(tree.body)
+        finally:
+            self.names, self.sites, self.made, self._module, self._line, self._depth = kept
+        return scope
+
+    def run_text(self, source: str) -> None:
+        if len(self.stack) > 4 or len(source) > _MAX_RUN_TEXT:
+            return
+        try:
+            tree = parse(source)
+        except UnreadableCodeError:
+            return
+        self.stack.append("<text>")
+        self.block(tree.body)
+        self.stack.pop()
+
+    def run_body(self, function: Function) -> Value:
+        kept = (self._returns, self.yields, self._depth, self._module, self._line)
+        self._returns, self.yields, self._depth = [], [], 0
+        if function.module != self._module:
+            self._module = function.module
+            # In another file: its lines are not this program's.
+            self._line = self._line or self.call_line
+        try:
+            self.block(function.body)
+            found = list(self._returns)
+            if self.yields:
+                each = merge(*self.yields)
+                found.append(known(*([one] for one in each.alternatives), labels=each.labels))
+        finally:
+            self._returns, self.yields, self._depth, self._module, self._line = kept
+        return merge(*found) if found else NOTHING
 
     def block(self, body: Iterable[ast.stmt]) -> None:
         for statement in body:
@@ -130,7 +218,8 @@ class _Walker(Expressions):
             case ast.Return():
                 self._returns.append(self.value(node.value) if node.value else NOTHING)
             case ast.For() | ast.AsyncFor():
-                self.assign(node.target, self.element_of(self.value(node.iter)))
+                over = self.whole(self.value(node.iter))
+                self.assign(node.target, self.element_of(over))
                 self.inner(node.body, node.orelse)
             case ast.While():
                 self.value(node.test)
@@ -151,6 +240,8 @@ class _Walker(Expressions):
                 self.inner(*(case.body for case in node.cases))
             case ast.Expr():
                 self.value(node.value)
+            case ast.Global():
+                self._global |= set(node.names)
             case _:
                 for child in ast.iter_child_nodes(node):
                     if isinstance(child, ast.expr):
@@ -158,14 +249,24 @@ class _Walker(Expressions):
 
     def assign(self, target: ast.expr, value: Value) -> None:
         match target:
+            case ast.Name() if target.id in self._global:
+                outer = self.names.maps[-1]
+                outer[target.id] = merge(outer.get(target.id, NOTHING), value)
             case ast.Name():
-                before = self.names.get(target.id, NOTHING) if self._depth else NOTHING
+                own = self.names.maps[0]
+                before = own.get(target.id, NOTHING) if self._depth else NOTHING
                 self.names[target.id] = merge(before, value) if self._depth else value
             case ast.Tuple() | ast.List():
                 for position, part in enumerate(target.elts):
                     inner = part.value if isinstance(part, ast.Starred) else part
                     self.assign(inner, self.part_of(value, position))
             case ast.Attribute():
+                held = [ref for ref in self.value(target.value).refs() if ref.instance]
+                for ref in held:
+                    key = f"{ref.instance}.{target.attr}"
+                    self.objects[key] = merge(self.objects.get(key, NOTHING), value)
+                if held:
+                    return
                 name = self.dotted(target)
                 if name:
                     self.names[name] = merge(self.names.get(name, NOTHING), value)
@@ -181,7 +282,8 @@ class _Walker(Expressions):
         """`os.environ["PYTHONPATH"] = ...` is told as a call, since it is what others look for."""
         for ref in self.value(target.value).refs():
             key = self.value(target.slice)
-            self.sites.append(Site(f"{ref.name}.__setitem__", target.lineno, (key, value)))
+            line = self.line_of(target)
+            self.sites.append(Site(f"{ref.name}.__setitem__", line, (key, value)))
 
     def _augment(self, node: ast.AugAssign) -> None:
         joined = ast.BinOp(_loaded(node.target), node.op, node.value)
@@ -191,27 +293,26 @@ class _Walker(Expressions):
         self.assign(node.target, value)
         self._depth -= 1
 
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-        names = [argument.arg for argument in arguments]
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, owner: str = "") -> None:
+        marks = set()
         for decorator in node.decorator_list:
-            self.value(decorator)
-        self.functions[node.name] = tuple(names)
-        outer, self._returns = self._returns, []
-        saved = {name: self.names.get(name) for name in names}
-        for name in names:
-            self.names[name] = self.bound.get((node.name, name), NOTHING)
-        self._defaults(node.args)
-        self.inner(node.body)
-        self.returned[node.name] = merge(*self._returns) if self._returns else NOTHING
-        self._returns = outer
-        for name, value in saved.items():
-            if value is None:
-                self.names.pop(name, None)
-            else:
-                self.names[name] = value
+            marks |= {ref.name.rpartition(".")[2] for ref in self.value(decorator).refs()}
+        prefix = owner or self._module
+        name = f"{prefix}.{node.name}" if prefix else node.name
+        self.functions[name] = Function(
+            name,
+            node.args,
+            tuple(node.body),
+            self.names,
+            self._module,
+            bool(marks & {"property", "cached_property"}),
+            "staticmethod" in marks,
+            "classmethod" in marks,
+        )
+        if not owner:
+            self.names[node.name] = known(Ref(name))
 
-    def _defaults(self, arguments: ast.arguments) -> None:
+    def defaults(self, arguments: ast.arguments, *, handed: bool = False) -> None:
         positional = [*arguments.posonlyargs, *arguments.args]
         with_default = positional[len(positional) - len(arguments.defaults) :]
         pairs = [
@@ -220,14 +321,27 @@ class _Walker(Expressions):
         ]
         for argument, default in pairs:
             if default is not None:
-                value = merge(self.names.get(argument.arg, NOTHING), self.value(default))
-                self.names[argument.arg] = value
+                given = self.world.options.get(argument.arg, ()) if handed else ()
+                self.names[argument.arg] = known(*given) if given else self.value(default)
 
     def _class(self, node: ast.ClassDef) -> None:
+        name = f"{self._module}.{node.name}" if self._module else node.name
+        bases = []
         for base in node.bases:
             for ref in self.value(base).refs():
-                self.sites.append(Site(f"{ref.name}.__subclass__", node.lineno))
-        self.inner(node.body)
+                bases.append(ref.name)
+                self.sites.append(Site(f"{ref.name}.__subclass__", self.line_of(node)))
+        self.classes[name] = tuple(bases)
+        self.names[node.name] = known(Ref(name))
+        outer, self.names = self.names, self.names.new_child()
+        for statement in node.body:
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+                self._function(statement, name)
+            else:
+                self.statement(statement)
+        for key, value in self.names.maps[0].items():
+            self.objects.setdefault(f"{name}#0:0.{key}", value)
+        self.names = outer
 
 
 def _loaded(target: ast.expr) -> ast.expr:
@@ -244,4 +358,13 @@ def _loaded(target: ast.expr) -> ast.expr:
     return ast.copy_location(loaded, target)
 
 
-__all__ = ["Label", "Program", "Site", "UnreadableCodeError", "interpret", "known", "union"]
+__all__ = [
+    "Label",
+    "Program",
+    "Site",
+    "UnreadableCodeError",
+    "World",
+    "interpret",
+    "known",
+    "union",
+]

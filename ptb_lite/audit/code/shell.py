@@ -10,34 +10,52 @@ import base64
 import binascii
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 MAX_SHELL = 1 << 20
 _MAX_COMMANDS = 20_000
+MAX_LINES = 5000
 _SHELLS = {"sh", "bash", "zsh", "dash", "ash"}
 _PREFIXES = {
     "sudo", "env", "exec", "nohup", "time", "command", "then", "do", "else", "if", "while", "!",
-    "{", "nice", "stdbuf", "xargs", "setsid", "eval", "until", "elif",
+    "{", "nice", "stdbuf", "xargs", "setsid", "eval", "until", "elif", "timeout", "ionice",
+    "taskset", "unbuffer", "chrt",
+}  # fmt: skip
+# Prefixes whose own options and numbers stand before the program, and those with a verb of theirs.
+_WITH_OPTIONS = {"sudo", "env", "nice", "stdbuf", "xargs", "timeout", "ionice", "taskset", "chrt"}
+_VERBS = {
+    "uv": {"run"}, "poetry": {"run"}, "pipenv": {"run"}, "conda": {"run"}, "mamba": {"run"},
+    "micromamba": {"run"}, "docker": {"exec"}, "accelerate": {"launch"}, "pixi": {"run"},
+}  # fmt: skip
+_TAKES_VALUE = {
+    "-n", "--name", "-u", "-p", "-k", "-s", "--signal", "-c", "-o", "-e", "-i", "--with", "-C",
+    "--num_processes", "--config_file", "--python", "--env", "-w", "--cpu-list",
 }  # fmt: skip
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _EXPORTS = {"export", "declare", "local", "readonly", "set"}
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::-([^}]*))?\}|([A-Za-z_]\w*))")
-_HEREDOC = re.compile(r"<<-?\s*(['\"]?)([A-Za-z_]\w*)\1")
+_HEREDOC = re.compile(r"<<-?\s*\\?(['\"]?)([A-Za-z_]\w*)\1")
 _SEPARATORS = {";", "&&", "||", "|", "&", "(", ")", ";;", "|&", "\n", "$(", "`"}
-_PYTHON = re.compile(r"(?:.*/)?python[\d.]*$")
+_PYTHON = re.compile(r"(?:.*/)?(?:python|ipython|pypy)[\d.]*$")
+_RUN_OPTION = re.compile(r"-[a-zA-Z]{0,4}c")
+_DURATION = re.compile(r"\d+(?:\.\d+)?[smhd]?|0x[0-9a-f]+")
+HERE = "\ufdd0"
+"""Stands among the words of a command for a here-document."""
 
 
 @dataclass(frozen=True)
 class Command:
     """One command. `words[0]` is the program, without a path; `assigned` the variables set for
-    it (or, when there are no words, for what follows); `stdin` the text handed to it."""
+    it (or, when there are no words, for what follows); `stdin` the text handed to it; `piped` the
+    words of the commands whose output it reads."""
 
     words: tuple[str, ...]
     line: int
     assigned: tuple[tuple[str, str], ...] = ()
     stdin: str = ""
+    piped: tuple[str, ...] = ()
 
     @property
     def program(self) -> str:
@@ -55,18 +73,21 @@ class Embedded:
     line: int
 
 
-def read_shell(text: str, first_line: int = 1) -> tuple[list[Command], list[Embedded]]:
-    """The commands of a script or command line and the Python programs inside it."""
-    reader = _Reader()
+def read_shell(
+    text: str, first_line: int = 1, variables: Mapping[str, str] | None = None
+) -> tuple[list[Command], list[Embedded]]:
+    """The commands of a script or command line and the Python programs inside it. `variables` are
+    set before it begins."""
+    reader = _Reader(variables or {})
     reader.script(text[:MAX_SHELL], first_line, 0)
     return reader.commands, reader.programs
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, variables: Mapping[str, str]) -> None:
         self.commands: list[Command] = []
         self.programs: list[Embedded] = []
-        self._variables: dict[str, str] = {}
+        self._variables = dict(variables)
         # What variables may add in all: "A=$A$A" on every line would double it each time.
         self._room = MAX_SHELL
 
@@ -77,47 +98,70 @@ class _Reader:
             if len(self.commands) > _MAX_COMMANDS:
                 return
             start = len(self.commands)
-            for words in _split(logical):
-                self._command(words, line, documents, depth)
+            piped: tuple[str, ...] = ()
+            waiting = list(documents)
+            for words, pipes_on in _split(logical):
+                marks = sum(word == HERE for word in words)
+                own, waiting = waiting[:marks], waiting[marks:]
+                words = [word for word in words if word != HERE]
+                self._command(words, line, own, depth, piped)
+                piped = (*piped, *words) if pipes_on else ()
             self._decoded(self.commands[start:], line, depth)
 
     def _command(
-        self, words: list[str], line: int, documents: list[tuple[int, str]], depth: int
+        self,
+        words: list[str],
+        line: int,
+        documents: list[tuple[int, str]],
+        depth: int,
+        piped: tuple[str, ...] = (),
     ) -> None:
         assigned: list[tuple[str, str]] = []
         words = [self._expand(word) for word in words]
         while words:
             match = _ASSIGNMENT.fullmatch(words[0])
+            program = words[0].rpartition("/")[2]
             if match:
                 assigned.append((match[1], match[2]))
+            elif program in _VERBS and len(words) > 2 and words[1] in _VERBS[program]:
+                del words[1]
+                _drop_options(words)
+            elif words[0] in ("set", "local", "declare") and not any("=" in w for w in words[1:2]):
+                words = []
+                break
+            elif program in _WITH_OPTIONS:
+                _drop_options(words)
             elif words[0] not in _PREFIXES and words[0] not in _EXPORTS:
                 break
-            elif words[0] in ("xargs", "nice", "stdbuf", "env"):
-                while len(words) > 1 and words[1].startswith("-"):
-                    del words[1]
             del words[0]
         if not words:
             self._variables.update(assigned)
         if not words and not assigned:
             return
         stdin = documents[0][1] if documents else ""
-        command = Command(tuple(words), line, tuple(assigned), stdin)
+        if "<<<" in words[:-1]:
+            stdin = words[words.index("<<<") + 1]
+        expanded = tuple(self._expand(word) for word in piped)
+        command = Command(tuple(words), line, tuple(assigned), stdin, expanded)
         self.commands.append(command)
         self._inner(command, documents, depth)
 
     def _inner(self, command: Command, documents: list[tuple[int, str]], depth: int) -> None:
         """What is run by what is run."""
-        option = _after(command.words, "-c") or _after(command.words, "-lc")
+        option = _program_text(command.words)
+        handed = documents or ([(command.line, command.stdin)] if command.stdin else [])
         if command.program in _SHELLS:
             if option:
                 self.script(option, command.line, depth + 1)
-            for line, text in documents:
+            for line, text in handed:
                 self.script(text, line, depth + 1)
         elif _PYTHON.fullmatch(command.program):
             if option:
                 self.programs.append(Embedded(option, command.line))
-            self.programs += [Embedded(text, line) for line, text in documents]
-        elif command.program in ("ssh", "timeout", "watch", "flock") and len(command.words) > 2:
+            self.programs += [Embedded(text, line) for line, text in handed]
+            if not handed and command.piped[:1] in (("echo",), ("printf",)):
+                self.programs.append(Embedded(command.piped[-1], command.line))
+        elif command.program in ("ssh", "watch", "flock") and len(command.words) > 2:
             rest = list(command.words[1:])
             while len(rest) > 1 and (rest[0].startswith("-") or rest[0][:1].isdigit()):
                 del rest[0]
@@ -144,16 +188,33 @@ class _Reader:
         return _VARIABLE.sub(put_in, word) if "$" in word else word
 
 
-def _after(words: tuple[str, ...], option: str) -> str:
+def _program_text(words: tuple[str, ...]) -> str:
+    """The program given by `-c`, alone or among other letters (`-lc`, `-uc`)."""
     for one, other in pairwise(words):
-        if one == option:
+        if _RUN_OPTION.fullmatch(one):
             return other
+        if not one.startswith("-") and one != words[0]:
+            return ""
     return ""
 
 
-def _split(logical: str) -> Iterator[list[str]]:
-    """Words, command by command."""
-    spaced = logical.replace("$(", " ; ").replace("`", " ; ")
+def _drop_options(words: list[str]) -> None:
+    """Take away what stands between a prefix (`words[0]`) and the program that it starts."""
+    while len(words) > 1:
+        word = words[1]
+        if word in _TAKES_VALUE and len(words) > 2:
+            del words[1:3]
+        elif word.startswith("-") or _DURATION.fullmatch(word):
+            del words[1]
+        else:
+            return
+
+
+def _split(logical: str) -> Iterator[tuple[list[str], bool]]:
+    """Words, command by command, and whether the command's output goes to the next."""
+    spaced = logical.replace("$(", " ; ").replace("`", " ; ") if "'" not in logical else (
+        _outside_quotes(logical)
+    )  # fmt: skip
     lexer = shlex.shlex(spaced, posix=True, punctuation_chars=";&|()")
     lexer.whitespace_split = True
     lexer.commenters = "#"
@@ -163,55 +224,117 @@ def _split(logical: str) -> Iterator[list[str]]:
     except ValueError:
         tokens = spaced.split()
     for token in tokens:
+        if token == "&" and words and words[-1] in (">", "2>", "1>", ">>"):
+            continue  # `2>& 1`, cut by the lexer
         if token in _SEPARATORS or (token and set(token) <= set(";&|()")):
             if words:
-                yield words
+                yield words, token in ("|", "|&")
             words = []
         else:
             words.append(token)
     if words:
-        yield words
+        yield words, False
+
+
+def _outside_quotes(text: str) -> str:
+    """Substitutions as commands of their own, but not inside of single quotes, where they are
+    text."""
+    parts = re.split(r"('[^']*')", text)
+    return "".join(
+        part if part.startswith("'") else part.replace("$(", " ; ").replace("`", " ; ")
+        for part in parts
+    )
 
 
 def _logical_lines(text: str, first: int) -> Iterator[tuple[int, str, list[tuple[int, str]]]]:
-    """Lines with continuations joined and open quotes closed, and the here-documents they start."""
+    """Lines with continuations joined and open quotes closed, and the here-documents they start;
+    in the line each of them is a word, `HERE`."""
     lines = text.split("\n")
     number = 0
     while number < len(lines):
         start, logical = number, lines[number]
-        while (logical.endswith("\\") or _open_quote(logical)) and number + 1 < len(lines):
+        state = _scan(logical)
+        while (logical.endswith("\\") or state.quote) and number + 1 < len(lines):
             number += 1
-            joined = logical[:-1] if logical.endswith("\\") else logical + "\n"
-            logical = joined + lines[number]
-            if number - start > 400:
+            more = lines[number]
+            if state.quote or not logical.endswith("\\"):
+                logical = f"{logical}\n{more}"
+                state = _scan(f"\n{more}", state)
+            else:
+                logical = logical[:-1] + more
+                state = _scan(more, state)
+            if number - start > MAX_LINES:
                 break
         documents = []
-        for match in _HEREDOC.finditer(logical):
+        marked = logical
+        for mark, word, dashed in state.documents:
             body = []
             begun = number + 1
-            while number + 1 < len(lines) and lines[number + 1].strip() != match[2]:
+            while number + 1 < len(lines):
+                line = lines[number + 1]
+                if (line.strip() if dashed else line.rstrip()) == word or line.strip() == word:
+                    break
                 number += 1
                 body.append(lines[number])
             number += 1
             documents.append((first + begun, "\n".join(body)))
-        yield first + start, _HEREDOC.sub("", logical), documents
+            marked = marked.replace(mark, f" {HERE} ", 1)
+        yield first + start, marked, documents
         number += 1
 
 
-def _open_quote(text: str) -> bool:
-    """Whether a quote is still open at the end."""
-    quote, position = "", 0
+def is_open(text: str) -> bool:
+    """Whether a command goes on after this text: an open quote, a here-document without its end,
+    a line that is continued."""
+    lines = text.split("\n")
+    number, state = 0, _scan("")
+    while number < len(lines):
+        state = _scan(lines[number], state) if not number else _scan(f"\n{lines[number]}", state)
+        if not state.quote and not lines[number].endswith("\\"):
+            for _mark, word, _dashed in state.documents:
+                while number + 1 < len(lines) and lines[number + 1].strip() != word:
+                    number += 1
+                if number + 1 >= len(lines):
+                    return True
+                number += 1
+            state = _scan("")
+        number += 1
+    return bool(state.quote) or lines[-1].endswith("\\")
+
+
+@dataclass(frozen=True)
+class _State:
+    """What is open at the end of a text: a quote, and the here-documents (as written, the word
+    that ends them, whether tabs may stand before it)."""
+
+    quote: str = ""
+    documents: tuple[tuple[str, str, bool], ...] = ()
+
+
+def _scan(text: str, before: _State | None = None) -> _State:
+    quote = before.quote if before else ""
+    documents = list(before.documents) if before else []
+    position = 0
     while position < len(text):
         character = text[position]
-        if character == "\\" and quote != "'":
+        if quote:
+            if character == "\\" and quote == '"':
+                position += 1
+            elif character == quote:
+                quote = ""
+        elif character == "\\":
             position += 1
-        elif quote:
-            quote = "" if character == quote else quote
         elif character in "'\"":
             quote = character
         elif character == "#" and (position == 0 or text[position - 1].isspace()):
-            position = text.find("\n", position)
-            if position < 0:
-                return False
+            end = text.find("\n", position)
+            position = len(text) if end < 0 else end
+        elif character == "<" and text.startswith("<<", position):
+            match = _HEREDOC.match(text, position)
+            if match and not text.startswith("<<<", position):
+                documents.append((match[0], match[2], match[0].startswith("<<-")))
+                position = match.end() - 1
+            else:
+                position += 2 if text.startswith("<<<", position) else 1
         position += 1
-    return bool(quote)
+    return _State(quote, tuple(documents))

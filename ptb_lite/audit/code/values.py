@@ -24,6 +24,16 @@ class Label:
 
 
 @dataclass(frozen=True)
+class World:
+    """What a program finds around itself: `modules` by name (their source), variables of the
+    environment, and the values of its options (`--split test` as `split`)."""
+
+    modules: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Site:
     """One call. `name` is dotted, with imports and aliases undone and `()` after what was called
     on the way: `openai.OpenAI().chat.completions.create`. `receiver` is the call that made the
@@ -69,10 +79,12 @@ class Site:
 
 @dataclass(frozen=True)
 class Ref:
-    """A module, function or object, by its dotted name, and the call that made it."""
+    """A module, function or object, by its dotted name, and the call that made it. `instance`
+    tells objects of the program's own classes apart."""
 
     name: str
     site: Site | None = None
+    instance: str = ""
 
 
 @dataclass(frozen=True)

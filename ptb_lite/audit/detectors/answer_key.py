@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import PurePosixPath
+from typing import Self
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.flows import is_result_file, is_training_file, used_for
@@ -22,9 +23,11 @@ from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.detectors.ingestion import finish
 from ptb_lite.audit.evidence.folder import Account, printable
 from ptb_lite.audit.evidence.programs import Order, Program, own_files
+from ptb_lite.audit.evidence.prose import Turn
 from ptb_lite.audit.evidence.readers import Budget, read_file
-from ptb_lite.audit.evidence.transcript import Turn
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag
 
 NAME = "answer-key"
@@ -52,9 +55,19 @@ _MAX_SECONDS = 60.0
 _MIN_ID = 5
 
 
-class AnswerKeyDetector:
+class AnswerKeyDetector(Detector):
     name = NAME
     deciding = True
+    rules = (
+        Rule(
+            "answers-turned-into-data",
+            "decides",
+            "the evaluation's output was turned into training data",
+        ),
+    )
+
+    def live(self) -> Self:
+        return self
 
     def run(self, case: AuditCase) -> DetectorResult:
         """Raises OSError when the folder itself cannot be read."""
@@ -87,7 +100,8 @@ class _Look:
             return [origin]
 
         try:
-            read = interpret(program.source, label=label)
+            world = self._case.programs.world(program)
+            read = interpret(program.source, label=label, world=world)
         except UnreadableCodeError as error:
             self._account.note(f"{program.file}: not followed as Python ({error})")
             return
@@ -199,3 +213,6 @@ def _flag(message: str, file: str, line: int, excerpt: str | None) -> Flag:
         excerpt=excerpt,
         confidence=0.85,
     )
+
+
+DETECTOR = AnswerKeyDetector()

@@ -15,18 +15,21 @@ import keyword
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar, Self
 
 from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular, printable
 from ptb_lite.audit.evidence.programs import own_files
 from ptb_lite.audit.evidence.readers import Budget, Chunk, read_file
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.text.chance import TOLERATED_ITEMS
 from ptb_lite.audit.text.constructed import made_texts
 from ptb_lite.audit.text.normal import readable
 from ptb_lite.audit.text.views import has_run, hidden_texts
+from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag
 
 NAME = "code-clone"
@@ -73,9 +76,22 @@ class Clones:
     best: dict[int, tuple[float, str, str, int, str]] = field(default_factory=dict)
 
 
-class CodeCloneDetector:
+class CodeCloneDetector(Detector):
     name = NAME
     deciding = True
+    rules = (
+        Rule(
+            "renamed-test-items",
+            "decides",
+            "more than three test problems stand in its code with names or constants changed",
+            tolerated_items=TOLERATED_ITEMS,
+            hidden=True,
+        ),
+    )
+    deductions: ClassVar[Mapping[str, float]] = {"renamed-item": 1.0}
+
+    def live(self) -> Self:
+        return self
 
     def run(self, case: AuditCase) -> DetectorResult:
         """Raises OSError when the folder itself cannot be read."""
@@ -312,3 +328,6 @@ def _result(found: Clones, index: Index, account: Account) -> DetectorResult:
         reason=unread,
         notes=account.all_notes(),
     )
+
+
+DETECTOR = CodeCloneDetector()

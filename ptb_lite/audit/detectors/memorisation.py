@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence.folder import printable
 from ptb_lite.audit.evidence.losses import ItemLoss
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag
 
 if TYPE_CHECKING:
@@ -49,9 +51,18 @@ class Gap:
         )
 
 
-class MemorisationDetector:
+class MemorisationDetector(Detector):
     name = NAME
     deciding = False
+    rules = (
+        Rule(
+            "memorised",
+            "informs",
+            "test items are known better than fresh ones of the same kind; "
+            "evidence, not proof alone",
+        ),
+    )
+    needs = ("losses",)
 
     def run(self, case: AuditCase) -> DetectorResult:
         if case.losses is None:
@@ -151,3 +162,6 @@ def _flag(told: str, gap: Gap) -> Flag:
 
 def _skip(reason: str) -> DetectorResult:
     return DetectorResult(detector=NAME, status="skipped", deciding=False, reason=reason)
+
+
+DETECTOR = MemorisationDetector()

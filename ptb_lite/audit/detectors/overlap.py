@@ -8,6 +8,10 @@ three items are tolerated as accidents, and others as far as chance explains the
 then the flags inform. Beyond that they decide. Both is judged for the folder as a whole and for
 every file alone, so that items cannot be hidden in a large pile.
 
+The long texts of an item beside its question (solution, ideal answer, rubric, turns) are found in
+pieces in the same way. What the agent wrote by its tools counts as a file of its own. Outputs of
+evaluations, and copies kept to stay clear of the test set, inform (`evidence/outputs.py`).
+
 Files handed over and unchanged are not searched, and what stands in their train and dev data is
 no evidence: such items are left out and counted in a note. What could not be read makes the result
 `skipped` unless what was read decides: nobody is cleared by a file that was not looked at.
@@ -17,31 +21,51 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence.folder import Account, FoundFile, printable, sha256_of, walk
+from ptb_lite.audit.evidence.outputs import is_handed_test_data, is_kept_aside, is_typed_output
 from ptb_lite.audit.evidence.readers import Budget, Chunk, read_file
 from ptb_lite.audit.evidence.sources import Sources
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
-from ptb_lite.audit.text.chance import SIBLING_FACTOR, Judgement, Sizes, judge, siblings
+from ptb_lite.audit.text.chance import (
+    SIBLING_FACTOR,
+    TOLERATED_ITEMS,
+    Judgement,
+    Sizes,
+    judge,
+    siblings,
+)
 from ptb_lite.audit.text.constructed import made_texts
 from ptb_lite.audit.text.matcher import MIN_CONTAINMENT, Hit, Matcher
 from ptb_lite.audit.text.normal import readable
-from ptb_lite.audit.text.phrases import Templates, Wanted, want, wanted_items
+from ptb_lite.audit.text.phrases import (
+    Templates,
+    Wanted,
+    want,
+    wanted_answers,
+    wanted_items,
+)
 from ptb_lite.audit.text.views import hidden_texts
+from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.audit.weights.safetensors_file import looks_like_weights
 from ptb_lite.events import Flag
 
 NAME = "overlap"
 MAX_SCAN_BYTES = 8 << 30
 MAX_SCAN_SECONDS = 900.0
+LIVE_SCAN_BYTES = 64 << 20
+LIVE_SCAN_SECONDS = 10.0
 _MAX_HASHED = 256 << 20
 _MAX_FLAGS = 200
 _MAX_CACHED = 3
 _MAX_FILES_WITH_HITS = 10_000
 _EXCERPT = 200
+_FEWEST_TYPED = 40
 MAX_CONTAINMENT = 0.95
 _ABOVE_CLEAN = 0.1
 
@@ -70,14 +94,34 @@ class Scan:
     cached: set[str] = field(default_factory=set)
 
 
-class OverlapDetector:
+class OverlapDetector(Detector):
     name = NAME
     deciding = True
+    rules = (
+        Rule(
+            "hidden-test-items",
+            "decides",
+            "test items stand in what the agent wrote, encoded or to be put together by a program",
+            kinds=("hidden-test-item",),
+            hidden=True,
+        ),
+        Rule(
+            "test-items-in-files",
+            "decides",
+            "more than three test items stand in what the agent wrote, "
+            "and chance does not explain it",
+            tolerated_items=TOLERATED_ITEMS,
+        ),
+    )
+    deductions: ClassVar[Mapping[str, float]] = {"test-item": 1.0, "hidden-test-item": 1.0}
 
     def __init__(
         self, *, max_bytes: int = MAX_SCAN_BYTES, max_seconds: float = MAX_SCAN_SECONDS
     ) -> None:
         self._max_bytes, self._max_seconds = max_bytes, max_seconds
+
+    def live(self) -> OverlapDetector:
+        return OverlapDetector(max_bytes=LIVE_SCAN_BYTES, max_seconds=LIVE_SCAN_SECONDS)
 
     def run(self, case: AuditCase) -> DetectorResult:
         """Raises OSError when the folder itself cannot be read."""
@@ -85,7 +129,7 @@ class OverlapDetector:
             return DetectorResult(detector=NAME, status="skipped", reason="no test items given")
         account = Account()
         budget = Budget(self._max_bytes, time.monotonic() + self._max_seconds)
-        files = list(walk(case.folder, account))
+        files = list(case.files(account))
         handed_over = [file for file in files if _is_handed_over(file, case)]
         unchanged = {file.relative for file in handed_over}
         search = Search.over(case, handed_over, budget, account)
@@ -95,17 +139,71 @@ class OverlapDetector:
             )
         scan = Scan()
         cache = _Cached(case)
-        for file in files:
+        informing = _informing(case)
+        for file in (*files, *_submission(case, account)):
             if file.relative in unchanged:
                 continue
             if cache.is_weights(file):
                 account.note(f"{file.relative}: a downloaded model's weights, not searched")
                 continue
-            cached = cache.is_harmless(file)
+            cached = cache.is_harmless(file) or informing(file)
             search.read(read_file(file, account, budget), file.relative, scan, cached=cached)
         for name, chunks in made_texts(case):
             search.read(chunks, name, scan, made=True)
+        for name, chunks in _typed(case):
+            search.read(chunks, name, scan)
         return _result(search, scan, account)
+
+
+def _informing(case: AuditCase) -> Callable[[FoundFile], bool]:
+    """Whether test items in a file only inform: it is what an evaluation put out, or a copy that
+    the programs beside it use to stay clear of the test set."""
+    programs = case.programs
+    outputs = set(programs.outputs)
+    sources = [program.source for program in programs.python]
+
+    def informs(file: FoundFile) -> bool:
+        name = file.relative
+        return (
+            name in outputs
+            or is_handed_test_data(name, programs.harness)
+            or is_kept_aside(name, sources)
+        )
+
+    return informs
+
+
+def _submission(case: AuditCase, account: Account) -> Iterator[FoundFile]:
+    """The files of a submission that lies beside the folder."""
+    folder = case.submission
+    if folder is None or folder.is_relative_to(case.folder) or folder.is_symlink():
+        return
+    for file in walk(folder, account) if folder.is_dir() else ():
+        if not looks_like_weights(file.path):
+            yield replace(file, relative=f"{folder.name}/{file.relative}")
+
+
+def _typed(case: AuditCase) -> Iterator[tuple[str, Iterator[Chunk]]]:
+    """What the agent wrote by its tools and its shell, as the trace has it; files may be gone."""
+    programs = case.programs
+    pieces: dict[str, list[str]] = defaultdict(list)
+    for turn in programs.turns:
+        if turn.kind in ("wrote", "asked"):
+            pieces[_place(turn.file, turn.path)].append(turn.text)
+    for order in programs.orders:
+        if order.command.stdin and order.file.startswith("trace/"):
+            pieces[order.file].append(order.command.stdin)
+    for program in programs.python:
+        if program.file.startswith("trace/") and not program.file.endswith(")"):
+            pieces[program.file].append(program.source)
+    for name, texts in pieces.items():
+        raw = "\n".join(dict.fromkeys(texts)).encode("utf-8", "replace")
+        if len(raw) >= _FEWEST_TYPED and not is_typed_output(name):
+            yield name, iter([Chunk(name, readable(raw), 1, raw=raw)])
+
+
+def _place(file: str, path: str) -> str:
+    return f"{file} ({path[-80:]})" if path else file
 
 
 class _Cached:
@@ -146,9 +244,11 @@ class Search:
         factor: float = 1.0,
     ) -> None:
         self._factor = factor
-        self.test, self.control = tuple(test), tuple(control)
-        self.searchable = sum(bool(want.phrases or want.grams) for want in self.test)
-        self.sizes = Sizes.of(self.test, self.control)
+        answers = wanted_answers([wanted.item for wanted in test])
+        self.questions = len(test)
+        self.test, self.control = (*test, *answers), tuple(control)
+        self.searchable = sum(bool(want.phrases or want.grams) for want in test)
+        self.sizes = Sizes.of(test, self.control)
         self.matcher = Matcher((*self.test, *self.control), thresholds)
 
     @classmethod
@@ -177,9 +277,10 @@ class Search:
         if any(index < len(test) for index in given):
             count = sum(index < len(test) for index in given)
             account.note(f"{count} test items stand in the data handed over; not looked for")
+        border = len(draft.test)
         return cls(
             [wanted for number, wanted in enumerate(test) if number not in given],
-            [wanted for number, wanted in enumerate(control, len(test)) if number not in given],
+            [wanted for number, wanted in enumerate(control, border) if number not in given],
             draft.thresholds(shares),
             factor=1.0 if case.control else SIBLING_FACTOR,
         )
@@ -187,7 +288,7 @@ class Search:
     def shares_among_items(self) -> dict[int, float]:
         """For every long test item, how much of it another test item contains."""
         shares: dict[int, float] = defaultdict(float)
-        for own, wanted in enumerate(self.test):
+        for own, wanted in enumerate(self.test[: self.questions]):
             text = readable(wanted.item.question.encode("utf-8", "replace"))
             for index, share in self.matcher.shares(text).items():
                 if index != own:
@@ -198,7 +299,7 @@ class Search:
         """The least containment that counts, by benchmark."""
         least: dict[str, float] = {}
         for index, share in shares.items():
-            if index < len(self.test):
+            if index < self.questions:
                 benchmark = self.test[index].item.benchmark
                 needed = min(MAX_CONTAINMENT, share + _ABOVE_CLEAN)
                 least[benchmark] = max(least.get(benchmark, MIN_CONTAINMENT), needed)
@@ -249,7 +350,13 @@ class Search:
 
     def judge(self, found: set[int]) -> Judgement:
         border = len(self.test)
-        test = [self.test[index] for index in found if index < border]
+        # A question and its answer are one item.
+        by_item = {(self.test[i].item.id, i < self.questions): self.test[i]
+                   for i in sorted(found) if i < border}  # fmt: skip
+        test = [
+            wanted for (name, is_question), wanted in by_item.items()
+            if not is_question or (name, False) not in by_item
+        ]  # fmt: skip
         control = [self.control[index - border] for index in found if index >= border]
         return judge(test, control, self.sizes, factor=self._factor)
 
@@ -262,8 +369,8 @@ def _result(search: Search, scan: Scan, account: Account) -> DetectorResult:
     account.note(f"whole folder: {whole.why}")
     for name, judgement in list(scan.deciding_files.items())[:10]:
         account.note(f"{name}: {judgement.why}")
-    if search.searchable < len(search.test):
-        account.note(f"{len(search.test) - search.searchable} items have no content to find")
+    if search.searchable < search.questions:
+        account.note(f"{search.questions - search.searchable} items have no content to find")
     unread = account.unread_reason()
     skipped = bool(unread) and not decides
     return DetectorResult(
@@ -338,3 +445,6 @@ def _is_handed_over(file: FoundFile, case: AuditCase) -> bool:
 def _is_test_file(file: FoundFile) -> bool:
     """With feedback on the test split the test file itself is handed over."""
     return "test" in file.relative.rpartition("/")[2].lower()
+
+
+DETECTOR = OverlapDetector()

@@ -19,11 +19,13 @@ from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.evidence.folder import Account, printable
 from ptb_lite.audit.evidence.programs import own_files
 from ptb_lite.audit.evidence.readers import Budget, read_file
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.text.chance import TOLERATED_ITEMS
 from ptb_lite.audit.text.embedding import EmbeddingError, nearest
 from ptb_lite.audit.text.phrases import plain
 from ptb_lite.audit.text.views import NUMBER_WORDS, spelled_number
+from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag
 
 NAME = "paraphrase"
@@ -66,9 +68,20 @@ class Row:
     line: int
 
 
-class ParaphraseDetector:
+class ParaphraseDetector(Detector):
     name = NAME
     deciding = False
+    rules = (
+        Rule(
+            "paraphrased-test-items",
+            "decides",
+            "more than three test items stand in its data in other words",
+            tolerated_items=TOLERATED_ITEMS,
+            min_confidence=0.8,
+            hidden=True,
+        ),
+    )
+    needs = ("embedder",)
 
     def run(self, case: AuditCase) -> DetectorResult:
         """Raises OSError when the folder itself cannot be read."""
@@ -216,3 +229,6 @@ def _result(
 
 def _skip(reason: str) -> DetectorResult:
     return DetectorResult(detector=NAME, status="skipped", deciding=False, reason=reason)
+
+
+DETECTOR = ParaphraseDetector()

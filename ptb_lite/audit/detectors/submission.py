@@ -12,7 +12,9 @@ from typing import Literal
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence.folder import Account, printable, walk
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.audit.weights.adapter import (
     AdapterConfigError,
     problem_with_tensors,
@@ -93,11 +95,18 @@ def validate_submission(
     )
 
 
-class SubmissionDetector:
+class SubmissionDetector(Detector):
     """Reports an invalid submission. Its flags inform: the runner gives the base score anyway."""
 
     name = NAME
     deciding = False
+    rules = (
+        Rule(
+            "submission-invalid",
+            "informs",
+            "an invalid submission is scored as the base model and says nothing about cheating",
+        ),
+    )
 
     def run(self, case: AuditCase) -> DetectorResult:
         if case.submission is None:
@@ -192,3 +201,6 @@ def _accept(names: set[str], account: Account) -> SubmissionCheck:
 
 def _refuse(problem: SubmissionProblem, reason: str) -> SubmissionCheck:
     return SubmissionCheck(valid=False, problem=problem, reason=printable(reason, 500))
+
+
+DETECTOR = SubmissionDetector()

@@ -14,18 +14,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.detectors.key_misuse import MODEL_NAME
+from ptb_lite.audit.detectors.origin import origin_flags
 from ptb_lite.audit.evidence.folder import open_regular, printable, sha256_of
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.audit.weights.adapter import AdapterConfigError, read_adapter_config
-from ptb_lite.audit.weights.adapter_delta import towards_other
+from ptb_lite.audit.weights.adapter_delta import taken_from_other, towards_other
 from ptb_lite.audit.weights.distance import Comparison, TensorDistance, compare, tensors_of
 from ptb_lite.audit.weights.safetensors_file import MalformedWeightsError
 from ptb_lite.events import Flag
@@ -40,6 +43,7 @@ _SHAPE_FIELDS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "int
 UNRELATED_COSINE = 0.5
 TUNED_TOWARDS = 0.5
 BLENDED_TOWARDS = 0.2
+TAKEN_WITHIN = 0.6
 LOW_RANK = 0.25
 
 Lineage = Literal["base-derived", "other-derived", "unknown"]
@@ -53,11 +57,34 @@ class Finding:
     kind: str = ""
 
 
-class SubstitutionDetector:
+class SubstitutionDetector(Detector):
     name = NAME
     deciding = True
+    rules = (
+        Rule(
+            "other-model",
+            "decides",
+            "the submitted weights are not a fine-tune of the assigned base model",
+        ),
+    )
+    deductions: ClassVar[Mapping[str, float]] = {"other-derived": 1.0}
 
     def run(self, case: AuditCase) -> DetectorResult:
+        """Raises OSError when the folder itself cannot be read."""
+        result = self._weights(case)
+        copied = origin_flags(case)
+        if not copied:
+            return result
+        decides = any(flag.decides for flag in (*copied, *result.flags))
+        return result.model_copy(
+            update={
+                "flags": (*result.flags, *copied),
+                "status": "flagged" if decides or result.status != "skipped" else "skipped",
+                "reason": "" if decides else result.reason,
+            }
+        )
+
+    def _weights(self, case: AuditCase) -> DetectorResult:
         """Never raises for anything that the submission holds."""
         folder = case.submission
         if folder is None or folder.is_symlink() or not folder.is_dir():
@@ -162,8 +189,11 @@ def _adapter_result(folder: Path, case: AuditCase) -> DetectorResult:
             notes = (printable(f"the adapter's change was not compared: {error}"),)
         if towards is not None:
             notes = (f"median cosine of its change with the instruct version's: {towards:.2f}",)
-            if towards > BLENDED_TOWARDS:
-                why = f"the adapter brings the instruct version's weights: {notes[0]}"
+            within = _within(folder, case.base_model, case.instruct_model)
+            if within is not None:
+                notes = (*notes, f"within the adapter's own directions: {within:.2f}")
+            if towards > BLENDED_TOWARDS or (within is not None and within > TAKEN_WITHIN):
+                why = f"the adapter brings the instruct version's weights: {'; '.join(notes)}"
                 flags.append(_flag(Finding("other-derived", why, 0.9, "instruct-adapter")))
     return DetectorResult(
         detector=NAME,
@@ -171,6 +201,13 @@ def _adapter_result(folder: Path, case: AuditCase) -> DetectorResult:
         flags=tuple(flags),
         notes=notes or ("an adapter: the host puts it on its own copy of the base",),
     )
+
+
+def _within(folder: Path, base: Path, instruct: Path) -> float | None:
+    try:
+        return taken_from_other(folder, base, instruct)
+    except (MalformedWeightsError, OSError, ValueError, ArithmeticError):
+        return None
 
 
 def _names_other_model(named: str, accepted: set[str]) -> bool:
@@ -225,3 +262,6 @@ def _skip(reason: str, *, applicable: bool, notes: tuple[str, ...] = ()) -> Dete
     return DetectorResult(
         detector=NAME, status="skipped", deciding=applicable, reason=reason, notes=notes
     )
+
+
+DETECTOR = SubstitutionDetector()

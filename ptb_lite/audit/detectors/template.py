@@ -13,14 +13,16 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence.folder import open_regular, printable
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.text.matcher import Matcher
 from ptb_lite.audit.text.normal import readable
 from ptb_lite.audit.text.phrases import Templates, wanted_items
+from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag
 
 NAME = "template"
@@ -43,9 +45,19 @@ _LONG_LITERAL = re.compile(r"['\"]([^'\"{}%]{200,})['\"]")
 _HINT_WORDS = re.compile(r"answer is|correct answer|step by step|Q:|Question:|####|def \w+\(", re.I)
 
 
-class TemplateDetector:
+class TemplateDetector(Detector):
     name = NAME
     deciding = True
+    rules = (
+        Rule(
+            "template-switched",
+            "decides",
+            "the submission's configuration claims another template or architecture",
+        ),
+    )
+
+    def live(self) -> Self:
+        return self
 
     def run(self, case: AuditCase) -> DetectorResult:
         """Never raises for anything that the submission holds."""
@@ -171,3 +183,6 @@ def _flag(kind: str, message: str, name: str, path: Path, near: str, decides: bo
         excerpt=printable(text[max(0, at - 40) : at + 160], 200) if at >= 0 else None,
         confidence=0.9 if decides else 0.4,
     )
+
+
+DETECTOR = TemplateDetector()

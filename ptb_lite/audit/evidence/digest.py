@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular, printable
 from ptb_lite.audit.evidence.programs import own_files
+from ptb_lite.audit.evidence.transcript import read_transcript
 
 MAX_DIGEST = 120_000
 _MAX_PROGRAM = 16_000
@@ -60,7 +61,9 @@ def _pieces(case: AuditCase) -> Iterator[tuple[str, str]]:
         size = _MAX_PROGRAM if suffix in _PROGRAMS else _MAX_DATA if suffix in _DATA else 0
         if size:
             yield file.relative, _shown(file, size)
-    for turn in case.programs.turns:
+    # Not `case.programs`: this runs in the host, which interprets nothing.
+    turns = read_transcript(case.trace, Account()) if case.trace else ()
+    for turn in turns:
         if turn.kind in ("said", "thought", "command"):
             text = _clean(turn.text[:_MAX_TURN]).replace("\n", " ")
             yield turn.file, f"{turn.file}\n{turn.line}: [{turn.kind}] {text}"

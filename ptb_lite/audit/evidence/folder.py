@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 
+from ptb_lite.audit.evidence import progress
+
 MAX_FILES = 300_000
 MAX_DEPTH = 64
 _MAX_MESSAGES = 50
@@ -125,6 +127,7 @@ def open_regular(path: Path) -> BufferedReader:
 
     Raises OSError, also when the path is no regular file.
     """
+    progress.reading(os.fspath(path))
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)

@@ -10,18 +10,33 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import PurePosixPath
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.interpret import Program as Followed
-from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
+from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret
 from ptb_lite.audit.code.shell import Command, read_shell
-from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular, printable, sha256_of
-from ptb_lite.audit.evidence.transcript import Turn, read_transcript
+from ptb_lite.audit.evidence import progress
+from ptb_lite.audit.evidence.folder import (
+    Account,
+    FoundFile,
+    Listing,
+    open_regular,
+    printable,
+    sha256_of,
+)
+from ptb_lite.audit.evidence.harnesses import harness_files
+from ptb_lite.audit.evidence.outputs import holding_items
+from ptb_lite.audit.evidence.prose import Turn
+from ptb_lite.audit.evidence.transcript import read_transcript
+from ptb_lite.audit.record import HarnessManifest
 from ptb_lite.events import Flag
+
+if TYPE_CHECKING:
+    from ptb_lite.audit.case import TestItem
 
 MAX_PROGRAM = 2 << 20
 MAX_PROGRAMS = 5000
@@ -34,6 +49,7 @@ _SHELL = {".sh", ".bash", ".zsh", ".mk"}
 _SHELL_NAMES = {"Makefile", "makefile", "Dockerfile", "justfile", ".bashrc", ".profile"}
 _CONFIGS = {".yaml", ".yml", ".toml", ".cfg", ".ini", ".json"}
 _SHEBANG = re.compile(rb"^#!.*\b(python|bash|sh|zsh)[\d.]*\b")
+_SETS = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.{1,2000})$")
 _MAGIC = re.compile(r"^(\s*)([%!].*)$", re.MULTILINE)
 
 _RUNS = re.compile(r"subprocess|os\.system|popen|os\.exec|pty\.spawn|check_output|sh\.", re.I)
@@ -56,6 +72,9 @@ class Program:
     file: str
     first: int = 1
 
+    def __post_init__(self) -> None:
+        progress.is_from(self.source, self.file)
+
     def shown(self, line: int) -> str | None:
         """A line of `file` that is part of the program, for an excerpt; None: it is not."""
         lines = self.source.split("\n")
@@ -73,21 +92,27 @@ class Order:
 
 @dataclass(frozen=True)
 class Programs:
-    """All of them. `turns` is the whole trace, in order."""
+    """All of them. `turns` is the whole trace, in order, `environment` what `.env` files and
+    commands set, `harness` the files of a harness that is known by its structure, and `outputs`
+    those of evaluations in which test items stand."""
 
     python: tuple[Program, ...]
     configs: tuple[Program, ...]
     orders: tuple[Order, ...]
     turns: tuple[Turn, ...]
     account: Account
+    environment: Mapping[str, str] = field(default_factory=dict)
+    harness: frozenset[str] = frozenset()
+    outputs: tuple[str, ...] = ()
     _followed: dict[Program, Followed | None] = field(default_factory=dict)
+    _by_module: dict[str, str] = field(default_factory=dict)
 
     def followed(self, program: Program) -> Followed | None:
         """What a Python program calls and makes, read once for all detectors that need no labels;
         None when it is no Python."""
         if program not in self._followed:
             try:
-                found: Followed | None = interpret(program.source)
+                found: Followed | None = interpret(program.source, world=self.world(program))
             except UnreadableCodeError:
                 found = None
             if len(self._followed) >= _MAX_FOLLOWED:
@@ -95,23 +120,108 @@ class Programs:
             self._followed[program] = found
         return self._followed[program]
 
+    def world(self, program: Program) -> World:
+        """What a program finds around itself: the modules beside it, the environment's variables,
+        and the options that the agent's commands gave it."""
+        return World(self._modules(), self.environment, self._options(program))
 
-def read_programs(case: AuditCase) -> Programs:
+    def _modules(self) -> Mapping[str, str]:
+        if not self._by_module:
+            for program in self.python:
+                for name in _module_names(program.file):
+                    self._by_module.setdefault(name, program.source)
+        return self._by_module
+
+    def _options(self, program: Program) -> Mapping[str, tuple[str, ...]]:
+        """Values of `--name value` on the command lines that start this file."""
+        name = PurePosixPath(_own_path(program.file)).name
+        found: dict[str, tuple[str, ...]] = {}
+        if not name.endswith(".py"):
+            return found
+        for order in self.orders:
+            words = order.command.words
+            if not any(word.rpartition("/")[2] == name for word in words[:6]):
+                continue
+            for one, other in pairwise((*words, "--")):
+                key, given, value = one.partition("=")
+                if key.startswith("--") and (given or not other.startswith("-")):
+                    option = key[2:].replace("-", "_")
+                    found[option] = (*found.get(option, ()), value if given else other)[:8]
+        return found
+
+
+def _own_path(name: str) -> str:
+    """`trace/stdout.log (prep.py)` is the text of prep.py."""
+    return name.rpartition(" (")[2].removesuffix(")") if name.endswith(")") else name
+
+
+def _module_names(name: str) -> Iterator[str]:
+    """How a file is imported: `prep`, `lib.prep`."""
+    path = PurePosixPath(_own_path(name))
+    if path.suffix != ".py":
+        return
+    parts = [part for part in path.with_suffix("").parts if part not in ("/", "..")]
+    if parts and parts[-1] == "__init__":
+        parts.pop()
+    for start in range(len(parts) - 1, max(-1, len(parts) - 4), -1):
+        yield ".".join(parts[start:])
+
+
+class Evidence(Protocol):
+    """The part of a case that programs are read from."""
+
+    @property
+    def trace(self) -> Path | None: ...
+    @property
+    def submission(self) -> Path | None: ...
+    @property
+    def harness(self) -> HarnessManifest | None: ...
+    @property
+    def listing(self) -> Listing: ...
+    @property
+    def items(self) -> tuple[TestItem, ...]: ...
+
+
+def read_programs(case: Evidence) -> Programs:
     """Raises OSError when the folder itself cannot be read."""
-    reader = _Reader(case)
+    reader = _Reader()
     reader.account = account = Account()
-    for file in own_files(case, account):
+    turns = tuple(read_transcript(case.trace, account)) if case.trace else ()
+    harness = _harness(case, turns)
+    files = [file for file in own_files(case, account) if file.relative not in harness]
+    for file in files:
+        reader.variables(file)
+    for file in files:
         if not reader.file(file):
             break
-    turns = tuple(read_transcript(case.trace, account)) if case.trace else ()
     for turn in turns:
         reader.turn(turn)
     return Programs(
-        tuple(reader.python), tuple(reader.configs), tuple(reader.orders), turns, account
+        tuple(reader.python),
+        tuple(reader.configs),
+        tuple(reader.orders),
+        turns,
+        account,
+        reader.environment,
+        harness,
+        holding_items(files, case.items, harness),
     )
 
 
-def own_files(case: AuditCase, account: Account) -> Iterator[FoundFile]:
+def _harness(case: Evidence, turns: Iterable[Turn]) -> frozenset[str]:
+    """The files of a known harness that no tool of the agent's changed."""
+    if case.harness is not None:
+        return frozenset()
+    found = harness_files(case.listing.files)
+    if not found:
+        return found
+    changed = {turn.path for turn in turns if turn.kind == "wrote" and turn.path}
+    return frozenset(
+        name for name in found if not any(f"/{path}".endswith(f"/{name}") for path in changed)
+    )
+
+
+def own_files(case: Evidence, account: Account) -> Iterator[FoundFile]:
     """The files that the agent wrote, without those of installed packages."""
     handed_over = case.harness.files if case.harness else {}
     for unread in case.listing.account.unread:
@@ -127,13 +237,29 @@ def own_files(case: AuditCase, account: Account) -> Iterator[FoundFile]:
 class _Reader:
     account: Account
 
-    def __init__(self, case: AuditCase) -> None:
+    def __init__(self) -> None:
         self.python: list[Program] = []
         self.configs: list[Program] = []
         self.orders: list[Order] = []
         self._left = MAX_ALL
         self._seen: set[tuple[str, str]] = set()
-        self._submission = case.submission
+        self.environment: dict[str, str] = {}
+        self._written: dict[str, str] = {}
+
+    def variables(self, file: FoundFile) -> None:
+        """Those that a `.env` file sets."""
+        name = PurePosixPath(file.relative).name
+        if not (name == ".env" or name.endswith(".env")) or file.size > _MAX_CONFIG:
+            return
+        try:
+            with open_regular(file.path) as stream:
+                text = stream.read(_MAX_CONFIG).decode("utf-8", "replace")
+        except OSError:
+            return
+        for line in text.split("\n")[:2000]:
+            match = _SETS.match(line)
+            if match:
+                self.environment[match[1]] = match[2].strip().strip("'\"")
 
     def file(self, file: FoundFile) -> bool:
         """Whether there is room for more."""
@@ -171,16 +297,35 @@ class _Reader:
 
     def turn(self, turn: Turn) -> None:
         key = (turn.path, turn.text)
-        if key in self._seen or turn.kind not in ("command", "wrote"):
+        if turn.kind == "fetched" and turn.text.startswith("http"):
+            # A page fetched by a tool is a page fetched by `curl`.
+            words = ("curl", turn.text.split()[0])
+            self.orders.append(Order(Command(words, turn.line), turn.file))
+        if turn.kind not in ("command", "wrote") or (key in self._seen and not turn.old):
             return
         self._seen.add(key)
         if turn.kind == "command":
             self._shell(turn.text, turn.file, turn.line, spread=False)
-        elif turn.kind == "wrote" and len(turn.text) <= MAX_PROGRAM:
+        elif len(turn.text) <= MAX_PROGRAM:
+            text = self._after_edit(turn)
             kind = _named_kind(PurePosixPath(turn.path))
-            if kind in ("python", "shell"):
-                self._left -= len(turn.text)
-                self.text(kind, turn.text, f"{turn.file} ({turn.path[-80:]})", turn.line)
+            if kind in ("python", "shell", "notebook", "config") and text:
+                self._left -= len(text)
+                self.text(kind, text, f"{turn.file} ({turn.path[-80:]})", turn.line)
+
+    def _after_edit(self, turn: Turn) -> str:
+        """The whole file after an edit, where its text is known; else what was put in."""
+        before = self._written.get(turn.path, "")
+        if not turn.old:
+            after = turn.text
+        elif turn.old in before:
+            after = before.replace(turn.old, turn.text, 1)
+        else:
+            return turn.text
+        if len(after) > MAX_PROGRAM:
+            return turn.text
+        self._written[turn.path] = after
+        return after
 
     def _python(self, text: str, name: str, first: int) -> None:
         for match in _MAGIC.finditer(text):
@@ -194,7 +339,7 @@ class _Reader:
     def _run_by(self, source: str, name: str, first: int) -> None:
         """The commands that a Python program starts."""
         try:
-            sites = interpret(source).sites
+            sites = interpret(source, world=World({}, self.environment, {})).sites
         except UnreadableCodeError:
             return
         for site in sites:
@@ -209,13 +354,18 @@ class _Reader:
 
     def _shell(self, text: str, name: str, first: int, *, spread: bool = True) -> None:
         """`spread`: the text stands in the file as it is, so that its lines are the file's."""
-        commands, embedded = read_shell(text, first)
+        commands, embedded = read_shell(text, first, self.environment)
         for command in commands:
             line = command.line if spread else first
             self.orders.append(Order(_at(command, line), name))
+            for variable, value in command.assigned if not command.words else ():
+                self.environment.setdefault(variable, value)
             target = _written(command)
-            if target and _named_kind(PurePosixPath(target)) == "python":
+            kind = _named_kind(PurePosixPath(target)) if target else None
+            if kind == "python":
                 self.python.append(Program("python", command.stdin, f"{name} ({target})", line))
+            elif kind == "config":
+                self.configs.append(Program("config", command.stdin, f"{name} ({target})", line))
         for program in embedded:
             line = program.line if spread else first
             self.python.append(Program("python", program.source, name, line))
@@ -245,13 +395,14 @@ def _written(command: Command) -> str:
     """The file that a here-document goes to."""
     words = command.words
     if command.stdin and command.program in ("cat", "tee"):
-        names = [word.lstrip(">") for word in words[1:] if word not in (">", ">>", "-a")]
+        names = [word.lstrip(">|") for word in words[1:] if word not in (">", ">>", "-a", ">|")]
+        names = [name for name in names if name and name[0] != "-" and name != "/dev/null"]
         return names[-1] if names else ""
     return ""
 
 
 def _at(command: Command, line: int) -> Command:
-    return Command(command.words, line, command.assigned, command.stdin)
+    return replace(command, line=line)
 
 
 def _kind(path: PurePosixPath, file: FoundFile) -> str | None:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import IO, BinaryIO
 
+from ptb_lite.audit.evidence import progress
 from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular, printable
 from ptb_lite.audit.evidence.tables import TableError, read_table
 from ptb_lite.audit.text.normal import readable, readable_binary
@@ -65,7 +66,7 @@ class Budget:
     def take(self, count: int) -> bool:
         """Whether that many bytes more are within the budget."""
         self.left -= count
-        return self.left >= 0 and time.monotonic() < self.deadline
+        return self.left >= 0 and time.monotonic() < min(self.deadline, progress.deadline)
 
 
 def read_file(file: FoundFile, account: Account, budget: Budget) -> Iterator[Chunk]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Literal
+from urllib.parse import unquote
 
 import yaml
 from pydantic import Field
@@ -21,9 +22,24 @@ _HUB = re.compile(
     r"(?:^hf://|huggingface\.co/|hf-mirror\.com/|hf\.co/|^)(?:api/)?datasets/([\w.-]+/[\w.-]+)(.*)$",
     re.IGNORECASE,
 )
+_SERVED = re.compile(
+    r"datasets-server\.huggingface\.co/\w+\?(?:[^#]*&)?dataset=([\w.%/-]+)(?:.*?[?&]split=(\w+))?",
+    re.IGNORECASE,
+)
 _CACHE = re.compile(
     r"datasets--([\w.-]+?)--([\w.-]+?)(?:/|$)|(?:^|/)([\w.-]+?)___([\w.-]+?)(?:/|$)"
 )
+_DATASET = re.compile(r"[\w-][\w.-]{1,95}/[\w.-]{2,95}")
+# Folders and registries of tasks: what follows them is no data set of the Hub.
+_NO_OWNERS = {
+    "inspect_evals", "lm_eval", "lm-eval", "evals", "eval", "tasks", "task", "data", "datasets",
+    "dataset", "logs", "log", "results", "result", "outputs", "output", "runs", "checkpoints",
+    "models", "vllm", "local", "hf", "final_model", "tmp", "home", "workspace", "scripts", "src",
+    "configs", "config", "test", "tests", "train", "dev", "cache", "templates", "evaluation_code",
+    "samples", "eval_results", "evaluation", "metrics", "reports", "benchmarks", "benchmark",
+}  # fmt: skip
+_FILES = {"py", "sh", "json", "jsonl", "txt", "md", "csv", "log", "yaml", "yml", "parquet", "html",
+          "jinja", "eval", "out", "gz", "zip", "arrow", "ipynb", "pdf", "png", "tsv"}  # fmt: skip
 FILE_PART = re.compile(r"(?:^|[/_.-])(train|test|validation|dev|val)(?:[/_.-]|$)", re.IGNORECASE)
 
 
@@ -54,13 +70,15 @@ class SourceList(Record):
 @dataclass(frozen=True)
 class Named:
     """A known place that a text names. `kind` says what it holds; `train` are harmless splits,
-    `part` is the split that the text itself picks."""
+    `part` is the split that the text itself picks. `listed`: it stands in sources.yaml, where it
+    does not only sound like such a data set."""
 
     benchmark: str
     name: str
     kind: Literal["official", "derived", "answers", "module"]
     train: tuple[str, ...] = ()
     part: str = ""
+    listed: bool = True
 
     def harmless(self, part: str = "") -> bool:
         """Whether this is a split that anyone may train on."""
@@ -101,6 +119,9 @@ class Sources:
         if cached:
             owner, name = cached[1] or cached[3], cached[2] or cached[4]
             return self._dataset(f"{owner}/{name}", text[cached.end() :])
+        served = _SERVED.search(text)
+        if served:
+            return self._dataset(unquote(served[1]), f"/{unquote(served[2] or '')}/")
         hub = _HUB.search(text)
         if hub:
             return self._dataset(hub[1], hub[2])
@@ -131,17 +152,20 @@ class Sources:
             if low in (answer.lower() for answer in entry.answers):
                 return Named(benchmark, name, "answers")
             if self._names_itself(benchmark, name):
-                return Named(benchmark, name, "derived")
+                return Named(benchmark, name, "derived", part=part, listed=False)
         return None
 
     def _names_itself(self, benchmark: str, name: str) -> bool:
         """A data set that is in no list but says by its name that it holds the items. A bare
         word is a task or a folder rather than a data set."""
-        if "/" not in name or name.endswith((".py", ".sh", ".json", ".jsonl", ".txt", ".md")):
+        owner, slash, own = name.partition("/")
+        if not slash or owner.lower() in _NO_OWNERS or not _DATASET.fullmatch(name):
+            return False
+        if own.rpartition(".")[2].lower() in _FILES or own.isdigit() or len(own) < 3:
             return False
         trainable = any(source.train for source in self.benchmarks[benchmark].official)
-        word = self._words[benchmark].search(name)
-        return bool(word) and (not trainable or bool(_TEST_WORD.search(name)))
+        word = self._words[benchmark].search(own)
+        return bool(word) and (not trainable or bool(_TEST_WORD.search(own)))
 
     def _address(self, url: str) -> Named | None:
         low = url.lower()

@@ -30,6 +30,9 @@ ANSWERS = (
     "output",
 )
 IDS = ("id", "task_id", "uid", "prompt_id", "question_id", "Record ID")
+_MAX_ANSWERS = 24
+_LONG_WORDS = 12
+_MAX_DEPTH = 6
 _OTHER_SPLIT = re.compile(r"(^|[^a-z])(train|dev|valid(ation)?|answers?)([^a-z]|$)", re.IGNORECASE)
 
 
@@ -69,7 +72,9 @@ def read_item_file(path: Path, benchmark: str) -> tuple[TestItem, ...]:
         question = _first(row, QUESTIONS)
         if question:
             name = _first(row, IDS) or f"{path.stem}-{number}"
-            items.append(TestItem(name, question, _first(row, ANSWERS), benchmark))
+            target = _first(row, ANSWERS)
+            answers = _long_texts(row, question, target)
+            items.append(TestItem(name, question, target, benchmark, answers))
     return tuple(items)
 
 
@@ -112,6 +117,22 @@ def _first(row: Mapping[str, Any], names: tuple[str, ...]) -> str:
         if text:
             return text
     return ""
+
+
+def _long_texts(row: Mapping[str, Any], question: str, target: str) -> tuple[str, ...]:
+    """The other texts of an item that nobody writes by chance, and the turns of a conversation."""
+    found: dict[str, None] = {}
+    pending: list[tuple[Any, int]] = [(value, 0) for value in row.values()]
+    while pending and len(found) < _MAX_ANSWERS:
+        value, depth = pending.pop(0)
+        if isinstance(value, str):
+            if value not in (question, target) and len(value.split()) >= _LONG_WORDS:
+                found[value] = None
+        elif depth < _MAX_DEPTH and isinstance(value, dict):
+            pending += [(inner, depth + 1) for inner in value.values()]
+        elif depth < _MAX_DEPTH and isinstance(value, list):
+            pending += [(inner, depth + 1) for inner in value[:200]]
+    return tuple(found)
 
 
 def _text(value: object) -> str:

@@ -1,8 +1,9 @@
 """The agent's raw output as what it said, did and was told, whatever the scaffold.
 
 Lines of JSON are searched for the shapes that scaffolds use (a message's text, a tool call's
-command, a file written, a result); lines of plain text count as what was said. Reads are bounded
-and a line that cannot be read is passed over.
+command, a file written or edited, a page fetched, a sub-agent's prompt, a result); reports in plain
+text are read by `prose.py`. A time stamp before a line is taken off. Reads are bounded, and a trace
+of which nothing could be understood is told: nobody is cleared by it.
 """
 
 from __future__ import annotations
@@ -10,76 +11,159 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ptb_lite.audit.evidence.folder import Account, open_regular, walk
+from ptb_lite.audit.evidence.prose import ProseReader, Turn, patched_files
 
 MAX_TRACE_BYTES = 256 << 20
 MAX_LINE = 4 << 20
 MAX_TURNS = 200_000
+_MAX_WHOLE = 64 << 20
 _MAX_DEPTH = 24
 
-TurnKind = Literal["said", "thought", "command", "wrote", "result", "told"]
 _COMMANDS = ("command", "cmd", "script", "shell_command", "bash")
-_CONTENTS = ("content", "file_text", "new_string", "new_str", "text", "code", "new_source")
-_PATHS = ("file_path", "path", "filename", "absolute_path", "notebook_path", "filePath")
+_CONTENTS = ("content", "file_text", "new_string", "new_str", "newString", "text", "code",
+             "new_source", "replacement")  # fmt: skip
+_OLD = ("old_string", "old_str", "oldString")
+_PATHS = ("file_path", "path", "filename", "absolute_path", "notebook_path", "filePath",
+          "target_file", "TargetFile")  # fmt: skip
+_PATCHES = ("patch", "input", "diff", "patchText", "unified_diff")
 _SAYING = {"agent_message", "message", "text", "output_text", "assistant"}
 _THINKING = {"reasoning", "thinking", "thought"}
-_RESULTS = {"tool_result", "function_call_output", "tool_output", "result"}
+_RESULTS = {"tool_result", "function_call_output", "tool_output", "result",
+            "custom_tool_call_output"}  # fmt: skip
 _SHELL_WRAP = re.compile(r"^(?:/\S*/)?(?:ba|z)?sh -l?c '(.*)'$", re.DOTALL)
-_PROMPT = re.compile(r"^\s*(?:\$|>|❯)\s+(\S.*)$")
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One thing in the trace. `path` is the file that was written, where `kind` says so."""
-
-    kind: TurnKind
-    text: str
-    file: str
-    line: int
-    path: str = ""
+_STAMP = re.compile(
+    r"^[ \t]*(?:\[\d{4}-\d\d-\d\d[T ][\d:.,]{5,16}(?:Z|[+-]\d\d:?\d\d)?\]|\[\d\d:\d\d:\d\d\]|"
+    r"\d{4}-\d\d-\d\dT[\d:.,]{5,16}(?:Z|[+-]\d\d:?\d\d)?(?=[ \t]))[ \t]?"
+)
+_ACTS = re.compile(
+    r"[\"'](?:command|tool_use|tool_call|function_call|file_path|command_execution)[\"']|"
+    r"^\s*(?:Tool call\b|exec\b|\$ )"
+)
 
 
 def read_transcript(trace: Path, account: Account) -> Iterator[Turn]:
     """The turns of a trace file or of the files in a trace folder. Raises nothing for what is in
     them; what could not be read is told to `account`."""
-    left, turns = MAX_TRACE_BYTES, 0
+    budget = _Budget()
+    understood = _Understood()
     for name, path in trace_files(trace, account):
         try:
             with open_regular(path) as stream:
-                number = 0
-                while line := stream.readline(MAX_LINE + 1):
-                    number += 1
-                    left -= len(line)
-                    if left < 0 or turns > MAX_TURNS:
+                start = stream.read(4096)
+                stream.seek(0)
+                whole = _whole(stream.read(_MAX_WHOLE + 1)) if _is_document(start) else None
+                if whole is not None:
+                    found: Iterable[Turn] = _walk(whole, "", name, 1, 0)
+                else:
+                    stream.seek(0)
+                    found = _lines(stream, name, account, budget, understood)
+                for turn in found:
+                    budget.turns += 1
+                    understood.see(turn)
+                    yield turn
+                    if budget.turns > MAX_TURNS:
                         account.leave_unread(f"{name}: beyond the limit of one trace")
                         return
-                    if len(line) > MAX_LINE:
-                        account.note(f"{name}: line {number} is longer than 4 MiB, cut")
-                    for turn in read_line(line.decode("utf-8", "replace"), name, number):
-                        turns += 1
-                        yield turn
         except OSError as error:
             account.leave_unread(f"{name}: {error.strerror or error}")
+    if understood.nothing():
+        account.leave_unread(
+            f"trace: {understood.broken + understood.hinted:,} lines of JSON or commands, "
+            "of which none could be understood"
+        )
+
+
+class _Budget:
+    def __init__(self) -> None:
+        self.left, self.turns = MAX_TRACE_BYTES, 0
+
+
+class _Understood:
+    """Whether a trace that holds acts was read at all. `broken` lines look like JSON and are none,
+    `hinted` ones speak of tool calls."""
+
+    def __init__(self) -> None:
+        self.acts = self.broken = self.parsed = self.hinted = 0
+
+    def see(self, turn: Turn) -> None:
+        self.acts += turn.kind in ("command", "wrote", "fetched", "asked")
+
+    def line(self, text: str) -> None:
+        if text[:1] in "{[" and len(text) > 2 and text[1] in "\"{[' ":
+            parsed = _parsed(text) is not None
+            self.parsed += parsed
+            self.broken += not parsed
+        self.hinted += _ACTS.search(text[:4000]) is not None
+
+    def nothing(self) -> bool:
+        unread = self.broken > 3 and not self.parsed
+        return not self.acts and (unread or (self.hinted > 0 and not self.parsed))
+
+
+def _lines(
+    stream: Any, name: str, account: Account, budget: _Budget, understood: _Understood
+) -> Iterator[Turn]:
+    number = 0
+    prose = ProseReader(name)
+    while line := stream.readline(MAX_LINE + 1):
+        number += 1
+        budget.left -= len(line)
+        if budget.left < 0:
+            account.leave_unread(f"{name}: beyond the limit of one trace")
+            break
+        if len(line) > MAX_LINE:
+            account.note(f"{name}: line {number} is longer than 4 MiB, cut")
+        text = _STAMP.sub("", line.decode("utf-8", "replace").rstrip("\r\n"), count=1)
+        found = _parsed(text.strip())
+        if found is not None and not prose.inside():
+            yield from prose.end()
+            yield from _walk(found, "", name, number, 0)
+            understood.parsed += 1
+            continue
+        if understood.acts == 0 and understood.parsed == 0:
+            understood.line(text.strip())
+        yield from prose.line(text, number)
+    yield from prose.end()
 
 
 def read_line(line: str, name: str, number: int) -> Iterator[Turn]:
-    text = line.strip()
-    if text[:1] in "{[" and text:
-        try:
-            found = json.loads(text)
-        except (ValueError, RecursionError):
-            found = None
-        if isinstance(found, (dict, list)):
-            yield from _walk(found, "", name, number, 0)
-            return
-    if text:
-        prompt = _PROMPT.match(text)
-        yield Turn("command" if prompt else "said", prompt[1] if prompt else text, name, number)
+    """The turns of one line alone."""
+    text = _STAMP.sub("", line, count=1)
+    found = _parsed(text.strip())
+    if found is not None:
+        yield from _walk(found, "", name, number, 0)
+    elif text.strip()[:1] not in ("{", "["):
+        prose = ProseReader(name)
+        yield from prose.line(text, number)
+        yield from prose.end()
+
+
+def _parsed(text: str) -> dict[str, Any] | list[Any] | None:
+    if text[:1] not in ("{", "["):
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, (dict, list)) else None
+
+
+def _is_document(start: bytes) -> bool:
+    """One JSON value over many lines, as `json.dump(..., indent=2)` writes it."""
+    text = start.lstrip()
+    first = text.split(b"\n", 1)[0].strip()
+    return first in (b"{", b"[", b"[{") and b"\n" in text
+
+
+def _whole(raw: bytes) -> dict[str, Any] | list[Any] | None:
+    if len(raw) > _MAX_WHOLE:
+        return None
+    return _parsed(raw.decode("utf-8", "replace").strip())
 
 
 def trace_files(trace: Path, account: Account) -> Iterator[tuple[str, Path]]:
@@ -104,7 +188,7 @@ def _walk(node: Any, role: str, name: str, number: int, depth: int) -> Iterator[
         return
     kind = str(node.get("type") or node.get("kind") or "")
     role = _role(node, kind, role)
-    if role != "result":
+    if role not in ("result", "user"):
         yield from _action(node, name, number)
     yield from _speech(node, kind, role, name, number)
     for key, part in node.items():
@@ -127,35 +211,76 @@ def _role(node: dict[str, Any], kind: str, role: str) -> str:
 
 
 def _action(node: dict[str, Any], name: str, number: int) -> Iterator[Turn]:
-    """A tool call's command, or a file that it writes."""
+    """A tool call's command, a file that it writes or edits, a page or a sub-agent it asks for."""
     kind = str(node.get("kind") or "")
     if kind == "tool_call" and isinstance(node.get("text"), str):
-        yield from _command(node["text"], name, number)
+        inner = _parsed(node["text"])
+        if isinstance(inner, dict):
+            yield from _action(inner, name, number)
+        else:
+            yield from _command(node["text"], name, number)
         return
     for key in _COMMANDS:
         value = node.get(key)
         if isinstance(value, list) and value and all(isinstance(word, str) for word in value):
-            value = value[-1] if len(value) == 3 and value[1] in ("-c", "-lc") else " ".join(value)
+            if len(value) == 3 and value[1] in ("-c", "-lc"):
+                value = value[-1]
+            else:
+                value = "\n".join(value) if value[0] == "apply_patch" else " ".join(value)
         if isinstance(value, str) and value:
             yield from _command(value, name, number)
-    path = next((node[key] for key in _PATHS if isinstance(node.get(key), str)), "")
-    if path:
-        for key in _CONTENTS:
-            if isinstance(node.get(key), str):
-                yield Turn("wrote", node[key], name, number, path)
-    arguments = node.get("arguments")
-    if isinstance(arguments, str) and arguments[:1] == "{":
-        try:
-            inner = json.loads(arguments)
-        except (ValueError, RecursionError):
-            return
+    yield from _written(node, name, number)
+    for key in _PATCHES:
+        if isinstance(node.get(key), str):
+            yield from _patches(node[key], name, number)
+    yield from _asked(node, name, number)
+    for key in ("arguments", "input", "tool_input", "parameters"):
+        arguments = node.get(key)
+        inner = _parsed(arguments) if isinstance(arguments, str) else None
         if isinstance(inner, dict):
             yield from _action(inner, name, number)
 
 
+def _written(node: dict[str, Any], name: str, number: int) -> Iterator[Turn]:
+    path = next((node[key] for key in _PATHS if isinstance(node.get(key), str)), "")
+    if not path:
+        return
+    edits = node.get("edits")
+    found = [node, *(edit for edit in edits or () if isinstance(edit, dict))] if (
+        isinstance(edits, list)
+    ) else [node]  # fmt: skip
+    for one in found:
+        old = next((one[key] for key in _OLD if isinstance(one.get(key), str)), "")
+        for key in _CONTENTS:
+            if isinstance(one.get(key), str):
+                yield Turn("wrote", one[key], name, number, path, old)
+                break
+        else:
+            # Codex tells of a changed file without its content; a read has no kind of change.
+            if one.get("kind") in ("add", "update", "delete") or old:
+                yield Turn("wrote", "", name, number, path, old)
+
+
+def _patches(text: str, name: str, number: int) -> Iterator[Turn]:
+    for path, content in patched_files(text):
+        yield Turn("wrote", content, name, number, path, "…")
+
+
+def _asked(node: dict[str, Any], name: str, number: int) -> Iterator[Turn]:
+    prompt = node.get("prompt")
+    if isinstance(prompt, str) and prompt and ("description" in node or "subagent_type" in node):
+        yield Turn("asked", prompt, name, number)
+    for key in ("url", "query"):
+        value = node.get(key)
+        if isinstance(value, str) and 3 < len(value) < 2000:
+            yield Turn("fetched", value, name, number)
+
+
 def _command(text: str, name: str, number: int) -> Iterator[Turn]:
     wrapped = _SHELL_WRAP.match(text)
-    yield Turn("command", wrapped[1] if wrapped else text, name, number)
+    inner = wrapped[1].replace("'\\''", "'") if wrapped else text
+    yield Turn("command", inner, name, number)
+    yield from _patches(text, name, number)
 
 
 def _speech(node: dict[str, Any], kind: str, role: str, name: str, number: int) -> Iterator[Turn]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError, model_validator
 
-from ptb_lite.catalog.entries import SCAFFOLD_BACKENDS, AgentEntry, EntryId, Variable
+from ptb_lite.catalog.entries import AgentEntry, EntryId, Variable
 from ptb_lite.chat.address import address_problem
 from ptb_lite.errors import SpecError
 from ptb_lite.events import Record
@@ -16,7 +16,6 @@ from ptb_lite.events import Record
 KEY_VARIABLE = "PTB_LITE_API_KEY"
 ENDPOINT_SECONDS = 120.0
 AGENT_SECONDS = 900.0
-_ASKABLE = (*SCAFFOLD_BACKENDS, "local", "command")
 _HINT = (
     "Give AGENT or AGENT:MODEL, for instance claude-code, or a model at an endpoint, for instance "
     "qwen3:8b@http://127.0.0.1:11434/v1"
@@ -88,7 +87,7 @@ def check_audit_judge(choice: AuditJudgeChoice, agents: Mapping[str, AgentEntry]
     entry = agents.get(choice.agent)
     if entry is None:
         raise SpecError(f"there is no agent {choice.agent!r}", field="audit_judge", hint=_HINT)
-    if entry.backend not in _ASKABLE:
+    if not entry.has_model:
         raise SpecError(
             f"agent '{entry.id}' has no model that could judge", field="audit_judge", hint=_HINT
         )

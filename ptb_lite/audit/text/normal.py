@@ -26,7 +26,19 @@ _CODE_POINT = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 _FOREIGN_PUNCTUATION = re.compile(r"[^\w\x00-\x7f]+")
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _SIGNS_ALIKE = {"×": "*", "÷": "/", "−": "-", "–": "-", "—": "-", "∕": "/", "⁄": "/"}
-_ALIKE = str.maketrans({**_SIGNS_ALIKE, **dict.fromkeys(_INVISIBLE, "")})
+# Letters of other scripts that look like Latin ones (Unicode's confusables, the everyday part).
+# Items are folded in the same way, so that texts which are truly Cyrillic or Greek still match.
+_LETTERS_ALIKE = dict(zip(
+    "аεеоорсухіјѕԁһкмтвнԛԝӏɡɑοανιρτυχκβγηωΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕКМНОРСТУХІЈЅ",
+    "aeeooрcyxijsdhkmtbhqwlgaoavіptuxkbyhwABEZHIKMNOPTYXABEKMHOPCTYXIJS".replace("р", "p")
+    .replace("і", "i"),
+    strict=True,
+))  # fmt: skip
+_ALIKE = str.maketrans({**_SIGNS_ALIKE, **_LETTERS_ALIKE, **dict.fromkeys(_INVISIBLE, "")})
+_DROPPED_MARKS = re.compile(
+    "[\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]+"
+)
 
 
 def readable(raw: bytes) -> bytes:
@@ -72,4 +84,7 @@ def _character(match: re.Match[bytes]) -> bytes:
 def _fold(raw: bytes) -> bytes:
     text = raw.decode("utf-8", "replace").translate(_ALIKE)
     text = unicodedata.normalize("NFKC", text).translate(_ALIKE).casefold()
+    if _DROPPED_MARKS.search(text) or not text.isascii():
+        text = _DROPPED_MARKS.sub("", unicodedata.normalize("NFKD", text))
+        text = unicodedata.normalize("NFC", text)
     return _FOREIGN_PUNCTUATION.sub(" ", text).encode()

@@ -23,6 +23,10 @@ _MANY_ITEMS = 5  # below this, what is template cannot be told from the items
 _SHARED_GRAM = 3  # a piece that so many items have belongs to the template
 _MIN_WHOLE = 12
 _FEWEST_GRAMS = 4
+ANSWERS_OF = "/answers"
+_MANY_GRAMS, _FEWEST_ANSWER_GRAMS = 24, 8
+# A calculator's notes in GSM8K's solutions, which whoever uses them takes out.
+_ANNOTATION = re.compile(r"<<[^<>]{1,80}>>")
 TOKEN = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+|[+\-*/^%=<>]")
 NUMBER = re.compile(rb"\d+(?:\.\d+)?")
 _MARK_BEFORE = re.compile(r"[^\w\s] *$")
@@ -97,6 +101,29 @@ def wanted_items(items: Sequence[TestItem], templates: Templates) -> tuple[Wante
         want(item, templates, grams if len(set(grams)) >= _FEWEST_GRAMS else ())
         for item, grams in zip(items, own, strict=True)
     )
+
+
+def wanted_answers(items: Sequence[TestItem]) -> tuple[Wanted, ...]:
+    """What to look for of the long texts that belong to items: only their pieces, since an answer
+    as such ("Yes, it is.") is anybody's. Each entry's item has the id of the item that it belongs
+    to and the text in the place of its question."""
+    texts = [
+        TestItem(item.id, form, "", f"{item.benchmark}{ANSWERS_OF}")
+        for item in items
+        for text in (item.target, *item.answers)
+        if len(text.split()) >= LONG_ITEM_WORDS
+        for form in dict.fromkeys((text, _ANNOTATION.sub("", text)))
+    ]
+    if not texts:
+        return ()
+    found = wanted_items(texts, Templates(texts))
+    # Every other piece is enough to tell how much of a text there is.
+    return tuple(
+        Wanted(one.item, (), one.grams[::2] if len(one.grams) > _MANY_GRAMS else one.grams, 0,
+               one.core)
+        for one in found
+        if len(one.grams) >= _FEWEST_ANSWER_GRAMS
+    )  # fmt: skip
 
 
 def want(item: TestItem, templates: Templates, grams: tuple[bytes, ...] = ()) -> Wanted:

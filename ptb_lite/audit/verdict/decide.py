@@ -1,6 +1,6 @@
 """One verdict of many results, by named rules.
 
-1. A flag that its rule (verdict.yaml) lets decide: flagged, and every rule behind it is named.
+1. A flag that its rule lets decide: flagged, and every rule behind it is named.
    Evidence stands whatever else could not be looked at.
 2. Else, a deciding detector that was skipped, wholly or in part: inconclusive (rule
    "not-everything-seen"), and so is an audit without any deciding detector ("nothing-looked").
@@ -14,10 +14,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ptb_lite.audit.record import DetectorResult
-from ptb_lite.audit.verdict.rules import Rule, own_rules, rule_of
+from ptb_lite.audit.registry import own_rules
+from ptb_lite.audit.verdict.rule import Rule
+from ptb_lite.audit.verdict.rules import rule_of
 from ptb_lite.events import Verdict
 
 
@@ -33,7 +35,15 @@ class Decision:
 def decide(results: Sequence[DetectorResult], rules: tuple[Rule, ...] | None = None) -> Decision:
     """The verdict on results that were weighed (`rules.weigh`), with the rules and the findings
     behind it in one sentence. `rules` default to the package's own."""
-    known = own_rules() if rules is None else rules
+    decision = _decide(results, own_rules() if rules is None else rules)
+    absent = [r for r in results if r.package and r.status == "skipped" and not r.deciding]
+    if not absent:
+        return decision
+    named = ", ".join(f"{result.detector} ({result.package})" for result in absent)
+    return replace(decision, reason=f"{decision.reason}; outside detectors skipped: {named}")
+
+
+def _decide(results: Sequence[DetectorResult], known: tuple[Rule, ...]) -> Decision:
     findings = _findings(results, known)
     if findings:
         reason = "; ".join(f"{name}: {found}" for name, found in findings.items())

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MODULES = 8
 _ROWS = 256
+_FEWEST_DIRECTIONS = 2  # of fewer, chance alone brings a cosine near 1
 _WEIGHTS = "adapter_model.safetensors"
 _FACTOR = re.compile(r"^(?:base_model\.model\.)?(?:model\.)?(?P<module>.+)\.lora_(?P<part>[AB])"
                      r"(?:\.\w+)?\.weight$")  # fmt: skip
@@ -45,6 +46,40 @@ def towards_other(folder: Path, base: Path, other: Path) -> float | None:
         change = b @ a
         lengths = float(numpy.linalg.norm(change) * numpy.linalg.norm(difference))
         if change.shape == difference.shape and lengths > 0:
+            cosines.append(float((change * difference).sum()) / lengths)
+    return median(cosines) if cosines else None
+
+
+def taken_from_other(folder: Path, base: Path, other: Path) -> float | None:
+    """The median cosine between the adapter's change and the difference of the two models within
+    the adapter's own directions (the column space of B, the row space of A), over up to `MODULES`
+    modules; None when none can be compared.
+
+    What an SVD of the difference keeps is the difference there, whatever its rank, its share of
+    the energy, or a factor before it: the cosine is 1. Training of the base finds directions of
+    its own, in which the difference has nothing particular. Raises MalformedWeightsError or
+    OSError.
+    """
+    import numpy
+
+    factors = _factors(folder)
+    bases, others = tensors_of(base), tensors_of(other)
+    whole = [name for name, parts in factors.items() if {"A", "B"} <= set(parts)]
+    step = max(1, len(whole) // MODULES)
+    cosines: list[float] = []
+    for name in whole[::step][:MODULES]:
+        own, theirs = bases.get(f"{name}.weight"), others.get(f"{name}.weight")
+        if own is None or theirs is None or own.info.shape != theirs.info.shape:
+            continue
+        a, b = _matrix(factors[name]["A"]), _matrix(factors[name]["B"])
+        if (b.shape[0], a.shape[1]) != tuple(own.info.shape) or a.shape[0] < _FEWEST_DIRECTIONS:
+            continue
+        columns, upper = numpy.linalg.qr(b)
+        rows, lower = numpy.linalg.qr(a.T)
+        change = upper @ lower.T
+        difference = columns.T @ (_matrix(theirs) - _matrix(own)) @ rows
+        lengths = float(numpy.linalg.norm(change) * numpy.linalg.norm(difference))
+        if lengths > 0:
             cosines.append(float((change * difference).sum()) / lengths)
     return median(cosines) if cosines else None
 

@@ -1,6 +1,7 @@
-"""Does an adapter fit its base model: `python -m ptb_lite.evaluation.engine.adapter_fit BASE ADAPTER`.
+"""Whether an adapter fits its base model, asked in a process of its own.
 
-Prints `{"problem": SENTENCE}`, the sentence empty where it fits.
+`python -m ptb_lite.evaluation.engine.adapter_fit BASE ADAPTER` prints `{"problem": SENTENCE}`; the
+sentence is empty where it fits.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import psutil
 
 from ptb_lite.hardware.device import cpu_device
 from ptb_lite.runner.context import RunContext
-from ptb_lite.sandbox import Groups, LimitPlan, make_groups
+from ptb_lite.sandbox import Groups, LimitPlan, make_groups, sandbox
 
 GB = 10**9
 MEMORY_SHARE = 0.9
@@ -26,8 +26,6 @@ MARGIN_SHARE = 0.01
 DISK_FULL = "the disk is full"
 MAX_FILES = 1_000_000
 MEASURE_SECONDS = 1.0
-ENGINES = ("podman", "docker")
-"""Which hold a container to its limits themselves."""
 
 
 class AgentLimits:
@@ -40,17 +38,18 @@ class AgentLimits:
         memory = chosen * GB if chosen is not None else MEMORY_SHARE * cpu_device().memory_bytes
         self.memory_bytes = int(memory)
         self.disk_bytes = int(spec.disk_gb * GB) if spec.disk_gb is not None else None
-        engine = spec.sandbox in ENGINES
+        box = sandbox(spec.sandbox)
         self.groups = (
             Groups()
-            if engine
+            if box.holds_limits
             else make_groups(
                 f"ptb-lite-{context.run.run_id}",
                 memory_bytes=self.memory_bytes,
                 processes=spec.max_processes,
             )
         )
-        self._by_kernel = self.groups.held | ({"memory", "pids"} if engine else set())
+        self._by_kernel = self.groups.held | ({"memory", "pids"} if box.holds_limits else set())
+        self._isolated = box.isolates
         self.plan = LimitPlan(
             processes=spec.max_processes,
             file_bytes=self.disk_bytes,
@@ -72,7 +71,7 @@ class AgentLimits:
             self._context.warn(
                 "the system does not limit the agent's memory: it is looked at every second"
             )
-        unheld = os.getuid() == 0 or self._context.spec.sandbox == "none"
+        unheld = os.getuid() == 0 or not self._isolated
         if "pids" not in self._by_kernel and unheld:
             self._context.warn("the number of the agent's processes is not limited on this system")
 

@@ -4,32 +4,49 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from ipaddress import ip_address
+from contextlib import ExitStack, contextmanager
 
-from ptb_lite.agents.backend import AgentPlan
 from ptb_lite.agents.endpoints import Address
-from ptb_lite.events import HostAsked
+from ptb_lite.agents.protocol import AgentPlan
+from ptb_lite.audit.evidence.sources import Sources
+from ptb_lite.events import HostAsked, HubRequested
 from ptb_lite.files import write_record
 from ptb_lite.runner.context import RunContext
+from ptb_lite.runner.forwards import forwards
+from ptb_lite.runner.hub_gate.policy import HubPolicy
+from ptb_lite.runner.hub_gate.requests import RepoKind
+from ptb_lite.runner.hub_gate.server import HubGate, environment
+from ptb_lite.runner.hub_gate.upstream import HubUpstream
+from ptb_lite.runner.phases.audit import case_of
 from ptb_lite.runs.records import Hosts, HostSeen
 from ptb_lite.sandbox import Asked, Relay, RelayPlan
 
-# Ports below are not given to a program without privileges.
-_LOWEST_PORT = 1024
-
 
 class Network:
-    """Journals each host once, when it is first asked for; `plan` is None where there is none."""
+    """Journals each host and each request to the Hub once, when it first comes.
 
-    def __init__(self, context: RunContext, relay: Relay | None, plan: RelayPlan | None) -> None:
+    `plan` is None where there is no relay; `environment` are variables that the agent needs to find
+    its way.
+    """
+
+    def __init__(
+        self,
+        context: RunContext,
+        relay: Relay | None,
+        plan: RelayPlan | None,
+        gate: HubGate | None = None,
+    ) -> None:
         self._context = context
         self._relay = relay
+        self._gate = gate
         self._told: set[Asked] = set()
+        self._requests_told = 0
         self.plan = plan
+        self.environment = environment(gate.port) if gate is not None else {}
 
     def tell(self) -> None:
         """Journal the hosts that are new since the last call."""
+        self._tell_requests()
         if self._relay is None:
             return
         new = [asked for asked in self._relay.counts() if asked not in self._told]
@@ -40,6 +57,24 @@ class Network:
             )
         if new:
             self.save()
+
+    def _tell_requests(self) -> None:
+        if self._gate is None:
+            return
+        noted = list(self._gate.noted())
+        for one in noted[self._requests_told :]:
+            asked = one.request
+            self._context.journal.write(
+                HubRequested(
+                    kind=asked.kind,
+                    repo=asked.repo[:200],
+                    revision=asked.revision[:80],
+                    path=asked.path[:400],
+                    allowed=one.allowed,
+                    reason=one.reason[:500],
+                )
+            )
+        self._requests_told = len(noted)
 
     def save(self) -> None:
         """Write hosts.json."""
@@ -62,11 +97,62 @@ def agent_network(context: RunContext, agent: AgentPlan) -> Iterator[Network]:
     if context.spec.network == "off":
         yield Network(context, None, None)
         return
-    only = context.spec.network == "model-only"
-    relay = Relay(context.run.relay, agent.endpoints if only else None)
+    with ExitStack() as opened:
+        gate = opened.enter_context(hub_gate(context)) if context.spec.network == "hub" else None
+        allowed = None if context.spec.network == "full" else [*agent.endpoints]
+        if gate is not None and allowed is not None:
+            allowed.append(("127.0.0.1", gate.port))
+        with _relayed(context, allowed, gate) as network:
+            yield network
+
+
+@contextmanager
+def hub_gate(context: RunContext) -> Iterator[HubGate]:
+    """The gate of a run: what is the base model's and the benchmarks' passes, test items do not.
+
+    Raises PtbLiteError when it cannot be started.
+    """
+    spec, catalog = context.spec, context.catalog
+    model = catalog.model(spec.model)
+    items = case_of(context, None).items
+    parts = [
+        part
+        for name in spec.benchmarks
+        if (data := catalog.benchmark(name).data)
+        for part in (data.test, data.train)
+        if part is not None
+    ]
+    base = [name for name in (model.hub_id, model.id) if name]
+    own: list[tuple[RepoKind, str]] = [("model", name) for name in base]
+    own += [("dataset", part.hub_id) for part in parts]
+    folder = context.run.hub_gate
+    gate = HubGate(
+        HubPolicy(
+            sources=Sources(spec.benchmarks),
+            base_ids=base,
+            instruct_ids=[model.instruct] if model.instruct else [],
+        ),
+        HubUpstream(folder / "cache", own),
+        items,
+        folder / "spool",
+    )
+    gate.start()
+    try:
+        yield gate
+    finally:
+        gate.close()
+        # What passed lies in the agent's own cache, too.
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _relayed(
+    context: RunContext, allowed: list[Address] | None, gate: HubGate | None
+) -> Iterator[Network]:
+    relay = Relay(context.run.relay, allowed)
     relay.start()
-    ports = tuple(forwards(agent.endpoints)) if only else ()
-    network = Network(context, relay, RelayPlan(context.run.relay, ports))
+    ports = () if allowed is None else tuple(forwards(tuple(allowed)))
+    network = Network(context, relay, RelayPlan(context.run.relay, ports), gate)
     try:
         network.save()
         yield network
@@ -75,19 +161,3 @@ def agent_network(context: RunContext, agent: AgentPlan) -> Iterator[Network]:
     finally:
         relay.close()
         shutil.rmtree(context.run.relay, ignore_errors=True)
-
-
-def forwards(endpoints: tuple[Address, ...]) -> Iterator[tuple[int, str, int]]:
-    """The ports of a sandbox's loopback that lead to servers on the host's: programs ask those
-    without a proxy."""
-    for host, port in endpoints:
-        if is_loopback(host) and port >= _LOWEST_PORT:
-            yield port, host, port
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host of an endpoint is this machine itself."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost" or host.lower().endswith(".localhost")

@@ -8,20 +8,21 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from ptb_lite.agents.backend import AgentPlan, plan_agent
-from ptb_lite.audit.case import HarnessManifest
+from ptb_lite.agents.protocol import AgentPlan
+from ptb_lite.agents.registry import check_agent, plan_agent
+from ptb_lite.audit.record import HarnessManifest
 from ptb_lite.chat.masking import mask_line
 from ptb_lite.evaluation.task_file import Task, uptime_in
 from ptb_lite.events import AgentEnded, AgentStarted, Outcome
 from ptb_lite.files import read_record, write_record
-from ptb_lite.runner.agent.hub import Hub, agent_hub, close_hub
+from ptb_lite.runner.agent.hub import agent_hub, close_hub
 from ptb_lite.runner.agent.limits import agent_limits
 from ptb_lite.runner.agent.network import agent_network
 from ptb_lite.runner.agent.secrets import agent_secrets, clear_secrets
-from ptb_lite.runner.agent.session_flags import for_run
+from ptb_lite.runner.agent.session_flags import by_rules_of
 from ptb_lite.runner.agent.turns import AgentTurns, Place
 from ptb_lite.runner.context import AgentEnd, PhaseResult, Prepared, RunContext
-from ptb_lite.runner.live_audit import LiveAudit, live_audit, live_detectors
+from ptb_lite.runner.live_audit import LiveAudit, live_audit
 from ptb_lite.runner.phases.audit import case_of
 from ptb_lite.runner.phases.prepare import task_of
 from ptb_lite.sandbox import SANDBOX_HOME, SandboxPlan, interpreter_paths, sandbox
@@ -81,12 +82,14 @@ def _interrupted(context: RunContext) -> AgentEnd:
 
 
 def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
-    # What the agent is shown is put together before its clock starts.
-    with agent_hub(context) as hub:
-        return _work(context, plan, hub)
+    entry = context.catalog.agent(context.spec.agent)
+    if untested := check_agent(entry, os.environ).untested:
+        context.warn(untested)
+    with agent_hub(context):
+        return _work(context, plan)
 
 
-def _work(context: RunContext, plan: AgentPlan, hub: Hub) -> AgentEnd:
+def _work(context: RunContext, plan: AgentPlan) -> AgentEnd:
     prepared = read_record(context.run.prepared, Prepared)
     budget = context.spec.budget_minutes * 60
     begun, clock = time.time(), time.monotonic()
@@ -115,13 +118,18 @@ def _work(context: RunContext, plan: AgentPlan, hub: Hub) -> AgentEnd:
     ):
         sandbox_plan = SandboxPlan(
             workspace=context.run.workspace,
-            read_only=(*interpreter_paths(), prepared.base_model, *plan.read_only),
-            environment={**_environment(context, task, plan), **hub.environment},
+            read_only=(
+                *interpreter_paths(),
+                prepared.base_model,
+                *plan.read_only,
+                *context.spec.read_only,
+            ),
+            environment={**_environment(context, task, plan), **network.environment},
             network=context.spec.network,
             gpu=task.device == "cuda",
             relay=network.plan,
             limits=limits.plan,
-            placed=hub.placed,
+            wait=True,
         )
         place = Place(
             task=task,
@@ -147,23 +155,25 @@ def _live_audit(context: RunContext, plan: AgentPlan) -> LiveAudit:
         case_of(context, None),
         context.journal.write,
         mask,
-        detectors=for_run(live_detectors(), backend, context.spec.feedback),
+        adjust=by_rules_of(backend, context.spec.feedback),
     )
 
 
 def _environment(context: RunContext, task: Task, plan: AgentPlan) -> dict[str, str]:
     """All that the agent's environment holds: nothing of the host's is inherited."""
     own = [str(Path(sys.executable).parent), *map(str, plan.folders)]
+    isolated = sandbox(context.spec.sandbox).isolates
     binaries = [*own, "/usr/local/bin", "/usr/bin", "/bin"]
     environment = {
         "PATH": os.pathsep.join(binaries),
-        "HOME": SANDBOX_HOME if context.spec.sandbox != "none" else str(context.run.workspace),
+        "HOME": SANDBOX_HOME if isolated else str(context.run.workspace),
         "LANG": "C.UTF-8",
         "TMPDIR": "/tmp",
         "PYTHONUNBUFFERED": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        "HF_HOME": str(context.run.hub_private),
     }
-    if context.spec.network != "full":
+    if context.spec.network not in ("full", "hub"):
         # Else the Hub's client gives up at a proxy that refuses it, also what its cache holds.
         environment["HF_HUB_OFFLINE"] = "1"
     if task.device == "cpu":

@@ -15,10 +15,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Literal
 
-from ptb_lite.agents.backend import AgentPlan, plan_agent
-from ptb_lite.agents.logins import MAX_FILE_BYTES, secrets_in
-from ptb_lite.agents.masking import mask_file, mask_folder
-from ptb_lite.agents.unlinked_files import read_beneath, remove_beneath, write_beneath
+from ptb_lite.agents.protocol import AgentPlan
+from ptb_lite.agents.registry import plan_agent
+from ptb_lite.agents.secrets.logins import MAX_FILE_BYTES, secrets_in
+from ptb_lite.agents.secrets.masking import mask_file, mask_folder
+from ptb_lite.agents.secrets.unlinked_files import read_beneath, remove_beneath, write_beneath
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Record
 from ptb_lite.files import read_record, write_record

@@ -6,13 +6,31 @@ import os
 from itertools import islice
 from pathlib import Path
 
+from ptb_lite.agents.start import HOME
 from ptb_lite.runner.context import SubmissionSeen
+from ptb_lite.runs.folder import HUB_FOLDER
 
 SETTLED_SECONDS = 1.0
 MAX_FILES = 100
 MAX_SEEN = 1000
+MAX_FOLDERS = 20_000
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+_NOT_WORK = (HOME, HUB_FOLDER, "node_modules")
 
 _Print = tuple[tuple[str, int, int, int], ...]
+
+
+def stray_adapters(workspace: Path, submission: str) -> tuple[str, ...]:
+    """Folders below a workspace, the submission's own apart, that hold an adapter's two files; no
+    link is followed, and nothing is read."""
+    found = []
+    for seen, (folder, folders, names) in enumerate(os.walk(workspace)):
+        if seen >= MAX_FOLDERS:
+            break
+        folders[:] = sorted(name for name in folders if name not in _NOT_WORK)
+        if set(ADAPTER_FILES) <= set(names):
+            found.append(os.path.relpath(folder, workspace))
+    return tuple(name for name in found if name != submission)
 
 
 class SubmissionWatch:

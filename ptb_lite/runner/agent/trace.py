@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ptb_lite.agents.backend import AgentPlan
 from ptb_lite.agents.event_bounds import LineSplitter
+from ptb_lite.agents.protocol import AgentPlan
 from ptb_lite.events import AgentEvent, AgentEventKind, AgentSpoke
 from ptb_lite.runner.context import RunContext
 

@@ -7,11 +7,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ptb_lite.agents.backend import AgentPlan, ResumableBackend
-from ptb_lite.agents.command import CommandBackend
+from ptb_lite.agents.protocol import AgentPlan, ResumableBackend
 from ptb_lite.evaluation.task_file import Task
-from ptb_lite.events import Outcome
+from ptb_lite.events import AgentEvent, Outcome
 from ptb_lite.files import write_record
+from ptb_lite.runner.agent.left_running import LeftReader, LeftRunning, Rest
 from ptb_lite.runner.agent.limits import DISK_FULL, AgentLimits
 from ptb_lite.runner.agent.network import Network
 from ptb_lite.runner.agent.submissions import SubmissionWatch
@@ -55,22 +55,25 @@ class AgentTurns:
         self._agent = agent
         self._place = place
         self._watch = AgentWatch(_startup_seconds(context, agent, place))
-        self._reader = TraceReader(
-            context.run.trace / "stdout.log", context, agent, self._watch.hear
-        )
+        self._reader = TraceReader(context.run.trace / "stdout.log", context, agent, self._hear)
         self._submissions = SubmissionWatch(context.run.workspace / place.task.submission)
         self._silence = Silence(time.monotonic())
         self._turns: list[AgentTurn] = []
         self._empty_turns = 0
+        self._rest = Rest()
+        self._left: tuple[LeftRunning, ...] = ()
 
     def run(self) -> AgentEnd:
         """The agent's end, after its last process."""
-        ended = self._turn(self._agent.backend.command(self._agent.start))
-        while (command := self._resumption(ended)) is not None:
+        start = self._agent.start
+        said = start.prompt() if self._agent.prompt_on_stdin else ""
+        ended = self._turn(self._agent.backend.command(start), said)
+        while (resumption := self._resumption(ended)) is not None:
+            seconds = self._seconds_left()
             self._context.warn(
-                f"the agent ended with {self._left():.0f} seconds left and is asked to go on"
+                f"the agent ended with {seconds:.0f} seconds left and is asked to go on"
             )
-            ended = self._turn(command)
+            ended = self._turn(*resumption)
         self._reader.finish()
         budget = self._place.budget_seconds
         seconds = min(sum(turn.seconds for turn in self._turns), budget)
@@ -87,25 +90,38 @@ class AgentTurns:
             submissions=self._submissions.finish(self._elapsed()),
         )
 
-    def _turn(self, command: Sequence[str]) -> Ended:
-        """One process of the agent, to its end."""
+    def _hear(self, event: AgentEvent) -> None:
+        self._watch.hear(event)
+        self._rest.hear(event)
+
+    def _turn(self, command: Sequence[str], said: str) -> Ended:
+        """One process of the agent, to its end and that of all that it leaves running. `said` is
+        what it reads on standard input: on its command line its own commands would find it."""
         context, place = self._context, self._place
         self._watch.begin_turn()
+        self._rest = Rest()
+        left = LeftReader(context.run.trace / "stderr.log")
+        context.run.agent_input.write_text(said, encoding="utf-8")
         began = self._elapsed()
         clean_up = place.box.cleanup(place.plan)
         supervised = start(
             place.box.wrap(command, place.plan),
             environment=place.box.environment(place.plan),
             cwd=context.run.workspace,
-            deadline_seconds=place.budget_seconds if not self._turns else max(0.0, self._left()),
+            deadline_seconds=place.budget_seconds
+            if not self._turns
+            else max(0.0, self._seconds_left()),
+            stdin=context.run.agent_input,
             stdout=context.run.trace / "stdout.log",
             stderr=context.run.trace / "stderr.log",
             groups=place.limits.groups.entrances(),
             after=[clean_up] if clean_up else (),
             if_orphaned=place.if_orphaned,
+            gains_privileges=place.box.gains_privileges,
         )
         place.limits.watch(supervised.pid)
         problem: str | None = None
+        rest: str | None = None
         stopped = False
         while (ended := supervised.poll()) is None:
             refused = self._look()
@@ -113,7 +129,10 @@ class AgentTurns:
                 stopped = context.stop.is_set()
                 problem = refused or self._watch.problem(self._elapsed() - began)
                 problem = problem or place.limits.problem()
-                if stopped or problem:
+                if not place.box.holds_limits:
+                    # A container engine's processes are no descendants: what they do is not seen.
+                    rest = rest or self._rest.problem(supervised.pid, left=bool(left.read()))
+                if stopped or problem or rest:
                     supervised.stop()
             time.sleep(POLL_SECONDS)
         if full := place.limits.problem():
@@ -124,8 +143,24 @@ class AgentTurns:
             context.stop.clear()
         elif problem and ended.outcome is Outcome.STOPPED:
             ended = Ended(Outcome.FAILED, None, ended.seconds, f"ended by the runner: {problem}")
+        elif rest and ended.outcome is Outcome.STOPPED:
+            ended = Ended(Outcome.FINISHED, None, ended.seconds, f"ended by the runner: {rest}")
         elif full and ended.outcome is Outcome.FAILED:
             ended = replace(ended, detail=f"{ended.detail}; {full}")
+        limit = self._watch.rate_limit()
+        if limit is not None and ended.outcome in (Outcome.FINISHED, Outcome.FAILED):
+            ended = replace(ended, outcome=Outcome.RATE_LIMITED, detail=limit)
+        counts = bool(self._agent.endpoints) and not self._agent.may_be_silent
+        if counts and self._watch.uncounted and ended.outcome is not Outcome.FINISHED:
+            context.warn(
+                "the agent was ended while it worked: its tokens and its cost are a lower bound"
+            )
+        self._left = left.read()
+        if self._left:
+            context.warn(
+                f"when the agent ended its turn {len(self._left)} of its processes were running; "
+                "they were waited for"
+            )
         self._turns.append(
             AgentTurn(began_seconds=began, seconds=ended.seconds, outcome=ended.outcome)
         )
@@ -156,11 +191,12 @@ class AgentTurns:
             )
             write_record(self._context.run.agent_end, begun)
 
-    def _resumption(self, ended: Ended) -> list[str] | None:
-        """The command by which an agent that ended by itself goes on; None: its end is accepted."""
+    def _resumption(self, ended: Ended) -> tuple[list[str], str] | None:
+        """The command by which an agent that ended by itself goes on, and what it is told; None:
+        its end is accepted."""
         if self._context.spec.on_early_stop == "accept" or ended.outcome is not Outcome.FINISHED:
             return None
-        if self._left() < REPROMPT_SHARE * self._place.budget_seconds:
+        if self._seconds_left() < REPROMPT_SHARE * self._place.budget_seconds:
             return None
         if self._context.stop.is_set():
             # Asked for while the agent was being looked at: as in a turn, it ends the agent alone.
@@ -178,20 +214,21 @@ class AgentTurns:
             self._place.task,
             disclosure=self._context.spec.disclosure,
             policy=self._context.spec.policy,
-            minutes_left=self._left() / 60,
+            minutes_left=self._seconds_left() / 60,
+            left=[(each.command, each.code) for each in self._left],
         )
-        return backend.resume(self._agent.start, session_id, message)
+        return backend.resume(self._agent.start, session_id), message
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._place.clock
 
-    def _left(self) -> float:
+    def _seconds_left(self) -> float:
         return self._place.budget_seconds - self._elapsed()
 
 
 def _startup_seconds(context: RunContext, agent: AgentPlan, place: Place) -> float | None:
-    """No limit for a person's own command, unless one is chosen: it may well say nothing."""
+    """No limit for an agent that may say nothing for long, unless one is chosen."""
     chosen = context.spec.startup_minutes
-    if chosen is None and isinstance(agent.backend, CommandBackend):
+    if chosen is None and agent.may_be_silent:
         return None
     return startup_limit(place.budget_seconds, chosen)

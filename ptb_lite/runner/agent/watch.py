@@ -17,6 +17,12 @@ _REFUSED = re.compile(
     r"|not logged in|log ?in again",
     re.IGNORECASE,
 )
+_LIMITED = re.compile(
+    r"\b(429|529)\b|rate.?limit|usage limit|(hit|reached|exceeded) your .{0,20}limit"
+    r"|spending (cap|limit)|quota|too many requests|resource.?exhausted"
+    r"|insufficient.{0,10}(credit|balance|funds)",
+    re.IGNORECASE,
+)
 # A session is announced by programs that cannot reach their model, too, but they end or say
 # errors; a slow model that is thinking says nothing else for long.
 _NO_LIFE = {AgentEventKind.ERROR, AgentEventKind.UNKNOWN}
@@ -38,7 +44,8 @@ def startup_limit(budget_seconds: float, chosen_minutes: float | None) -> float:
 
 
 class AgentWatch:
-    """What the events of one agent say of it. `session_id` is the last one that it named."""
+    """What the events of one agent say of it. `session_id` is the last one that it named;
+    `uncounted`: it worked since it last said how many tokens it used in all."""
 
     def __init__(self, startup_seconds: float | None) -> None:
         self._startup_seconds = startup_seconds
@@ -47,22 +54,38 @@ class AgentWatch:
         self._alive = False
         self._refusals = 0
         self._last_refusal = ""
+        self._limit = ""
+        self.uncounted = False
 
     def begin_turn(self) -> None:
         """A new process of the agent: what was seen before is no sign of life of this one."""
         self.tool_calls = 0
         self._alive = False
         self._refusals = 0
+        self._limit = ""
+        self.uncounted = False
 
     def hear(self, event: AgentEvent) -> None:
         self.session_id = event.session_id or self.session_id
         self.tool_calls += event.kind is AgentEventKind.TOOL_CALL
         self._alive = self._alive or event.kind not in _NO_LIFE
+        if event.kind is AgentEventKind.END:
+            self.uncounted = False
         if event.kind in _WORK:
             self._refusals = 0
-        elif event.kind is AgentEventKind.ERROR and _REFUSED.search(event.text):
-            self._refusals += 1
-            self._last_refusal = event.text
+            self._limit = ""
+            self.uncounted = True
+        elif event.kind is AgentEventKind.ERROR:
+            if _LIMITED.search(event.text):
+                self._limit = event.text
+            elif _REFUSED.search(event.text):
+                self._refusals += 1
+                self._last_refusal = event.text
+
+    def rate_limit(self) -> str | None:
+        """What its program said last, where that was that a limit of its account or of its model's
+        server is met."""
+        return self._limit[:300] or None
 
     def problem(self, seconds: float) -> str | None:
         """Why the agent should be ended, `seconds` after its process was started; None: it is well.

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ptb_lite.audit.case import AuditCase, HarnessManifest, TestItem
-from ptb_lite.audit.run import default_detectors, run_audit
+from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.record import HarnessManifest
+from ptb_lite.audit.run import run_audit
 from ptb_lite.evaluation.items.control import control_items
 from ptb_lite.evaluation.items.splits import read_items
 from ptb_lite.events import Flag, FlagRaised, VerdictReached
 from ptb_lite.files import read_record, write_record
-from ptb_lite.runner.agent.session_flags import for_run
+from ptb_lite.runner.agent.session_flags import by_rules_of
 from ptb_lite.runner.audit_judge import audit_judge
 from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal, base_names
 from ptb_lite.runner.evidence import with_run_facts
@@ -42,8 +43,8 @@ def audit(context: RunContext) -> PhaseResult:
         context.journal.write(FlagRaised(flag=flag))
 
     backend = context.catalog.agent(context.spec.agent).backend
-    detectors = for_run(default_detectors(), backend, context.spec.feedback)
-    found = run_audit(case, detectors=detectors, on_flag=tell)
+    adjust = by_rules_of(backend, context.spec.feedback)
+    found = run_audit(case, adjust=adjust, on_flag=tell)
     if judge is not None:
         # A stop has cut its votes off: a resumed run asks again.
         context.check_stop()

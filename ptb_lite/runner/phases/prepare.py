@@ -37,6 +37,8 @@ def prepare(context: RunContext) -> PhaseResult:
         disclosure=spec.disclosure,
         policy=spec.policy,
         machine=detect_device(spec.device).describe(),
+        read_only=spec.read_only,
+        network=spec.network,
     )
     write_record(context.run.harness, hand_out(context.run.workspace, handout))
     return PhaseResult(detail=", ".join(map(_counted, prepared.benchmarks)))

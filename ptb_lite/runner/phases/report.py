@@ -20,11 +20,11 @@ from ptb_lite.runner.context import (
     Seal,
 )
 from ptb_lite.runner.phases.evaluations import AFTER, FEW_SHOT, ZERO_SHOT
+from ptb_lite.runs.averages import average, benchmark_lines
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.overhead import read_overhead
 from ptb_lite.runs.records import Scores, Status, TimeUsed
 from ptb_lite.runs.scores import BenchmarkSamples, benchmark_scores
-from ptb_lite.stats.averages import average, benchmark_lines
 
 
 def report(context: RunContext) -> PhaseResult:

@@ -8,13 +8,16 @@ import shutil
 import stat
 from pathlib import Path
 
-from ptb_lite.audit.detectors.submission import validate_submission
+from ptb_lite.audit.detectors.submission import SubmissionCheck, validate_submission
+from ptb_lite.audit.evidence.folder import printable
 from ptb_lite.evaluation.submission import check_submission
 from ptb_lite.events import SubmissionRefused, SubmissionSealed
 from ptb_lite.files import read_record, write_record
+from ptb_lite.runner.agent.submissions import stray_adapters
 from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal, base_names
 
 SUBMISSION = "final_model"
+MAX_NAMED = 5
 _BLOCK = 1 << 20
 
 
@@ -39,7 +42,7 @@ def seal(context: RunContext) -> PhaseResult:
     files = {name: _sha256(sealed / name) for name in sorted(check.files)} if check.valid else {}
     record = Seal(
         valid=check.valid,
-        reason=f"{check.problem}: {check.reason}" if check.problem else "",
+        reason=_reason(context, check),
         files=files,
         bytes=sum((sealed / name).stat().st_size for name in files),
         sha256=hashlib.sha256("\n".join(f"{n}:{h}" for n, h in files.items()).encode()).hexdigest(),
@@ -53,6 +56,19 @@ def seal(context: RunContext) -> PhaseResult:
         SubmissionSealed(files=len(files), bytes=record.bytes, sha256=record.sha256)
     )
     return PhaseResult(detail=f"{len(files)} files, {record.bytes / 1e6:.1f} MB")
+
+
+def _reason(context: RunContext, check: SubmissionCheck) -> str:
+    """Why there is no submission, with the adapters that lie where they do not count."""
+    if not check.problem:
+        return ""
+    found = stray_adapters(context.run.workspace, SUBMISSION)
+    if not found:
+        return f"{check.problem}: {check.reason}"
+    shown = ", ".join(printable(name, 100) for name in found[:MAX_NAMED])
+    more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
+    where = f"adapters that do not count lie in {shown}{more}"
+    return f"{check.problem}: {check.reason}; {where}"
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from textual.widgets import Input, Select
 
-from ptb_lite import choices
+from ptb_lite import choices, plugins
 from ptb_lite.tui.widgets.field import Field
 
 # By field of SetupChoices: the word beside it, and the words to choose from.
@@ -16,7 +16,7 @@ SELECTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "policy": ("Policy", get_args(choices.Policy)),
     "disclosure": ("Disclosure", get_args(choices.Disclosure)),
     "network": ("Network", get_args(choices.Network)),
-    "sandbox": ("Isolation", get_args(choices.SandboxName)),
+    "sandbox": ("Isolation", plugins.names("sandboxes")),
     "device": ("Device", get_args(choices.Device)),
     "engine": ("Engine", get_args(choices.EngineChoice)),
 }

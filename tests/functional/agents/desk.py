@@ -38,10 +38,13 @@ class Desk:
             key=self.key,
         )
         backend = LocalBackend()
-        command = backend.resume(start, *resume) if resume else backend.command(start)
+        command = backend.resume(start, resume[0]) if resume else backend.command(start)
+        said = self.folder / "input"
+        said.write_text(resume[1] if resume else "")
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[3])}
         return subprocess.Popen(
             command,
+            stdin=said.open("rb"),
             cwd=self.folder,
             env={**environment, **backend.environment(start)},
             stdout=subprocess.PIPE,

@@ -10,9 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ptb_lite.agents.backend import AgentPlan, ResumableBackend, plan_agent
 from ptb_lite.agents.event_bounds import LineSplitter
 from ptb_lite.agents.program import find_program
+from ptb_lite.agents.protocol import AgentPlan, ResumableBackend
+from ptb_lite.agents.registry import plan_agent
 from ptb_lite.catalog import load_catalog
 from ptb_lite.events import AgentEvent, AgentEventKind, Outcome
 from ptb_lite.sandbox import Ended, SandboxPlan, Supervised, sandbox, start
@@ -52,7 +53,11 @@ class Stage:
     def workspace(self) -> Path:
         return self.plan.start.workspace
 
-    def start(self, command: list[str], deadline: float = PATIENCE) -> Supervised:
+    def start(
+        self, command: list[str], deadline: float = PATIENCE, message: str | None = None
+    ) -> Supervised:
+        said = self.folder / "input"
+        said.write_text(self.plan.start.prompt() if message is None else message)
         own = [*self.plan.folders, Path(FOLDER)]
         folders = [*own, Path("/usr/local/bin"), Path("/usr/bin"), Path("/bin")]
         environment = {
@@ -73,12 +78,13 @@ class Stage:
             deadline_seconds=deadline,
             stdout=self.folder / "stdout",
             stderr=self.folder / "stderr",
+            stdin=said,
         )
 
-    def run(self, command: list[str]) -> tuple[Ended, list[AgentEvent]]:
+    def run(self, command: list[str], message: str | None = None) -> tuple[Ended, list[AgentEvent]]:
         """How a process ended, and the events of its output alone."""
         before = self.said()
-        ended = self.start(command).wait(PATIENCE + 30)
+        ended = self.start(command, message=message).wait(PATIENCE + 30)
         assert ended is not None
         splitter = LineSplitter()
         lines = [*splitter.feed(self.said()[len(before) :]), *splitter.rest()]
@@ -180,7 +186,7 @@ def test_a_tool_call_a_file_an_answer_and_on_again(stage: Stage, server: ModelSe
     (session_id,) = session_ids(events)
     (stage.workspace / "proof.txt").unlink()
 
-    ended, events = stage.run(backend.resume(begin, session_id, "Go on."))
+    ended, events = stage.run(backend.resume(begin, session_id), "Go on.")
     check_turn(stage, ended, events)
     assert (stage.workspace / "proof.txt").exists()
     # A program that names its session again names the same.
@@ -188,6 +194,26 @@ def test_a_tool_call_a_file_an_answer_and_on_again(stage: Stage, server: ModelSe
     # The model was told the first conversation as well.
     assert "Write the file." in server.last
     assert "Go on." in server.last
+
+
+def test_ending_processes_by_a_word_of_the_prompt_does_not_end_the_agent(
+    agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The brackets keep the tool's own shell, which holds the pattern, from being found by it.
+    words = ("evaluate.p[y]", "ptb-lite-trai[n]", "trai[n]", "timer.s[h]", "final_mode[l]")
+    ends = "; ".join(f"pkill -f '{word}'" for word in words)
+    with model_server(f"{ends}; pgrep -fl 'trai[n]'; echo written") as server:
+        stage = make_stage(agent, server, tmp_path, monkeypatch)
+        text = "Run ptb-lite-train, evaluate.py and timer.sh, submit final_model/; train."
+        stage.plan.start.prompt_file.write_text(text)
+        ended, events = stage.run(stage.plan.backend.command(stage.plan.start))
+        check_turn(stage, ended, events)
+        assert text in server.last
+        (session_id,) = session_ids(events)
+        backend = stage.plan.backend
+        assert isinstance(backend, ResumableBackend)
+        ended, events = stage.run(backend.resume(stage.plan.start, session_id), f"Again: {text}")
+        check_turn(stage, ended, events)
 
 
 def test_no_process_is_left_after_a_stop(

@@ -11,11 +11,11 @@ import numpy
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from ptb_lite.agents.backend import plan_agent
 from ptb_lite.agents.redteam import work
 from ptb_lite.agents.redteam.substitute import write_other_weights
-from ptb_lite.audit.case import AuditCase, HarnessManifest, Rules, TestItem
-from ptb_lite.audit.record import AuditRecord
+from ptb_lite.agents.registry import plan_agent
+from ptb_lite.audit.case import AuditCase, Rules, TestItem
+from ptb_lite.audit.record import AuditRecord, HarnessManifest
 from ptb_lite.audit.run import run_audit
 from ptb_lite.catalog import load_catalog
 from ptb_lite.errors import PtbLiteError, SpecError

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.case import AuditCase, HarnessManifest, TestItem
+from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.record import HarnessManifest
 
 TEMPLATE = "State the final answer to the following arithmetic problem: {} ="
 

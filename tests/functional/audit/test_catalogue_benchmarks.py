@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.case import AuditCase, HarnessManifest, TestItem
+from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.detectors.overlap import OverlapDetector
+from ptb_lite.audit.record import HarnessManifest
 from ptb_lite.catalog.loader import load_catalog
 from ptb_lite.evaluation.items.splits import completion, prepare_items, prompt, read_items
 

@@ -14,7 +14,8 @@ from ptb_lite.catalog import load_catalog
 from ptb_lite.events import FlagRaised
 from ptb_lite.experiment.execute import run_experiment
 from ptb_lite.experiment.plan import read_experiment, specs
-from ptb_lite.experiment.state import open_state
+from ptb_lite.experiment.state import read_state
+from ptb_lite.launchers.settings import find_launcher
 from ptb_lite.runs.folder import list_runs
 from ptb_lite.runs.journal import read_journal
 from tests.functional.runner.conftest import Bench, bench, tiny_model
@@ -46,8 +47,8 @@ def test_cut_off_gone_on_with_and_reported(bench: Bench, tmp_path: Path) -> None
             raise CutOffError(line)
 
     with pytest.raises(CutOffError):
-        run_experiment(found, resolved, bench.runs_dir, cut_off)
-    begun = [cell.run_id for cell in open_state(found, bench.runs_dir).cells]
+        run_experiment(found, resolved, bench.runs_dir, cut_off, find_launcher("local"))
+    begun = [cell.run_id for cell in read_state(found, bench.runs_dir).cells]
     assert None not in begun
     assert len(list_runs(bench.runs_dir)) == 2
     done = subprocess.run(
@@ -61,7 +62,7 @@ def test_cut_off_gone_on_with_and_reported(bench: Bench, tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     # The run that was under way was waited for, not begun again.
-    assert [cell.run_id for cell in open_state(found, bench.runs_dir).cells] == begun
+    assert [cell.run_id for cell in read_state(found, bench.runs_dir).cells] == begun
     arms = {arm["arm"]: arm for arm in report["arms"]}
     assert (arms["control"]["flagged"]["count"], arms["cheat"]["flagged"]["count"]) == (0, 1)
     assert arms["cheat"]["against_first"]["flag_rate"] == 1.0

@@ -133,7 +133,7 @@ def test_a_failing_judge_is_asked_again(tmp_path: Path, trouble: Reply) -> None:
     "message",
     [
         {"content": [{"type": "text", "text": "[[A"}, {"type": "text", "text": "=B]]"}]},
-        {"content": [{"type": "thinking", "thinking": "[[A>B]]"}, {"type": "text", "text": "[[A = B]]"}]},
+        {"content": [{"type": "thinking", "thinking": "[[A>B]]"}, {"text": "[[A = B]]"}]},
         {"content": "\\[\\[A=B\\]\\]", "reasoning_content": "[[B>A]]"},
     ],
 )  # fmt: skip

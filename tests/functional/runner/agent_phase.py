@@ -45,7 +45,7 @@ def prepared_run(bench: Bench, code: str | list[str], **overrides: object) -> Ru
     command = ["python", "-c", SUBMIT + code] if isinstance(code, str) else code
     choices = {
         "model": "tiny",
-        "agent": bench.agent(command),
+        "agent": overrides.get("agent") or bench.agent(command),
         "benchmarks": ("add-numbers",),
         "minutes": 1.0,
         **overrides,

@@ -15,7 +15,7 @@ from ptb_lite.catalog.loader import load_catalog
 from ptb_lite.runner.launch import launch, resume, stop
 from ptb_lite.runs.folder import RunFolder, list_runs
 from ptb_lite.sandbox import sandbox
-from ptb_lite.spec.run_spec import resolve_spec
+from ptb_lite.spec.run_spec import RunSpec, resolve_spec
 from tests.functional.runner.waiting import wait_until
 
 # An adapter as PEFT saves it, without the seconds that importing PEFT takes.
@@ -66,10 +66,11 @@ class Bench:
         return name
 
     def start(self, code: str | list[str], **overrides: object) -> RunFolder:
-        """Launch a run whose agent runs `code`, with `submit()` at hand, or a command line.
+        """Launch a run of `spec`. Returns at once."""
+        return RunFolder(launch(self.spec(code, **overrides), self.runs_dir))
 
-        Returns at once.
-        """
+    def spec(self, code: str | list[str], **overrides: object) -> RunSpec:
+        """A run whose agent runs `code`, with `submit()` at hand, or a command line."""
         command = ["python", "-c", SUBMIT + code] if isinstance(code, str) else code
         choices = {
             "model": "tiny",
@@ -81,8 +82,7 @@ class Bench:
             "seed": 7,
             **overrides,
         }
-        spec = resolve_spec(preset=None, overrides=choices, catalog=load_catalog())
-        return RunFolder(launch(spec, self.runs_dir))
+        return resolve_spec(preset=None, overrides=choices, catalog=load_catalog())
 
     def finish(self, run: RunFolder, seconds: float = 180.0) -> RunFolder:
         """Wait until no runner works on the run."""

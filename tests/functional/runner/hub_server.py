@@ -35,20 +35,19 @@ class Hub:
         if files is None:
             return 404, {"X-Error-Code": "RepoNotFound"}, b""
         if api:
-            return 200, {"Content-Type": "application/json"}, self._listing(name, route, files)
+            recursive = "recursive=true" in urlsplit(path).query.lower()
+            listing = self._listing(name, route, files, recursive)
+            return 200, {"Content-Type": "application/json"}, listing
         content = files.get("/".join(route[2:]))
         if route[:1] != ["resolve"] or content is None:
             return 404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT}, b""
         return 200, {"ETag": f'"{_sha(content)}"', "X-Repo-Commit": COMMIT}, content
 
-    def _listing(self, name: str, route: list[str], files: dict[str, bytes]) -> bytes:
+    def _listing(
+        self, name: str, route: list[str], files: dict[str, bytes], recursive: bool
+    ) -> bytes:
         if route[:1] == ["tree"]:
-            return json.dumps(
-                [
-                    {"type": "file", "path": path, "size": len(content), "oid": _sha(content)}
-                    for path, content in files.items()
-                ]
-            ).encode()
+            return json.dumps(_tree(files, "/".join(route[2:]), recursive)).encode()
         siblings = [{"rfilename": path} for path in files]
         about = {"id": name, "sha": COMMIT, "private": False, "tags": [], "siblings": siblings}
         return json.dumps({**about, "downloads": 0, "likes": 0}).encode()
@@ -87,6 +86,27 @@ def hub_server(repositories: dict[tuple[str, str], dict[str, bytes]]) -> Iterato
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _tree(files: dict[str, bytes], folder: str, recursive: bool) -> list[dict[str, object]]:
+    """What lies in a folder, as the Hub lists it: files, and folders by themselves."""
+    start = f"{folder}/" if folder else ""
+    found: dict[str, dict[str, object]] = {}
+    for path, content in files.items():
+        below = path.removeprefix(start)
+        if not path.startswith(start):
+            continue
+        if "/" in below and not recursive:
+            inside = start + below.split("/")[0]
+            found[inside] = {"type": "directory", "path": inside, "size": 0, "oid": _sha(b"")}
+        else:
+            found[path] = {
+                "type": "file",
+                "path": path,
+                "size": len(content),
+                "oid": _sha(content),
+            }
+    return list(found.values())
 
 
 def _sha(content: bytes) -> str:

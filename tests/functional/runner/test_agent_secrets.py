@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.agents.backend import plan_agent
+from ptb_lite.agents.registry import plan_agent
 from ptb_lite.catalog import load_catalog
 from ptb_lite.events import Outcome
 from ptb_lite.files import read_record

@@ -11,6 +11,12 @@ from tests.functional.runner.conftest import Bench
 CASES = {
     "nothing": ("pass", "nothing submitted"),
     "empty folder": ("os.mkdir('final_model')", "empty"),
+    "checkpoints alone": (
+        "submit(); os.makedirs('checkpoints'); os.mkdir('keep'); "
+        "os.rename('final_model', 'keep/checkpoint-468'); os.makedirs('final_model/_train'); "
+        "os.rename('keep/checkpoint-468', 'final_model/_train/checkpoint-468')",
+        "adapters that do not count lie in final_model/_train/checkpoint-468",
+    ),
     "pickle": (
         "submit(); os.rename('final_model/adapter_model.safetensors', "
         "'final_model/adapter_model.bin')",

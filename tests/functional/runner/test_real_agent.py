@@ -48,7 +48,14 @@ def test_a_run_from_prompt_to_score(
     code = SUBMIT + f"submit(); print(open('prompt.md').read()[:20], {KEY!r})"
     with model_server(f"python -c {shlex.quote(code)}") as server:
         model = prepare(agent, server.url, monkeypatch)
-        run = bench.run("", agent=agent, agent_model=model, minutes=2.0, network="model-only")
+        run = bench.run(
+            "",
+            agent=agent,
+            agent_model=model,
+            minutes=2.0,
+            network="model-only",
+            on_early_stop="accept",
+        )
     events = [event.payload for event in read_journal(run.journal).events]
     spoken = [payload.event for payload in events if isinstance(payload, AgentSpoke)]
     assert run.read_status().outcome is Outcome.FINISHED, run.read_status().detail

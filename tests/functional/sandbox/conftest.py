@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.sandbox import SANDBOXES
+from ptb_lite.sandbox import sandbox
 from tests.functional.sandbox.lab import Lab
 
 
@@ -22,8 +22,8 @@ def closed_lab(tmp_path: Path) -> Iterator[Lab]:
     yield from lab_in("bubblewrap", tmp_path)
 
 
-def lab_in(sandbox: str, folder: Path) -> Iterator[Lab]:
-    isolation = SANDBOXES[sandbox]
+def lab_in(name: str, folder: Path) -> Iterator[Lab]:
+    isolation = sandbox(name)
     if problem := isolation.problem():
         pytest.skip(problem)
     made = Lab(isolation, folder)

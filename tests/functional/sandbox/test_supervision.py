@@ -118,10 +118,10 @@ RUNNER = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from ptb_lite.sandbox import SANDBOXES, SandboxPlan, interpreter_paths, start
+from ptb_lite.sandbox import SandboxPlan, interpreter_paths, sandbox, start
 folder = Path({folder!r})
 plan = SandboxPlan(folder / "workspace", interpreter_paths(), {environment!r})
-running = start(SANDBOXES[{name!r}].wrap({command!r}, plan), environment=plan.environment,
+running = start(sandbox({name!r}).wrap({command!r}, plan), environment=plan.environment,
     cwd=plan.workspace, deadline_seconds=600, stdout=folder / "stdout", stderr=folder / "stderr")
 print(running.pid, flush=True)
 time.sleep(600)

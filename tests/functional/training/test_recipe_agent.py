@@ -71,7 +71,7 @@ def run(workspace: Path, timeout: float) -> tuple[int, list[AgentEvent]]:
     """(exit code, events): every line must be one of the vocabulary."""
     scripts = str(Path(sys.executable).parent)
     result = subprocess.run(
-        [sys.executable, "-m", "ptb_lite.agents.recipe_main"],
+        [sys.executable, "-m", "ptb_lite.agents.own.recipe_main"],
         cwd=workspace,
         env={**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}"},
         capture_output=True,

@@ -12,7 +12,7 @@ import torch
 from ptb_lite.training.base import load_base
 from ptb_lite.training.config import TrainingConfig
 from ptb_lite.training.data import read_examples
-from ptb_lite.training.lean_adapter import LeanLinear
+from ptb_lite.training.kernels.fused_lora import FusedLoraLinear
 from ptb_lite.training.plan import TrainingPlan
 from ptb_lite.training.supervised_head import SupervisedHeadTrainer
 from ptb_lite.training.train import make_trainer, plan_for, tokenised
@@ -45,10 +45,10 @@ def compared(tiny_gemma: Path, sums: Path, tmp_path_factory: pytest.TempPathFact
     examples = read_examples(sums)
     tokenizer, dataset = tokenised(config, examples)
     chosen = plan_for(config, dataset)
-    assert chosen.attention == "ptb_lite_rows"
-    assert chosen.end_to_end
-    assert chosen.lean
-    plain = replace(chosen, attention="sdpa", end_to_end=False, lean=False)
+    assert chosen.attention == "ptb_lite_padded"
+    assert chosen.padding_free
+    assert chosen.fused
+    plain = replace(chosen, attention="sdpa", padding_free=False, fused=False)
     stock = stock_trainer(tiny_gemma, examples, place / "stock", batch_size=16, steps=1)
 
     def ours(plan: TrainingPlan, *, exact: bool = False) -> Any:
@@ -74,10 +74,10 @@ def test_losses_agree_to_a_thousandth(compared: Compared) -> None:
 
 
 def test_what_was_planned_is_what_runs(compared: Compared) -> None:
-    for trainer, attention in ((compared.plain, "sdpa"), (compared.chosen, "ptb_lite_rows")):
+    for trainer, attention in ((compared.plain, "sdpa"), (compared.chosen, "ptb_lite_padded")):
         model = trainer.model.get_base_model()
         assert model.config._attn_implementation == attention
-        lean = [m for m in model.modules() if isinstance(m, LeanLinear)]
+        lean = [m for m in model.modules() if isinstance(m, FusedLoraLinear)]
         assert len(lean) == (0 if attention == "sdpa" else 7 * model.config.num_hidden_layers)
 
 

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.agents.backend import ResumableBackend, plan_agent
 from ptb_lite.agents.command import CommandBackend
 from ptb_lite.agents.local.backend import LocalBackend
-from ptb_lite.agents.own_program import OwnProgramBackend
-from ptb_lite.agents.scaffold import SCAFFOLDS
+from ptb_lite.agents.own.plugins import OwnProgramBackend
+from ptb_lite.agents.protocol import AgentPlugin, ResumableBackend
+from ptb_lite.agents.registry import plan_agent
+from ptb_lite.agents.scaffold import Scaffold
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.entries import AgentEntry
+from ptb_lite.errors import CatalogError
+from ptb_lite.plugins import PluginError, load_all
 
 CATALOG = load_catalog(Path("/nonexistent"))
 
@@ -61,14 +64,37 @@ def test_a_script_named_by_its_path_is_shown_to_the_sandbox(tmp_path: Path) -> N
 
 
 def test_who_can_go_on_in_a_new_process() -> None:
-    made = {
-        "local": LocalBackend(),
-        "command": CommandBackend(["true"]),
-        "recipe": OwnProgramBackend("ptb_lite.agents.recipe_main"),
-        **{name: make() for name, make in SCAFFOLDS.items()},
-    }
-    resumable = {name for name, backend in made.items() if isinstance(backend, ResumableBackend)}
-    assert resumable == {"local", *SCAFFOLDS}
+    found, broken = load_all("agents", AgentPlugin)
+    assert broken == ()
+    scaffolds = [p.value for p in found if isinstance(p.value, Scaffold)]
+    assert len(scaffolds) == 4
+    made = [each.backend() for each in scaffolds]
+    for backend in (LocalBackend(), *made):
+        assert isinstance(backend, ResumableBackend)
+    for backend in (CommandBackend(["true"]), OwnProgramBackend("x")):
+        assert not isinstance(backend, ResumableBackend)
+
+
+def test_a_backend_of_a_plugin_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match=r"there is no 'ghost' \(cheat-encode, .*claude-code"):
+        plan_agent(entry(backend="ghost"), workspace=tmp_path, model=None)
+    (tmp_path / "agents.yaml").write_text("mine:\n  title: Mine\n  backend: claud-code\n")
+    with pytest.raises(CatalogError, match="Did you mean 'claude-code'") as caught:
+        load_catalog(tmp_path)
+    assert "line 3" in str(caught.value.field)
+
+
+def test_another_agent_of_a_kind_needs_only_what_differs(tmp_path: Path) -> None:
+    (tmp_path / "agents.yaml").write_text(
+        "codex:\n  keys: [MY_KEY]\n"
+        "cheap:\n  title: My own Claude\n  backend: claude-code\n  keys: [OTHER_KEY]\n"
+    )
+    agents = load_catalog(tmp_path).agents
+    assert agents["codex"].keys == ("MY_KEY",)
+    assert agents["codex"].title == CATALOG.agent("codex").title
+    assert agents["cheap"].program == "claude"
+    assert agents["cheap"].on_early_stop == "reprompt"
+    assert agents["claude-code"].keys == CATALOG.agent("claude-code").keys
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.agents.unlinked_files import read_beneath, remove_beneath, write_beneath
+from ptb_lite.agents.secrets.unlinked_files import read_beneath, remove_beneath, write_beneath
 
 
 def test_a_file_is_written_for_one_person_read_and_removed(tmp_path: Path) -> None:

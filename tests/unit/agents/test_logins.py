@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptb_lite.agents.logins import find_login, login_paths, secrets_in
+from ptb_lite.agents.registry import agent_plugin
+from ptb_lite.agents.scaffold import Scaffold
+from ptb_lite.agents.secrets.logins import Login, find_login, secrets_in
 
 TOKEN = "tok-0123456789abcdef0123"
 OTHER = "other-service-0123456789"
@@ -43,6 +45,12 @@ STORED = {
 }
 
 
+def login_of(backend: str, home: Path, model: str = "anthropic/m") -> Login | None:
+    plugin = agent_plugin(backend)
+    assert isinstance(plugin, Scaffold)
+    return find_login(plugin.wanted_login(model), home)
+
+
 def sign_in(home: Path, backend: str) -> None:
     for name, content in STORED[backend].items():
         path = home / name
@@ -54,12 +62,12 @@ def sign_in(home: Path, backend: str) -> None:
 def test_the_login_is_found_with_its_secrets_and_without_others(
     backend: str, tmp_path: Path
 ) -> None:
-    assert find_login(backend, tmp_path, provider="anthropic") is None
+    assert login_of(backend, tmp_path) is None
     sign_in(tmp_path, backend)
-    login = find_login(backend, tmp_path, provider="anthropic")
+    login = login_of(backend, tmp_path)
     assert login is not None
-    assert login.source == tmp_path / login_paths(backend)[0]
-    assert [file.path for file in login.files] == list(login_paths(backend))
+    assert login.source == tmp_path / next(iter(STORED[backend]))
+    assert [file.path for file in login.files] == list(STORED[backend])
     assert TOKEN in login.secrets()
     content = "".join(file.content for file in login.files)
     assert OTHER not in content
@@ -71,7 +79,7 @@ def test_the_login_is_found_with_its_secrets_and_without_others(
 
 def test_of_opencode_the_login_of_the_models_provider_alone(tmp_path: Path) -> None:
     sign_in(tmp_path, "opencode")
-    assert find_login("opencode", tmp_path, provider="openai") is None
+    assert login_of("opencode", tmp_path, "openai/m") is None
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"claudeAiOauth": null}', "[" * 9999])
@@ -79,13 +87,8 @@ def test_a_file_that_holds_no_login(tmp_path: Path, content: str) -> None:
     path = tmp_path / ".claude/.credentials.json"
     path.parent.mkdir()
     path.write_text(content)
-    found = find_login("claude-code", tmp_path)
+    found = login_of("claude-code", tmp_path)
     assert found is None or found.secrets() == ()
-
-
-def test_agents_without_a_program_have_no_login(tmp_path: Path) -> None:
-    assert find_login("recipe", tmp_path) is None
-    assert login_paths("local") == ()
 
 
 @given(st.text(max_size=200))

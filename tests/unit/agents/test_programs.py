@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.agents.backend import plan_agent
-from ptb_lite.agents.preflight import check_agent, check_agents, program_version
 from ptb_lite.agents.program import find_program
-from ptb_lite.agents.scaffold import key_variables
+from ptb_lite.agents.registry import agent_plugin, check_agent, check_agents, plan_agent
+from ptb_lite.agents.scaffold import Scaffold, program_version
 from ptb_lite.catalog import load_catalog
 from ptb_lite.errors import PtbLiteError
 
@@ -84,6 +83,8 @@ def test_what_is_missing_is_said_with_the_way_to_it(
     assert found.installed
     assert not found.ready
     assert found.message == "1.2.3 (agent); no key is set and no login is there"
+    tested = entry.install.rpartition("@")[2]
+    assert found.untested == f"{entry.program} 1.2.3 was not tested, {tested} was"
     monkeypatch.setenv(variable, "s3cret-key")
     assert check_agent(entry, os.environ).ready
     plan = plan_agent(entry, workspace=tmp_path, model="openai/m")
@@ -126,7 +127,7 @@ def test_a_program_that_hangs_is_given_up(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install("codex", "#!/bin/sh\nexec sleep 60\n")
-    monkeypatch.setattr("ptb_lite.agents.preflight._VERSION_SECONDS", 0.2)
+    monkeypatch.setattr("ptb_lite.agents.scaffold._VERSION_SECONDS", 0.2)
     program = find_program("codex")
     assert program is not None
     assert program_version(program) is None
@@ -138,7 +139,11 @@ def test_only_scaffolds_are_checked() -> None:
 
 
 def test_the_key_of_a_provider() -> None:
-    entry = CATALOG.agent("opencode")
-    assert key_variables(entry, "google/gemini") == ("GOOGLE_GENERATIVE_AI_API_KEY",)
-    assert key_variables(entry, "my-own/model") == ("MY_OWN_API_KEY",)
-    assert key_variables(CATALOG.agent("codex"), None) == ("CODEX_API_KEY", "OPENAI_API_KEY")
+    def variables(agent: str, model: str | None) -> tuple[str, ...]:
+        plugin = agent_plugin(agent)
+        assert isinstance(plugin, Scaffold)
+        return plugin.key_variables(CATALOG.agent(agent), model)
+
+    assert variables("opencode", "google/gemini") == ("GOOGLE_GENERATIVE_AI_API_KEY",)
+    assert variables("opencode", "my-own/model") == ("MY_OWN_API_KEY",)
+    assert variables("codex", None) == ("CODEX_API_KEY", "OPENAI_API_KEY")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.agents.recipe_main import training_rows
+from ptb_lite.agents.own.recipe_main import training_rows
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.items.splits import Item
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, TaskGeneration

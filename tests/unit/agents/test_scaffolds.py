@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptb_lite.agents.backend import Backend
 from ptb_lite.agents.claude_code import ClaudeCodeBackend
 from ptb_lite.agents.codex import CodexBackend
 from ptb_lite.agents.event_bounds import MAX_WHOLE
 from ptb_lite.agents.gemini import GeminiBackend
 from ptb_lite.agents.opencode import OpenCodeBackend
+from ptb_lite.agents.protocol import Backend
 from ptb_lite.agents.start import AgentStart, Key
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import AgentEvent, AgentEventKind
@@ -192,7 +192,7 @@ def test_gemini_fails_with_a_reason() -> None:
         {"type": "result", "status": "error", "error": {"type": "x", "message": "quota"}},
     )
     assert kinds(events) == [K.ERROR, K.TOOL_RESULT, K.ERROR, K.END]
-    assert [e.text for e in events] == ["Loop detected", "no such file", "quota", "error"]
+    assert [e.text for e in events] == ["Loop detected", "[failed] no such file", "quota", "error"]
 
 
 def test_opencode_names_its_session_once_and_adds_reasoning_tokens() -> None:
@@ -317,10 +317,10 @@ def test_claude_code_is_started_and_resumed(tmp_path: Path) -> None:
     begin = start(tmp_path, key=Key("ANTHROPIC_API_KEY", "s3cret"), endpoint="http://h:1")
     command = ClaudeCodeBackend().command(begin)
     assert "/p/agent" in command
-    assert command[-2:] == ["-p", "# Do it\n"]
+    assert command[-1] == "-p"
     assert {"--verbose", "stream-json", "--dangerously-skip-permissions", "m"} < set(command)
-    again = ClaudeCodeBackend().resume(begin, "sid", "go on")
-    assert again[-4:] == ["--resume", "sid", "-p", "go on"]
+    again = ClaudeCodeBackend().resume(begin, "sid")
+    assert again[-3:] == ["--resume", "sid", "-p"]
     environment = ClaudeCodeBackend().environment(begin)
     assert environment["ANTHROPIC_API_KEY"] == "s3cret"
     assert environment["ANTHROPIC_BASE_URL"] == "http://h:1"
@@ -330,11 +330,11 @@ def test_codex_gets_its_provider_as_toml(tmp_path: Path) -> None:
     begin = start(tmp_path, endpoint='http://h:1/"v1')
     command = CodexBackend().command(begin)
     assert command[4:6] == ["/p/agent", "exec"]
-    assert command[-1] == "# Do it\n"
+    assert command[-1] == "-"
     assert 'model_providers.ptb-lite.base_url="http://h:1/\\"v1"' in command
     assert 'model_providers.ptb-lite.wire_api="responses"' in command
-    assert CodexBackend().resume(begin, "tid", "go on")[4:7] == ["/p/agent", "exec", "resume"]
-    assert CodexBackend().resume(begin, "tid", "go on")[-2:] == ["tid", "go on"]
+    assert CodexBackend().resume(begin, "tid")[4:7] == ["/p/agent", "exec", "resume"]
+    assert CodexBackend().resume(begin, "tid")[-2:] == ["tid", "-"]
     assert CodexBackend().environment(begin)["CODEX_API_KEY"] == "s3cret"
 
 
@@ -343,7 +343,7 @@ def test_opencode_wants_provider_and_model(tmp_path: Path) -> None:
         with pytest.raises(PtbLiteError, match="PROVIDER/MODEL"):
             OpenCodeBackend().command(start(tmp_path, model=model))
     begin = start(tmp_path, model="openrouter/a/b", endpoint="http://h:1")
-    assert OpenCodeBackend().resume(begin, "sid", "-x")[-4:] == ["--session", "sid", "--", "-x"]
+    assert OpenCodeBackend().resume(begin, "sid")[-2:] == ["--session", "sid"]
     settings = json.loads(OpenCodeBackend().environment(begin)["OPENCODE_CONFIG_CONTENT"])
     assert settings["provider"]["ptb-lite"]["options"]["baseURL"] == "http://h:1"
     assert "a/b" in settings["provider"]["ptb-lite"]["models"]
@@ -353,7 +353,17 @@ def test_opencode_wants_provider_and_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", BACKENDS)
 def test_no_command_line_holds_the_key(name: str, tmp_path: Path) -> None:
     backend, begin = BACKENDS[name](), start(tmp_path, model="p/m", endpoint="http://h:1")
-    assert "s3cret" not in " ".join([*backend.command(begin), *backend.resume(begin, "s", "x")])
+    assert "s3cret" not in " ".join([*backend.command(begin), *backend.resume(begin, "s")])
     assert "s3cret" not in repr(begin)
     values = [v for v in backend.environment(begin).values() if "s3cret" in v]
     assert values == ["s3cret"]
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_no_command_line_holds_a_word_of_the_prompt(name: str, tmp_path: Path) -> None:
+    backend, begin = BACKENDS[name](), start(tmp_path, model="p/m", endpoint="http://h:1")
+    begin.prompt_file.write_text("train with evaluate.py, timer.sh and ptb-lite-train")
+    line = " ".join([*backend.command(begin), *backend.resume(begin, "s")])
+    line = line.replace(str(tmp_path), "")
+    for word in ("train", "evaluate", "timer.sh", "final_model"):
+        assert word not in line

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ptb_lite.agents import masking
-from ptb_lite.agents.masking import mask_file, mask_folder
+from ptb_lite.agents.secrets import masking
+from ptb_lite.agents.secrets.masking import mask_file, mask_folder
 from ptb_lite.chat.masking import mask_line
 from ptb_lite.chat.secret_forms import MIN_LENGTH, forms
 

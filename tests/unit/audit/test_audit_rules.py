@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from scipy.stats import hypergeom
 
-from ptb_lite.audit.case import AuditCase, HarnessManifest, TestItem
+from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.detectors.harness import HarnessDetector
 from ptb_lite.audit.evidence.folder import Account, open_regular, printable, sha256_of, walk
-from ptb_lite.audit.record import AuditRecord, DetectorResult
+from ptb_lite.audit.protocol import Detector
+from ptb_lite.audit.record import AuditRecord, DetectorResult, HarnessManifest
 from ptb_lite.audit.run import default_detectors, run_audit
 from ptb_lite.audit.text.chance import fisher_tail
 from ptb_lite.audit.text.normal import positions, readable, squeeze
@@ -52,7 +53,7 @@ def test_verdict_rules(results: list[DetectorResult], verdict: Verdict, words: s
     assert words in decision.reason
 
 
-class Crashes:
+class Crashes(Detector):
     name = "crashes"
     deciding = True
 
@@ -60,7 +61,7 @@ class Crashes:
         raise MemoryError(f"too much in {case.folder.name}")
 
 
-class Finds:
+class Finds(Detector):
     name = "finds"
     deciding = True
 

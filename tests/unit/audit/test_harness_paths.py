@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.case import AuditCase, HarnessManifest
+from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.detectors.harness import HarnessDetector
+from ptb_lite.audit.record import HarnessManifest
 
 SH = "#!/bin/sh\necho 1.0\n"
 CHEATS: dict[str, dict[str, str]] = {

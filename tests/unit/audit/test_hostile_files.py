@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.detectors.overlap import OverlapDetector
 from ptb_lite.audit.evidence.folder import Account, walk
 from ptb_lite.audit.run import run_audit
 from ptb_lite.audit.text.views import hidden_texts
@@ -129,13 +130,13 @@ def test_nothing_breaks_the_audit(tmp_path: Path, make: Callable[[Path], None]) 
 
 def test_what_a_bomb_hides_is_not_called_clean(tmp_path: Path) -> None:
     zip_bomb(tmp_path)
-    overlap = run_audit(AuditCase(folder=tmp_path, items=ITEMS)).results[0]
+    overlap = OverlapDetector().run(AuditCase(folder=tmp_path, items=ITEMS))
     assert (overlap.status, "unpacks to more" in overlap.reason) == ("skipped", True)
 
 
 def test_a_sparse_file_is_read_where_it_is_stored(tmp_path: Path) -> None:
     sparse(tmp_path)
-    overlap = run_audit(AuditCase(folder=tmp_path, items=ITEMS)).results[0]
+    overlap = OverlapDetector().run(AuditCase(folder=tmp_path, items=ITEMS))
     assert [flag.file for flag in overlap.flags] == ["huge.jsonl"]
 
 
@@ -154,7 +155,7 @@ def test_archives_inside_of_archives_are_read(tmp_path: Path) -> None:
         archive.writestr("data.jsonl.gz", gzip.compress(rows))
     with zipfile.ZipFile(tmp_path / "outer.zip", "w") as archive:
         archive.writestr("inner.zip", inner.getvalue())
-    overlap = run_audit(AuditCase(folder=tmp_path, items=ITEMS)).results[0]
+    overlap = OverlapDetector().run(AuditCase(folder=tmp_path, items=ITEMS))
     assert {flag.file for flag in overlap.flags} == {"outer.zip!inner.zip!data.jsonl.gz"}
     assert overlap.decides()
 

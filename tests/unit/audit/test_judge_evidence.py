@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptb_lite.audit.case import AuditCase, HarnessManifest
+from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence import copies as room
 from ptb_lite.audit.evidence.copies import Copies, copy_evidence
 from ptb_lite.audit.judge.answer import Answer, read_answer
 from ptb_lite.audit.judge.asking import JudgeError
 from ptb_lite.audit.judge.choice import AuditJudgeChoice, audit_judge_choice
+from ptb_lite.audit.record import HarnessManifest
 from ptb_lite.catalog import load_catalog
 from ptb_lite.errors import SpecError
 

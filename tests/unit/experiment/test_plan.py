@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from ptb_lite.catalog import load_catalog
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.experiment.plan import read_experiment, specs
-from ptb_lite.experiment.state import open_state, with_run, write_state
+from ptb_lite.experiment.state import claim, experiment_salt, read_state
 
 DISCLOSURE = """
 title: Does telling of the audit change anything?
@@ -103,10 +104,35 @@ def test_a_choice_that_does_not_exist_is_refused_before_anything_runs(tmp_path: 
 
 def test_the_state_goes_on_and_knows_its_plan(tmp_path: Path) -> None:
     found = read_experiment(write(tmp_path, DISCLOSURE))
-    state = open_state(found, tmp_path)
+    state = read_state(found, tmp_path)
     assert [cell.run_id for cell in state.cells] == [None] * 12
-    write_state(with_run(state, 3, "20260101-000000-abcd"), tmp_path)
-    assert open_state(found, tmp_path).cells[3].run_id == "20260101-000000-abcd"
+    assert claim(found, found.cells[3], "20260101-000000-abcd", tmp_path)
+    assert not claim(found, found.cells[3], "20260101-000000-ffff", tmp_path)
+    assert read_state(found, tmp_path).cells[3].run_id == "20260101-000000-abcd"
+    more = read_experiment(write(tmp_path, DISCLOSURE.replace("[1, 2, 3]", "[1, 2, 3, 4]")))
+    begun = [cell.run_id for cell in read_state(more, tmp_path).cells if cell.run_id]
+    assert (len(more.cells), begun) == (16, ["20260101-000000-abcd"])
     changed = read_experiment(write(tmp_path, DISCLOSURE.replace("limit: 40", "limit: 41")))
-    with pytest.raises(PtbLiteError, match="another content"):
-        open_state(changed, tmp_path)
+    with pytest.raises(PtbLiteError, match="other choices"):
+        read_state(changed, tmp_path)
+
+
+def test_a_state_of_before_is_read(tmp_path: Path) -> None:
+    found = read_experiment(write(tmp_path, DISCLOSURE))
+    cells = [{"arm": cell.arm, "seed": cell.seed, "run_id": None} for cell in found.cells]
+    cells[2]["run_id"] = "20260101-000000-abcd"
+    (tmp_path / "experiments").mkdir()
+    old = {"version": 1, "name": "arms", "title": "t", "digest": "d", "cells": cells}
+    (tmp_path / "experiments" / "arms.json").write_text(json.dumps(old))
+    assert read_state(found, tmp_path).cells[2].run_id == "20260101-000000-abcd"
+
+
+def test_the_secret_goes_with_the_experiment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = read_experiment(write(tmp_path, DISCLOSURE))
+    salt = experiment_salt(found, tmp_path)
+    # A node with a home of its own.
+    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "other-home"))
+    assert experiment_salt(found, tmp_path) == salt
+    assert {spec.item_salt for spec in specs(found, load_catalog(), salt).values()} == {salt}

@@ -45,7 +45,6 @@ def state(tmp_path: Path) -> State:
     return State(
         name="e",
         title="t",
-        digest="d",
         cells=(
             *(CellState(arm=arm, seed=seed, run_id=run) for arm, seed, run in cells),
             CellState(arm="untold", seed=9),

@@ -18,11 +18,11 @@ from ptb_lite.catalog import ModelEntry, load_catalog
 from ptb_lite.hardware import training_memory
 from ptb_lite.training.capability import model_shape
 from ptb_lite.training.config import TrainingConfig
-from ptb_lite.training.flat_batch import end_to_end
-from ptb_lite.training.lean_adapter import make_lean
-from ptb_lite.training.lean_norm import make_norms_lean
+from ptb_lite.training.kernels.flat_batch import flatten
+from ptb_lite.training.kernels.fused_lora import fuse_lora
+from ptb_lite.training.kernels.fused_norm import fuse_norms
+from ptb_lite.training.kernels.padded_attention import NAME
 from ptb_lite.training.plan import HEAD_BYTES_PER_WORD, activation_bytes, adapter_bytes
-from ptb_lite.training.row_attention import NAME
 from ptb_lite.training.train import keep_input_dtype, lora
 
 MODELS = load_catalog().models
@@ -114,10 +114,10 @@ def one_step(name: str, *, checkpointing: bool, by_rows: bool = False) -> Step:
     batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": ids}
     given = {key: batch[key] for key in ("input_ids", "attention_mask")}
     if by_rows:
-        make_lean(model)
-        make_norms_lean(model)
+        fuse_lora(model)
+        fuse_norms(model)
         base.set_attn_implementation(NAME)
-        given = end_to_end(batch).model_inputs
+        given = flatten(batch).model_inputs
     for _ in range(2):  # the first has also what is made once
         with (
             profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded,

@@ -7,15 +7,12 @@ from pathlib import Path
 import pyarrow
 import pytest
 
-from ptb_lite.agents.sessions import is_session_file
+from ptb_lite.agents.registry import is_session_file
 from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.run import default_detectors, run_audit
 from ptb_lite.events import Verdict
-from ptb_lite.runner.agent.session_flags import (
-    for_run,
-    with_program_files,
-    with_session_files,
-)
+from ptb_lite.runner.agent.session_flags import by_rules_of
 
 QUESTIONS = (
     "Which of the seventeen violet lanterns did the keeper of Arrakhand carry to the old well?",
@@ -26,11 +23,14 @@ QUESTIONS = (
 ITEMS = tuple(TestItem(id=str(n), question=text) for n, text in enumerate(QUESTIONS))
 
 
+def named(name: str) -> list[Detector]:
+    return [detector for detector in default_detectors() if detector.name == name]
+
+
 def verdict(folder: Path, *, wrapped: bool) -> Verdict:
-    detectors = default_detectors()[:1]
-    if wrapped:
-        detectors = with_session_files(detectors, "codex")
-    return run_audit(AuditCase(folder=folder, items=ITEMS), detectors=detectors).verdict
+    adjust = by_rules_of("codex", "test" if wrapped else "dev")
+    case = AuditCase(folder=folder, items=ITEMS)
+    return run_audit(case, detectors=named("overlap"), adjust=adjust).verdict
 
 
 def write(folder: Path, name: str) -> None:
@@ -78,17 +78,17 @@ def test_scripts_that_a_program_brings_along_are_not_the_agents(
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(CALL)
-    misuse = [one for one in default_detectors() if one.name == "key-misuse"]
+    misuse = named("key-misuse")
     case = AuditCase(folder=tmp_path, items=ITEMS)
     assert run_audit(case, detectors=misuse).verdict is Verdict.FLAGGED
-    told = with_program_files(misuse, "codex")
-    assert run_audit(case, detectors=told).verdict is expected
+    adjust = by_rules_of("codex", "dev")
+    assert run_audit(case, detectors=misuse, adjust=adjust).verdict is expected
 
 
 def test_test_items_among_a_programs_own_files_decide(tmp_path: Path) -> None:
     write(tmp_path, ".home/.codex/skills/.system/notes.txt")
-    overlap = with_program_files(default_detectors()[:1], "codex")
-    found = run_audit(AuditCase(folder=tmp_path, items=ITEMS), detectors=overlap)
+    case = AuditCase(folder=tmp_path, items=ITEMS)
+    found = run_audit(case, detectors=named("overlap"), adjust=by_rules_of("codex", "dev"))
     assert found.verdict is Verdict.FLAGGED
 
 
@@ -113,7 +113,7 @@ def test_tables_that_the_library_keeps_of_a_test_file_it_was_given(
         write(tmp_path, name)
     case = AuditCase(folder=tmp_path, items=ITEMS)
     for feedback, expected in (("dev", False), ("test", informs)):
-        detectors = for_run(default_detectors()[:1], "command", feedback)  # type: ignore[arg-type]
-        found = run_audit(case, detectors=detectors)
+        adjust = by_rules_of("command", feedback)  # type: ignore[arg-type]
+        found = run_audit(case, detectors=named("overlap"), adjust=adjust)
         assert found.flags()
         assert (found.verdict is Verdict.CLEAN) is expected, feedback

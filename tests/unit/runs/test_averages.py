@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.paper import load_paper
-from ptb_lite.runs.records import BenchmarkScores, CountedScore, Score
-from ptb_lite.stats.averages import (
+from ptb_lite.runs.averages import (
     average,
     average_lines,
     benchmark_lines,
     mixed_weights,
     weights_label,
 )
+from ptb_lite.runs.records import BenchmarkScores, CountedScore, Score
 
 PAPER = load_paper()
 REFERENCE = Path(__file__).parents[3] / "../shared/reference/posttrainbench.json"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ptb_lite.catalog import load_catalog
 from tests.unit.scripts.machine import ROOT, Machine
 
 
@@ -67,9 +68,9 @@ def programs(machine: Machine, **extra: str) -> subprocess.CompletedProcess[str]
         assert found, tool
         (machine.bin / tool).unlink(missing_ok=True)
         (machine.bin / tool).symlink_to(found)
-    catalog = machine.checkout / "ptb_lite" / "catalog"
-    catalog.mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "ptb_lite" / "catalog" / "agents.yaml", catalog)
+    shutil.copytree(
+        ROOT / "ptb_lite" / "agents", machine.checkout / "ptb_lite" / "agents", dirs_exist_ok=True
+    )
     return machine.run(str(machine.checkout / "scripts/programs"), **extra)
 
 
@@ -83,7 +84,8 @@ def test_the_programs_of_the_scaffolds_are_installed_once_below_the_cache(
     assert done.returncode == 0, done.stderr
     (line,) = machine.logged()
     assert f"--prefix {machine.cache}/programs" in line
-    wanted = re.findall(r"install -g (\S+)", (ROOT / "ptb_lite/catalog/agents.yaml").read_text())
+    entries = load_catalog(Path("/nonexistent")).agents.values()
+    wanted = [entry.install.split()[-1] for entry in entries if entry.install]
     assert len(wanted) == 4
     assert all(name in line for name in wanted)
     assert programs(machine).stderr == ""

@@ -64,7 +64,7 @@ def test_attention_on_a_card(
         software=Software(flash_attention=installed),
         longest=1024,
     )
-    assert (chosen.attention, chosen.end_to_end) == (attention, packed)
+    assert (chosen.attention, chosen.padding_free) == (attention, packed)
     about_attention, about_packing = chosen.reasons
     assert attention in about_attention
     assert ("packed end to end" if packed else "packing off") in about_packing
@@ -105,7 +105,7 @@ def test_attention_on_a_card_whose_torch_has_a_kernel_of_its_own(
         longest=1024,
         padding=0.3,
     )
-    assert (chosen.attention, chosen.end_to_end) == (attention, attention != "sdpa")
+    assert (chosen.attention, chosen.padding_free) == (attention, attention != "sdpa")
     assert because in chosen.reasons[0]
 
 
@@ -139,11 +139,11 @@ def test_padded_attention_on_a_card_where_there_is_hardly_any_padding(
 @pytest.mark.parametrize(
     ("needs", "longest", "attention", "because"),
     [
-        (GEMMA, 80, "ptb_lite_rows", "faster one by one"),
-        (GEMMA, 256, "ptb_lite_rows", "faster one by one"),
+        (GEMMA, 80, "ptb_lite_padded", "faster one by one"),
+        (GEMMA, 256, "ptb_lite_padded", "faster one by one"),
         (GEMMA, 257, "sdpa", "only up to 256"),
         (replace(GEMMA, window=64), 80, "sdpa", "window of 64"),
-        (replace(GEMMA, window=80), 80, "ptb_lite_rows", "faster one by one"),
+        (replace(GEMMA, window=80), 80, "ptb_lite_padded", "faster one by one"),
         (OTHER, 80, "sdpa", "not compared with padding on gpt_oss"),
         (CAPPED, 80, "sdpa", "final_logit_softcapping"),
         (AttentionNeeds(), 80, "sdpa", "this kind of model"),
@@ -161,7 +161,7 @@ def test_attention_on_a_processor(
         longest=longest,
     )
     assert chosen.attention == attention
-    assert chosen.end_to_end is (attention == "ptb_lite_rows")
+    assert chosen.padding_free is (attention == "ptb_lite_padded")
     assert because in chosen.reasons[0]
 
 
@@ -230,8 +230,8 @@ def test_every_plan_is_one_that_trl_takes(
         software=Software(flash_attention=installed, eight_bit_optimiser=device == "cuda"),
     )
     plan = choose_plan(capability, shape(needs), nf4=nf4, batch_tokens=16 * 80, batch_size=16)
-    assert not plan.end_to_end or plan.attention != "sdpa"
-    assert plan.lean is (plan.unpack_once or not plan.quantise)
+    assert not plan.padding_free or plan.attention != "sdpa"
+    assert plan.fused is (plan.unpack_once or not plan.quantise)
     assert (plan.optimiser == "paged_adamw_8bit") is (device == "cuda" and gigabytes == 0.1)
     said = " | ".join(plan.reasons)
     for word in ("float", "checkpointing", "attention", "pack", "loss", "adapter", "optimiser"):

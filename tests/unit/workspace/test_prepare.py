@@ -54,7 +54,7 @@ def test_what_an_earlier_agent_left_is_gone(tmp_path: Path) -> None:
 def test_the_timer_tells_the_time_left(tmp_path: Path) -> None:
     workspace, handout = make(tmp_path)
     manifest = hand_out(workspace, handout)
-    for left, begins in ((125, "2 minutes"), (-5, "0 minutes left")):
+    for left, begins in ((3000, "50 minutes"), (125, "2 minutes"), (-5, "0 minutes left")):
         deadline = time.time() + left
         started = handout.task.model_copy(update={"deadline": deadline})
         start_clock(workspace, started, manifest)
@@ -62,4 +62,6 @@ def test_the_timer_tells_the_time_left(tmp_path: Path) -> None:
             ["sh", "timer.sh"], cwd=workspace, capture_output=True, text=True, check=True
         )
         assert said.stdout.startswith(begins)
+        # With the last fifth of the time it says what counts.
+        assert ("only what lies in final_model/" in said.stdout) == (left == 125)
         assert read_task(workspace).deadline == deadline

@@ -197,7 +197,11 @@ class RunFold:
         kind = _ENTRY_KINDS.get(event.kind)
         if kind is not None:
             if event.text:
-                self.trace.say(kind, event.text, time, event.tool or "")
+                tool = event.tool or ""
+                name = f"sub-agent {tool}".strip() if event.parent else tool
+                self.trace.say(kind, event.text, time, name)
+        elif event.kind is AgentEventKind.NOTE:
+            self.trace.note(event.text, time)
         elif event.kind is AgentEventKind.TRAINING:
             self._trained(event, time)
         elif event.kind is AgentEventKind.USAGE:
@@ -244,6 +248,7 @@ class RunFold:
             cached_input_tokens=before.cached_input_tokens + data.get("cached_input_tokens", 0.0),
             output_tokens=before.output_tokens + data.get("output_tokens", 0.0),
             cost=before.cost if cost is None else (before.cost or 0.0) + cost,
+            estimated=before.estimated or bool(data.get("cost_estimated")),
         )
 
     def _evaluation_planned(self, plan: EvaluationPlanned, time: datetime) -> None:

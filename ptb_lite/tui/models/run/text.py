@@ -28,6 +28,7 @@ _ENDS = {
     Outcome.FINISHED: ("✓", GOOD),
     Outcome.TIME_EXCEEDED: ("✓", CARE),
     Outcome.STOPPED: ("■", CARE),
+    Outcome.RATE_LIMITED: ("■", CARE),
     Outcome.INTERRUPTED: ("!", CARE),
     Outcome.FAILED: ("✗", BAD),
 }
@@ -137,7 +138,8 @@ def usage_lines(usage: UsageView, hosts: Sequence[tuple[str, int, bool]]) -> lis
         if usage.cost is None:
             lines.append([("its cost is not reported", DIM)])
         else:
-            lines.append([(f"${usage.cost:,.2f} as the agent reports it", STRONG)])
+            source = "estimated from prices" if usage.estimated else "as the agent reports it"
+            lines.append([(f"${usage.cost:,.2f} {source}", STRONG)])
     else:
         lines.append([("no tokens reported", DIM)])
     if hosts:

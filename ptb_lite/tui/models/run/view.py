@@ -84,12 +84,14 @@ class FlagView:
 
 @dataclass(frozen=True)
 class UsageView:
-    """Tokens of the agent's model, summed; `cost` in US dollars where the agent reports it."""
+    """Tokens of the agent's model, summed; `cost` in US dollars where there is a price, `estimated`
+    where that is not the agent's own figure."""
 
     input_tokens: float = 0.0
     cached_input_tokens: float = 0.0
     output_tokens: float = 0.0
     cost: float | None = None
+    estimated: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ptb_lite.agents.backend import plan_agent
-from ptb_lite.agents.preflight import check_agent
+from ptb_lite.agents.registry import check_agent
 from ptb_lite.catalog.embedded import model_folder, read_record
-from ptb_lite.catalog.entries import SCAFFOLD_BACKENDS, AgentEntry, ModelEntry
+from ptb_lite.catalog.entries import AgentEntry, ModelEntry
 from ptb_lite.catalog.hub import is_cached
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.errors import PtbLiteError
@@ -96,14 +95,8 @@ def _presence(entry: ModelEntry) -> Presence:
 
 
 def _agent(entry: AgentEntry) -> AgentState:
-    if entry.backend in SCAFFOLD_BACKENDS:
-        found = check_agent(entry, os.environ)
-        return AgentState(found.ready, found.message, found.fix)
-    if entry.backend == "local":
-        # Which server is the agent's model to say; Start checks the two together.
-        return AgentState(True, "built in; its model is NAME@URL")
     try:
-        plan_agent(entry, workspace=Path(), model=None)
+        found = check_agent(entry, os.environ)
     except PtbLiteError as error:
         return AgentState(False, error.message, error.hint)
-    return AgentState(True, "built in" if entry.backend != "command" else "your own command")
+    return AgentState(found.ready, found.message, found.fix)

@@ -1,0 +1,177 @@
+"""Files that hold test items because somebody evaluated: they are no training data.
+
+Known by structure: logs of inspect-ai, samples of lm-eval, rows with an output and its score, what
+programs printed; and PostTrainBench's own copies of the test set. They inform. What feeds them into
+training decides (the detectors for ingestion and answer keys follow that).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from ptb_lite.audit.code.flows import is_result_file, names_test
+from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular
+from ptb_lite.audit.evidence.readers import Budget, read_file
+
+if TYPE_CHECKING:
+    from ptb_lite.audit.case import TestItem
+
+_PEEK = 256 << 10
+_MAX_OUTPUTS = 400
+_MAX_BYTES = 256 << 20
+_MAX_SECONDS = 30.0
+_SCORES = {"correct", "is_correct", "score", "scores", "passed", "pass", "acc", "accuracy", "em",
+           "exact_match", "match", "right", "ok", "grade", "judgement", "judgment", "hit",
+           "is_right", "success"}  # fmt: skip
+_OUTPUTS = {"prediction", "pred", "predicted", "response", "output", "completion", "generated",
+            "generation", "model_answer", "extracted", "extracted_answer", "model_output", "got",
+            "raw_output", "reply", "pred_answer", "model_response", "sample"}  # fmt: skip
+_DIALOGUE = {"messages", "conversations", "conversation", "chosen"}
+_TRAINS = re.compile(r"train|sft|synth|mix|corpus|instruct|augment|tune|tuning", re.IGNORECASE)
+_PRINTED = {".log", ".out", ".err"}
+_GUARDS = re.compile(r"decontam|overlap|n-?gram|exclu|contamina|not in |dedup|leak", re.IGNORECASE)
+
+
+def is_output(file: FoundFile) -> bool:
+    """Whether a file is what an evaluation or a program put out, by its structure."""
+    path = PurePosixPath(file.relative)
+    name = path.name.lower()
+    if path.suffix.lower() in _PRINTED and not _TRAINS.search(path.stem):
+        return not _rows(_peek(file))
+    if path.suffix.lower() in _PRINTED:
+        return not _rows(_peek(file)) and bool(re.search(r"log|out|err", name))
+    if path.suffix.lower() == ".eval":
+        return _peek(file)[:2] == b"PK"
+    if path.suffix.lower() not in {".json", ".jsonl", ".csv", ".txt", ".tsv"}:
+        return False
+    start = _peek(file)
+    if _is_inspect(start) or _is_lm_eval(start):
+        return True
+    rows = _rows(start)
+    if rows:
+        return not _TRAINS.search(name) and any(map(_is_scored, rows))
+    return path.suffix.lower() == ".txt" and is_result_file(name)
+
+
+def is_handed_test_data(relative: str, harness: frozenset[str]) -> bool:
+    """PostTrainBench's own copies of the test set: handed out against contamination, or kept by
+    its evaluation code."""
+    path = PurePosixPath(relative)
+    if path.name == "test_data.json":
+        return True
+    evaluates = any(name.endswith("evaluate.py") for name in harness)
+    in_code = "evaluation_code" in path.parts[:-1]
+    cached = path.parent.name == "data" and path.name.startswith(("healthbench", "arena"))
+    return evaluates and (in_code or cached) and not _TRAINS.search(path.name)
+
+
+def is_kept_aside(relative: str, sources: Iterable[str]) -> bool:
+    """A copy of the test set under its own name, in a folder whose programs name it where they look
+    for overlaps: kept to stay clear of it."""
+    name = PurePosixPath(relative).name
+    if not names_test(name):
+        return False
+    return any(name in source and _GUARDS.search(source) for source in sources)
+
+
+def is_typed_output(name: str) -> bool:
+    """Whether a file of the trace's is a copy of the test set by its name."""
+    return PurePosixPath(name.rpartition("(")[2].rstrip(")")).name == "test_data.json"
+
+
+def holding_items(
+    files: Sequence[FoundFile], items: Sequence[TestItem], harness: frozenset[str]
+) -> tuple[str, ...]:
+    """The outputs among `files` in which test items stand."""
+    outputs = [
+        file for file in files if is_handed_test_data(file.relative, harness) or is_output(file)
+    ][:_MAX_OUTPUTS]
+    if not outputs or not items:
+        return tuple(f.relative for f in outputs if _is_inspect(_peek(f)) or _is_lm_eval(_peek(f)))
+    # Here, since what judges cases alone needs no matcher.
+    from ptb_lite.audit.text.matcher import Matcher
+    from ptb_lite.audit.text.phrases import Templates, wanted_items
+
+    matcher = Matcher(wanted_items(items, Templates(items)))
+    budget = Budget(_MAX_BYTES, time.monotonic() + _MAX_SECONDS)
+    found = []
+    for file in outputs:
+        hits: set[int] = set()
+        for chunk in read_file(file, Account(), budget):
+            matcher.search(chunk.text, hits)
+            if len(hits) > 1:
+                found.append(file.relative)
+                break
+    return tuple(found)
+
+
+def _is_inspect(start: bytes) -> bool:
+    head = start[:4096]
+    return head.lstrip()[:1] == b"{" and b'"eval"' in head and b'"task' in head and (
+        b'"status"' in head or b'"version"' in head
+    )  # fmt: skip
+
+
+def _is_lm_eval(start: bytes) -> bool:
+    samples = b'"resps"' in start and b'"doc"' in start
+    return samples or (b'"filtered_resps"' in start) or (
+        b'"results"' in start and b'"n-shot"' in start
+    )  # fmt: skip
+
+
+def _is_scored(row: dict[str, object]) -> bool:
+    keys = {key.lower() for key in row}
+    return bool(keys & _SCORES) and bool(keys & _OUTPUTS) and not keys & _DIALOGUE
+
+
+def _rows(start: bytes) -> list[dict[str, object]]:
+    """The first rows of a file of rows, or those in a list inside of one object."""
+    text = start.decode("utf-8", "replace")
+    found: list[dict[str, object]] = []
+    for line in text.split("\n")[:4]:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            break
+        if isinstance(row, dict):
+            found.append(row)
+    if found and not (len(found) == 1 and any(isinstance(v, list) for v in found[0].values())):
+        return found
+    if text.lstrip()[:1] in "[{":
+        return _inner(text)
+    header = text.split("\n", 1)[0][:2000].strip().split(",")
+    if len(header) > 1 and all(0 < len(name) < 40 and " " not in name for name in header):
+        return [dict.fromkeys(header, "")]
+    return found
+
+
+def _inner(text: str) -> list[dict[str, object]]:
+    """The first objects of a list in JSON that may be cut."""
+    decoder = json.JSONDecoder()
+    position, found = 0, list[dict[str, object]]()
+    for _ in range(3):
+        start = re.compile(r"\[\s*\{|\}\s*,\s*\{").search(text, position)
+        if start is None:
+            break
+        at = text.rindex("{", start.start(), start.end())
+        try:
+            row, position = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            break
+        position -= 1
+        if isinstance(row, dict):
+            found.append(row)
+    return found
+
+
+def _peek(file: FoundFile) -> bytes:
+    try:
+        with open_regular(file.path) as stream:
+            return stream.read(_PEEK)
+    except OSError:
+        return b""

@@ -1,0 +1,100 @@
+"""What goes into an audit's server and comes out of it, as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ptb_lite.audit.case import AuditCase, Rules, TestItem
+from ptb_lite.audit.evidence.losses import Losses
+from ptb_lite.audit.record import DetectorResult, HarnessManifest
+
+MAX_RESULT_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a worker is held to.
+
+    `memory_bytes` is its address space. `seconds` is for all detectors of one audit together, and
+    half of what is left of it for each attempt; CPU time is bounded likewise.
+    """
+
+    memory_bytes: int = 1536 << 20
+    model_bytes: int = 16 << 30
+    """The address space of a detector that loads a model (`embedder`)."""
+    seconds: float = 600.0
+    attempts: int = 4
+    """How often a detector is started: each time without the files that ended it before."""
+
+
+DEFAULT = Limits()
+LIVE = Limits(seconds=90.0, attempts=2)
+
+
+@dataclass(frozen=True)
+class Job:
+    """`detectors` are run in this order on `case`, whose judge does not travel."""
+
+    case: AuditCase
+    detectors: tuple[str, ...]
+    live: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    def encoded(self) -> bytes:
+        """Raises nothing: names that are no UTF-8 keep their bytes."""
+        fields = asdict(replace(self.case, judge=None))
+        fields["harness"] = self.case.harness and self.case.harness.model_dump()
+        fields["losses"] = self.case.losses and self.case.losses.model_dump()
+        fields["benchmark_kinds"] = dict(self.case.benchmark_kinds)
+        whole = {
+            "case": fields,
+            "detectors": self.detectors,
+            "live": self.live,
+            "limits": asdict(self.limits),
+        }
+        return json.dumps(whole, default=str).encode()
+
+    @classmethod
+    def decoded(cls, raw: bytes) -> Job:
+        whole = json.loads(raw)
+        return cls(
+            _case(whole["case"]),
+            tuple(whole["detectors"]),
+            whole["live"],
+            Limits(**whole["limits"]),
+        )
+
+
+def encoded(result: DetectorResult) -> bytes:
+    """One line of JSON; lone surrogates, which JSON readers refuse, become question marks."""
+    text = json.dumps(result.model_dump(mode="python"), ensure_ascii=False, default=str)
+    return text.encode("utf-8", "replace")
+
+
+def _case(fields: dict[str, Any]) -> AuditCase:
+    paths = ("submission", "base_model", "trace", "hub_cache", "instruct_model", "embedder")
+    for name in paths:
+        fields[name] = Path(fields[name]) if fields[name] is not None else None
+    harness, losses = fields["harness"], fields["losses"]
+    rules = fields["rules"]
+    return AuditCase(
+        **{
+            **fields,
+            "folder": Path(fields["folder"]),
+            "items": tuple(_item(item) for item in fields["items"]),
+            "control": tuple(_item(item) for item in fields["control"]),
+            "base_ids": tuple(fields["base_ids"]),
+            "hosts": tuple(fields["hosts"]),
+            "without": tuple(fields["without"]),
+            "rules": Rules(**{**rules, "agent_hosts": tuple(rules["agent_hosts"])}),
+            "harness": HarnessManifest.model_validate(harness) if harness else None,
+            "losses": Losses.model_validate(losses) if losses else None,
+        }
+    )
+
+
+def _item(fields: dict[str, Any]) -> TestItem:
+    return TestItem(**{**fields, "answers": tuple(fields.get("answers", ()))})

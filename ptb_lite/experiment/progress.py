@@ -1,0 +1,62 @@
+"""How an experiment stands, arm by arm: queued, running, done, failed. Reads runs only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ptb_lite.events import Outcome
+from ptb_lite.experiment.execute import run_of
+from ptb_lite.experiment.state import CellState, State
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Counts of an arm's cells."""
+
+    arm: str
+    waiting: int = 0
+    """Without a run, or with one that nothing has begun."""
+    running: int = 0
+    done: int = 0
+    failed: int = 0
+    """Failed, stopped or interrupted: in the report as unfinished."""
+
+
+def progress(state: State, arms: Sequence[str], runs_dir: Path) -> tuple[Progress, ...]:
+    """One line an arm, in the given order. Raises PtbLiteError for a damaged run."""
+    found = []
+    for arm in arms:
+        kinds = [_kind(cell, runs_dir) for cell in state.cells if cell.arm == arm]
+        found.append(
+            Progress(
+                arm,
+                waiting=kinds.count("waiting"),
+                running=kinds.count("running"),
+                done=kinds.count("done"),
+                failed=kinds.count("failed"),
+            )
+        )
+    return tuple(found)
+
+
+def progress_lines(found: Sequence[Progress]) -> Iterator[str]:
+    """A table of plain lines."""
+    width = max((len(one.arm) for one in found), default=3)
+    yield f"{'arm':<{width}}  waiting  running  done  failed"
+    for one in found:
+        counts = f"{one.waiting:>7}  {one.running:>7}  {one.done:>4}  {one.failed:>6}"
+        yield f"{one.arm:<{width}}  {counts}"
+
+
+def _kind(cell: CellState, runs_dir: Path) -> str:
+    run = run_of(cell, runs_dir)
+    if run is None:
+        return "waiting"
+    status = run.read_status()
+    if status.state == "ended":
+        return "done" if status.outcome is Outcome.FINISHED else "failed"
+    if run.runner_lives():
+        return "running"
+    return "waiting" if status.phase is None else "failed"

@@ -1,0 +1,53 @@
+"""The launcher that a person named: a plugin, or an entry of their `launchers.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ptb_lite import plugins
+from ptb_lite.catalog.loader import config_root
+from ptb_lite.catalog.yaml_file import read_yaml
+from ptb_lite.launchers.protocol import (
+    Launcher,
+    LauncherError,
+    LauncherFactory,
+    LauncherSettings,
+)
+
+FILE = "launchers.yaml"
+_KIND = "launcher"
+
+
+def find_launcher(name: str, *, at_most: int | None = None, config: Path | None = None) -> Launcher:
+    """The launcher of that name, with the options of its entry, if there is one.
+
+    An entry `NAME: {launcher: slurm, partition: gpu, ...}` makes NAME another name for a plugin.
+    Raises LauncherError, PluginError and, for a malformed file, CatalogError.
+    """
+    path = (config_root() if config is None else config) / FILE
+    entry = dict(_entry(path, name))
+    kind = entry.pop(_KIND, name)
+    if not isinstance(kind, str):
+        raise LauncherError("is not the name of a launcher", field=f"{path}: {name}.{_KIND}")
+    if entry == {} and kind == name and name not in plugins.names("launchers"):
+        known = ", ".join(plugins.names("launchers"))
+        raise LauncherError(
+            f"there is no launcher '{name}'",
+            field="on",
+            hint=f"Known: {known}; or name it in {path}",
+        )
+    found = plugins.find("launchers", kind, LauncherFactory)
+    factory: LauncherFactory = found.value
+    return factory.make(LauncherSettings(at_most=at_most, options=entry, source=f"{path}: {name}"))
+
+
+def _entry(path: Path, name: str) -> Mapping[str, Any]:
+    if not path.is_file():
+        return {}
+    file = read_yaml(path)
+    found = file.values.get(name, {})
+    if not isinstance(found, dict):
+        raise LauncherError("needs its options below it", field=file.where([name]))
+    return found

@@ -1,0 +1,255 @@
+"""Slurm, through submitit: one job a run, an array where there are several.
+
+The job is the run's runner (`slurm_job.py`); how a run stands is read from its folder, which the
+nodes must share. Time asked of the partition is the agent's time and an allowance for everything
+else (`overhead_minutes`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ptb_lite.launchers.protocol import JobState, LauncherError, LauncherSettings
+from ptb_lite.launchers.slurm_job import RunJob
+from ptb_lite.runner.launch import note_job
+from ptb_lite.runs.folder import RunFolder
+
+FOLDER = "slurm"
+"""Below the runs' folder: submitit's batch files, pickles and logs."""
+_SECONDS = 60.0
+_QUEUED = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"}
+_RUNNING = {"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"}
+_LIMIT = re.compile(r"(?:(?P<days>\d+)-)?(?P<parts>\d+(?::\d+){0,2})")
+
+
+class SlurmOptions(BaseModel):
+    """A Slurm entry of `launchers.yaml`; what is left out is the cluster's own default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    gres: str | None = None
+    """For example `gpu:1`."""
+    constraint: str | None = None
+    cpus: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Of one job."""
+    memory_gb: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    """Of one job, in GB."""
+    overhead_minutes: Annotated[float, Field(ge=1, le=7 * 24 * 60)] = 60
+    """Asked for beside the agent's time: preparing, baselines, audit and scores."""
+    signal_seconds: Annotated[int, Field(ge=30, le=3600)] = 300
+    """How long before its limit a job is told, to seal and score what there is."""
+    extra: dict[str, str | int | bool] = Field(default_factory=dict)
+    """More of sbatch's options by their long names without dashes in front."""
+    setup: tuple[str, ...] = ()
+    """Shell lines before the job's command: modules, a virtual environment."""
+    python: str | None = None
+    """The command that starts Python on a node, a container's included; None: this Python."""
+
+
+class SlurmLauncher:
+    """Jobs of Slurm; `at_most` of them at a time (None: as many as the cluster likes)."""
+
+    poll_seconds = 10.0
+
+    def __init__(self, options: SlurmOptions, at_most: int | None, source: str) -> None:
+        for program in ("sbatch", "squeue", "srun"):
+            if shutil.which(program) is None:
+                raise LauncherError(
+                    f"{program} is not on the path",
+                    field="on",
+                    hint="Run this on the cluster's login node, or load its Slurm module",
+                )
+        self._options, self._at_most, self._source = options, at_most, source
+
+    def room(self, active: int) -> int | None:
+        del active  # Slurm's own queue does that.
+        return None
+
+    def check(self, runs: Sequence[RunFolder], runs_dir: Path) -> None:
+        """Partition, time limit and, by a job of its own, what a node sees and can do."""
+        limit = self._partition_minutes()
+        longest = max((self._minutes(run) for run in runs), default=0.0)
+        if limit is not None and longest > limit:
+            raise LauncherError(
+                f"{longest:.0f} minutes are needed and the partition allows {limit:.0f}",
+                field="budget",
+                hint="Choose a shorter time or another partition",
+            )
+        found = self._probe(runs_dir)
+        if not (found.get("sees") and found.get("writes")):
+            raise LauncherError(
+                f"the node {found.get('host', '?')} does not see this folder, or may not write",
+                field="runs-dir",
+                hint="Give a --runs-dir on a file system that the nodes share",
+            )
+        boxed = [run.run_id for run in runs if run.read_spec().sandbox == "bubblewrap"]
+        if boxed and not found.get("isolates"):
+            raise LauncherError(
+                f"bubblewrap cannot isolate anything on the node {found.get('host', '?')}",
+                field="sandbox",
+                hint="Choose --sandbox podman, or none for an agent that you trust",
+            )
+
+    def submit(self, runs: Sequence[RunFolder]) -> tuple[str, ...]:
+        import submitit
+
+        if not runs:
+            return ()
+        executor = submitit.SlurmExecutor(
+            folder=runs[0].path.parent / FOLDER / "%j", python=self._options.python
+        )
+        executor.update_parameters(**self._parameters(runs))
+        grace = max(10.0, self._options.signal_seconds - 20.0)
+        try:
+            with executor.batch():
+                jobs = [executor.submit(RunJob(str(run.path), grace)) for run in runs]
+        except (submitit.core.utils.FailedJobError, OSError, RuntimeError) as error:
+            raise LauncherError(f"sbatch refused: {_short(str(error))}", field="on") from error
+        ids = tuple(str(job.job_id) for job in jobs)
+        for run, job in zip(runs, ids, strict=True):
+            note_job(run, "slurm", job)
+        return ids
+
+    def states(self, jobs: Sequence[str]) -> Mapping[str, JobState]:
+        if not jobs:
+            return {}
+        told = self._ask(["squeue", "--noheader", "--array", "--all", "--me", "-o", "%i|%T"])
+        known = dict(line.strip().split("|", 1) for line in told.splitlines() if "|" in line)
+        return {job: _state(known.get(job)) for job in jobs}
+
+    def cancel(self, jobs: Sequence[str]) -> None:
+        if jobs:
+            # Its processes alone: a job that is cancelled whole is killed before it can score.
+            self._ask(["scancel", "--signal=TERM", "--state=RUNNING", *jobs])
+            self._ask(["scancel", "--state=PENDING", *jobs])
+
+    def logs(self, run: RunFolder, job: str) -> tuple[Path, ...]:
+        folder = run.path.parent / FOLDER / job
+        return (run.log, folder / f"{job}_0_log.out", folder / f"{job}_0_log.err")
+
+    def _parameters(self, runs: Sequence[RunFolder]) -> dict[str, Any]:
+        chosen = self._options
+        found: dict[str, Any] = {
+            "job_name": "ptb-lite",
+            "time": round(max(self._minutes(run) for run in runs)),
+            "signal_delay_s": chosen.signal_seconds,
+            "array_parallelism": self._at_most or len(runs),
+            "partition": chosen.partition,
+            "account": chosen.account,
+            "qos": chosen.qos,
+            "gres": chosen.gres,
+            "constraint": chosen.constraint,
+            "cpus_per_task": chosen.cpus,
+            "mem": None if chosen.memory_gb is None else f"{round(chosen.memory_gb * 1000)}M",
+            "setup": list(chosen.setup) or None,
+            "additional_parameters": {"requeue": True, **chosen.extra},
+        }
+        return {key: value for key, value in found.items() if value is not None}
+
+    def _minutes(self, run: RunFolder) -> float:
+        return run.read_spec().budget_minutes + self._options.overhead_minutes
+
+    def _partition_minutes(self) -> float | None:
+        """The partition's limit, None for none. Raises for a partition that is not there."""
+        name = self._options.partition
+        asked = ["--partition", name] if name else []
+        told = self._ask(["sinfo", "--noheader", "-o", "%P|%l", *asked]).split()
+        if name and not told:
+            raise LauncherError(
+                f"there is no partition '{name}'",
+                field=f"{self._source}.partition",
+                hint="`sinfo` lists them",
+            )
+        rows = [row.split("|", 1) for row in told if "|" in row]
+        default = [limit for row, limit in rows if name or row.endswith("*")]
+        return _minutes_of(default[0]) if default else None
+
+    def _probe(self, runs_dir: Path) -> Mapping[str, Any]:
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        token = f".probe-{secrets.token_hex(4)}"
+        (runs_dir / token).touch()
+        options = {
+            "partition": self._options.partition,
+            "account": self._options.account,
+            "qos": self._options.qos,
+        }
+        asked = [f"--{key}={value}" for key, value in options.items() if value]
+        python = self._options.python or sys.executable
+        command = [
+            *("srun", "--quiet", "--ntasks=1", "--time=2", *asked),
+            *(*python.split(), "-m", "ptb_lite.launchers.probe", str(runs_dir.resolve()), token),
+        ]
+        try:
+            told = self._ask(command, seconds=600)
+        finally:
+            (runs_dir / token).unlink(missing_ok=True)
+        try:
+            found = json.loads(told.strip().splitlines()[-1])
+        except (ValueError, IndexError) as error:
+            raise LauncherError(
+                "a node cannot run ptb-lite's Python",
+                field=f"{self._source}.python",
+                hint="Give `setup` lines or `python` for the nodes",
+            ) from error
+        return found if isinstance(found, dict) else {}
+
+    def _ask(self, command: Sequence[str], seconds: float = _SECONDS) -> str:
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise LauncherError(f"{command[0]} does not answer", field="on") from error
+        if done.returncode != 0:
+            raise LauncherError(f"{command[0]}: {_short(done.stderr or done.stdout)}", field="on")
+        return done.stdout
+
+
+class _Factory:
+    def make(self, settings: LauncherSettings) -> SlurmLauncher:
+        try:
+            options = SlurmOptions.model_validate(dict(settings.options))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise LauncherError(first["msg"], field=f"{settings.source}.{where}") from error
+        return SlurmLauncher(options, settings.at_most, settings.source)
+
+
+LAUNCHER = _Factory()
+
+
+def _state(word: str | None) -> JobState:
+    if word in _QUEUED:
+        return JobState.QUEUED
+    return JobState.RUNNING if word in _RUNNING else JobState.GONE
+
+
+def _minutes_of(limit: str) -> float | None:
+    """Minutes of Slurm's days-hours:minutes:seconds; None for `infinite` and what is no time."""
+    found = _LIMIT.fullmatch(limit.strip())
+    if found is None:
+        return None
+    parts = [int(part) for part in found["parts"].split(":")]
+    if found["days"] is not None:
+        hours, minutes, seconds = (*parts, 0, 0)[:3]
+        return int(found["days"]) * 1440 + hours * 60 + minutes + seconds / 60
+    seconds_of = [60, 1] if len(parts) < 3 else [3600, 60, 1]
+    if len(parts) == 1:
+        return float(parts[0])
+    return sum(part * unit for part, unit in zip(parts, seconds_of, strict=True)) / 60
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:300]

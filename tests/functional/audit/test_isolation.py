@@ -1,0 +1,199 @@
+"""Detectors in workers: each way to end one is a skipped with its reason and file, never more."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ptb_lite import plugins
+from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.isolation.job import Job, Limits
+from ptb_lite.audit.record import DetectorResult, HarnessManifest
+from ptb_lite.audit.registry import deductions, installed, own_rules
+from ptb_lite.audit.run import run_audit
+from ptb_lite.events import Verdict
+
+MODULE = '''
+import ctypes, os, socket, subprocess, time
+from ptb_lite.audit.evidence.folder import Account, open_regular
+from ptb_lite.audit.protocol import Detector
+from ptb_lite.audit.record import DetectorResult
+from ptb_lite.events import Flag
+
+def grow():
+    held = []
+    while True:
+        held.append(bytearray(16 << 20))
+
+def flood():
+    raise_ = Flag(detector="d", kind="k", message="m" * 1000)
+    return [raise_] * 40_000
+
+def spin():
+    while True:
+        pass
+
+def ask():
+    socket.create_connection(("192.0.2.1", 9), timeout=2)
+
+ACTS = {
+    "segfault": lambda: ctypes.string_at(0),
+    "grow": grow,
+    "spin": spin,
+    "raise": lambda: 1 / 0,
+    "exit": lambda: os._exit(0),
+    "child": lambda: (subprocess.Popen(["sleep", "987654"]), os.abort()),
+    "net": ask,
+    "write": lambda: open(os.environ.get("HOME", "/") + "/../../written", "w"),
+    "surrogate": lambda: [Flag(detector="d", kind="k", message="a\\ud800b")],
+    "flood": flood,
+}
+
+class Acts(Detector):
+    """Does what the first line of each file says."""
+    name = "acts"
+
+    def run(self, case):
+        flags = []
+        for file in case.files(Account()):
+            with open_regular(file.path) as stream:
+                act = stream.readline().decode().strip()
+            found = ACTS[act]() if act in ACTS else [
+                Flag(detector="d", kind="k", message=act, file=file.relative)
+            ]
+            flags += found or []
+        return DetectorResult(detector="d", status="flagged", flags=tuple(flags))
+
+ACTING = Acts()
+'''
+
+
+@pytest.fixture(autouse=True)
+def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    root = tmp_path_factory.mktemp("site")
+    (root / "ptb_acts.py").write_text(MODULE)
+    info = root / "ptb_acts-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ptb-acts\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[ptb_lite.detectors]\nacts = ptb_acts:ACTING\n")
+    sys.path.insert(0, str(root))
+    forget()
+    yield
+    sys.path.remove(str(root))
+    sys.modules.pop("ptb_acts", None)
+    forget()
+
+
+def forget() -> None:
+    for one in (plugins._sorted_points, installed, own_rules, deductions):
+        one.cache_clear()
+
+
+def acted(folder: Path, *, seconds: float = 60.0) -> DetectorResult:
+    from ptb_lite.audit.isolation.host import results
+
+    limits = Limits(memory_bytes=512 << 20, seconds=seconds)
+    (result,) = results(Job(AuditCase(folder=folder), ("acts",), limits=limits))
+    return result
+
+
+@pytest.mark.parametrize(
+    ("act", "says"),
+    [
+        ("segfault", "SIGSEGV"),
+        ("grow", "memory"),
+        ("raise", "ZeroDivisionError"),
+        ("exit", "status 0"),
+        ("child", "SIGABRT"),
+        ("flood", "MiB of findings"),
+    ],
+)
+def test_a_file_that_ends_its_reader_is_left_out_and_named(
+    tmp_path: Path, act: str, says: str
+) -> None:
+    (tmp_path / "bad.txt").write_text(f"{act}\n")
+    (tmp_path / "evil.txt").write_text("evidence\n")
+    result = acted(tmp_path)
+    assert result.status == "skipped"
+    assert says in result.reason
+    if act != "flood":
+        # The others are still read: what stands beside it is found.
+        kinds = {(flag.kind, flag.file, flag.decides) for flag in result.flags}
+        assert kinds == {("k", "evil.txt", True), ("reader-ended", "bad.txt", False)}
+    assert not [
+        p for p in psutil.process_iter(["cmdline"]) if "987654" in (p.info["cmdline"] or [])
+    ]
+
+
+def test_a_worker_that_never_ends_is_ended_in_time(tmp_path: Path) -> None:
+    (tmp_path / "bad.txt").write_text("spin\n")
+    (tmp_path / "evil.txt").write_text("evidence\n")
+    began = time.monotonic()
+    result = acted(tmp_path, seconds=8.0)
+    assert time.monotonic() - began < 60
+    assert result.status == "skipped"
+    assert "bad.txt" in result.reason
+    assert "evil.txt" in {flag.file for flag in result.flags}
+
+
+@pytest.mark.parametrize("act", ["net", "write"])
+def test_a_worker_has_no_network_and_writes_nothing(tmp_path: Path, act: str) -> None:
+    from ptb_lite.audit.isolation.host import isolation
+
+    if not isolation().startswith("bubblewrap"):
+        pytest.skip("bubblewrap does not work here")
+    (tmp_path / "bad.txt").write_text(f"{act}\n")
+    assert "crashed" in acted(tmp_path).reason
+
+
+def test_a_lone_surrogate_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("surrogate\n")
+    result = acted(tmp_path)
+    assert [flag.message for flag in result.flags] == ["a?b"]
+    result.model_dump_json()
+
+
+def test_a_crash_leaves_the_other_detectors_and_the_verdict_open(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text("segfault\n")
+    record = run_audit(AuditCase(folder=tmp_path))
+    by_name = {result.detector: result for result in record.results}
+    assert set(by_name) == {plugin.name for plugin in installed().plugins}
+    assert by_name["answer-key"].status != "skipped" or "bad.py" in by_name["answer-key"].reason
+    assert record.verdict is Verdict.INCONCLUSIVE
+    assert "SIGSEGV" in record.reason
+
+
+def test_without_a_sandbox_there_are_still_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ptb_lite.audit.isolation import host
+    from ptb_lite.sandbox.bubblewrap import Bubblewrap
+
+    monkeypatch.setattr(Bubblewrap, "problem", lambda _self: "no bwrap")
+    host.isolation.cache_clear()
+    try:
+        (tmp_path / "bad.txt").write_text("grow\n")
+        assert "memory" in acted(tmp_path).reason
+        assert host.isolation() == "limits of memory and time only (no bwrap)"
+    finally:
+        host.isolation.cache_clear()
+
+
+def test_a_case_travels_whole(tmp_path: Path) -> None:
+    case = AuditCase(
+        folder=tmp_path,
+        items=(TestItem("1", "\ud800?", "t", "b"),),
+        harness=HarnessManifest(files={"a": "b"}),
+        hosts=("h",),
+        benchmark_kinds={"b": "dataset"},
+        trace=tmp_path / "trace",
+        without=("x",),
+    )
+    job = Job(case, ("acts",), live=True, limits=Limits(seconds=3))
+    assert Job.decoded(job.encoded()) == replace(job, case=replace(case, judge=None))

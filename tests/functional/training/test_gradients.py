@@ -1,0 +1,140 @@
+"""However the layers run, compiled or not, the gradients are those of plain eager float32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoTokenizer, Qwen3Config, Qwen3ForCausalLM
+
+from ptb_lite.training import layers, supervised_head
+from ptb_lite.training import train as train_module
+from ptb_lite.training.base import load_base
+from ptb_lite.training.config import TrainingConfig
+from ptb_lite.training.data import read_examples
+from ptb_lite.training.plan import TrainingPlan
+from ptb_lite.training.train import make_trainer, tokenised
+from tests.functional.training.gradients import compared, grouped_gradients
+from tests.functional.training.stock import copy_adapter
+
+PLAIN = TrainingPlan(
+    device="cpu",
+    dtype="float32",
+    quantise=True,
+    unpack_once=True,
+    parts=1,
+    reasons=(),
+    fused=False,
+)
+WAYS = {
+    "fused": {"fused": True},
+    "packed": {"unpack_once": False},
+    "packed, checkpointed": {"unpack_once": False, "checkpointed_layers": 2, "fused": True},
+    "checkpointed": {"checkpointed_layers": 1, "fused": True},
+    "parts": {"parts": 3, "fused": True},
+    "padding-free": {"attention": "ptb_lite_padded", "padding_free": True, "fused": True},
+    "compiled": {"compiled": True},
+    "compiled, fused": {"compiled": True, "fused": True},
+    "compiled, checkpointed": {"compiled": True, "fused": True, "checkpointed_layers": 1},
+    "compiled, packed": {
+        "compiled": True,
+        "fused": True,
+        "unpack_once": False,
+        "checkpointed_layers": 1,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def tiny_qwen(tiny_gemma: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_gemma)
+    folder = tmp_path_factory.mktemp("qwen")
+    torch.manual_seed(0)
+    config = Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=16,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    Qwen3ForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+class Bench:
+    """One model and one batch; trainers of any plan with the same adapter."""
+
+    def __init__(self, model: Path, sums: Path, place: Path) -> None:
+        self.place = place
+        self.config = TrainingConfig(base_model=model, data=sums, output=place, steps=1)
+        self.tokenizer, self.dataset = tokenised(self.config, read_examples(sums))
+        self.plain = self.trainer(PLAIN)
+        copy_adapter(self.plain)
+        self.batch = next(iter(self.plain.get_train_dataloader()))
+        self.exact = grouped_gradients(self.plain, self.batch)
+
+    def trainer(self, plan: TrainingPlan, on_fallback: Any = None) -> Any:
+        base = load_base(self.config.base_model, plan)
+
+        def failed(reason: str) -> None:
+            raise AssertionError(f"it was not compiled: {reason}")
+
+        return make_trainer(
+            self.config,
+            plan,
+            base,
+            self.tokenizer,
+            self.dataset,
+            self.place,
+            on_fallback or failed,
+        )
+
+    def wrong(self, plan: TrainingPlan) -> dict[str, Any]:
+        trainer = self.trainer(plan)
+        copy_adapter(self.plain, trainer, noise=0.0)
+        found = compared(grouped_gradients(trainer, self.batch), self.exact)
+        assert len(found) == 2 * 7 * 2
+        return {group: off for group, off in found.items() if not off.within}
+
+
+@pytest.fixture(scope="module", params=["tiny_gemma", "tiny_qwen"])
+def bench(
+    request: pytest.FixtureRequest, sums: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Bench:
+    model = request.getfixturevalue(request.param)
+    return Bench(model, sums, tmp_path_factory.mktemp("gradients"))
+
+
+@pytest.fixture(autouse=True)
+def traced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Graphs are captured and differentiated, but run by torch itself: a C++ compiler takes minutes
+    on a busy machine. What the compiler makes of them is seen on a GPU (`scripts/gpu-check`)."""
+    torch._dynamo.reset()
+    monkeypatch.setattr(
+        train_module, "set_up_layers", partial(layers.set_up_layers, backend="aot_eager")
+    )
+    monkeypatch.setattr(
+        supervised_head, "_softmax_gradient", supervised_head._softmax_gradient._torchdynamo_orig_callable
+    )
+    yield
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_gradients_are_those_of_plain_float32(bench: Bench, way: str) -> None:
+    assert not bench.wrong(replace(PLAIN, **WAYS[way]))
+
+
+def test_it_catches_fused_norms_under_compile(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its backward pass is wrong there on torch 2.11; where torch has mended it, it is right."""
