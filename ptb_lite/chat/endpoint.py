@@ -137,7 +137,7 @@ class ChatEndpoint:
             detail = self._masked(f"{type(error).__name__}: {error}")[:300]
             raise NoAnswerError(f"the endpoint cannot be reached: {detail}") from error
         if response.status_code != 200:
-            said = self._masked(answer.decode("utf-8", errors="replace"))[:_SHOWN]
+            said = _readable(bytes(answer), self._masked)[:_SHOWN]
             after = retry_after(response.headers.get("retry-after"))
             raise RefusedError(response.status_code, said, after)
         return read_completion(bytes(answer), self._masked)
@@ -167,7 +167,7 @@ def read_completion(body: bytes, masked: Callable[[str], str] = clean) -> Comple
         if not isinstance(message, dict):
             raise TypeError("the message is no object")
     except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
-        shown = masked(body.decode("utf-8", errors="replace"))[:_SHOWN_BODY]
+        shown = _readable(body, masked)[:_SHOWN_BODY]
         raise NoAnswerError(f"the answer is no chat completion: {shown!r}") from error
     usage = value.get("usage")
     usage = usage if isinstance(usage, dict) else {}
@@ -177,6 +177,14 @@ def read_completion(body: bytes, masked: Callable[[str], str] = clean) -> Comple
         _count(usage.get("completion_tokens")),
         str(choice.get("finish_reason") or "")[:40],
     )
+
+
+def _readable(body: bytes, masked: Callable[[str], str]) -> str:
+    """A body as it is shown. JSON can spell a key in many ways, so that it is read before."""
+    try:
+        return json.dumps(_sound(json.loads(body), masked), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return masked(body.decode("utf-8", errors="replace"))
 
 
 def _error_in(value: dict[str, Any]) -> tuple[int, str] | None:
