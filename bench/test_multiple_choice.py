@@ -13,8 +13,8 @@ from bench.generation import compare, our_lm, stock_lm, task_requests
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.embedded import embedded_model
 from ptb_lite.evaluation.engine.lm_eval_job import BENCHMARKS
-from ptb_lite.evaluation.files import write_lines
 from ptb_lite.evaluation.items.splits import ItemFiles, prepare_items, read_items
+from ptb_lite.files import write_lines
 
 pytestmark = pytest.mark.bench
 CHOICES = 4

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +25,7 @@ def write_text(path: Path, text: str) -> None:
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
@@ -32,6 +34,23 @@ def write_text(path: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def write_lines(path: Path, records: Iterable[BaseModel]) -> None:
+    """Write records as JSONL, whole or not at all."""
+    write_text(path, "".join(f"{record.model_dump_json()}\n" for record in records))
+
+
+def file_sha256(path: Path) -> str:
+    """Of the whole content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def existing_folder(path: Path) -> Path:
+    """`path` itself, or the nearest folder above it that is there."""
+    found = path.absolute()
+    return next(folder for folder in (found, *found.parents) if folder.exists())
 
 
 def write_record(path: Path, record: BaseModel) -> None:

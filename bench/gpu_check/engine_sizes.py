@@ -11,9 +11,9 @@ from bench.gpu_check.engines import measure, vllm_or_row
 from bench.gpu_check.models import WORDS, make_model
 from bench.gpu_check.rows import Row, write_row
 from ptb_lite.catalog import load_catalog
-from ptb_lite.evaluation.files import write_lines
 from ptb_lite.evaluation.items.splits import Item
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
+from ptb_lite.files import write_lines
 
 PROMPT = 256
 ANSWER = 256

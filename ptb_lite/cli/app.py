@@ -40,7 +40,7 @@ def options(
     """PostTrainBench at home: base model, agent, audit, before and after scores."""
 
 
-app.command("run")(run.run)
+app.command("run")(run.command())
 app.command("experiment")(experiment.experiment)
 app.command("eval")(checks.evaluate)
 app.command("score")(checks.score)

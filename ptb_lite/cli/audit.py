@@ -22,10 +22,10 @@ from ptb_lite.catalog.loader import Catalog
 from ptb_lite.cli.output import say, say_error, say_json
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.items.splits import draw_splits, read_items
-from ptb_lite.events import Flag, Record, Verdict
+from ptb_lite.events import Record, Verdict
 from ptb_lite.files import read_record
 from ptb_lite.installation import item_salt
-from ptb_lite.report.words import vote_words
+from ptb_lite.narrate import flag_words, vote_words
 from ptb_lite.runner.agent.session_flags import by_rules_of
 from ptb_lite.runner.audit_judge import audit_judge
 from ptb_lite.runner.context import Prepared, Seal
@@ -217,7 +217,7 @@ def _benchmark_items(
     if entry is not None and entry.kind == "procedural":
         drawn = draw_splits(entry, seed=wanted.seed, salt=item_salt())["test"]
         return tuple(TestItem(item.id, item.question, item.target, name) for item in drawn)
-    say_error(f"note: no test items of {name} (--data-dir), so less can be looked at")
+    say_error(f"note: no test items of {name} (--data-dir), so less can be checked")
     return ()
 
 
@@ -234,7 +234,7 @@ def _with_base(case: AuditCase, name: str | None, catalog: Catalog) -> AuditCase
     entry = entry or catalog.model(name)
     folder = folder_here(entry)
     if folder is None:
-        say_error(f"note: {name} is not on this machine, so less can be looked at")
+        say_error(f"note: {name} is not on this machine, so less can be checked")
     return replace(
         case,
         base_model=folder,
@@ -301,7 +301,7 @@ def _base_names(run: RunFolder, prepared: Prepared) -> tuple[str, ...]:
 
 def _or_none(path: Path, model: type[_Record]) -> _Record | None:
     if not path.is_file():
-        say_error(f"note: there is no {path.name}, so less can be looked at")
+        say_error(f"note: there is no {path.name}, so less can be checked")
         return None
     return read_record(path, model)
 
@@ -311,7 +311,7 @@ def _lines(found: AuditRecord) -> Iterator[str]:
         reason = f": {result.reason}" if result.reason else ""
         yield f"{result.detector:<12} {result.status:<8} {result.seconds:6.1f} s{reason}"
         for flag in result.flags:
-            yield f"  {_flag(flag)}"
+            yield f"  {flag_words(flag)}"
         for note in result.notes:
             yield f"  note: {note}"
     yield f"verdict: {found.verdict}: {found.reason}"
@@ -327,11 +327,3 @@ def _unknown(case: AuditCase) -> Iterator[str]:
         yield "could not be known: whether test items stand in its files (none were given)"
     if case.submission is not None and case.base_model is None:
         yield "could not be known: whether the submitted weights come from the assigned base"
-
-
-def _flag(flag: Flag) -> str:
-    line = f":{flag.line}" if flag.line is not None else ""
-    where = f"{flag.file}{line}: " if flag.file else ""
-    weight = "" if flag.decides else " (informs only)"
-    item = f" [test item {flag.item_id}]" if flag.item_id else ""
-    return f"{where}{flag.kind}: {flag.message}{item}{weight}"

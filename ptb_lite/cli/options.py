@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import typer
 
 from ptb_lite.choices import EngineChoice
 from ptb_lite.cli import RUNS as RUNS
+from ptb_lite.spec.choices import Choice, run_choices
 
 RunsDir = Annotated[
     Path,
@@ -21,21 +22,34 @@ RunId = Annotated[
     str,
     typer.Argument(metavar="RUN", help="A run's id, its beginning or end, its folder, or `last`."),
 ]
-Limit = Annotated[int | None, typer.Option(help="Test items per benchmark; all where left out.")]
-MaxNewTokens = Annotated[
-    int | None, typer.Option(help="Cuts answers of dataset benchmarks short, in tokens.")
-]
-DataDir = Annotated[
-    Path | None,
-    typer.Option(help="A folder with the datasets' files; else the Hugging Face Hub."),
-]
-EngineName = Annotated[
-    EngineChoice | None,
-    typer.Option("--engine", help="What generates in evaluations; auto: the faster one there is."),
-]
-JudgeName = Annotated[
-    str | None, typer.Option(help="Who scores the benchmarks that need a judge: MODEL@URL.")
-]
+
+
+def option_of(choice: Choice) -> Any:
+    """The annotation of an option for a choice of a run; None where it is left out."""
+    kind = choice.type
+    if get_origin(kind) is tuple:
+        part = get_args(kind)[0]
+        kind = list[Path] if part is Path else list[str]
+    elif kind is object:
+        # What is a model of its own is named in one word.
+        kind = str
+    names = [f"--{choice.option}"]
+    return Annotated[kind | None, typer.Option(*names, help=choice.help)]
+
+
+_CHOICES = {choice.name: option_of(choice) for choice in run_choices()}
+if TYPE_CHECKING:
+    Limit = int | None
+    MaxNewTokens = int | None
+    DataDir = Path | None
+    EngineName = EngineChoice | None
+    JudgeName = str | None
+else:
+    Limit = _CHOICES["limit"]
+    MaxNewTokens = _CHOICES["max_new_tokens"]
+    DataDir = _CHOICES["data_dir"]
+    EngineName = _CHOICES["evaluation_engine"]
+    JudgeName = _CHOICES["judge"]
 JudgeKey = Annotated[
     str | None, typer.Option(help="The variable with its key; else PTB_LITE_JUDGE_KEY.")
 ]

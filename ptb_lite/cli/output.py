@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-import unicodedata
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-
-def printable(value: object) -> str:
-    """`value` as one line that cannot move the cursor, colour the terminal or hide text."""
-    return "".join(
-        char if char.isprintable() or unicodedata.category(char) == "Zs" else _escaped(char)
-        for char in str(value)
-    )
+from ptb_lite.text import escaped
 
 
 def say(text: str = "") -> None:
@@ -34,7 +27,7 @@ def say_json(value: Any) -> None:
 
 def say_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Aligned columns; the last one is not padded."""
-    cells = [[printable(cell) for cell in row] for row in [headers, *rows]]
+    cells = [[escaped(cell) for cell in row] for row in [headers, *rows]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(headers))]
     for row in cells:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
@@ -43,11 +36,4 @@ def say_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 def _print(text: str, stream: TextIO) -> None:
     encoding = stream.encoding or "utf-8"
-    print(printable(text).encode(encoding, "backslashreplace").decode(encoding), file=stream)
-
-
-def _escaped(char: str) -> str:
-    code = ord(char)
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    print(escaped(text).encode(encoding, "backslashreplace").decode(encoding), file=stream)

@@ -11,10 +11,10 @@ from ptb_lite.events import Outcome
 from ptb_lite.files import read_record
 from ptb_lite.report.data import read_hub
 from ptb_lite.report.text import report_text
-from ptb_lite.report.words import visible
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import Hosts, Scores, Status
 from ptb_lite.spec.run_spec import RunSpec
+from ptb_lite.text import percent, visible
 
 _SECRET = {"item_salt"}
 _MAX_NAMED = 8
@@ -38,8 +38,8 @@ class Summary:
             self.state,
             self.spec.model if self.spec else "?",
             self.spec.agent if self.spec else "?",
-            _percent(average.few_shot) if average else "-",
-            _percent(average.counted) if average else "-",
+            percent(average.few_shot, "not scored") if average else "-",
+            percent(average.counted, "not scored") if average else "-",
             self.scores.verdict.value if self.scores else "-",
         )
 
@@ -154,10 +154,6 @@ def _some(names: list[str]) -> str:
     unique = list(dict.fromkeys(names))
     more = f" and {len(unique) - _MAX_NAMED} more" if len(unique) > _MAX_NAMED else ""
     return f"{', '.join(unique[:_MAX_NAMED])}{more}"
-
-
-def _percent(fraction: float | None) -> str:
-    return "not scored" if fraction is None else f"{100 * fraction:.1f} %"
 
 
 def _state(run: RunFolder, status: Status | None) -> str:

@@ -122,14 +122,14 @@ def _processor() -> Check:
     message = f"{device.cores} cores ({device.name}), {free}"
     if device.available_bytes < _MEMORY_BYTES:
         fix = f"Close other programs: the smallest job needs about {_MEMORY_BYTES / GB:.0f} GB"
-        return Check("processor", "warn", message, fix)
-    return Check("processor", "ok", message)
+        return Check("CPU", "warn", message, fix)
+    return Check("CPU", "ok", message)
 
 
 def _gpu() -> Iterator[Check]:
     card = cuda_device()
     if card is None:
-        yield Check("GPU", "ok", "no NVIDIA GPU: models run on the processor")
+        yield Check("GPU", "ok", "no NVIDIA GPU: models run on the CPU")
         return
     free = f"{card.available_bytes / GB:.1f} of {card.memory_bytes / GB:.1f} GB free"
     message = f"{card.name}, {free}, driver {card.driver}"

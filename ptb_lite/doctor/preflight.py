@@ -24,9 +24,9 @@ from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.choices import Device as DeviceName
 from ptb_lite.errors import CatalogError, PtbLiteError, SpecError
 from ptb_lite.evaluation.engine.plan import require_vllm
-from ptb_lite.evaluation.files import existing_folder
 from ptb_lite.evaluation.items.rows import check_data
 from ptb_lite.evaluation.vllm.place import find_vllm
+from ptb_lite.files import existing_folder
 from ptb_lite.hardware import (
     MemoryEstimate,
     detect_device,

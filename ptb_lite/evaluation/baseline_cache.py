@@ -11,9 +11,9 @@ from typing import Literal
 from pydantic import ValidationError
 
 from ptb_lite.evaluation.errors import EvaluationError
-from ptb_lite.evaluation.files import file_sha256, write_whole
 from ptb_lite.evaluation.results import EvaluationResult, read_samples
 from ptb_lite.events import Record
+from ptb_lite.files import file_sha256, write_text
 
 _ENTRY, _SAMPLES = "entry.json", "samples.jsonl"
 
@@ -57,8 +57,8 @@ class BaselineCache:
         )
         folder.mkdir(parents=True, exist_ok=True)
         samples = (self._root / entry.key / _SAMPLES).read_text(encoding="utf-8")
-        write_whole(folder / result.samples, samples)
-        write_whole(folder / f"{stem}.json", result.model_dump_json(indent=2))
+        write_text(folder / result.samples, samples)
+        write_text(folder / f"{stem}.json", result.model_dump_json(indent=2))
         return result
 
     def keep(self, result: EvaluationResult, folder: Path) -> None:
@@ -75,7 +75,7 @@ class BaselineCache:
                 result=result,
                 samples_sha256=file_sha256(draft / _SAMPLES),
             )
-            write_whole(draft / _ENTRY, entry.model_dump_json(indent=2))
+            write_text(draft / _ENTRY, entry.model_dump_json(indent=2))
             self._put(draft, result.key)
         finally:
             shutil.rmtree(draft, ignore_errors=True)

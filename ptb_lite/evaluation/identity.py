@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from ptb_lite.evaluation.files import file_sha256
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
+from ptb_lite.files import file_sha256
 
 _PLACES = {"label", "key", "items", "shots", "definition"}
 # How much memory the engine may take and where it is installed: no completion depends on either.

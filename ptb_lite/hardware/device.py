@@ -44,8 +44,8 @@ class Device:
         """One line for people and agents."""
         size = f"{self.memory_bytes / GB:.1f} GB"
         if self.kind == "cuda":
-            return f"{self.name} with {size} of GPU memory, {self.cores} processor cores"
-        return f"{self.cores} processor cores ({self.name}), {size} of memory, no GPU"
+            return f"{self.name} with {size} of GPU memory, {self.cores} CPU cores"
+        return f"{self.cores} CPU cores ({self.name}), {size} of memory, no GPU"
 
 
 def detect_device(asked: Literal["auto", "cpu", "cuda"] = "auto") -> Device:

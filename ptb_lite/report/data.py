@@ -11,7 +11,6 @@ from ptb_lite.audit.record import AuditRecord
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Phase
 from ptb_lite.files import read_record
-from ptb_lite.report.words import duration
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import (
     Average,
@@ -25,6 +24,7 @@ from ptb_lite.runs.records import (
     Status,
 )
 from ptb_lite.spec.run_spec import RunSpec
+from ptb_lite.text import duration, percent
 
 # The salt would let a reader draw the test items; it stays with the installation.
 _SECRET_FIELDS = {"item_salt", "version", "packages"}
@@ -157,10 +157,6 @@ def read_hub(run: RunFolder) -> HubCacheSeen | None:
         return read_record(run.hub_cache, HubCacheSeen)
     except (PtbLiteError, ValidationError, OSError):
         return None
-
-
-def percent(score: float) -> str:
-    return f"{100 * score:.1f} %"
 
 
 def score_text(score: Score) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ptb_lite.report.series import Point
-from ptb_lite.report.timeline import Story
+from ptb_lite.report.timeline import RunTimeline
 
 # Units of a viewBox that is about as wide as a phone, so that text is as large as it says.
 WIDTH = 412.0
@@ -54,11 +54,11 @@ class Curve:
     last: float
 
 
-def timeline(story: Story) -> Timeline | None:
+def timeline(course: RunTimeline) -> Timeline | None:
     """One row for every phase that began; None where the journal says nothing."""
-    if not story.spans or story.seconds <= 0:
+    if not course.spans or course.seconds <= 0:
         return None
-    scale = (WIDTH - _LEFT - _RIGHT) / story.seconds
+    scale = (WIDTH - _LEFT - _RIGHT) / course.seconds
     blocks = tuple(
         Block(
             name=span.name,
@@ -67,9 +67,9 @@ def timeline(story: Story) -> Timeline | None:
             x=_LEFT + scale * span.begin,
             width=max(1.0, scale * (span.end - span.begin)),
         )
-        for row, span in enumerate(story.spans)
+        for row, span in enumerate(course.spans)
     )
-    ticks = tuple(Tick(mark.kind, mark.text, _LEFT + scale * mark.at) for mark in story.marks)
+    ticks = tuple(Tick(mark.kind, mark.text, _LEFT + scale * mark.at) for mark in course.marks)
     return Timeline(_ROW * len(blocks) + 4, blocks, ticks)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.report.data import gather, percent
-from ptb_lite.report.words import duration, visible
+from ptb_lite.narrate import flag_words
+from ptb_lite.report.data import gather
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import BenchmarkScores, CountedScore, Score
+from ptb_lite.text import duration, percent, visible
 
 _SECRET = {"item_salt"}
 _NOT_SCORED = "not scored"
@@ -50,9 +51,7 @@ def export_markdown(run: RunFolder) -> str:
         f"Verdict: **{scores.verdict.value}** ({_cell(scores.verdict_reason)})",
     ]
     for flag in data.audit.flags() if data.audit else ():
-        place = f" in {flag.file}" if flag.file else ""
-        weight = "decides" if flag.decides else "informs"
-        lines.append(f"- {_cell(f'{weight}: {flag.detector}/{flag.kind}{place}: {flag.message}')}")
+        lines.append(f"- {_cell(flag_words(flag))}")
     used, budget = scores.time.agent_seconds, scores.time.budget_seconds
     lines += ["", f"The agent used {duration(used)} of {duration(budget)}. Intervals: 95 %."]
     return "\n".join(lines) + "\n"

@@ -8,12 +8,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ptb_lite.files import write_text
+from ptb_lite.narrate import flag_place, flags_count, severity
 from ptb_lite.report.data import ReportData, gather
 from ptb_lite.report.drawing import curve, timeline
 from ptb_lite.report.samples import FEW_SHOT, ZERO_SHOT, Change, Sample, Samples, read_run_samples
-from ptb_lite.report.timeline import Story, read_story
-from ptb_lite.report.words import duration, visible
+from ptb_lite.report.timeline import RunTimeline, read_timeline
 from ptb_lite.runs.folder import RunFolder
+from ptb_lite.text import duration, visible
 
 _TEMPLATES = Path(__file__).parent / "templates"
 # A report is to be read, on a phone too; the run's folder has all of them.
@@ -32,10 +33,10 @@ def run_html(run: RunFolder) -> str:
     """A run's report. Raises PtbLiteError when its spec or status cannot be read."""
     data = gather(run)
     names = [item.benchmark for item in data.scores.benchmarks] if data.scores else []
-    return render_html(data, read_story(run), [read_run_samples(run, name) for name in names])
+    return render_html(data, read_timeline(run), [read_run_samples(run, name) for name in names])
 
 
-def render_html(data: ReportData, story: Story, samples: list[Samples]) -> str:
+def render_html(data: ReportData, course: RunTimeline, samples: list[Samples]) -> str:
     """Everything that came from an agent or a file is escaped by the template engine."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -45,12 +46,17 @@ def render_html(data: ReportData, story: Story, samples: list[Samples]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["duration"] = duration
+    environment.filters |= {
+        "duration": duration,
+        "severity": severity,
+        "flags_count": flags_count,
+        "flag_place": flag_place,
+    }
     return environment.get_template("report.html.j2").render(
         data=data,
-        story=story,
-        timeline=timeline(story),
-        curve=curve(story.curve),
+        course=course,
+        timeline=timeline(course),
+        curve=curve(course.curve),
         samples=[(part, _chosen(part)) for part in samples if part.items],
         labels=[(ZERO_SHOT, "zero-shot"), (FEW_SHOT, "few-shot"), ("after", "after")],
         before=ZERO_SHOT,

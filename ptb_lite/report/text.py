@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Verdict
+from ptb_lite.narrate import flag_words
 from ptb_lite.report.data import BenchmarkView, ReportData, gather, verdict_text
-from ptb_lite.report.words import duration, visible
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import PaperLine, TimeUsed
+from ptb_lite.text import duration, visible
 
 _BAR = 24
 _MAX_FLAGS = 10
@@ -107,9 +108,7 @@ def _flag_lines(data: ReportData) -> Iterator[str]:
         return
     flags = sorted(data.audit.flags(), key=lambda flag: not flag.decides)
     for flag in flags[:_MAX_FLAGS]:
-        place = f"{flag.file}:{flag.line}" if flag.line else flag.file or "run"
-        weight = "decides" if flag.decides else "informs"
-        yield f"  [{weight}] {flag.detector}/{flag.kind} {place}: {flag.message}"
+        yield f"  {flag_words(flag)}"
     if len(flags) > _MAX_FLAGS:
         yield f"  and {len(flags) - _MAX_FLAGS} more flags in audit.json"
     for result in data.audit.results:

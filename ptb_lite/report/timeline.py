@@ -49,7 +49,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Story:
+class RunTimeline:
     """`seconds` is the whole run; `curve` are (step, loss), each the mean of `per_point` steps."""
 
     seconds: float = 0.0
@@ -59,18 +59,18 @@ class Story:
     per_point: int = 1
 
 
-def read_story(run: RunFolder) -> Story:
-    """A run's story as far as its journal tells it; empty when it cannot be read."""
-    teller = _Teller()
+def read_timeline(run: RunFolder) -> RunTimeline:
+    """A run's timeline as far as its journal tells it; empty when it cannot be read."""
+    builder = _Builder()
     follower = JournalFollower(run.journal)
     try:
         while True:
             for event in follower.poll(_PIECE):
-                teller.hear(event)
+                builder.take(event)
             if follower.at_end:
-                return teller.story(_submissions(run))
+                return builder.timeline(_submissions(run))
     except OSError:
-        return Story()
+        return RunTimeline()
 
 
 def _submissions(run: RunFolder) -> tuple[float, ...]:
@@ -82,7 +82,7 @@ def _submissions(run: RunFolder) -> tuple[float, ...]:
     return scores.time.submissions[:_MAX_MARKS]
 
 
-class _Teller:
+class _Builder:
     def __init__(self) -> None:
         self._began: datetime | None = None
         self._seconds = 0.0
@@ -93,7 +93,7 @@ class _Teller:
         self._losses = Series(_CURVE_POINTS)
         self._last_step = 0.0
 
-    def hear(self, event: Event) -> None:
+    def take(self, event: Event) -> None:
         time = event.time.replace(tzinfo=None)
         self._began = self._began or time
         at = max(0.0, (time - self._began).total_seconds())
@@ -112,15 +112,15 @@ class _Teller:
             case AgentSpoke(event=said) if said.kind is AgentEventKind.TRAINING:
                 self._trained(said.data)
 
-    def story(self, submissions: tuple[float, ...]) -> Story:
+    def timeline(self, submissions: tuple[float, ...]) -> RunTimeline:
         handed: tuple[Mark, ...] = ()
         if self._agent_at is not None:
             handed = tuple(
-                Mark("submission", min(self._seconds, self._agent_at + after), "handed in")
+                Mark("submission", min(self._seconds, self._agent_at + after), "submitted")
                 for after in submissions
             )
         still = [Span(name, begin, self._seconds) for name, begin in self._open.items()]
-        return Story(
+        return RunTimeline(
             seconds=self._seconds,
             spans=(*self._spans, *still),
             marks=(*handed, *self._flags),

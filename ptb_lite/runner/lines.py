@@ -5,44 +5,31 @@ from __future__ import annotations
 from datetime import datetime
 
 from ptb_lite.events import (
-    AgentEnded,
     AgentEvent,
     AgentEventKind,
     AgentSpoke,
-    AgentStarted,
-    EvaluationFinished,
-    EvaluationPlanned,
     EvaluationProgressed,
     Event,
     FlagRaised,
     HostAsked,
     HubRequested,
-    JudgeVoteAsked,
-    JudgeVoteCounted,
     PhaseFinished,
     PhaseStarted,
     RunFinished,
     RunResumed,
     RunStarted,
-    SubmissionRefused,
-    SubmissionSealed,
-    VerdictReached,
-    Warned,
 )
-from ptb_lite.report.words import vote_words
+from ptb_lite.narrate import event_words
+from ptb_lite.text import escaped
 
 _MAX_SHOWN = 160
 _MAX_FLAGS = 20
-_MAX_REASONS = 400
+_MAX_WORDS = 400
 _EVERY_SECONDS = 5.0
 
 
-def printable(text: str, limit: int = _MAX_SHOWN) -> str:
-    """`text` on one line, control and direction characters escaped, cut to `limit`."""
-    shown = "".join(
-        char if char.isprintable() else repr(char)[1:-1] for char in text[: limit + 1].strip()
-    )
-    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+def _said(text: str) -> str:
+    return escaped(text.strip(), _MAX_SHOWN)
 
 
 class PlainLines:
@@ -65,61 +52,20 @@ class PlainLines:
         return [f"{seconds // 60:3d}:{seconds % 60:02d}  {text}"]
 
     def _text(self, event: Event) -> str:
-        match event.payload:
-            case RunStarted(run_id=run_id):
-                return f"run {run_id}"
-            case RunResumed(phase=phase, reason=reason):
-                return f"resumed at {phase.value} ({printable(reason)})"
-            case PhaseStarted(phase=phase):
-                return f"{phase.value} …"
-            case PhaseFinished() as end:
-                detail = f": {printable(end.detail)}" if end.detail else ""
-                return f"{end.phase.value} {end.outcome.value} in {end.seconds:.1f} s{detail}"
-            case EvaluationPlanned(reasons=reasons):
-                return f"  evaluated with {printable('; '.join(reasons), _MAX_REASONS)}"
-            case EvaluationProgressed() as at:
-                return self._often(
-                    event, "evaluation", f"  {at.label} {at.benchmark}: {at.done} of {at.total}"
-                )
-            case EvaluationFinished() as end:
-                cached = end.from_cache
-                when = f"measured {cached:%Y-%m-%d %H:%M} UTC, from the cache" if cached else ""
-                return (
-                    f"  {end.label} {end.benchmark}: {end.score:.1%} "
-                    f"[{end.low:.1%}, {end.high:.1%}], n = {end.n}, "
-                    f"{when or f'{end.seconds:.1f} s'}"
-                )
-            case AgentStarted() as start:
-                return (
-                    f"  agent {start.backend} in sandbox {start.sandbox}, "
-                    f"{start.budget_seconds / 60:.1f} minutes"
-                )
+        said = event.payload
+        words = escaped(event_words(said), _MAX_WORDS)
+        match said:
+            case RunStarted() | RunResumed() | PhaseStarted() | PhaseFinished() | RunFinished():
+                return words
             case AgentSpoke(event=spoken):
                 return self._agent(event, spoken)
-            case AgentEnded() as end:
-                detail = f": {printable(end.detail)}" if end.detail else ""
-                return f"  agent {end.outcome.value} after {end.seconds:.1f} s{detail}"
-            case HubRequested(allowed=False, repo=repo, path=path, reason=reason):
-                text = f"  the Hub, {printable(repo)} {printable(path)}: {printable(reason)}"
-                return self._often(event, "hub", text)
-            case HostAsked(host=host, port=port, allowed=False):
-                text = f"  asked for {printable(host)}:{port}, which is not let through"
-                return self._often(event, "host", text)
-            case SubmissionSealed() as seal:
-                return f"  sealed {seal.files} files, sha256 {seal.sha256[:16]}"
-            case SubmissionRefused(reason=reason):
-                return f"  no valid submission: {printable(reason)}"
-            case FlagRaised() as raised:
-                return self._flag(raised)
-            case JudgeVoteAsked() | JudgeVoteCounted() as vote:
-                return f"  {printable(vote_words(vote), _MAX_REASONS)}"
-            case VerdictReached(verdict=verdict, reason=reason):
-                return f"  verdict: {verdict.value} ({printable(reason)})"
-            case Warned(message=message):
-                return f"  warning: {printable(message)}"
-            case RunFinished(outcome=outcome):
-                return f"run {outcome.value}"
-        return ""
+            case FlagRaised():
+                return self._flag(said, words)
+            case EvaluationProgressed():
+                return self._often(event, "evaluation", f"  {words}")
+            case HostAsked(allowed=allowed) | HubRequested(allowed=allowed):
+                return "" if allowed else self._often(event, said.type, f"  {words}")
+        return f"  {words}" if words else ""
 
     def _agent(self, event: Event, spoken: AgentEvent) -> str:
         line = self._agent_line(event, spoken)
@@ -138,15 +84,15 @@ class PlainLines:
             case AgentEventKind.USAGE | AgentEventKind.UNKNOWN | AgentEventKind.SESSION:
                 return ""
             case AgentEventKind.MESSAGE | AgentEventKind.REASONING:
-                return f"  | {printable(spoken.text)}" if spoken.text.strip() else ""
+                return f"  | {_said(spoken.text)}" if spoken.text.strip() else ""
             case AgentEventKind.TOOL_CALL:
-                return f"  | $ {printable(spoken.text)}"
+                return f"  | $ {_said(spoken.text)}"
             case AgentEventKind.TOOL_RESULT:
-                return f"  | > {printable(spoken.text)}" if spoken.text.strip() else ""
+                return f"  | > {_said(spoken.text)}" if spoken.text.strip() else ""
             case AgentEventKind.ERROR:
-                return f"  | error: {printable(spoken.text)}"
+                return f"  | error: {_said(spoken.text)}"
             case AgentEventKind.NOTE:
-                return f"  | note: {printable(spoken.text)}"
+                return f"  | note: {_said(spoken.text)}"
             case AgentEventKind.END:
                 return ""
 
@@ -158,15 +104,11 @@ class PlainLines:
         self._last_shown[what] = event.time
         return text
 
-    def _flag(self, raised: FlagRaised) -> str:
-        """`seen` while the agent works, and again as FLAG or note by the final audit."""
+    def _flag(self, raised: FlagRaised, words: str) -> str:
+        """Those of the final audit are counted anew."""
         self._flags = 1 if self._live and not raised.live else self._flags + 1
         self._live = raised.live
         if self._flags > _MAX_FLAGS:
             more = "  further flags are in audit.json"
             return more if self._flags == _MAX_FLAGS + 1 else ""
-        flag = raised.flag
-        where = f" {printable(flag.file)}" if flag.file else ""
-        line = f":{flag.line}" if flag.line is not None else ""
-        mark = "seen" if raised.live else "FLAG" if flag.decides else "note"
-        return f"  {mark} [{flag.detector}]{where}{line} {printable(flag.message)}"
+        return f"  {words}"

@@ -124,8 +124,8 @@ def _counted(
     counted = scoring.apply_policy(
         policy, verdict, measured.score, base.score, flag_kinds, deductions()
     )
-    if counted.score == 0.0 and measured.score > 0.0:
-        # Zero by decree, not by measurement: it has no error.
+    if policy == "zero" and counted.score == 0.0 < measured.score:
+        # Zero by the policy, not by measurement: it has no error.
         return CountedScore(score=0.0, low=0.0, high=0.0, mark=counted.mark)
     nearest = base if counted.score == base.score and counted.score != measured.score else measured
     shift = counted.score - nearest.score

@@ -7,25 +7,17 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from ptb_lite.audit.judge.choice import AuditJudgeChoice
+from ptb_lite.audit.judge.choice import audit_judge_choice
 from ptb_lite.catalog.entries import Entry, Line
-from ptb_lite.catalog.loader import config_root, find
+from ptb_lite.catalog.loader import config_root, find, load_catalog
 from ptb_lite.catalog.yaml_file import read_yaml, validate_at
-from ptb_lite.choices import (
-    Device,
-    Disclosure,
-    EarlyStop,
-    EngineChoice,
-    Feedback,
-    Network,
-    Policy,
-)
-from ptb_lite.errors import CatalogError
-from ptb_lite.evaluation.files import write_whole
+from ptb_lite.errors import CatalogError, SpecError
 from ptb_lite.evaluation.job import Generation
-from ptb_lite.evaluation.judge.choice import JudgeChoice
+from ptb_lite.events import Record
+from ptb_lite.files import write_text
+from ptb_lite.spec.choices import RunChoices
 
 
 def _own_presets() -> Path:
@@ -38,8 +30,14 @@ def _own_presets() -> Path:
 _OWN = _own_presets()
 
 
-class Preset(Entry):
-    """The choices of one preset; the fields after `min_gpu_gb` are those of a RunSpec.
+class Choices(RunChoices, Record):
+    """What RunSpec and Preset share: every choice, and how completions are drawn."""
+
+    generation: Generation = Generation()
+
+
+class Preset(Choices, Entry):
+    """The choices of one preset, all those of a RunSpec.
 
     `min_gpu_gb` is the GPU memory in GiB that the choices need; 0: runs without a GPU.
     """
@@ -47,32 +45,17 @@ class Preset(Entry):
     title: Line
     summary: str = ""
     min_gpu_gb: Annotated[float, Field(ge=0, le=1024)] = 0
-    model: str = "gemma-3-270m-embedded"
-    agent: str = "recipe"
-    agent_model: str | None = None
-    benchmarks: Annotated[tuple[str, ...], Field(min_length=1)]
-    budget_minutes: float
-    startup_minutes: float | None = None
-    memory_gb: float | None = None
-    disk_gb: float | None = None
-    max_processes: int = 4096
-    on_early_stop: EarlyStop | None = None
-    limit: int | None = None
-    dev_limit: int | None = None
-    seed: int = 0
-    policy: Policy = "reset"
-    disclosure: Disclosure = "rules"
-    feedback: Feedback = "dev"
-    sandbox: str = "bubblewrap"
-    network: Network = "off"
-    read_only: tuple[Path, ...] = ()
-    device: Device = "auto"
-    evaluation_engine: EngineChoice = "auto"
-    generation: Generation = Generation()
-    max_new_tokens: int | None = None
-    data_dir: Path | None = None
-    judge: JudgeChoice | None = None
-    audit_judge: AuditJudgeChoice | str | None = None
+
+    @field_validator("audit_judge", mode="before")
+    @classmethod
+    def _named_judge(cls, value: object) -> object:
+        """As on the command line: AGENT, AGENT:MODEL or MODEL@URL."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return audit_judge_choice(value, load_catalog().agents)
+        except SpecError as error:
+            raise ValueError(error.message) from error
 
 
 def load_presets(overlay: Path | None = None) -> Mapping[str, Preset]:
@@ -125,7 +108,7 @@ def save_preset(preset: Preset, overlay: Path | None = None) -> Path:
     values = preset.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+        write_text(path, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
     except OSError as error:
         raise CatalogError(f"cannot be written ({error.strerror})", field=str(path)) from error
     return path

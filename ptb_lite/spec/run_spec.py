@@ -9,88 +9,35 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from ptb_lite.audit.judge.choice import (
-    AuditJudgeChoice,
-    audit_judge_choice,
-    check_audit_judge,
-)
-from ptb_lite.catalog.entries import AgentEntry, EntryId
+from ptb_lite.audit.judge.choice import audit_judge_choice, check_audit_judge
+from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.yaml_file import plain_message
-from ptb_lite.choices import (
-    Device,
-    Disclosure,
-    EarlyStop,
-    EngineChoice,
-    Feedback,
-    Network,
-    Policy,
-)
 from ptb_lite.errors import CatalogError, SpecError
 from ptb_lite.evaluation.job import Generation
-from ptb_lite.evaluation.judge.choice import JudgeChoice
-from ptb_lite.events import Record
 from ptb_lite.installation import item_salt, package_versions
 from ptb_lite.plugins import PluginError
 from ptb_lite.sandbox import sandbox
-from ptb_lite.spec.presets import Preset, load_preset
+from ptb_lite.spec.choices import MAX_BUDGET_MINUTES
+from ptb_lite.spec.presets import Choices, Preset, load_preset
 
 __all__ = ["MAX_BUDGET_MINUTES", "Generation", "RunSpec", "resolve_spec"]
 
-MAX_BUDGET_MINUTES = 7 * 24 * 60.0
 _BUDGETS = ("hours", "minutes", "budget_minutes")
 _PRESET_ONLY = {"id", "title", "summary", "min_gpu_gb"}
 
 
-class RunSpec(Record):
+class RunSpec(Choices):
     """The content of `spec.json`: every choice of a run, all defaults filled in.
 
-    `startup_minutes` is how long the agent may give no sign of life (None: 5 minutes or a fifth of
-    the budget, whichever is shorter, at least 1; no limit for a person's own command).
-    `memory_gb` (GB of all its processes; None: nine tenths of the machine's), `disk_gb` (GB in the
-    workspace; None: until less than 1 GB of the disk, or a twentieth of a small one, is free) and
-    `max_processes` (threads counted) are what the agent may use. `read_only` are absolute paths of
-    this machine that it is shown besides, read-only.
-    `limit` and `dev_limit` count items per benchmark (None: all of the split). `item_salt` is the
-    installation's secret from which the test items are drawn: it never enters a workspace or a
-    report. `max_new_tokens` cuts answers short where a dataset benchmark allows longer ones.
-    `evaluation_engine` is what generates in the evaluations; auto: chosen by what is there.
-    `data_dir` is a folder with the datasets' files; None: they come from the Hugging Face Hub.
-    `judge` scores the benchmarks that need one; None: they are not scored. `audit_judge` reads the
-    evidence of the audit; None: nobody does. `fresh`: baselines are measured, also where the cache
-    has them. `packages` holds the version of every package that affects a score.
+    The choices are `RunChoices`. `item_salt` is the installation's secret from which the test
+    items are drawn: it never enters a workspace or a report. `packages` holds the version of every
+    package that affects a score.
     """
 
     version: Literal[1] = 1
     preset: str | None = None
-    model: EntryId = "gemma-3-270m-embedded"
-    agent: EntryId = "recipe"
-    agent_model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    benchmarks: Annotated[tuple[EntryId, ...], Field(min_length=1, max_length=50)]
-    budget_minutes: Annotated[float, Field(gt=0, le=MAX_BUDGET_MINUTES, allow_inf_nan=False)]
-    startup_minutes: Annotated[float, Field(gt=0, le=MAX_BUDGET_MINUTES)] | None = None
-    memory_gb: Annotated[float, Field(ge=0.1, le=1e6)] | None = None
-    disk_gb: Annotated[float, Field(ge=0.01, le=1e6)] | None = None
-    max_processes: Annotated[int, Field(ge=10, le=1_000_000)] = 4096
-    on_early_stop: EarlyStop = "accept"
-    limit: Annotated[int, Field(gt=0)] | None = None
-    dev_limit: Annotated[int, Field(gt=0)] | None = None
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     item_salt: Annotated[str, Field(min_length=1, repr=False)]
-    policy: Policy = "reset"
-    disclosure: Disclosure = "rules"
-    feedback: Feedback = "dev"
-    sandbox: EntryId = "bubblewrap"
-    network: Network = "off"
-    read_only: Annotated[tuple[Path, ...], Field(max_length=50)] = ()
-    device: Device = "auto"
-    evaluation_engine: EngineChoice = "auto"
-    generation: Generation = Generation()
-    max_new_tokens: Annotated[int, Field(gt=0, le=32768)] | None = None
-    data_dir: Path | None = None
-    judge: JudgeChoice | None = None
-    audit_judge: AuditJudgeChoice | None = None
-    fresh: bool = False
     submission: Literal["adapter"] = "adapter"
     packages: dict[str, str] = Field(default_factory=dict)
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, stdev
 
+from ptb_lite.stats.resample import bootstrap
 from ptb_lite.stats.scoring import Interval, wilson
 
 MEAN_INTERVAL = "bootstrap"
@@ -58,9 +59,7 @@ def mean_interval(scores: Sequence[float], confidence: float = 0.95) -> Interval
         return Interval(0.0, 1.0)
     if max(scores) == min(scores):
         return wilson(round(shown_mean(scores) * n), n, confidence)
-    draw = random.Random(_SEED)
-    means = sorted(shown_mean(draw.choices(scores, k=n)) for _ in range(RESAMPLES))
-    return _percentiles(means, confidence)
+    return bootstrap(scores, shown_mean, resamples=RESAMPLES, seed=_SEED, confidence=confidence)
 
 
 def paired_means(
@@ -122,18 +121,11 @@ def _paired_interval(
         # No spread to draw from: as far as n items of one kind can tell (see `mean_interval`).
         difference, room = shown_mean(after) - shown_mean(before), wilson(0, n, confidence).high
         return Interval(max(-1.0, difference - room), min(1.0, difference + room))
-    draw = random.Random(_SEED)
-    means = []
-    for _ in range(RESAMPLES):
-        chosen = draw.choices(pairs, k=n)
-        means.append(shown_mean([p[1] for p in chosen]) - shown_mean([p[0] for p in chosen]))
-    return _percentiles(sorted(means), confidence)
+    return bootstrap(pairs, _change, resamples=RESAMPLES, seed=_SEED, confidence=confidence)
 
 
-def _percentiles(ordered: Sequence[float], confidence: float) -> Interval:
-    outside = (1 - confidence) / 2
-    last = len(ordered) - 1
-    return Interval(ordered[math.floor(outside * last)], ordered[math.ceil((1 - outside) * last)])
+def _change(pairs: Sequence[tuple[float, float]]) -> float:
+    return shown_mean([now for _, now in pairs]) - shown_mean([was for was, _ in pairs])
 
 
 def _sign_flips(changes: Sequence[float]) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from statistics import fmean
 
+from ptb_lite.stats.resample import bootstrap
 from ptb_lite.stats.scoring import Interval
 
 EXACT_LIMIT = 200_000
@@ -22,10 +23,7 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval
     """
     if len(values) < 2:
         return None
-    source = random.Random(20_260_101)
-    means = sorted(fmean(source.choices(values, k=len(values))) for _ in range(RESAMPLES))
-    tail = (1 - confidence) / 2
-    return Interval(means[int(tail * RESAMPLES)], means[math.ceil((1 - tail) * RESAMPLES) - 1])
+    return bootstrap(values, fmean, resamples=RESAMPLES, seed=20_260_101, confidence=confidence)
 
 
 def permutation_test(first: Sequence[float], second: Sequence[float]) -> float | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
+
+from ptb_lite.text import escaped
 
 _MOST = 4000
 
@@ -18,7 +18,7 @@ def one_line(text: object, cells: int = 200) -> str:
     """
     # A bounded look: more than this many characters never fit, escapes only grow.
     head = str(text)[: min(_MOST, cells + 1)]
-    shown = "".join(char if _is_visible(char) else _escaped(char) for char in head)
+    shown = escaped(head)
     if cell_len(shown) <= cells and len(head) == len(str(text)):
         return shown
     return set_cell_size(shown, max(0, min(cells, cell_len(shown) + 1) - 1)).rstrip() + "…"
@@ -27,14 +27,3 @@ def one_line(text: object, cells: int = 200) -> str:
 def content(text: object, cells: int = 200) -> Content:
     """`one_line` as a Textual Content: square brackets in it are no markup."""
     return Content(one_line(text, cells))
-
-
-def _is_visible(char: str) -> bool:
-    return char.isprintable() or unicodedata.category(char) == "Zs"
-
-
-def _escaped(char: str) -> str:
-    code = ord(char)
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

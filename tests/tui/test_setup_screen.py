@@ -109,7 +109,7 @@ def test_nothing_chosen_keeps_start_shut_and_says_why(tmp_path: Path) -> None:
 
 def test_what_is_typed_is_checked_at_once(tmp_path: Path) -> None:
     cases = (
-        ("time", "soon", "4 min", "not a length of time"),
+        ("budget_minutes", "soon", "4 min", "not a length of time"),
         ("limit", "9999", "150", "more than the 500"),
         ("limit", "[bold]x[/]", "150", "is not a whole number"),
         ("seed", "-1", "0", "is not a whole number"),
@@ -185,7 +185,7 @@ def test_a_malformed_preset_of_ones_own_is_named_with_its_line(tmp_path: Path) -
 def test_choices_are_saved_as_a_preset(tmp_path: Path) -> None:
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
         await until_shown(pilot, READY)
-        app.screen.query_one("#choose-time", Input).value = "7 min"
+        app.screen.query_one("#choose-budget_minutes", Input).value = "7 min"
         await until_shown(pilot, "--minutes 7")
         await pilot.press("ctrl+o")
         await until(pilot, lambda: bool(app.screen.query("#preset-name")))
@@ -219,7 +219,7 @@ def test_a_preset_fills_everything_in_and_no_gpu_is_said(
         await settled(pilot)
         app.screen.query_one("#choose-preset", Select).value = "replicate-10h"
         await until_shown(pilot, "ptb-lite run --preset replicate-10h", "(•)  qwen3-4b-base")
-        assert app.screen.query_one("#choose-time", Input).value == "10 h"
+        assert app.screen.query_one("#choose-budget_minutes", Input).value == "10 h"
         assert app.screen.query_one("#choose-feedback", Select).value == "test"
         assert app.screen.query_one("#choose-limit", Input).value == ""
         await until_shown(pilot, "no NVIDIA GPU can be used here")

@@ -30,7 +30,7 @@ def test_from_setup_to_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
         await until_shown(pilot, "ptb-lite run --preset offline-demo", seconds=60)
-        app.screen.query_one("#choose-time", Input).value = "1 min"
+        app.screen.query_one("#choose-budget_minutes", Input).value = "1 min"
         app.screen.query_one("#choose-limit", Input).value = "16"
         await until_shown(pilot, "--limit 16", "16 items", "This machine can run it.", seconds=30)
         await pilot.pause(1.0)

@@ -18,8 +18,8 @@ from ptb_lite.events import Verdict
 from ptb_lite.hardware import Device
 from ptb_lite.tui.app import PtbLiteApp
 from ptb_lite.tui.models.doctor import doctor_view
+from ptb_lite.tui.models.setup import actions as facts
 from ptb_lite.tui.models.setup.machine import AgentState, Machine
-from ptb_lite.tui.models.setup.view import actions as desk
 from ptb_lite.tui.place import Mode, Place
 from ptb_lite.tui.screens import doctor
 from tests.tui.run_pilot import until_shown
@@ -60,8 +60,8 @@ def made_up_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             for entry in catalog.agents.values()
         },
     )
-    monkeypatch.setattr(desk, "look_at_machine", lambda _catalog, _runs_dir: machine)
-    monkeypatch.setattr(desk, "preflight", lambda _spec, _catalog, _runs_dir: None)
+    monkeypatch.setattr(facts, "probe_machine", lambda _catalog, _runs_dir: machine)
+    monkeypatch.setattr(facts, "preflight", lambda _spec, _catalog, _runs_dir: None)
     monkeypatch.setattr(doctor, "examine", lambda _runs_dir, **_: doctor_view(CHECKS))
 
 

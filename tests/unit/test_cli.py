@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from ptb_lite import __version__, choices
 from ptb_lite.cli import main
-from ptb_lite.cli.output import printable, say_json, say_table
+from ptb_lite.cli.output import say_json, say_table
 from ptb_lite.spec.run_spec import RunSpec
+from ptb_lite.text import escaped
 
 COMMANDS = [
     "run",
@@ -50,7 +51,7 @@ def code_of(*arguments: str) -> int:
 
 @given(st.text(st.characters()))
 def test_printable_is_one_harmless_line(text: str) -> None:
-    shown = printable(text)
+    shown = escaped(text)
     assert all(char.isprintable() or char.isspace() for char in shown)
     assert not set(shown) & {"\n", "\r", "\x1b", "\x9b", "‮", "\u2028", "\x07", "\x00"}
     assert len(shown.splitlines()) <= 1
@@ -61,14 +62,14 @@ def test_printable_is_one_harmless_line(text: str) -> None:
     [
         ("plain ü 数", "plain ü 数"),
         ("\x1b[2Jgone", "\\x1b[2Jgone"),
-        ("a\nb", "a\\x0ab"),
+        ("a\nb", "a\\nb"),
         ("\x9b31m", "\\x9b31m"),
         ("‮evil", "\\u202eevil"),
         ("\ud800", "\\ud800"),
     ],
 )
-def test_printable(text: str, shown: str) -> None:
-    assert printable(text) == shown
+def test_escaped(text: str, shown: str) -> None:
+    assert escaped(text) == shown
 
 
 def test_json_is_ascii_and_without_nan(capsys: pytest.CaptureFixture[str]) -> None:

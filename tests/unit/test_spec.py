@@ -224,7 +224,7 @@ def test_a_persons_preset_overrides_the_packages(tmp_path: Path) -> None:
         (
             "title: Mine\nbenchmarks: [a]\nbudget_minutes: 5\nnetwork: on\n",
             4,
-            "'off', 'model-only' or 'full'",
+            "'off', 'model-only', 'hub' or 'full'",
         ),
     ],
 )
@@ -249,7 +249,7 @@ def test_an_agent_that_needs_the_network(tmp_path: Path) -> None:
         "  needs_account: false\n  needs_network: true\n"
     )
     catalog = load_catalog(tmp_path)
-    with pytest.raises(SpecError, match="--network model-only, or full"):
+    with pytest.raises(SpecError, match="--network hub, model-only, or full"):
         resolve_spec(preset="offline-demo", overrides={"agent": "online"}, catalog=catalog)
     chosen = {"agent": "online", "network": "full"}
     assert resolve_spec(preset="offline-demo", overrides=chosen, catalog=catalog).agent == "online"

@@ -17,6 +17,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from ptb_lite.audit.evidence import progress
+from ptb_lite.text import escaped
 
 MAX_FILES = 300_000
 MAX_DEPTH = 64
@@ -161,10 +162,7 @@ def kind_of(mode: int) -> str:
 def printable(text: str, limit: int = 300) -> str:
     """Text that is safe in a terminal, a log or JSON: control characters and lone surrogates
     (from names that are not UTF-8) become escapes."""
-    cut = text if len(text) <= limit else f"{text[:limit]}…"
-    if cut.isprintable():
-        return cut
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+    return escaped(text, limit)
 
 
 def _entries(path: Path, relative: str, account: Account) -> list[os.DirEntry[str]]:

@@ -26,10 +26,10 @@ from ptb_lite.evaluation.engine.messages import (
 )
 from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer, pick_device
 from ptb_lite.evaluation.errors import EvaluationError
-from ptb_lite.evaluation.files import file_sha256, write_lines, write_whole
 from ptb_lite.evaluation.items.splits import Item, read_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord
+from ptb_lite.files import file_sha256, write_lines, write_text
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 # Found as metadata; the engine's own package comes on top.
@@ -153,7 +153,7 @@ def _run_task(
     seconds = time.monotonic() - started
     result = _result(job, task, samples, seconds, int(config.VERSION), device, lm)
     write_lines(job.output / result.samples, samples)
-    write_whole(job.output / f"{_stem(task)}.json", result.model_dump_json(indent=2))
+    write_text(job.output / f"{_stem(task)}.json", result.model_dump_json(indent=2))
     if kept is not None:
         kept.discard()
     emit(TaskFinished(result=result))

@@ -11,6 +11,7 @@ from ptb_lite.evaluation.job import Engine
 from ptb_lite.evaluation.vllm.place import INSTALL, VARIABLE, Missing, Vllm
 from ptb_lite.events import Record
 from ptb_lite.hardware.memory import GB, ModelNumbers, evaluation_memory
+from ptb_lite.text import duration
 
 # On a processor never fewer rows than these, and more only up to where they were measured: 64 take
 # up to a sixth less time than 32 (docs/performance.md, "Generation and multiple choice").
@@ -93,7 +94,7 @@ def choose_evaluation(facts: Facts, asked: EngineChoice = "auto") -> EvaluationP
         there = require_vllm(facts.vllm, facts.device)
         return _vllm(facts, there, asked, "vLLM, because it was asked for")
     if facts.device == "cpu":
-        return _transformers(facts, asked, "transformers: vLLM is taken on a card only")
+        return _transformers(facts, asked, "transformers: vLLM is taken on a GPU only")
     against = _unusable(facts.vllm, facts.device) or _against_vllm(facts)
     if against is not None or isinstance(facts.vllm, Missing):
         return _transformers(facts, asked, f"transformers: {against}")
@@ -206,7 +207,7 @@ def _batch_reason(facts: Facts) -> str:
     free = f"GB of the {facts.memory_free / GB:.1f} GB that are free"
     if facts.device == "cpu" and batch == CPU_BATCH:
         if _items(facts) <= CPU_BATCH:
-            return f"{batch} items at once, as for few items on a processor"
+            return f"{batch} items at once, as for few items on a CPU"
         more = _memory(facts, facts.numbers, _MOST_ON_CPU)
         return (
             f"{batch} items at once: {_MOST_ON_CPU} with up to {facts.sequence} tokens each would "
@@ -243,7 +244,7 @@ def _memory_share(facts: Facts) -> float | None:
 
 
 def _minutes(seconds: float) -> str:
-    return f"about {seconds:.0f} s" if seconds < 100 else f"about {seconds / 60:.0f} min"
+    return f"about {duration(seconds)}"
 
 
 def _refusal(reason: str) -> SpecError:

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ptb_lite.evaluation.files import write_whole
 from ptb_lite.evaluation.items.rows import MAX_ROWS
+from ptb_lite.files import write_text
 
 EXIT_NO_ACCESS = 3
 
@@ -31,7 +31,7 @@ def main() -> int:
         print(f"{type(error).__name__}: {str(error).splitlines()[0][:250]}", file=sys.stderr)
         return EXIT_NO_ACCESS if is_refusal(error) else 1
     target = Path(request["target"])
-    write_whole(target, "".join(json.dumps(row, default=str) + "\n" for row in rows))
+    write_text(target, "".join(json.dumps(row, default=str) + "\n" for row in rows))
     return 0
 
 

@@ -20,8 +20,8 @@ from ptb_lite.catalog.embedded import cache_root
 from ptb_lite.catalog.entries import BenchmarkEntry, DataPart
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.errors import ItemsError
-from ptb_lite.evaluation.files import file_sha256
 from ptb_lite.evaluation.items.splits import text_lines
+from ptb_lite.files import file_sha256
 
 MAX_FILE_BYTES = 1 << 30
 MAX_ROWS = 1_000_000

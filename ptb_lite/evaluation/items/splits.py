@@ -14,8 +14,8 @@ from pydantic import Field, JsonValue, ValidationError
 from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.evaluation.answers import normalise
 from ptb_lite.evaluation.errors import ItemsError
-from ptb_lite.evaluation.files import file_sha256, write_lines, write_whole
 from ptb_lite.events import Record
+from ptb_lite.files import file_sha256, write_lines, write_text
 
 Split = Literal["train", "dev", "test"]
 # The order in which the splits claim an item: an item that two splits draw stays in the first.
@@ -106,7 +106,7 @@ def prepare_items(
         folder.mkdir(parents=True, exist_ok=True)
         files = {split: _write(folder, split, splits[split]) for split in CLAIMS}
         made = ItemFiles(benchmark=entry.id, recipe=recipe, held_out=held_out, **files)
-        write_whole(manifest, made.model_dump_json(indent=2))
+        write_text(manifest, made.model_dump_json(indent=2))
     except OSError as error:
         raise ItemsError(f"cannot be written: {error.strerror}", field=str(folder)) from error
     return made

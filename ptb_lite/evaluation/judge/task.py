@@ -10,12 +10,12 @@ from typing import Literal
 from pydantic import ValidationError
 
 from ptb_lite.evaluation.errors import EvaluationError
-from ptb_lite.evaluation.files import write_lines, write_whole
 from ptb_lite.evaluation.items.splits import Item, read_items
 from ptb_lite.evaluation.judge.judge import Judge, OnJudged, Round
 from ptb_lite.evaluation.judge.points import Kind, Question, item_score, questions
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord, read_samples
 from ptb_lite.events import Record
+from ptb_lite.files import write_lines, write_text
 from ptb_lite.stats.graded import shown_mean
 
 NO_JUDGE = "no judge is chosen"
@@ -101,7 +101,7 @@ def judge_task(
     report = _report(result, requests_prompt=requests[0].prompt, found=found, judged=judged)
     report = _with_costs(report, found, judge)
     write_lines(folder / f"{stem(result)}.judged.jsonl", judged)
-    write_whole(judge_file(folder, result.label, result.benchmark), report.model_dump_json())
+    write_text(judge_file(folder, result.label, result.benchmark), report.model_dump_json())
     if report.score is None:
         return result, report
     # Samples first: whoever reads a result with a score finds the items' scores.
@@ -109,7 +109,7 @@ def judge_task(
     scored = result.model_copy(
         update={"score": report.score, "correct": sum(_full(one) for one in judged)}
     )
-    write_whole(folder / f"{stem(result)}.json", scored.model_dump_json(indent=2))
+    write_text(folder / f"{stem(result)}.json", scored.model_dump_json(indent=2))
     return scored, report
 
 
@@ -118,7 +118,7 @@ def without_judge(folder: Path, result: EvaluationResult, reason: str = NO_JUDGE
     report = JudgeReport(
         label=result.label, benchmark=result.benchmark, n=result.n, not_scored=reason
     )
-    write_whole(judge_file(folder, result.label, result.benchmark), report.model_dump_json())
+    write_text(judge_file(folder, result.label, result.benchmark), report.model_dump_json())
     return report
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from ptb_lite.audit.evidence.losses import ItemLoss, Losses
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.engine.worker import end_with_the_caller, prepare_environment
-from ptb_lite.evaluation.files import write_whole
 from ptb_lite.evaluation.losses.measure import LossesJob
+from ptb_lite.files import write_text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PtbLiteError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    write_whole(job.output, losses.model_dump_json())
+    write_text(job.output, losses.model_dump_json())
     return 0
 
 

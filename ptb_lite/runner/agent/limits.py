@@ -69,7 +69,7 @@ class AgentLimits:
         self._thread.start()
         if "memory" not in self._by_kernel:
             self._context.warn(
-                "the system does not limit the agent's memory: it is looked at every second"
+                "the system does not limit the agent's memory: it is measured every second"
             )
         unheld = os.getuid() == 0 or not self._isolated
         if "pids" not in self._by_kernel and unheld:

@@ -58,7 +58,7 @@ class AgentWatch:
         self.uncounted = False
 
     def begin_turn(self) -> None:
-        """A new process of the agent: what was seen before is no sign of life of this one."""
+        """A new process of the agent: what the last one said does not count for it."""
         self.tool_calls = 0
         self._alive = False
         self._refusals = 0
@@ -96,7 +96,7 @@ class AgentWatch:
             return f"{self._refusals} authentication errors in a row: {self._last_refusal[:200]}"
         limit = self._startup_seconds
         if limit is not None and not self._alive and seconds > limit:
-            return f"no sign of life within {limit:g} seconds"
+            return f"silent for the first {limit:g} seconds"
         return None
 
 

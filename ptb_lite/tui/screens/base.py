@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from pathlib import Path
+from typing import ClassVar, Protocol, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -13,11 +14,23 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from ptb_lite.tui.commands import AppCommand
-from ptb_lite.tui.place import Mode
+from ptb_lite.tui.place import Mode, Place
 from ptb_lite.tui.widgets.top_bar import TopBar
 
-if TYPE_CHECKING:
-    from ptb_lite.tui.app import PtbLiteApp
+
+class Host(Protocol):
+    """What a screen asks of the app."""
+
+    @property
+    def runs_dir(self) -> Path: ...
+
+    async def go(self, place: Place) -> None: ...
+
+    async def open_run(self, path: Path) -> None: ...
+
+    async def open_result(self, path: Path) -> None: ...
+
+    def say(self, text: object, *, error: bool = False) -> None: ...
 
 
 class PtbScreen(Screen[None]):
@@ -69,6 +82,6 @@ class PtbScreen(Screen[None]):
         threading.Thread(target=run, daemon=True).start()
 
     @property
-    def ptb(self) -> PtbLiteApp:
+    def ptb(self) -> Host:
         """The app, with its own methods."""
-        return cast("PtbLiteApp", cast(Any, self.app))
+        return cast("Host", self.app)

@@ -15,6 +15,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import DataTable, Input, Static
 
+from ptb_lite.text import percent
 from ptb_lite.tui.commands import AppCommand
 from ptb_lite.tui.models.history.rows import (
     COLUMNS,
@@ -22,7 +23,6 @@ from ptb_lite.tui.models.history.rows import (
     HistoryRow,
     filter_rows,
     marked_rows,
-    percent,
     rank_rows,
     said,
     sort_rows,

@@ -41,7 +41,7 @@ class ResultScreen(PtbScreen):
     CSS_PATH = "../styles/result.tcss"
     HELP = """
 Scores: every bar is solid up to the lower end of its 95 % interval, the dot is the score; ◆ is a
-published figure, not measured here. Flags: F decides the verdict, n informs. Samples: the same
+published figure, not measured here. Flags: V is a violation, n a note. Samples: the same
 question before and after; + was gained, - was lost. Facts: time, choices, versions. HTML and
 JSON are written into the folder that ptb-lite was started in.
 """

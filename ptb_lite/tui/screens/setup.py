@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -18,19 +18,19 @@ from textual.widgets import Button, Input, Select, Static
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.tui.commands import AppCommand
-from ptb_lite.tui.models.setup.choices import SetupChoices, choices_of, toggled
+from ptb_lite.tui.models.setup.choices import SetupChoices, choices_of, preset_of, toggled
 from ptb_lite.tui.models.setup.lines import Summary
 from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.save_preset import SavePresetScreen
-from ptb_lite.tui.screens.setup_fields import INPUTS, SELECTS, setup_fields
+from ptb_lite.tui.screens.setup_fields import FIELDS, more_fields, setup_fields, words_of
 from ptb_lite.tui.text import one_line
 from ptb_lite.tui.widgets.choice_list import ChoiceList
 
 if TYPE_CHECKING:
     # The first frame does not wait for what reads and validates; `_load` imports it.
     from ptb_lite.spec.run_spec import RunSpec
-    from ptb_lite.tui.models.setup.actions import Desk
+    from ptb_lite.tui.models.setup.actions import SetupFacts
 
 _FIRST_PRESET = "offline-demo"
 
@@ -54,9 +54,9 @@ else the reason stands beside it. Closing the app ends no run.
     class Loaded(Message):
         """Catalogue, presets and, the second time, the machine are known."""
 
-        def __init__(self, desk: Desk) -> None:
+        def __init__(self, facts: SetupFacts) -> None:
             super().__init__()
-            self.desk = desk
+            self.facts = facts
 
     class Unreadable(Message):
         """A catalogue or preset file is malformed."""
@@ -83,7 +83,7 @@ else the reason stands beside it. Closing the app ends no run.
 
     def __init__(self) -> None:
         super().__init__()
-        self._desk: Desk | None = None
+        self._facts: SetupFacts | None = None
         self._choices = SetupChoices()
         self._summary = Summary(())
         self._checking: RunSpec | None = None
@@ -97,7 +97,8 @@ else the reason stands beside it. Closing the app ends no run.
                 yield ChoiceList("Agent", several=False, id="agents")
                 yield ChoiceList("Benchmarks", several=True, id="benchmarks")
             yield Static(Content("Reading the catalogue …"), id="setup-detail")
-            yield Container(id="setup-fields")
+            yield Container(id="setup-fields", classes="setup-grid")
+            yield Container(id="setup-more")
             yield Static("", id="setup-summary")
         with Container(id="setup-bottom"):
             yield Static("", id="setup-command")
@@ -110,7 +111,7 @@ else the reason stands beside it. Closing the app ends no run.
         self.call_after_refresh(self._furnish)
 
     def on_screen_resume(self) -> None:
-        if self._desk is not None and not self._starting:
+        if self._facts is not None and not self._starting:
             self._load()
 
     def on_resize(self) -> None:
@@ -122,17 +123,17 @@ else the reason stands beside it. Closing the app ends no run.
             "Copy the command line", "That starts the same run", self.action_copy_command
         )
         yield AppCommand("Save as a preset", "Under a name of your own", self.action_save_preset)
-        for name, preset in (self._desk.presets if self._desk else {}).items():
+        for name, preset in (self._facts.presets if self._facts else {}).items():
             yield AppCommand(f"Preset: {name}", preset.title, partial(self._take_preset, name))
 
     def action_start(self) -> None:
         spec = self._summary.spec
-        if self.query_one("#start", Button).disabled or spec is None or self._desk is None:
+        if self.query_one("#start", Button).disabled or spec is None or self._facts is None:
             self.ptb.say(self._summary.problem or "This machine is still being checked.")
             return
         self._starting = True
         self._show_reason("Starting …", ready=False)
-        self._launch(self._desk, spec)
+        self._launch(self._facts, spec)
 
     def action_copy_command(self) -> None:
         if self._summary.command:
@@ -156,15 +157,15 @@ else the reason stands beside it. Closing the app ends no run.
         self.app.push_screen(SavePresetScreen(), save)
 
     def on_choice_list_chosen(self, message: ChoiceList.Chosen) -> None:
-        if self._desk is None:
+        if self._facts is None:
             return
         match message.choice_list.id:
             case "models":
-                self._apply(replace(self._choices, model=message.line_id))
+                self._apply(self._choices.but(model=message.line_id))
             case "agents":
-                self._apply(replace(self._choices, agent=message.line_id))
+                self._apply(self._choices.but(agent=message.line_id))
             case _:
-                order = tuple(self._desk.catalog.benchmarks)
+                order = tuple(self._facts.catalog.benchmarks)
                 self._apply(toggled(self._choices, message.line_id, order))
 
     def on_choice_list_pointed(self, message: ChoiceList.Pointed) -> None:
@@ -176,36 +177,37 @@ else the reason stands beside it. Closing the app ends no run.
     def _selected(self, message: Select.Changed) -> None:
         name = (message.select.id or "").removeprefix("choose-")
         value = message.value
-        if self._desk is None or not isinstance(value, str):
+        if self._facts is None or not isinstance(value, str):
             return
         if name == "preset":
             if value != (self._choices.preset or ""):
                 self._take_preset(value)
-        elif value != getattr(self._choices, name):
-            self._apply(self._with({name: value}))
+        elif value != self._choices.text(name):
+            self._apply(self._choices.but(**{name: value}))
 
     @on(Input.Changed)
     def _typed(self, message: Input.Changed) -> None:
         name = (message.input.id or "").removeprefix("choose-")
-        if self._desk is None or name not in INPUTS:
+        if self._facts is None or name not in FIELDS:
             return
-        if message.value != getattr(self._choices, name):
-            self._apply(self._with({name: message.value}))
+        if message.value != self._choices.text(name):
+            self._apply(self._choices.but(**{name: message.value}))
 
     @on(Button.Pressed, "#start")
     def _pressed(self) -> None:
         self.action_start()
 
     def on_setup_screen_loaded(self, message: Loaded) -> None:
-        first = self._desk is None
-        self._desk = message.desk
-        presets = message.desk.presets
+        first = self._facts is None
+        self._facts = message.facts
+        presets = message.facts.presets
         select: Select[str] = self.query_one("#choose-preset", Select)
         options = [("(none)", ""), *((name, name) for name in presets)]
         with self.prevent(Select.Changed):
             select.set_options(options)
             kept = self._choices.preset or ""
             select.value = kept if kept in presets else ""
+        self._fill(self._choices)
         if first and _FIRST_PRESET in presets:
             self._take_preset(_FIRST_PRESET)
         else:
@@ -239,28 +241,32 @@ else the reason stands beside it. Closing the app ends no run.
     async def _furnish(self) -> None:
         """The many controls come after the first frame, what they show after them."""
         await self.query_one("#setup-fields").mount(*setup_fields())
+        await self.query_one("#setup-more").mount(more_fields())
         self._load()
 
     def _take_preset(self, name: str) -> None:
         """Fill everything in from a preset; from none: the choices stay, the preset goes."""
-        assert self._desk is not None
-        preset = self._desk.presets.get(name)
+        assert self._facts is not None
+        preset = self._facts.presets.get(name)
         choices = replace(self._choices, preset=None) if preset is None else choices_of(preset)
-        with self.prevent(Select.Changed, Input.Changed):
+        with self.prevent(Select.Changed):
             self.query_one("#choose-preset", Select).value = choices.preset or ""
-            for each in SELECTS:
-                self.query_one(f"#choose-{each}", Select).value = getattr(choices, each)
-            for each in INPUTS:
-                self.query_one(f"#choose-{each}", Input).value = getattr(choices, each)
+        self._fill(choices)
         self._apply(choices)
 
-    def _with(self, changed: dict[str, Any]) -> SetupChoices:
-        return replace(self._choices, **changed)
+    def _fill(self, choices: SetupChoices) -> None:
+        """Show choices in the fields, without taking that for typing."""
+        with self.prevent(Select.Changed, Input.Changed):
+            for name, choice in FIELDS.items():
+                if words_of(choice):
+                    self.query_one(f"#choose-{name}", Select).value = choices.text(name)
+                else:
+                    self.query_one(f"#choose-{name}", Input).value = choices.text(name)
 
     def _apply(self, choices: SetupChoices) -> None:
-        assert self._desk is not None
+        assert self._facts is not None
         self._choices = choices
-        self._summary = self._desk.summary(choices)
+        self._summary = self._facts.summary(choices)
         self._show_lists()
         shown = [
             Content.assemble((f"{word:<9}", "bold"), f"{one_line(text, 600)}\n")
@@ -274,19 +280,19 @@ else the reason stands beside it. Closing the app ends no run.
         self._check()
 
     def _show_lists(self) -> None:
-        if self._desk is None:
+        if self._facts is None:
             return
         chosen = {
-            "models": {self._choices.model},
-            "agents": {self._choices.agent},
+            "models": {self._choices.text("model")},
+            "agents": {self._choices.text("agent")},
             "benchmarks": set(self._choices.benchmarks),
         }
-        for name, lines in self._desk.lines(self._choices).items():
+        for name, lines in self._facts.lines(self._choices).items():
             self.query_one(f"#{name}", ChoiceList).show_lines(lines, chosen[name])
 
     def _check(self) -> None:
         """Have the machine checked for what is chosen now; one check at a time."""
-        assert self._desk is not None
+        assert self._facts is not None
         spec = self._summary.spec
         if spec is None:
             self._show_reason(self._summary.problem, ready=False)
@@ -296,41 +302,44 @@ else the reason stands beside it. Closing the app ends no run.
             self._show_reason("Checking this machine …", ready=False)
             if self._checking is None:
                 self._checking = spec
-                desk = self._desk
-                self.apart(lambda: self.Checked(spec, desk.problem(spec)))
+                facts = self._facts
+                self.apart(lambda: self.Checked(spec, facts.problem(spec)))
 
     def _show_reason(self, reason: str, *, ready: bool) -> None:
         self.query_one("#start", Button).disabled = not ready or self._starting
         self.query_one("#setup-reason", Static).update(Content(one_line(reason, 600)))
 
     def _save(self, spec: RunSpec, name: str) -> None:
-        assert self._desk is not None
+        assert self._facts is not None
         try:
-            path = self._desk.save(spec, name)
+            path = self._facts.save(spec, name)
         except PtbLiteError as error:
             self.ptb.say(error, error=True)
             return
         self.ptb.say(f"Saved in {path}")
-        self._choices = replace(self._choices, preset=name)
+        # What was left to a default has a value in the preset.
+        preset = preset_of(spec, name)
+        self._choices = choices_of(preset)
+        self._facts = replace(self._facts, presets={**self._facts.presets, name: preset})
         self._load()
 
     @work(thread=True, exclusive=True, group="load")
     def _load(self) -> None:
-        from ptb_lite.tui.models.setup.actions import open_desk
+        from ptb_lite.tui.models.setup.actions import read_facts
 
         try:
-            desk = open_desk(self.ptb.runs_dir)
+            facts = read_facts(self.ptb.runs_dir)
         except PtbLiteError as error:
             self.post_message(self.Unreadable(str(error)))
             return
-        if self._desk is None:
-            self.post_message(self.Loaded(desk))
-        self.post_message(self.Loaded(desk.looked_at()))
+        if self._facts is None:
+            self.post_message(self.Loaded(facts))
+        self.post_message(self.Loaded(facts.with_machine()))
 
     @work(thread=True, group="launch")
-    def _launch(self, desk: Desk, spec: RunSpec) -> None:
+    def _launch(self, facts: SetupFacts, spec: RunSpec) -> None:
         try:
-            self.post_message(self.Launched(desk.start(spec)))
+            self.post_message(self.Launched(facts.start(spec)))
         except PtbLiteError as error:
             self.post_message(self.Launched(None, str(error)))
         except OSError as error:

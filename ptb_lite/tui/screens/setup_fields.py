@@ -1,33 +1,23 @@
-"""The controls of the Setup screen below its lists."""
+"""The controls of the Setup screen below its lists: one for each choice of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_args
 
-from textual.widgets import Input, Select
+from textual.containers import Container
+from textual.widget import Widget
+from textual.widgets import Collapsible, Input, Select
 
-from ptb_lite import choices, plugins
+from ptb_lite import plugins
+from ptb_lite.spec.choices import Choice
+from ptb_lite.tui.models.setup.choices import typed_choices
 from ptb_lite.tui.widgets.field import Field
 
-# By field of SetupChoices: the word beside it, and the words to choose from.
-SELECTS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "feedback": ("Feedback", get_args(choices.Feedback)),
-    "policy": ("Policy", get_args(choices.Policy)),
-    "disclosure": ("Disclosure", get_args(choices.Disclosure)),
-    "network": ("Network", get_args(choices.Network)),
-    "sandbox": ("Isolation", plugins.names("sandboxes")),
-    "device": ("Device", get_args(choices.Device)),
-    "engine": ("Engine", get_args(choices.EngineChoice)),
-}
-INPUTS: dict[str, tuple[str, str]] = {
-    "time": ("Time box", "30 min or 2 h"),
-    "limit": ("Subset", "all items"),
-    "agent_model": ("Agent's model", "its own"),
-    "seed": ("Seed", "0"),
-}
-_ORDER = (
-    "time",
+# Chosen in lists of their own.
+_LISTED = ("model", "agent")
+# Always in sight; every other choice stands under "more".
+_FIRST = (
+    "budget_minutes",
     "limit",
     "feedback",
     "policy",
@@ -36,27 +26,51 @@ _ORDER = (
     "agent_model",
     "sandbox",
     "device",
-    "engine",
+    "evaluation_engine",
     "seed",
 )
+_HINTS = {"budget_minutes": "30 min or 2 h", "limit": "all items", "agent_model": "its own"}
+
+FIELDS = {choice.name: choice for choice in typed_choices() if choice.name not in _LISTED}
+
+
+def words_of(choice: Choice) -> tuple[str, ...]:
+    """The words of a choice that is selected; empty where text is typed."""
+    if choice.type is bool:
+        return ("no", "yes")
+    if choice.shown.kind:
+        return plugins.names(choice.shown.kind)
+    return ("", *choice.words) if choice.words and choice.default is None else choice.words
 
 
 def setup_fields() -> Iterator[Field]:
-    """One field a choice, the preset first; each control's id is choose-NAME."""
+    """The fields in sight, the preset first; each control's id is choose-NAME."""
     preset: Select[str] = Select(
         [("(none)", "")], allow_blank=False, id="choose-preset", compact=True
     )
     yield Field("Preset", preset)
-    for name in _ORDER:
-        if name in INPUTS:
-            label, hint = INPUTS[name]
-            box: Any = Input(placeholder=hint, id=f"choose-{name}", compact=True, max_length=200)
-        else:
-            label, words = SELECTS[name]
-            box = Select(
-                [(word, word) for word in words],
-                allow_blank=False,
-                id=f"choose-{name}",
-                compact=True,
-            )
-        yield Field(label, box)
+    for name in _FIRST:
+        yield _field(FIELDS[name])
+
+
+def more_fields() -> Collapsible:
+    """The other fields, folded away."""
+    others = [_field(choice) for name, choice in FIELDS.items() if name not in _FIRST]
+    return Collapsible(Container(*others, classes="setup-grid"), title="more choices")
+
+
+def _field(choice: Choice) -> Field:
+    words = words_of(choice)
+    place = f"choose-{choice.name}"
+    if words:
+        box: Widget = Select(
+            [(word or "(default)", word) for word in words],
+            allow_blank=False,
+            id=place,
+            compact=True,
+        )
+    else:
+        hint = _HINTS.get(choice.name) or choice.shown.unit
+        box = Input(placeholder=hint, id=place, compact=True, max_length=500)
+    box.tooltip = f"{choice.help} {choice.detail}".strip()
+    return Field(choice.shown.label, box)

@@ -14,12 +14,13 @@ from textual.widgets import DataTable, OptionList, Static
 from textual.widgets.option_list import Option
 
 from ptb_lite.events import Flag
+from ptb_lite.narrate import flag_name, flags_count
 from ptb_lite.report.samples import Sample, Samples
+from ptb_lite.text import one_line
 from ptb_lite.tui.models.result.flag_text import flag_parts, place_of
 from ptb_lite.tui.models.result.samples import SampleChoice, listed, row, title, whole
 from ptb_lite.tui.models.result.view import BenchmarkPart, ResultView, bar_line
 from ptb_lite.tui.models.run.text import BAD, CARE, DIM, STRONG, Span
-from ptb_lite.tui.models.text import one_line
 from ptb_lite.tui.widgets.run_panels import content
 from ptb_lite.tui.widgets.table import fill
 
@@ -76,7 +77,7 @@ class FlagsPart(Horizontal):
     def show(self, view: ResultView) -> None:
         self._flags = view.flags
         box = self.query_one(OptionList)
-        box.border_title = Content(f"{len(view.flags)} flags (F decides, n informs)")
+        box.border_title = Content(flags_count(view.flags))
         box.set_options(Option(_flag_line(flag)) for flag in view.flags)
         box.highlighted = 0 if view.flags else None
         if not view.flags:
@@ -136,8 +137,8 @@ class SamplesPart(Vertical):
 
 
 def _flag_line(flag: Flag) -> Content:
-    mark = ("F ", BAD) if flag.decides else ("n ", CARE)
-    name = f"{one_line(flag.detector, 40)}/{one_line(flag.kind, 40)}"
+    mark = ("V ", BAD) if flag.decides else ("n ", CARE)
+    name = one_line(flag_name(flag), 80)
     return content([mark, (name, ""), (f"\n  {place_of(flag)}", DIM)])
 
 

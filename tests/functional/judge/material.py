@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from ptb_lite.evaluation.files import write_lines, write_whole
 from ptb_lite.evaluation.items.splits import Item
 from ptb_lite.evaluation.job import Generation
 from ptb_lite.evaluation.judge.choice import JudgeChoice
@@ -16,6 +15,7 @@ from ptb_lite.evaluation.judge.endpoint import Endpoint
 from ptb_lite.evaluation.judge.judge import Judge
 from ptb_lite.evaluation.judge.store import JudgementStore
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord
+from ptb_lite.files import write_lines, write_text
 from tests.functional.judge.judge_server import Reply
 
 KEY = "sk-very-secret-key-123456"
@@ -100,7 +100,7 @@ def leave(
         samples=f"{label}.stories.samples.jsonl",
     )
     write_lines(folder / result.samples, samples)
-    write_whole(folder / f"{label}.stories.json", result.model_dump_json())
+    write_text(folder / f"{label}.stories.json", result.model_dump_json())
     return result, path
 
 

@@ -31,14 +31,14 @@ def test_an_agent_that_never_speaks_is_ended_and_the_run_goes_on(bench: Bench) -
     run = bench.run("submit()\nimport time\ntime.sleep(300)", minutes=5.0, startup_minutes=0.1)
     end = agent_end(run)
     assert end.outcome is Outcome.FAILED
-    assert end.detail == "ended by the runner: no sign of life within 6 seconds"
+    assert end.detail == "ended by the runner: silent for the first 6 seconds"
     assert 5.0 < end.seconds < 20.0
     assert end.idle_seconds == pytest.approx(300.0 - end.seconds)
     scores = run.read_scores()
     assert scores is not None
     assert scores.submission_valid
     assert scores.time.agent_outcome is Outcome.FAILED
-    assert any("no sign of life" in ended.detail for ended in run.read_status().phases)
+    assert any("silent for the first" in ended.detail for ended in run.read_status().phases)
 
 
 def test_an_agent_whose_key_is_refused_again_and_again_is_ended(

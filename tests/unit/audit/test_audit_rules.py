@@ -206,7 +206,7 @@ def test_opening_never_waits_and_never_follows(tmp_path: Path) -> None:
 
 def test_names_are_made_printable() -> None:
     assert printable("a\x1b[2Jb\udcff\u202e") == "a\\x1b[2Jb\\udcff\\u202e"
-    assert len(printable("x" * 1000)) == 301
+    assert len(printable("x" * 1000)) == 300
 
 
 def test_account_cuts_long_lists() -> None:

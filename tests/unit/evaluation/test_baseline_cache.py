@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from ptb_lite.evaluation.baseline_cache import BaselineCache
-from ptb_lite.evaluation.files import write_lines
 from ptb_lite.evaluation.identity import task_key
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord, read_result, read_samples
+from ptb_lite.files import write_lines
 
 
 def result_in(folder: Path, *, key: str = "k" * 64, score: float = 0.5) -> EvaluationResult:

@@ -64,8 +64,8 @@ PROCESSOR = replace(CARD, device="cpu")
         (replace(CARD, work=(Work(150, 32),)), "transformers", "takes about 60 s to start"),
         (replace(CARD, memory_free=4 * GB), "transformers", "4.0 GB are free"),
         (replace(CARD, disk_free=2 * GB), "transformers", "which takes 2.2 GB"),
-        (PROCESSOR, "transformers", "on a card only"),
-        (replace(PROCESSOR, vllm=replace(THERE, device="cpu")), "transformers", "on a card only"),
+        (PROCESSOR, "transformers", "on a GPU only"),
+        (replace(PROCESSOR, vllm=replace(THERE, device="cpu")), "transformers", "on a GPU only"),
     ],
 )
 def test_what_is_taken_by_itself(facts: Facts, engine: str, why: str) -> None:
@@ -154,8 +154,8 @@ def test_a_model_of_unknown_sizes_is_given_as_many_as_ever() -> None:
         (26, 33, 64, "they need about 12.3 GB of the 26.0 GB that are free"),
         (22, 1319, 32, "would need about 12.3 GB of the 22.0 GB that are free, more than half"),
         (0, 1319, 32, "of the 0.0 GB that are free, more than half"),
-        (26, 32, 32, "as for few items on a processor"),
-        (0, 3, 32, "as for few items on a processor"),
+        (26, 32, 32, "as for few items on a CPU"),
+        (0, 3, 32, "as for few items on a CPU"),
     ],
 )
 def test_a_processor_takes_twice_as_many_where_half_its_memory_holds_them(

@@ -132,7 +132,7 @@ def test_the_token_is_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_little_memory_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     device = Device("cpu", "Small", 4 * GB, GB, 2)
     monkeypatch.setattr(doctor, "cpu_device", lambda: device)
-    found = by_name(tmp_path)["processor"]
+    found = by_name(tmp_path)["CPU"]
     assert found.status == "warn"
     assert "1.0 of 4.0 GB" in found.message
 

@@ -10,7 +10,7 @@ import pytest
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.report.export import export_json, export_markdown
-from ptb_lite.report.timeline import read_story
+from ptb_lite.report.timeline import read_timeline
 from ptb_lite.runner.replay import recorded_demo
 from ptb_lite.runs.folder import RunFolder
 from tests.unit.report.test_report import SALT, make_run
@@ -30,7 +30,7 @@ def test_markdown_is_a_table_with_intervals_and_the_verdict(tmp_path: Path) -> N
     text = export_markdown(make_run(tmp_path))
     assert "| bench | 50 | 2.0 % (0 to 10) | 14.0 % (7 to 26) | 36.0 % (24 to 50) |" in text
     assert "Verdict: **flagged**" in text
-    assert "decides: overlap/test-item in x" in text
+    assert "violation overlap/test-item x" in text
     assert "The agent used 1 min 30 s of 3 min 00 s" in text
 
 
@@ -51,13 +51,13 @@ def test_a_run_without_scores_has_nothing_to_take_along(tmp_path: Path) -> None:
 
 
 def test_the_story_of_the_recording(tmp_path: Path) -> None:
-    story = read_story(recorded_demo())
-    assert [span.name for span in story.spans] == [
+    course = read_timeline(recorded_demo())
+    assert [span.name for span in course.spans] == [
         "prepare", "baseline", "agent", "seal", "audit", "evaluate", "report",
     ]  # fmt: skip
-    assert story.seconds == pytest.approx(230, abs=1)
-    agent = story.spans[2]
-    assert [mark.kind for mark in story.marks] == ["submission", "submission"]
-    assert all(agent.begin < mark.at < agent.end for mark in story.marks)
-    assert len(story.curve) == 183
-    assert read_story(RunFolder(tmp_path)).spans == ()
+    assert course.seconds == pytest.approx(230, abs=1)
+    agent = course.spans[2]
+    assert [mark.kind for mark in course.marks] == ["submission", "submission"]
+    assert all(agent.begin < mark.at < agent.end for mark in course.marks)
+    assert len(course.curve) == 183
+    assert read_timeline(RunFolder(tmp_path)).spans == ()

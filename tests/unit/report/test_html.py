@@ -12,7 +12,7 @@ from ptb_lite.events import AgentEvent, AgentEventKind, AgentSpoke, Phase, Phase
 from ptb_lite.files import write_record
 from ptb_lite.report.drawing import WIDTH, curve, timeline
 from ptb_lite.report.html import run_html, write_report
-from ptb_lite.report.timeline import Mark, Span, Story
+from ptb_lite.report.timeline import Mark, RunTimeline, Span
 from ptb_lite.runner.replay import recorded_demo
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import JournalWriter
@@ -27,7 +27,7 @@ def test_the_recordings_report_has_everything() -> None:
     assert page.open == []
     words = " ".join(page.words)
     for expected in (
-        "27.3 %", "Handed in 2 times", "Not used: 51 s", "Turns: 1", "step 183",
+        "27.3 %", "Submitted 2 times", "Not used: 51 s", "Turns: 1", "step 183",
         "60 of 150 items", "gained", "lost", "offline-demo", "2.13.0",
     ):  # fmt: skip
         assert expected in words, expected
@@ -100,18 +100,18 @@ def test_a_report_can_be_made_of_a_folder_that_cannot_be_written(tmp_path: Path)
 
 
 def test_a_timeline_is_to_scale() -> None:
-    story = Story(
+    course = RunTimeline(
         seconds=100,
         spans=(Span("a", 0, 50), Span("b", 50, 100)),
         marks=(Mark("submission", 75, "handed in"),),
     )
-    drawn = timeline(story)
+    drawn = timeline(course)
     assert drawn is not None
     first, second = drawn.blocks
     assert first.width == second.width == pytest.approx((WIDTH - 80) / 2)
     assert second.x == pytest.approx(first.x + first.width)
     assert drawn.ticks[0].x == pytest.approx(second.x + second.width / 2)
-    assert timeline(Story()) is None
+    assert timeline(RunTimeline()) is None
 
 
 def test_a_curve_fills_its_room_and_needs_two_points() -> None:

@@ -17,7 +17,6 @@ from ptb_lite.files import write_record
 from ptb_lite.report.data import gather, paired_text
 from ptb_lite.report.html import write_report
 from ptb_lite.report.text import report_json, report_text
-from ptb_lite.report.words import duration, visible
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import (
     Average,
@@ -31,6 +30,7 @@ from ptb_lite.runs.records import (
     TimeUsed,
 )
 from ptb_lite.spec.run_spec import RunSpec
+from ptb_lite.text import duration, visible
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202eevil\x07"
 SALT = "a-secret-salt-of-this-installation"
@@ -147,7 +147,7 @@ def test_html_holds_everything_and_nothing_hostile(tmp_path: Path) -> None:
     for expected in (
         "18 of 50", "24 to 50 %", "1 of 50", "7 of 50", "few-shot (5 examples)", "after, counted",
         "15 items gained, 4 lost", "p = 0.0192", "+22.0 points", "flagged: base score",
-        "test item t7 stands", "line 12", "similarity 0.99", "57 + 87", "crashed: OSError",
+        "test item t7 stands", ".jsonl:12", "similarity 0.99", "57 + 87", "crashed: OSError",
         "1 min 30 s of 3 min 00 s", "50 % of its budget", "torch", "2.13.0", "sandbox none",
         "the agent was not held", "decides", "baseline", "1 min 01 s",
     ):  # fmt: skip
@@ -182,7 +182,7 @@ def test_text_never_shows_a_bare_percentage(tmp_path: Path) -> None:
         if re.search(r"\d\.\d %", line):
             assert "95 % interval" in line
             assert " of 50" in line or "n = 50" in line
-    assert "[decides] overlap/test-item" in text
+    assert "violation overlap/test-item" in text
     assert "harness skipped: crashed" in text
     assert SALT not in text
 

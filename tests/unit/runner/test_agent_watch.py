@@ -31,7 +31,7 @@ def test_the_limit_is_short_beside_the_budget(
 
 def test_silence_at_the_start_is_a_problem_once_the_limit_is_over() -> None:
     assert heard().problem(59.0) is None
-    assert heard().problem(61.0) == "no sign of life within 60 seconds"
+    assert heard().problem(61.0) == "silent for the first 60 seconds"
     assert heard(limit=None).problem(10_000.0) is None
 
 

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from ptb_lite.evaluation.baseline_cache import BaselineCache
-from ptb_lite.evaluation.files import write_whole
 from ptb_lite.evaluation.job import EvaluationTask
+from ptb_lite.files import write_text
 from ptb_lite.runner.phases.measure import Measured, _had
 from tests.unit.evaluation.test_baseline_cache import result_in
 
@@ -48,7 +48,7 @@ def test_another_key_is_another_result(tmp_path: Path) -> None:
 
 def test_what_this_run_measured_is_its_own_also_with_fresh(tmp_path: Path) -> None:
     result = result_in(tmp_path / "run", key=KEY)
-    write_whole(tmp_path / "run" / "zero_shot.bench.json", result.model_dump_json())
+    write_text(tmp_path / "run" / "zero_shot.bench.json", result.model_dump_json())
     assert had(tmp_path, fresh=True) == result
     assert had(tmp_path, key="other") is None
     samples = tmp_path / "run" / "zero_shot.bench.samples.jsonl"

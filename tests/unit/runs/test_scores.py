@@ -8,7 +8,7 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.results import SampleRecord
 from ptb_lite.events import Verdict
 from ptb_lite.runs.records import BenchmarkScores
-from ptb_lite.runs.scores import BenchmarkSamples, benchmark_scores, score_of
+from ptb_lite.runs.scores import BenchmarkSamples, benchmark_scores, recount, score_of
 from ptb_lite.stats import graded, scoring
 
 
@@ -131,3 +131,15 @@ def test_points_below_nothing_are_shown_as_nothing() -> None:
 def test_other_items_are_refused() -> None:
     with pytest.raises(PtbLiteError, match="different items"):
         scored(samples(1.0, 1.0), samples(1.0, 1.0), samples(1.0))
+
+
+def test_a_reset_to_a_base_of_zero_keeps_the_base_scores_interval() -> None:
+    base, after = samples(*[0.0] * 20), samples(*[1.0] * 20)
+    found = scored(base, base, after, verdict=Verdict.FLAGGED)
+    assert found.counted is not None
+    assert found.zero_shot is not None
+    assert (found.counted.score, found.counted.low) == (0.0, 0.0)
+    assert found.counted.high == found.zero_shot.high > 0.1
+    by_policy = recount(found, verdict=Verdict.FLAGGED, policy="zero", flag_kinds=())
+    assert by_policy.counted is not None
+    assert by_policy.counted.high == 0.0

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.errors import CatalogError, SpecError
+from ptb_lite.evaluation.judge.choice import judge_choice
 from ptb_lite.spec.presets import Preset, load_preset, load_presets, save_preset
 from ptb_lite.spec.run_spec import RunSpec, resolve_spec
 from ptb_lite.tui.models.setup.choices import (
@@ -63,8 +64,9 @@ def _spec_of_command(line: str) -> RunSpec:
     """What the command line's own words resolve to, read back by hand."""
     words = shlex.split(line)
     assert words[:2] == ["ptb-lite", "run"]
+    given: dict[str, object] = {"fresh": True} if "--fresh" in words else {}
+    words = [word for word in words if word != "--fresh"]
     pairs = list(zip(words[2::2], words[3::2], strict=True))
-    given: dict[str, object] = {}
     for option, value in pairs:
         field = option.removeprefix("--").replace("-", "_")
         if field == "benchmark":
@@ -73,8 +75,10 @@ def _spec_of_command(line: str) -> RunSpec:
             given[field] = int(value)
         elif field == "engine":
             given["evaluation_engine"] = value
-        elif field == "minutes":
+        elif field in ("minutes", "memory_gb"):
             given[field] = float(value)
+        elif field == "judge":
+            given[field] = judge_choice(value)
         else:
             given[field] = value
     preset = given.pop("preset", None)
@@ -86,12 +90,15 @@ def _spec_of_command(line: str) -> RunSpec:
 @pytest.mark.parametrize(
     "choices",
     [
-        replace(demo(), time="2 h", limit="40", seed="7"),
-        replace(demo(), limit="all"),
-        replace(demo(), engine="transformers"),
-        replace(demo(), model="qwen3-0.6b-base", benchmarks=("kinship", "count-sisters")),
-        replace(demo(), preset=None, policy="none", disclosure="audit", feedback="test"),
-        replace(demo(), agent="local", agent_model="a b@http://x:1/v1", network="full"),
+        demo().but(budget_minutes="2 h", limit="40", seed="7"),
+        demo().but(limit="all"),
+        demo().but(evaluation_engine="transformers"),
+        replace(demo().but(model="qwen3-0.6b-base"), benchmarks=("kinship", "count-sisters")),
+        replace(demo(), preset=None).but(policy="none", disclosure="audit", feedback="test"),
+        demo().but(agent="local", agent_model="a b@http://x:1/v1", network="full"),
+        demo().but(
+            judge="m@http://x:1/v1", audit_judge="a@http://x:1/v1", memory_gb="2.5", fresh="yes"
+        ),
     ],
 )
 def test_the_command_line_starts_the_same_run(choices: SetupChoices) -> None:
@@ -99,7 +106,7 @@ def test_the_command_line_starts_the_same_run(choices: SetupChoices) -> None:
     chosen = overrides(choices, presets, catalog)
     meant = resolve_spec(preset=choices.preset, overrides=chosen, catalog=catalog)
     assert _spec_of_command(command(choices, chosen, Path("my runs"))) == meant
-    assert meant.limit == (500 if choices.limit == "all" else int(choices.limit))
+    assert meant.limit == (500 if choices.text("limit") == "all" else int(choices.text("limit")))
 
 
 def test_all_items_of_a_limited_preset_need_one_size() -> None:
@@ -107,19 +114,21 @@ def test_all_items_of_a_limited_preset_need_one_size() -> None:
     sizes = {entry.test_size for entry in catalog.benchmarks.values()}
     names = tuple(catalog.benchmarks)[:2]
     if len(sizes) == 1:
-        chosen = overrides(replace(demo(), limit="", benchmarks=names), presets, catalog)
+        chosen = overrides(replace(demo().but(limit=""), benchmarks=names), presets, catalog)
         assert chosen["limit"] == sizes.pop()
     else:
         with pytest.raises(SpecError, match="subset"):
             overrides(
-                replace(demo(), limit="", benchmarks=tuple(catalog.benchmarks)), presets, catalog
+                replace(demo().but(limit=""), benchmarks=tuple(catalog.benchmarks)),
+                presets,
+                catalog,
             )
 
 
 @pytest.mark.parametrize("typed", ["-3", "1.5", "x", "９", "1" * 30])
 def test_a_subset_is_a_whole_number(typed: str) -> None:
     with pytest.raises(SpecError, match="subset"):
-        overrides(replace(demo(), limit=typed), load_presets(), load_catalog())
+        overrides(demo().but(limit=typed), load_presets(), load_catalog())
 
 
 def test_benchmarks_keep_the_catalogues_order() -> None:
@@ -131,7 +140,7 @@ def test_benchmarks_keep_the_catalogues_order() -> None:
 
 def test_a_saved_preset_makes_the_same_run(tmp_path: Path) -> None:
     catalog, presets = load_catalog(), load_presets()
-    choices = replace(demo(), time="9 min", network="full", benchmarks=("kinship",))
+    choices = replace(demo().but(budget_minutes="9 min", network="full"), benchmarks=("kinship",))
     chosen = overrides(choices, presets, catalog)
     spec = resolve_spec(preset="offline-demo", overrides=chosen, catalog=catalog)
     path = save_preset(preset_of(spec, "mine"))

@@ -55,7 +55,7 @@ def expect(
         (expect(WITHOUT, asked="vllm"), "transformers", "asked for, but vLLM is not installed"),
         (expect(replace(WITH_VLLM, disk_free=GB)), "transformers", "a disk with 1.0 GB free"),
         (expect(replace(WITH_VLLM, disk_free=None)), "vllm", "would generate for"),
-        (expect(replace(WITHOUT, device=CPU)), "transformers", "vLLM is taken on a card only"),
+        (expect(replace(WITHOUT, device=CPU)), "transformers", "vLLM is taken on a GPU only"),
     ],
 )
 def test_the_engine_and_what_it_means(found: ExpectedEngine, engine: str, words: str) -> None:
@@ -110,7 +110,7 @@ def test_what_one_engine_took_says_nothing_of_the_other() -> None:
 
 
 def test_the_summary_and_the_lists_follow_the_choice() -> None:
-    choices = SetupChoices(model=QWEN.id, benchmarks=("gsm8k",))
+    choices = SetupChoices(benchmarks=("gsm8k",)).but(model=QWEN.id)
 
     def words(changed: SetupChoices) -> dict[str, str]:
         found = summarise_choices(changed, CATALOG, load_presets(), WITH_VLLM, Path("runs"))
@@ -121,11 +121,11 @@ def test_the_summary_and_the_lists_follow_the_choice() -> None:
         return lines["gsm8k"].facts
 
     assert words(choices)["Engine"].startswith("vLLM: transformers would generate for")
-    forced = replace(choices, engine="transformers")
+    forced = choices.but(evaluation_engine="transformers")
     assert words(forced)["Engine"] == "transformers, because it was asked for"
     assert words(forced)["Time"] != words(choices)["Time"]
     assert of_gsm8k(forced) != of_gsm8k(choices)
     cut = benchmark_lines(CATALOG, WITH_VLLM, forced, 64)
     assert of_gsm8k(forced) != {line.id: line for line in cut}["gsm8k"].facts
-    on_processor = replace(choices, device="cpu")
-    assert words(on_processor)["Engine"] == "transformers: vLLM is taken on a card only"
+    on_processor = choices.but(device="cpu")
+    assert words(on_processor)["Engine"] == "transformers: vLLM is taken on a GPU only"

@@ -155,7 +155,7 @@ def test_runs_side_by_side(tmp_path: Path) -> None:
     assert lines["add-numbers: after, raw"] == ("25.0 % [0 to 100]", "90.0 % [0 to 100]")
     assert lines["average, counted"] == ("25.0 %", "4.0 %")
     assert lines["verdict"] == ("clean", "FLAGGED")
-    assert lines["FLAG: overlap test-data"] == ("0", "2")
+    assert lines["violation: overlap test-data"] == ("0", "2")
     assert lines["policy"] == ("reset", "none")
     assert lines["seed"] == ("0", "4")
     assert lines["packages torch"] == ("-", "1")

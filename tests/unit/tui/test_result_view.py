@@ -99,13 +99,13 @@ def test_a_flag_stands_beside_its_test_item() -> None:
     parts = flag_parts(flag)
     assert [side.title for side in parts.sides] == ["what was found", "test item t7"]
     assert "similarity 0.99, confidence 1.00" in parts.facts
-    assert "a.jsonl, line 3" in parts.as_text()
+    assert "a.jsonl:3" in parts.as_text()
     hostile = Flag(
         detector=HOSTILE, kind=HOSTILE, message=HOSTILE, file=HOSTILE, excerpt=HOSTILE,
         item_id=HOSTILE, item_text=HOSTILE, decides=False,
     )  # fmt: skip
     assert is_harmless(flag_parts(hostile).as_text())
-    assert flag_parts(hostile).title.startswith("[n]")
+    assert flag_parts(hostile).title.startswith("note ")
 
 
 def sample(name: str, was: bool, now: bool | None, text: str = "x") -> Sample:

@@ -111,9 +111,9 @@ def test_flags_have_a_letter() -> None:
         FlagRaised(flag=flag.model_copy(update={"decides": False, "line": 4})),
     )
     first, second = (plain(run_text.flag_spans(view, False)) for view in shot.flags)
-    assert first == "F overlap a.py:3 (live) found"
+    assert first == "V overlap a.py:3 (live) found"
     assert second == "n overlap a.py:4 found"
-    assert run_text.flags_title(shot) == "Flags: 2, 1 decide"
+    assert run_text.flags_title(shot) == "Flags: 1 violation, 1 note"
     assert "not in the final audit" in plain(run_text.flag_spans(shot.flags[0], True))
 
 
@@ -130,7 +130,7 @@ def test_cost_is_never_invented() -> None:
 
 def test_stopping_says_what_is_kept() -> None:
     words = run_text.stop_words(agent_at_work())
-    assert "handed in so far is kept" in words
+    assert "submitted so far is kept" in words
     other = run_text.stop_words(shot_of(PhaseStarted(phase=Phase.BASELINE)))
     assert "`ptb-lite resume r1` goes on with this phase" in other
 

@@ -17,7 +17,7 @@ from ptb_lite.tui.models.setup.earlier import Earlier, read_earlier
 from ptb_lite.tui.models.setup.engine import expected_engine
 from ptb_lite.tui.models.setup.estimate import Scored, expected_times
 from ptb_lite.tui.models.setup.lines import Summary
-from ptb_lite.tui.models.setup.machine import AgentState, Machine, look_at_machine
+from ptb_lite.tui.models.setup.machine import AgentState, Machine, probe_machine
 from ptb_lite.tui.models.setup.view import (
     agent_lines,
     benchmark_lines,
@@ -83,7 +83,7 @@ def test_this_machines_agents_are_asked_for(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    machine = look_at_machine(CATALOG, tmp_path)
+    machine = probe_machine(CATALOG, tmp_path)
     assert machine.agents["recipe"].ready
     assert not machine.agents["codex"].ready
     assert "not installed" in machine.agents["codex"].message
@@ -121,17 +121,19 @@ def test_without_a_device_the_summary_says_why() -> None:
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"benchmarks": ()}, "none is chosen"),
-        ({"time": "soon"}, "not a length of time"),
-        ({"time": "1000 h"}, "out of range"),
+        ({"benchmarks": ""}, "none is chosen"),
+        ({"budget_minutes": "soon"}, "not a length of time"),
+        ({"budget_minutes": "1000 h"}, "out of range"),
         ({"limit": "501"}, "more than the 500"),
         ({"agent": "codex"}, "needs the network"),
         ({"seed": "4294967296000"}, "not a whole number"),
         ({"model": "no-such"}, "unknown model"),
     ],
 )
-def test_choices_that_make_no_run_say_why(changed: dict[str, object], reason: str) -> None:
-    choices = replace(replace(demo(), preset=None), **changed)  # type: ignore[arg-type]
+def test_choices_that_make_no_run_say_why(changed: dict[str, str], reason: str) -> None:
+    choices = replace(demo(), preset=None).but(**changed)
+    if "benchmarks" in changed:
+        choices = replace(choices, benchmarks=())
     found = summary(choices, Machine(device=CPU))
     assert found.spec is None
     assert reason in found.problem

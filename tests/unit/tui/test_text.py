@@ -7,7 +7,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptb_lite.tui.models.text import clean, one_line
+from ptb_lite.text import clean, one_line
 from tests.unit.tui.journals import HOSTILE, is_harmless
 
 

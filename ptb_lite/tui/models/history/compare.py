@@ -12,11 +12,12 @@ from ptb_lite.audit.record import AuditRecord
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.results import read_result
 from ptb_lite.files import read_record
-from ptb_lite.report.words import duration
+from ptb_lite.narrate import severity
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import BenchmarkScores, Score, Scores
 from ptb_lite.spec.run_spec import RunSpec
-from ptb_lite.tui.models.history.rows import percent, said
+from ptb_lite.text import duration, percent
+from ptb_lite.tui.models.history.rows import said
 
 _SECRET = {"item_salt", "version"}
 _MAX_FLAGS = 20
@@ -203,7 +204,7 @@ def _counted(scores: BenchmarkScores) -> str:
 
 
 def _kind(flag: Any) -> tuple[str, str]:
-    return ("FLAG" if flag.decides else "note", f"{flag.detector} {flag.kind}")
+    return (severity(flag), f"{flag.detector} {flag.kind}")
 
 
 def _text(value: Any) -> str:

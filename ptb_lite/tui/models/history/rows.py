@@ -10,10 +10,10 @@ from typing import Literal, TypeVar
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome
-from ptb_lite.report.words import duration
 from ptb_lite.runs.folder import RunFolder, list_runs
 from ptb_lite.runs.records import Scores, Status
 from ptb_lite.spec.run_spec import RunSpec
+from ptb_lite.text import duration, percent
 
 _Found = TypeVar("_Found")
 Ranking = Literal["counted", "raw"]
@@ -175,11 +175,6 @@ def marked_rows(rows: Sequence[HistoryRow], marked: Collection[str]) -> tuple[Hi
     """The rows whose run is marked, oldest first."""
     chosen = (row for row in rows if row.run_id in marked)
     return tuple(sorted(chosen, key=lambda row: row.run_id))
-
-
-def percent(score: float | None) -> str:
-    """A score for a column; "-" where there is none."""
-    return "-" if score is None else f"{100 * score:.1f} %"
 
 
 def said(verdict: str) -> str:

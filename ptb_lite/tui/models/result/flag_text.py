@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ptb_lite.events import Flag
-from ptb_lite.tui.models.text import clean, one_line
+from ptb_lite.narrate import flag_name, flag_place, severity
+from ptb_lite.text import clean, one_line
 
 MAX_EVIDENCE = 20_000
 
@@ -34,12 +35,11 @@ def place_of(flag: Flag) -> str:
     """File and line, or empty."""
     if flag.file is None:
         return ""
-    line = f", line {flag.line}" if flag.line is not None else ""
-    return f"{one_line(flag.file, 300)}{line}"
+    return one_line(flag_place(flag), 300)
 
 
 def flag_parts(flag: Flag, *, live: bool = False) -> FlagParts:
-    weight = "decides the verdict" if flag.decides else "informs, decides nothing"
+    weight = "violation: the verdict is flagged" if flag.decides else "note: no part of the verdict"
     seen = ", seen while the agent was at work" if live else ""
     facts = [clean(flag.message, 2000), f"{weight}{seen}"]
     if flag.file is not None:
@@ -54,9 +54,8 @@ def flag_parts(flag: Flag, *, live: bool = False) -> FlagParts:
     if flag.item_text is not None or flag.item_id is not None:
         name = f"test item {one_line(flag.item_id, 80)}" if flag.item_id else "test item"
         sides.append(Side(name, clean(flag.item_text or "its text is not kept", MAX_EVIDENCE)))
-    mark = "F" if flag.decides else "n"
     return FlagParts(
-        title=f"[{mark}] {one_line(flag.detector, 60)}: {one_line(flag.kind, 60)}",
+        title=f"{severity(flag)} {one_line(flag_name(flag), 120)}",
         facts="\n".join(facts),
         sides=tuple(sides),
     )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ptb_lite.report.samples import AFTER, FEW_SHOT, ZERO_SHOT, Answer, Change, Sample, Samples
+from ptb_lite.text import clean, one_line
 from ptb_lite.tui.models.run.text import BAD, DIM, GOOD, STRONG, Span
-from ptb_lite.tui.models.text import clean, one_line
 
 
 class Filter(StrEnum):

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Flag, Verdict
-from ptb_lite.report.data import gather, paired_text, percent
-from ptb_lite.report.words import duration
+from ptb_lite.report.data import gather, paired_text
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import BenchmarkScores, CountedScore, Score, Scores
+from ptb_lite.text import duration, one_line, percent
 from ptb_lite.tui.models.run.text import BAD, CARE, DIM, GOOD, Span
-from ptb_lite.tui.models.text import one_line
 
 NOT_SCORED = "not scored"
 MAX_FLAGS = 500
@@ -189,7 +188,7 @@ def _time(scores: Scores) -> list[tuple[str, str]]:
         ),
         ("not used", duration(used.idle_seconds)),
         ("turns", str(used.turns)),
-        ("handed in after", ", ".join(map(duration, used.submissions[:20])) or "never"),
+        ("submitted after", ", ".join(map(duration, used.submissions[:20])) or "never"),
     ]
     facts += [(f"phase {name}", duration(seconds)) for name, seconds in used.phases.items()]
     if used.harness:

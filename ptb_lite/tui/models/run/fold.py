@@ -18,31 +18,29 @@ from ptb_lite.events import (
     AgentSpoke,
     AgentStarted,
     EvaluationFinished,
-    EvaluationPlanned,
     Event,
     FlagRaised,
     HostAsked,
+    HubRequested,
     JudgeVoteAsked,
     JudgeVoteCounted,
     Outcome,
+    Payload,
     Phase,
     PhaseFinished,
     PhaseStarted,
     RunFinished,
     RunResumed,
     RunStarted,
-    SubmissionRefused,
-    SubmissionSealed,
     VerdictReached,
-    Warned,
 )
+from ptb_lite.narrate import event_words
 from ptb_lite.report.series import Series
-from ptb_lite.report.words import duration, vote_words
+from ptb_lite.text import one_line
 from ptb_lite.tui.models.result.flags import FlagBoard
 from ptb_lite.tui.models.run.device import DeviceFold
 from ptb_lite.tui.models.run.phases import PhaseStrip
 from ptb_lite.tui.models.run.view import AgentView, RunSnapshot, TrainingView, UsageView
-from ptb_lite.tui.models.text import one_line
 from ptb_lite.tui.models.trace.entries import EntryKind, Trace
 
 MAX_HOSTS = 100
@@ -85,21 +83,22 @@ class RunFold:
             "run_resumed": self._run_resumed,
             "phase_started": self._phase_started,
             "phase_finished": self._phase_finished,
-            "evaluation_planned": self._evaluation_planned,
+            "evaluation_planned": self._note,
             "evaluation_progressed": lambda at, _time: self._strip.progressed(at),
             "evaluation_finished": self._evaluation_finished,
             "agent_started": self._agent_started,
             "agent_spoke": self._agent_spoke,
             "agent_ended": self._agent_ended,
             "host_asked": self._host_asked,
+            "hub_requested": self._hub_requested,
             "device_sampled": lambda sample, _time: self._device.take(sample),
-            "submission_sealed": self._sealed,
-            "submission_refused": self._refused,
+            "submission_sealed": self._note,
+            "submission_refused": self._note,
             "flag_raised": self._flag_raised,
             "judge_vote_asked": self._judge_voted,
             "judge_vote_counted": self._judge_voted,
             "verdict_reached": self._verdict_reached,
-            "warned": self._warned,
+            "warned": self._note,
             "run_finished": self._run_finished,
         }
 
@@ -151,36 +150,30 @@ class RunFold:
 
     def _run_started(self, start: RunStarted, time: datetime) -> None:
         self._run_id = one_line(start.run_id, 80)
-        self.trace.note(f"run {start.run_id} with ptb-lite {start.version}", time)
+        self._note(start, time)
 
     def _run_resumed(self, resumed: RunResumed, time: datetime) -> None:
         self._strip.resume(resumed.phase)
         self._end = None
-        self.trace.note(f"resumed at {resumed.phase.value}: {resumed.reason}", time)
+        self._note(resumed, time)
 
     def _phase_started(self, start: PhaseStarted, time: datetime) -> None:
         self._strip.start(start.phase, time)
         if start.phase is Phase.AUDIT:
             self._flags.begin_audit()
             self._audited, self._verdict = False, None
-        self.trace.note(f"{start.phase.value} began", time)
+        self._note(start, time)
 
     def _phase_finished(self, end: PhaseFinished, time: datetime) -> None:
         self._strip.finish(end)
         if end.phase is Phase.AUDIT and end.outcome is Outcome.FINISHED:
             self._audited = True
-        detail = f": {end.detail}" if end.detail else ""
-        outcome = end.outcome.value.replace("_", " ")
-        self.trace.note(f"{end.phase.value} {outcome} after {duration(end.seconds)}{detail}", time)
+        self._note(end, time)
 
     def _evaluation_finished(self, end: EvaluationFinished, time: datetime) -> None:
         self._strip.scored(end)
         self._scores.append(end)
-        self.trace.note(
-            f"{end.label.replace('_', '-')} {end.benchmark}: {100 * end.score:.1f} % "
-            f"(95 % interval {100 * end.low:.0f} to {100 * end.high:.0f} %, n = {end.n})",
-            time,
-        )
+        self._note(end, time)
 
     def _agent_started(self, start: AgentStarted, time: datetime) -> None:
         self._agent = AgentView(
@@ -215,9 +208,7 @@ class RunFold:
                 seconds=end.seconds,
                 detail=one_line(end.detail, 300),
             )
-        detail = f": {end.detail}" if end.detail else ""
-        outcome = end.outcome.value.replace("_", " ")
-        self.trace.note(f"agent {outcome} after {duration(end.seconds)}{detail}", time)
+        self._note(end, time)
 
     def _trained(self, event: AgentEvent, time: datetime) -> None:
         data, before = event.data, self._training
@@ -251,46 +242,37 @@ class RunFold:
             estimated=before.estimated or bool(data.get("cost_estimated")),
         )
 
-    def _evaluation_planned(self, plan: EvaluationPlanned, time: datetime) -> None:
-        self.trace.note(f"evaluated with {'; '.join(plan.reasons)}", time)
-
     def _host_asked(self, asked: HostAsked, time: datetime) -> None:
         key = (one_line(asked.host, 120), asked.port)
         if key not in self._hosts and len(self._hosts) < MAX_HOSTS:
             self._hosts[key] = asked.allowed
             if not asked.allowed:
-                self.trace.note(f"the agent asked for {asked.host}:{asked.port}: refused", time)
+                self._note(asked, time)
 
-    def _sealed(self, seal: SubmissionSealed, time: datetime) -> None:
-        self.trace.note(
-            f"sealed {seal.files} files, {seal.bytes / 1e6:.1f} MB, sha256 {seal.sha256[:16]}", time
-        )
-
-    def _refused(self, refused: SubmissionRefused, time: datetime) -> None:
-        self.trace.note(f"no valid submission: {refused.reason}", time)
+    def _hub_requested(self, asked: HubRequested, time: datetime) -> None:
+        if not asked.allowed:
+            self._note(asked, time)
 
     def _flag_raised(self, raised: FlagRaised, time: datetime) -> None:
         flag = raised.flag
         if self._flags.raise_flag(flag, live=raised.live, time=time):
-            letter = "F" if flag.decides else "n"
-            where = f" in {flag.file}" if flag.file else ""
-            self.trace.note(f"flag [{letter}] {flag.detector}{where}: {flag.message}", time)
+            self._note(raised, time)
 
     def _judge_voted(self, vote: JudgeVoteAsked | JudgeVoteCounted, time: datetime) -> None:
         self._strip.voted(vote)
-        self.trace.note(vote_words(vote), time)
+        self._note(vote, time)
 
     def _verdict_reached(self, reached: VerdictReached, time: datetime) -> None:
         self._verdict = reached
-        self.trace.note(f"verdict: {reached.verdict.value} ({reached.reason})", time)
-
-    def _warned(self, warned: Warned, time: datetime) -> None:
-        self.trace.note(f"warning: {warned.message}", time)
+        self._note(reached, time)
 
     def _run_finished(self, end: RunFinished, time: datetime) -> None:
         self._end = end
-        detail = f": {end.detail}" if end.detail else ""
-        self.trace.note(f"run {end.outcome.value.replace('_', ' ')}{detail}", time)
+        self._note(end, time)
+
+    def _note(self, payload: Payload, time: datetime) -> None:
+        """What happened, in the words that every view has."""
+        self.trace.note(event_words(payload), time)
 
 
 def _figure(data: Mapping[str, float], name: str) -> float | None:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ptb_lite.events import Outcome, Phase, Verdict
-from ptb_lite.report.words import duration
+from ptb_lite.narrate import flag_place, flags_count
+from ptb_lite.text import duration, one_line
 from ptb_lite.tui.models.run.phases import PhaseState, PhaseView
 from ptb_lite.tui.models.run.source import RunState
 from ptb_lite.tui.models.run.view import DeviceView, FlagView, RunSnapshot, TrainingView, UsageView
-from ptb_lite.tui.models.text import one_line
 
 # (text, style): the style is a variable of the app's themes, or empty.
 Span = tuple[str, str]
@@ -154,15 +154,14 @@ def usage_lines(usage: UsageView, hosts: Sequence[tuple[str, int, bool]]) -> lis
 
 
 def flag_spans(view: FlagView, audited: bool) -> list[Span]:
-    """A flag on one line. F decides the verdict, n only informs."""
+    """A flag on one line. V is a violation, n a note."""
     flag = view.flag
-    line = f":{flag.line}" if flag.line is not None else ""
-    place = f" {one_line(flag.file, 120)}{line}" if flag.file else ""
+    place = f" {one_line(flag_place(flag), 120)}" if flag.file else ""
     when = ""
     if view.live:
         when = " (live, not in the final audit)" if audited else " (live)"
     return [
-        ("F ", BAD) if flag.decides else ("n ", CARE),
+        ("V ", BAD) if flag.decides else ("n ", CARE),
         (one_line(flag.detector, 40), STRONG),
         (place, ""),
         (when, DIM),
@@ -171,11 +170,10 @@ def flag_spans(view: FlagView, audited: bool) -> list[Span]:
 
 
 def flags_title(shot: RunSnapshot) -> str:
-    deciding = sum(1 for view in shot.flags if view.flag.decides)
     if not shot.flags:
         return "Flags: none so far" if not shot.audited else "Flags: none"
     more = f", {shot.more_flags} more in audit.json" if shot.more_flags else ""
-    return f"Flags: {len(shot.flags)}, {deciding} decide{more}"
+    return f"Flags: {flags_count(view.flag for view in shot.flags)}{more}"
 
 
 def small_line(shot: RunSnapshot) -> list[Span]:
@@ -191,7 +189,7 @@ def small_line(shot: RunSnapshot) -> list[Span]:
             spans.append((f" GPU {_percent(last.gpu)}", ""))
         spans.append(("  ", ""))
     deciding = any(view.flag.decides for view in shot.flags)
-    spans.append((f"flags {len(shot.flags)}", BAD if deciding else ""))
+    spans.append((flags_count(view.flag for view in shot.flags), BAD if deciding else ""))
     return spans
 
 
@@ -199,7 +197,7 @@ def stop_words(shot: RunSnapshot) -> str:
     """What stopping now means, and what is kept."""
     if shot.current is Phase.AGENT:
         return (
-            "The agent is ended now. What it has handed in so far is kept: it is sealed, audited "
+            "The agent is ended now. What it has submitted so far is kept: it is sealed, audited "
             "and scored, and the run goes on to its report. The agent does not get its time back."
         )
     return (

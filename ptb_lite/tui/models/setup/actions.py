@@ -18,7 +18,7 @@ from ptb_lite.spec.presets import Preset, load_presets, save_preset
 from ptb_lite.spec.run_spec import RunSpec
 from ptb_lite.tui.models.setup.choices import SetupChoices, preset_of
 from ptb_lite.tui.models.setup.lines import ListLine, Summary
-from ptb_lite.tui.models.setup.machine import Machine, look_at_machine
+from ptb_lite.tui.models.setup.machine import Machine, probe_machine
 from ptb_lite.tui.models.setup.view import (
     agent_lines,
     benchmark_lines,
@@ -28,7 +28,7 @@ from ptb_lite.tui.models.setup.view import (
 
 
 @dataclass(frozen=True)
-class Desk:
+class SetupFacts:
     """Catalogue and presets, and what is known of the machine so far."""
 
     catalog: Catalog
@@ -50,9 +50,9 @@ class Desk:
             "benchmarks": benchmark_lines(self.catalog, self.machine, choices, most),
         }
 
-    def looked_at(self) -> Desk:
-        """The same with the machine looked at: seconds, no network."""
-        return replace(self, machine=look_at_machine(self.catalog, self.runs_dir))
+    def with_machine(self) -> SetupFacts:
+        """The same with the machine probed: seconds, no network."""
+        return replace(self, machine=probe_machine(self.catalog, self.runs_dir))
 
     def problem(self, spec: RunSpec) -> str:
         """Why this machine cannot run a spec; empty where it can. May ask the Hub."""
@@ -71,6 +71,6 @@ class Desk:
         return launch(spec, self.runs_dir)
 
 
-def open_desk(runs_dir: Path) -> Desk:
+def read_facts(runs_dir: Path) -> SetupFacts:
     """Read catalogue and presets. Raises CatalogError where a file is malformed."""
-    return Desk(load_catalog(), load_presets(), runs_dir)
+    return SetupFacts(load_catalog(), load_presets(), runs_dir)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_origin
 
-from ptb_lite.choices import EngineChoice
 from ptb_lite.errors import CatalogError, SpecError
+from ptb_lite.spec.choices import Choice, run_choices
 
 if TYPE_CHECKING:
     # The screen's first frame does not wait for what validates.
@@ -19,63 +20,64 @@ if TYPE_CHECKING:
     from ptb_lite.spec.run_spec import RunSpec
 
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(m|min|minutes?|h|hours?)?", re.IGNORECASE)
-_OPTIONS = (
-    ("model", "--model"),
-    ("agent", "--agent"),
-    ("agent_model", "--agent-model"),
-    ("minutes", "--minutes"),
-    ("limit", "--limit"),
-    ("seed", "--seed"),
-    ("policy", "--policy"),
-    ("disclosure", "--disclosure"),
-    ("feedback", "--feedback"),
-    ("sandbox", "--sandbox"),
-    ("network", "--network"),
-    ("device", "--device"),
-    ("evaluation_engine", "--engine"),
-)
+_LISTED = "benchmarks"
 
 
 @dataclass(frozen=True)
 class SetupChoices:
-    """`time`, `limit` and `seed` are text as typed; an empty limit means all items."""
+    """`typed` is text by the name of the choice, as in RunChoices."""
 
     preset: str | None = None
-    model: str = "gemma-3-270m-embedded"
-    agent: str = "recipe"
-    agent_model: str = ""
     benchmarks: tuple[str, ...] = ()
-    time: str = "30 min"
-    limit: str = ""
-    seed: str = "0"
-    policy: str = "reset"
-    disclosure: str = "rules"
-    feedback: str = "dev"
-    sandbox: str = "bubblewrap"
-    network: str = "off"
-    device: str = "auto"
-    engine: EngineChoice = "auto"
+    typed: Mapping[str, str] = field(
+        default_factory=lambda: {**_defaults(), "budget_minutes": "30 min"}
+    )
+
+    def text(self, name: str) -> str:
+        """What is typed for one choice; empty where nothing is."""
+        return self.typed.get(name, "")
+
+    def but(self, **typed: str) -> SetupChoices:
+        """The same with other text for some choices."""
+        return replace(self, typed={**self.typed, **typed})
+
+
+def typed_choices() -> tuple[Choice, ...]:
+    """Every choice but the benchmarks, which are ticked."""
+    return tuple(choice for choice in run_choices() if choice.name != _LISTED)
+
+
+def _defaults() -> dict[str, str]:
+    return {each.name: _as_text(each, each.default) for each in typed_choices()}
 
 
 def choices_of(preset: Preset) -> SetupChoices:
     """What a preset chooses, as it would be typed."""
-    return SetupChoices(
-        preset=preset.id,
-        model=preset.model,
-        agent=preset.agent,
-        agent_model=preset.agent_model or "",
-        benchmarks=preset.benchmarks,
-        time=time_text(preset.budget_minutes),
-        limit="" if preset.limit is None else str(preset.limit),
-        seed=str(preset.seed),
-        policy=preset.policy,
-        disclosure=preset.disclosure,
-        feedback=preset.feedback,
-        sandbox=preset.sandbox,
-        network=preset.network,
-        device=preset.device,
-        engine=preset.evaluation_engine,
-    )
+    typed = {each.name: _as_text(each, getattr(preset, each.name)) for each in typed_choices()}
+    return SetupChoices(preset.id, preset.benchmarks, typed)
+
+
+def _as_text(choice: Choice, value: object) -> str:
+    """A choice's value as one would type it."""
+    if value is None:
+        return ""
+    if choice.name == "budget_minutes" and isinstance(value, float):
+        return time_text(value)
+    match value:
+        case tuple():
+            return os.pathsep.join(str(part) for part in value)
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
+    # A judge is a record: its agent or model, and where it is asked.
+    endpoint = getattr(value, "endpoint", None)
+    if endpoint is not None:
+        return f"{getattr(value, 'model', '')}@{endpoint}"
+    agent = getattr(value, "agent", None)
+    if agent is not None:
+        return ":".join(part for part in (agent, getattr(value, "model", None)) if part)
+    return str(value)
 
 
 def toggled(choices: SetupChoices, benchmark: str, order: tuple[str, ...]) -> SetupChoices:
@@ -116,14 +118,18 @@ def overrides(
     preset = presets.get(choices.preset or "")
     if preset is None:
         return {key: value for key, value in typed.items() if value is not None}
-    base = _typed(choices_of(preset))
-    changed = {key: value for key, value in typed.items() if value != base[key]}
+    base = choices_of(preset)
+    before = _typed(base)
+    changed = {key: value for key, value in typed.items() if value != before[key]}
     if changed.get("limit", 0) is None:
         changed["limit"] = _all_items(choices, catalog)
-    if changed.get("agent_model", "") is None:
-        raise SpecError(
-            f"the preset names {preset.agent_model}", field="agent's model", hint="Name another"
-        )
+    for each in typed_choices():
+        if changed.get(each.name, "") is None:
+            raise SpecError(
+                f"the preset names {base.text(each.name)}",
+                field=each.shown.label.lower(),
+                hint="Name another",
+            )
     return changed
 
 
@@ -132,11 +138,19 @@ def command(choices: SetupChoices, chosen: Mapping[str, object], runs_dir: Path)
     words = ["ptb-lite", "run"]
     if choices.preset:
         words += ["--preset", choices.preset]
-    for key, option in _OPTIONS:
-        if key in chosen:
-            value = chosen[key]
-            words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
-    benchmarks = chosen.get("benchmarks")
+    for each in typed_choices():
+        value = chosen.get(each.name)
+        if value is None or value is False:
+            continue
+        if isinstance(value, tuple):
+            words += [part for path in value for part in (f"--{each.option}", str(path))]
+            continue
+        words.append(f"--{each.option}")
+        if each.name == "budget_minutes":
+            words.append(f"{value:g}")
+        elif value is not True:
+            words.append(_as_text(each, value))
+    benchmarks = chosen.get(_LISTED)
     for name in benchmarks if isinstance(benchmarks, tuple) else ():
         words += ["--benchmark", name]
     if runs_dir != Path("runs"):
@@ -145,37 +159,50 @@ def command(choices: SetupChoices, chosen: Mapping[str, object], runs_dir: Path)
 
 
 def _typed(choices: SetupChoices) -> dict[str, object]:
-    return {
-        "model": choices.model,
-        "agent": choices.agent,
-        "agent_model": choices.agent_model.strip() or None,
-        "benchmarks": choices.benchmarks,
-        "minutes": minutes_of(choices.time),
-        "limit": _whole(choices.limit, "subset") if _is_limited(choices.limit) else None,
-        "seed": _whole(choices.seed, "seed") if choices.seed.strip() else 0,
-        "policy": choices.policy,
-        "disclosure": choices.disclosure,
-        "feedback": choices.feedback,
-        "sandbox": choices.sandbox,
-        "network": choices.network,
-        "device": choices.device,
-        "evaluation_engine": choices.engine,
+    values: dict[str, object] = {
+        each.name: _value(each, choices.text(each.name).strip()) for each in typed_choices()
     }
+    return {**values, _LISTED: choices.benchmarks}
 
 
-def _is_limited(text: str) -> bool:
-    return text.strip().lower() not in ("", "all")
+def _value(choice: Choice, text: str) -> object:
+    """What the text means; None where nothing is typed. Raises SpecError with the label."""
+    label = choice.shown.label.lower()
+    if choice.name == "budget_minutes":
+        return minutes_of(text)
+    if choice.name == "judge":
+        from ptb_lite.evaluation.judge.choice import judge_choice
+
+        return judge_choice(text or None)
+    if text.lower() in ("", "all"):
+        return None if text or choice.default is None else choice.default
+    if choice.type is bool:
+        return text == "yes"
+    if get_origin(choice.type) is tuple:
+        return tuple(Path(part).expanduser().absolute() for part in text.split(os.pathsep))
+    if choice.type is int:
+        return _whole(text, label)
+    if choice.type is float:
+        return _number(text, label)
+    return Path(text).expanduser().absolute() if choice.type is Path else text
+
+
+def _number(text: str, field: str) -> float:
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text, re.ASCII):
+        raise SpecError(f"{text[:40]!r} is not a number", field=field, hint="Type digits")
+    return float(text)
 
 
 def _whole(text: str, field: str) -> int:
-    shown = text.strip()
-    if not re.fullmatch(r"\d{1,9}", shown, re.ASCII):
-        raise SpecError(f"{shown[:40]!r} is not a whole number", field=field, hint="Type digits")
-    return int(shown)
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
+        raise SpecError(f"{text[:40]!r} is not a whole number", field=field, hint="Type digits")
+    return int(text)
 
 
 def _all_items(choices: SetupChoices, catalog: Catalog) -> int | None:
-    sizes = {catalog.benchmark(name).scored_size(choices.feedback) for name in choices.benchmarks}
+    sizes = {
+        catalog.benchmark(name).scored_size(choices.text("feedback")) for name in choices.benchmarks
+    }
     if len(sizes) > 1:
         raise SpecError(
             "the preset takes a part of the items, and these benchmarks differ in size",

@@ -21,7 +21,7 @@ from ptb_lite.evaluation.engine.plan import (
 )
 from ptb_lite.evaluation.vllm.place import INSTALL, NOT_INSTALLED, Missing, Vllm
 from ptb_lite.hardware import Device
-from ptb_lite.report.words import duration
+from ptb_lite.text import duration
 from ptb_lite.tui.models.setup.estimate import Scored
 from ptb_lite.tui.models.setup.machine import Machine
 

@@ -15,8 +15,8 @@ from ptb_lite.catalog.entries import AgentEntry, ModelEntry
 from ptb_lite.catalog.hub import is_cached
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.evaluation.files import existing_folder
 from ptb_lite.evaluation.vllm.place import NOT_INSTALLED, Missing, Vllm, find_vllm
+from ptb_lite.files import existing_folder
 from ptb_lite.hardware import Device, detect_device
 from ptb_lite.hardware.device import cpu_device
 from ptb_lite.tui.models.setup.earlier import Earlier, read_earlier
@@ -55,7 +55,7 @@ class Machine:
         return self.processor or self.device if choice == "cpu" else self.device
 
 
-def look_at_machine(catalog: Catalog, runs_dir: Path) -> Machine:
+def probe_machine(catalog: Catalog, runs_dir: Path) -> Machine:
     """Ask the machine; takes seconds where scaffolds are installed, uses no network."""
     device, problem = None, ""
     try:

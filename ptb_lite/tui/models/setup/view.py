@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from ptb_lite.catalog.entries import AgentEntry, BenchmarkEntry, ModelEntry
 from ptb_lite.catalog.loader import Catalog
+from ptb_lite.choices import EngineChoice
 from ptb_lite.doctor.preflight import smallest_jobs
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.hardware import Device, MemoryEstimate
-from ptb_lite.report.words import duration
 from ptb_lite.spec.presets import Preset
 from ptb_lite.spec.run_spec import resolve_spec
 from ptb_lite.stats.scoring import smallest_detectable_gain
+from ptb_lite.text import duration, gigabytes, large, plural
 from ptb_lite.tui.models.setup.choices import SetupChoices, command, overrides
 from ptb_lite.tui.models.setup.engine import expected_engine
 from ptb_lite.tui.models.setup.estimate import (
@@ -25,7 +27,6 @@ from ptb_lite.tui.models.setup.estimate import (
 from ptb_lite.tui.models.setup.lines import ListLine, Mark, Summary
 from ptb_lite.tui.models.setup.machine import Machine
 
-GB = 10**9
 # Where no earlier run says what the base model scores.
 _GUESSED_BASE = 0.10
 _BYTES_A_WEIGHT = 2
@@ -48,7 +49,7 @@ def benchmark_lines(
 
     `max_new_tokens` is where the preset cuts the answers of data sets.
     """
-    model = catalog.models.get(choices.model)
+    model = catalog.models.get(choices.text("model"))
     return tuple(
         _benchmark(entry, model, machine, choices, max_new_tokens)
         for entry in catalog.benchmarks.values()
@@ -92,13 +93,13 @@ def summarise_choices(
 
 
 def _model(entry: ModelEntry, machine: Machine) -> ListLine:
-    size = _size(entry.parameters)
+    size = large(entry.parameters)
     here = machine.models.get(entry.id)
     source = {
         None: f"from the {entry.source}",
         "here": "on this machine",
         "convert": "in its package; converted once",
-        "download": f"downloads {_gigabytes(entry.parameters * _BYTES_A_WEIGHT)}",
+        "download": f"downloads {gigabytes(entry.parameters * _BYTES_A_WEIGHT)}",
     }[here]
     gate = f"gated: {entry.licence}" if entry.gated else entry.licence
     mark, fit, full = _fit(entry, machine.device)
@@ -116,16 +117,16 @@ def _model(entry: ModelEntry, machine: Machine) -> ListLine:
 
 def _fit(entry: ModelEntry, device: Device | None) -> tuple[Mark, str, str]:
     what, most = max(smallest_jobs(entry), key=lambda job: job[1].total)
-    needed = _gigabytes(most.total)
+    needed = gigabytes(most.total)
     if device is None:
         return "unknown", f"needs {needed}", f"{what} needs about {needed}"
     where = "the GPU" if device.kind == "cuda" else "this machine"
     spare = device.available_bytes - most.total
-    free = f"{what} needs about {needed}, {_gigabytes(device.available_bytes)} are free"
+    free = f"{what} needs about {needed}, {gigabytes(device.available_bytes)} are free"
     if spare < 0:
-        over = _gigabytes(-spare)
+        over = gigabytes(-spare)
         return "bad", f"{over} too big", f"{free} on {where}: {over} too much"
-    return "ok", f"fits ({needed})", f"{free} on {where}: {_gigabytes(spare)} to spare"
+    return "ok", f"fits ({needed})", f"{free} on {where}: {gigabytes(spare)} to spare"
 
 
 def _agent(entry: AgentEntry, machine: Machine) -> ListLine:
@@ -157,18 +158,19 @@ def _benchmark(
     choices: SetupChoices,
     max_new_tokens: int | None,
 ) -> ListLine:
-    typed = choices.limit.strip()
-    size = entry.scored_size(choices.feedback)
+    typed = choices.text("limit").strip()
+    size = entry.scored_size(choices.text("feedback"))
     n = min(int(typed), size) if typed.isdecimal() and int(typed) else size
     judged = entry.judge is not None
     judge = "needs a judge" if judged else "no judge"
     takes = ""
-    device = machine.used(choices.device)
+    device = machine.used(choices.text("device"))
     if device is not None and model is not None:
         scored = _scored(entry, model, n, max_new_tokens)
-        plan = expected_engine(choices.engine, model, [scored], device, machine).plan
+        engine = cast(EngineChoice, choices.text("evaluation_engine"))
+        plan = expected_engine(engine, model, [scored], device, machine).plan
         seconds, measured = evaluation_seconds(model, scored, device, machine.earlier, plan)
-        takes = f"{_minutes(seconds)} min" + ("" if measured else " (guess)")
+        takes = duration(seconds) + ("" if measured else " (guess)")
     each = f"; {n} of them take {takes} each time with this model" if takes else ""
     return ListLine(
         entry.id,
@@ -189,12 +191,12 @@ def _scored(
 
 
 def _memory(model: ModelEntry, device: Device | None, problem: str) -> str:
-    jobs = [f"{what} about {_gigabytes(each.total)}" for what, each in smallest_jobs(model)]
+    jobs = [f"{what} about {gigabytes(each.total)}" for what, each in smallest_jobs(model)]
     needs = ", ".join(jobs)
     if device is None:
         return f"{needs}; {problem or 'looking at this machine …'}"
     fits = _most(model).total <= device.available_bytes
-    free = f"{_gigabytes(device.available_bytes)} free"
+    free = f"{gigabytes(device.available_bytes)} free"
     return f"{needs}; {free}: {'fits' if fits else 'DOES NOT FIT'}"
 
 
@@ -205,7 +207,7 @@ def _most(model: ModelEntry) -> MemoryEstimate:
 def _time(times: PhaseTimes, machine: Machine) -> str:
     runs = machine.earlier.runs
     source = (
-        f"from {runs} earlier run{'s' if runs != 1 else ''} here"
+        f"from {plural(runs, 'earlier run')} here"
         if times.measured
         else "a rough guess: no earlier run with these choices here"
     )
@@ -223,7 +225,7 @@ def _download(model: ModelEntry, machine: Machine) -> str:
         case "convert":
             return "nothing; the model is converted from its package once, about a minute"
         case "download":
-            return f"{_gigabytes(model.parameters * _BYTES_A_WEIGHT)} from the Hugging Face Hub"
+            return f"{gigabytes(model.parameters * _BYTES_A_WEIGHT)} from the Hugging Face Hub"
         case None:
             return "looking …"
 
@@ -241,18 +243,3 @@ def _gain(model: ModelEntry, entry: BenchmarkEntry, n: int, machine: Machine) ->
     source = "if the base scores" if known is None else "above the base's"
     shown = f"{100 * gain:.0f} points" if gain is not None else "none"
     return f"{entry.id}: {n} items, smallest gain they can show {shown} ({source} {base:.0%})"
-
-
-def _size(parameters: int) -> str:
-    if parameters < 10**9:
-        return f"{parameters / 1e6:.0f} M"
-    return f"{parameters / 1e9:.1f} B"
-
-
-def _gigabytes(count: int) -> str:
-    return f"{count / GB:.1f} GB"
-
-
-def _minutes(seconds: float) -> str:
-    minutes = seconds / 60
-    return "under 0.1" if minutes < 0.1 else f"{minutes:.1f}" if minutes < 10 else f"{minutes:.0f}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from ptb_lite.tui.models.text import clean
+from ptb_lite.text import clean
 
 MAX_ENTRIES = 2000
 MAX_ENTRY_CHARACTERS = 8192
