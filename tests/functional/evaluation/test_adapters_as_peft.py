@@ -127,7 +127,7 @@ def test_every_kind_is_scored_as_peft_loads_it(
 
 
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     name=st.sampled_from(["gemma", "llama"]),
