@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from ptb_lite.audit import registry as detectors
 from ptb_lite.catalog.loader import agent_plugins
@@ -62,7 +62,7 @@ def plugin_checks() -> Iterator[Check]:
     for one in found:
         if one.problem:
             # A run without what is built in does not do what its report says.
-            status = "fail" if one.package == OWN else "warn"
+            status: Literal["warn", "fail"] = "fail" if one.package == OWN else "warn"
             broken = BrokenPlugin(one.id, one.package, one.problem)
             yield Check(one.kind, status, broken.message, broken.hint)
     outside = (one for one in found if one.package != OWN and not one.problem)
