@@ -77,6 +77,22 @@ def find(kind: Kind, name: str, protocol: type[Any]) -> Plugin:
     raise PluginError(f"there is no '{name}' ({known})", field=kind)
 
 
+def target(kind: Kind, name: str) -> str:
+    """Where a plugin is imported from, as MODULE:NAME. Raises PluginError where there is none."""
+    for point in _points(kind):
+        if point.name == name:
+            return point.value
+    raise PluginError(f"there is no '{name}'", field=kind)
+
+
+def origin(kind: Kind, name: str) -> str:
+    """The package of a plugin with its version, empty for a built-in one and for none."""
+    for point in _points(kind):
+        if point.name == name and point.dist is not None and point.dist.name != OWN:
+            return f"{point.dist.name} {point.dist.version}"
+    return ""
+
+
 def load_all(
     kind: Kind, protocol: type[Any]
 ) -> tuple[tuple[Plugin, ...], tuple[BrokenPlugin, ...]]:

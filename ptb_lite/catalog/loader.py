@@ -60,7 +60,7 @@ def load_catalog(overlay: Path | None = None) -> Catalog:
     root = config_root() if overlay is None else overlay
     return Catalog(
         models=_load(ModelEntry, "models.yaml", root),
-        benchmarks=_load(BenchmarkEntry, "benchmarks.yaml", root),
+        benchmarks=_load_benchmarks(root),
         agents=_load_agents(root),
     )
 
@@ -113,6 +113,21 @@ def _load_agents(overlay: Path) -> Mapping[str, AgentEntry]:
     return MappingProxyType(found)
 
 
+def _load_benchmarks(overlay: Path) -> Mapping[str, BenchmarkEntry]:
+    """The entries that the plugins of benchmarks bring, and those of a person's benchmarks.yaml."""
+    loaded, _ = load_all("benchmarks", _IsBenchmark)
+    brought = sorted((plugin.value.entry for plugin in loaded), key=lambda one: one.position)
+    found = {entry.id: entry for entry in brought}
+    if not (overlay / "benchmarks.yaml").exists():
+        return MappingProxyType(found)
+    file = read_yaml(overlay / "benchmarks.yaml")
+    for entry_id, fields in _entries(file):
+        base = found[entry_id].model_dump(exclude_unset=True) if entry_id in found else {}
+        values = {**base, **fields, "id": entry_id}
+        found[entry_id] = validate_at(BenchmarkEntry, values, file, [entry_id])
+    return MappingProxyType(found)
+
+
 @runtime_checkable
 class _AgentPlugin(Protocol):
     """As much of an agent as can be said below the agents' room."""
@@ -150,6 +165,11 @@ def _fault(plugin: Plugin) -> str:
     if {entry.id, entry.backend} != {plugin.name}:
         return f"its entry's id and backend are not both '{plugin.name}', as its entry point is"
     return ""
+
+
+@runtime_checkable
+class _IsBenchmark(Protocol):
+    entry: BenchmarkEntry
 
 
 def _entries(file: YamlFile) -> Iterator[tuple[str, dict[str, object]]]:

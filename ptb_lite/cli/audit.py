@@ -21,7 +21,8 @@ from ptb_lite.catalog.hub import cached_snapshot
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.cli.output import say, say_error, say_json
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.evaluation.items.splits import draw_splits, read_items
+from ptb_lite.evaluation.items.item import read_items
+from ptb_lite.evaluation.items.splits import draw_splits
 from ptb_lite.events import Record, Verdict
 from ptb_lite.files import read_record
 from ptb_lite.installation import item_salt

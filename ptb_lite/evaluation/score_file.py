@@ -12,7 +12,8 @@ from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.evaluation.benchmark import find_benchmark, judge_all
 from ptb_lite.evaluation.errors import ItemsError
 from ptb_lite.evaluation.items.dataset import ROW, test_and_train_items
-from ptb_lite.evaluation.items.splits import Item, draw_splits, read_items
+from ptb_lite.evaluation.items.item import Item, read_items
+from ptb_lite.evaluation.items.splits import draw_splits
 from ptb_lite.events import Record
 
 MAX_BYTES = 1 << 30

@@ -130,8 +130,7 @@ def _job(
                 num_fewshot=options.shots if benchmark.train else 0,
                 limit=limit,
                 chat_family=benchmark.chat_family if options.shots == 0 else None,
-                # A procedural benchmark's task file knows how long its answers are.
-                max_new_tokens=benchmark.max_new_tokens if benchmark.example else None,
+                max_new_tokens=benchmark.max_new_tokens,
             )
             for benchmark in benchmarks
         ),

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.evaluation.items.splits import Item, completion, prompt, read_items
+from ptb_lite.evaluation.items.item import Item, completion, prompt, read_items
 from ptb_lite.evaluation.question_text import training_pair
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, read_task
 from ptb_lite.events import AgentEvent, AgentEventKind

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ptb_lite.agents.own.prompt_only_main import write_identity_adapter
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.evaluation.items.splits import Item, read_items
+from ptb_lite.evaluation.items.item import Item, read_items
 from ptb_lite.evaluation.task_file import Task, read_task
 from ptb_lite.events import AgentEvent, AgentEventKind
 

@@ -1,19 +1,16 @@
-"""The known places of test items (sources.yaml), and whether a text names one of them."""
+"""The known places of test items, which each benchmark names; whether a text names one of them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 from urllib.parse import unquote
 
-import yaml
-from pydantic import Field
-
 from ptb_lite.events import Record
+from ptb_lite.plugins import load_all
 
 _MAX_NAME = 400
 _PLAIN = re.compile(r"[^a-z0-9]+")
@@ -51,7 +48,7 @@ class OfficialSource(Record):
 
 
 class BenchmarkSources(Record):
-    """What sources.yaml says of one benchmark; its head explains the fields."""
+    """Where the test items of one benchmark are known to lie."""
 
     also: tuple[str, ...] = ()
     word: str
@@ -60,11 +57,6 @@ class BenchmarkSources(Record):
     answers: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     repos: tuple[str, ...] = ()
-
-
-class SourceList(Record):
-    version: Literal[1] = 1
-    benchmarks: dict[str, BenchmarkSources] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,10 +78,18 @@ class Named:
         return bool(chosen) and chosen in self.train
 
 
+@runtime_checkable
+class HasSources(Protocol):
+    """What the audit asks of a benchmark's plugin."""
+
+    sources: BenchmarkSources | None
+
+
 @cache
-def known_sources() -> SourceList:
-    text = files("ptb_lite.audit.evidence").joinpath("sources.yaml").read_text(encoding="utf-8")
-    return SourceList.model_validate(yaml.safe_load(text))
+def known_sources() -> Mapping[str, BenchmarkSources]:
+    """The known places of every benchmark that says any, by its id."""
+    loaded, _ = load_all("benchmarks", HasSources)
+    return {one.name: one.value.sources for one in loaded if one.value.sources is not None}
 
 
 class Sources:
@@ -97,7 +97,7 @@ class Sources:
 
     def __init__(self, benchmarks: Iterable[str]) -> None:
         wanted = {_plain(name) for name in benchmarks}
-        listed = known_sources().benchmarks
+        listed = known_sources()
         self.benchmarks = {
             name: entry
             for name, entry in listed.items()

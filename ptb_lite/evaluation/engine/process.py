@@ -17,6 +17,7 @@ from typing import IO
 
 from pydantic import ValidationError
 
+from ptb_lite.evaluation.benchmark import targets
 from ptb_lite.evaluation.engine.messages import (
     MESSAGE,
     EngineDidNotStart,
@@ -65,6 +66,8 @@ def run_evaluation(
     """
     try:
         job.output.mkdir(parents=True, exist_ok=True)
+        found = targets(task.benchmark for task in job.tasks) if job.engine.python else {}
+        job = job.model_copy(update={"plugins": found})
         (job.output / JOB_NAME).write_text(job.model_dump_json(indent=2), encoding="utf-8")
     except OSError as error:
         raise EvaluationError(

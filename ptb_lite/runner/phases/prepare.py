@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ptb_lite.catalog.weights import base_model_folder, base_sha256
 from ptb_lite.evaluation.evaluate_model import answer_length
-from ptb_lite.evaluation.items.splits import prepare_items, read_items
+from ptb_lite.evaluation.items.item import read_items
+from ptb_lite.evaluation.items.splits import prepare_items
 from ptb_lite.evaluation.question_text import example_text
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, TaskGeneration
 from ptb_lite.files import write_record
@@ -58,7 +59,7 @@ def task_of(context: RunContext, prepared: Prepared) -> Task:
                 train=data_file(entry.id, "train") if entry.train_size else "",
                 feedback=data_file(entry.id, spec.feedback),
                 num_fewshot=entry.num_fewshot,
-                max_new_tokens=answer_length(entry, spec.max_new_tokens) or entry.max_new_tokens,
+                max_new_tokens=answer_length(entry, spec.max_new_tokens),
                 chat_family=family if entry.kind == "dataset" else None,
                 example=example_file(entry.id) if item.example else "",
             )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ptb_lite.evaluation.errors import ItemsError
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.evaluation.items.item import Item
 from ptb_lite.evaluation.judge.points import item_score, questions
 from ptb_lite.evaluation.judge.prompts import (
     MET,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ptb_lite.benchmarks import aime2025 as aime
 from ptb_lite.benchmarks.aime2025 import BENCHMARK as AIME
-from ptb_lite.benchmarks.aime2025 import answer as aime
 from ptb_lite.benchmarks.gsm8k import answer as gsm8k
 from ptb_lite.evaluation.answer_text import MAX_COMPLETION, boxed, numbers, shown
 

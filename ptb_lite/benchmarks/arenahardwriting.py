@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ptb_lite.audit.evidence.sources import BenchmarkSources, OfficialSource
+from ptb_lite.catalog.entries import BenchmarkEntry, DataPart, DataSource
 from ptb_lite.evaluation.benchmark import Benchmark, ChatMessage, Judged, Row
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.evaluation.items.item import Item
 
 CATEGORY = "creative_writing"
 _USER, _ASSISTANT = "User: ", "\n\nAssistant:"
@@ -54,8 +56,46 @@ def _baseline(row: Any) -> tuple[str, str]:
     return answer, str(row.get("model", "unknown"))
 
 
-BENCHMARK = Benchmark(
+ENTRY = BenchmarkEntry(
     id="arenahardwriting",
+    position=9,
+    title="Creative writing against a baseline's answers (Arena-Hard v2)",
+    kind="dataset",
+    data=DataSource(
+        test=DataPart(
+            hub_id="lmarena-ai/arena-hard-auto",
+            file="data/arena-hard-v2.0/question.jsonl",
+            local="arenahardwriting/question.jsonl",
+        ),
+        answers="arenahardwriting/answers-Qwen3-1.7B.jsonl",
+    ),
+    dev_from="test",
+    train_size=3,
+    dev_size=22,
+    test_size=250,
+    num_fewshot=3,
+    max_new_tokens=16384,
+    judge="pairwise",
+    scored_as="the share of games won against the baseline's answer, in both orders, by a judge",
+    summary=(
+        "Li et al. 2024. The baseline's answers (PostTrainBench: those of Qwen3-1.7B) are a "
+        "file under --data-dir. There is no train side: 3 prompts are few-shot examples and, "
+        "with feedback dev, 22 are the agent's; they are not scored."
+    ),
+)
+
+SOURCES = BenchmarkSources(
+    also=("arena_hard", "arenahard", "arena_hard_writing"),
+    word="arena[-_ ]?hard",
+    official=(OfficialSource(id="lmarena-ai/arena-hard-auto"),),
+    derived=("lmarena-ai/arena-hard-auto-v0.1",),
+    answers=("lmarena/arena-hard-auto",),
+    repos=("lmarena/arena-hard-auto", "lm-sys/arena-hard-auto"),
+)
+
+BENCHMARK = Benchmark(
+    entry=ENTRY,
+    sources=SOURCES,
     item=item,
     chat=lambda item: (ChatMessage("user", item.question),),
     plain=lambda item: f"{_USER}{item.question}{_ASSISTANT}",

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ptb_lite.benchmarks.siblings import gsm8k, humaneval
-from ptb_lite.benchmarks.siblings.model import Family, Refusal, Worded, source_for
 from ptb_lite.evaluation.benchmark import find_benchmark
-from ptb_lite.evaluation.items.splits import Item, completion, prompt
+from ptb_lite.evaluation.family import Family, Refusal, Worded
+from ptb_lite.evaluation.items.item import Item, completion, prompt
 from ptb_lite.evaluation.losses.measure import Question
 
-SIBLINGS = 2
-"""Fresh siblings made of each item of a data set."""
 SOLUTION, ANSWER = "solution", "answer"
 
 
@@ -48,7 +45,7 @@ def perturbed(benchmark: str, items: Sequence[Item], *, count: int, seed: int = 
 
     None where this benchmark's items cannot be perturbed.
     """
-    maker = _MAKERS.get(benchmark)
+    maker = find_benchmark(benchmark).siblings
     if maker is None:
         return None
     found: list[Question] = []
@@ -113,20 +110,3 @@ def _told(benchmark: str, used: int, refused: Counter[str]) -> str:
         f"{benchmark}: {used} items with sound siblings; {refused.total()} others have none "
         f"({reasons})"
     )
-
-
-def _of_gsm8k(item: Item, seed: int) -> Family | Refusal:
-    solution = str(item.metadata.get("solution", ""))
-    source = source_for(item.id, seed)
-    return gsm8k.family(item.question, solution, count=SIBLINGS, source=source)
-
-
-def _of_humaneval(item: Item, seed: int) -> Family | Refusal:
-    source = source_for(item.id, seed)
-    return humaneval.family(item.question, item.target, count=SIBLINGS, source=source)
-
-
-_MAKERS: dict[str, Callable[[Item, int], Family | Refusal]] = {
-    "gsm8k": _of_gsm8k,
-    "humaneval": _of_humaneval,
-}

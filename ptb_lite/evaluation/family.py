@@ -7,6 +7,8 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+SIBLINGS = 2
+"""Fresh siblings made of each item of a data set."""
 Spans = tuple[tuple[int, int], ...]
 
 

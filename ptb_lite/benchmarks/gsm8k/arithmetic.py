@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ptb_lite.benchmarks.siblings.numerals import Numeral, find_numerals
+from ptb_lite.benchmarks.gsm8k.numerals import Numeral, find_numerals
 
 MAX_CHARACTERS = 200
 _BINDS = {"+": 1, "-": 1, "*": 2, "/": 2, "neg": 3, "%": 4}

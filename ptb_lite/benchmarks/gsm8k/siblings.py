@@ -17,16 +17,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from ptb_lite.benchmarks.siblings.arithmetic import Sum, SumError, parse
-from ptb_lite.benchmarks.siblings.constants import constants
-from ptb_lite.benchmarks.siblings.model import Edit, Family, Refusal, Worded, apply
-from ptb_lite.benchmarks.siblings.numerals import (
+from ptb_lite.benchmarks.gsm8k.arithmetic import Sum, SumError, parse
+from ptb_lite.benchmarks.gsm8k.constants import constants
+from ptb_lite.benchmarks.gsm8k.numerals import (
     Numeral,
     all_read,
     another,
     find_numerals,
     written,
 )
+from ptb_lite.evaluation.family import Edit, Family, Refusal, Worded, apply
 
 TRIES = 300
 MAX_CHARACTERS = 10_000

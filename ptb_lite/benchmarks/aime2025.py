@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 
-from ptb_lite.benchmarks.aime2025.answer import extract, is_correct
+from ptb_lite.audit.evidence.sources import BenchmarkSources, OfficialSource
+from ptb_lite.benchmarks.gsm8k.answer import final_number
+from ptb_lite.catalog.entries import BenchmarkEntry, DataPart, DataSource
 from ptb_lite.evaluation.benchmark import Benchmark, ChatMessage, Judged, Row
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.evaluation.items.item import Item
 
 _ASK = (
     "Solve this maths problem step by step. Its answer is a whole number from 0 to 999. Give the "
@@ -47,8 +49,52 @@ def _reply(item: Item) -> str:
     return f"{solution}\nANSWER: {item.target}" if solution else f"ANSWER: {item.target}"
 
 
-BENCHMARK = Benchmark(
+def extract(completion: str) -> str | None:
+    """The answer without leading zeros; None when there is no number, or one that is not whole."""
+    value = final_number(completion)
+    return str(value.numerator) if value is not None and value.denominator == 1 else None
+
+
+def is_correct(completion: str, target: str) -> bool:
+    """Whether the answer is the whole number `target`."""
+    found = extract(completion)
+    return found is not None and int(found) == int(target)
+
+
+ENTRY = BenchmarkEntry(
     id="aime2025",
+    position=6,
+    title="Competition problems with whole-number answers (AIME 2025)",
+    kind="dataset",
+    data=DataSource(
+        test=DataPart(hub_id="math-ai/aime25", split="test", local="aime2025/test.jsonl"),
+        train=DataPart(
+            hub_id="Maxwell-Jia/AIME_2024", split="train", local="aime2025/aime2024.jsonl"
+        ),
+    ),
+    train_size=18,
+    dev_size=12,
+    test_size=30,
+    num_fewshot=3,
+    max_new_tokens=16000,
+    scored_as="the whole number is equal",
+    summary="Both papers of 2025; few-shot examples and dev items are of AIME 2024.",
+)
+
+SOURCES = BenchmarkSources(
+    also=("aime25", "aime"),
+    word="aime[-_ ]?(20)?25",
+    official=(
+        OfficialSource(id="math-ai/aime25"),
+        OfficialSource(id="opencompass/AIME2025"),
+        OfficialSource(id="yentinglin/aime_2025"),
+        OfficialSource(id="MathArena/aime_2025"),
+    ),
+)
+
+BENCHMARK = Benchmark(
+    entry=ENTRY,
+    sources=SOURCES,
     item=item,
     chat=lambda item: (ChatMessage("user", _ASK.format(question=item.question)),),
     plain=lambda item: f"Problem: {item.question}\nSolution:",

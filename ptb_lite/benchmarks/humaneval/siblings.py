@@ -10,8 +10,7 @@ from __future__ import annotations
 import random
 import re
 
-from ptb_lite.benchmarks.siblings.model import Edit, Family, Refusal, Worded, apply
-from ptb_lite.benchmarks.siblings.renaming import (
+from ptb_lite.benchmarks.humaneval.renaming import (
     RenamingError,
     function_at,
     name_places,
@@ -20,6 +19,7 @@ from ptb_lite.benchmarks.siblings.renaming import (
     same_program,
     variables,
 )
+from ptb_lite.evaluation.family import Edit, Family, Refusal, Worded, apply
 
 MAX_CHARACTERS = 50_000
 TRIES = 40
