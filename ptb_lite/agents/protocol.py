@@ -9,10 +9,10 @@ from typing import Protocol, runtime_checkable
 
 from ptb_lite.agents.endpoints import Address
 from ptb_lite.agents.event_bounds import shortened, text_event
-from ptb_lite.agents.secrets.masking import mask_line
 from ptb_lite.agents.start import AgentStart
 from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.catalog.prices import Price
+from ptb_lite.chat.masking import mask_line
 from ptb_lite.events import AgentEvent, AgentEventKind
 
 

@@ -64,6 +64,7 @@ def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
 
     Raises PtbLiteError for what cannot be read.
     """
+    wanted = _without_links(wanted)
     case = _with_choices(_case(wanted.target, runs_dir), wanted)
     case = replace(case, judge=_judge(wanted, runs_dir))
     if wanted.memorisation:
@@ -78,6 +79,17 @@ def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
             for line in _unknown(case):
                 say(line)
     return _CODES[found.verdict]
+
+
+def _without_links(wanted: Wanted) -> Wanted:
+    """A person may name a folder by a link; below it no detector follows one."""
+    named = Path(wanted.target)
+    return replace(
+        wanted,
+        target=str(named.resolve()) if named.is_dir() else wanted.target,
+        trace=wanted.trace and wanted.trace.resolve(),
+        data_dir=wanted.data_dir and wanted.data_dir.resolve(),
+    )
 
 
 def _losses(case: AuditCase, wanted: Wanted, runs_dir: Path) -> Losses:

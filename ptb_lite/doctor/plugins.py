@@ -63,7 +63,7 @@ def plugin_checks() -> Iterator[Check]:
     for one in found:
         if one.problem:
             # A run without what is built in does not do what its report says.
-            status: Literal["warn", "fail"] = "fail" if one.package == OWN else "warn"
+            status: Literal["fail", "warn"] = "fail" if one.package == OWN else "warn"
             broken = BrokenPlugin(one.id, one.package, one.problem)
             yield Check(one.kind, status, broken.message, broken.hint)
     outside = (one for one in found if one.package != OWN and not one.problem)

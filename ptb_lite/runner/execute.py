@@ -7,7 +7,6 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
 import psutil
 
@@ -70,7 +69,7 @@ def execute(context: RunContext) -> Outcome:
         write_record(context.run.status, status)
     ended = {
         "state": "ended",
-        "ended": datetime.now(UTC),
+        "ended": context.journal.now(),
         "outcome": outcome,
         "detail": detail,
         "pid": None,

@@ -132,7 +132,10 @@ def test_a_run_of_the_agent_on_the_benchmark_with_the_detector(
     assert results["declared-source"]["status"] == "clean"
     scores = run.read_scores()
     assert scores is not None
-    assert [(one.benchmark, one.n) for one in scores.benchmarks] == [("spell-backwards", 4)]
+    (scored,) = scores.benchmarks
+    assert scored.benchmark == "spell-backwards"
+    assert scored.raw is not None
+    assert scored.raw.n == 4
 
 
 def test_the_launcher_carries_out_an_experiment_in_the_sandbox(

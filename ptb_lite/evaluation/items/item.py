@@ -41,7 +41,7 @@ def text_lines(path: Path, most: int) -> list[str]:
     try:
         if path.stat().st_size > most:
             raise ItemsError(f"is larger than {most >> 20} MiB", field=str(path))
-        return path.read_text(encoding="utf-8").split("\n")
+        return path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
         raise ItemsError(f"cannot be read: {error.strerror}", field=str(path)) from error
     except UnicodeDecodeError as error:

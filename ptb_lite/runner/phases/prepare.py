@@ -13,7 +13,7 @@ from ptb_lite.evaluation.question_text import example_text
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, TaskGeneration
 from ptb_lite.files import write_record
 from ptb_lite.hardware import detect_device
-from ptb_lite.runner.context import PhaseResult, Prepared, PreparedBenchmark, RunContext
+from ptb_lite.runner.context import PhaseResult, Prepared, PreparedBenchmark, RunContext, base_names
 from ptb_lite.workspace.prepare import Handout, data_file, example_file, hand_out
 
 
@@ -67,6 +67,7 @@ def task_of(context: RunContext, prepared: Prepared) -> Task:
     return Task(
         base_model=str(prepared.base_model),
         base_model_id=spec.model,
+        base_names=base_names(context, prepared),
         device=detect_device(spec.device).kind,
         benchmarks=tuple(benchmarks),
         feedback=spec.feedback,
