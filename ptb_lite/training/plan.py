@@ -23,7 +23,7 @@ Dtype = Literal["bfloat16", "float32"]
 # programs; a GPU's is the run's own, less what its allocator loses to fragments.
 MEMORY_SHARE = {"cpu": 0.6, "cuda": 0.85}
 # Of plans that take nearly as long, the one that leaves most memory to others.
-AS_FAST = 1.05
+AS_FAST = 1.02
 # Rows of logits alive at once in the head's loss: 128 in float32 three times, or 768 in bfloat16.
 HEAD_BYTES_PER_WORD = 128 * 4 * 3
 ADAPTER_RANK = 16
@@ -33,7 +33,7 @@ ADAPTER_RANK = 16
 EFFICIENCY, COMPILED_EFFICIENCY = 0.33, 0.5
 # Seconds that starting a layer's kernels takes a part, forward and back, however small the part.
 LAUNCH_SECONDS = {"cpu": 0.0005, "cuda": 0.006}
-COMPILED_LAUNCH_SECONDS = 0.004
+COMPILED_LAUNCH_SECONDS = 0.0035
 CHECKPOINT_LAUNCHES = 1.85
 # Of a step's work: every checkpointed layer's forward pass once more, a third; weights dequantised
 # each time.
@@ -171,13 +171,15 @@ def choose_plan(
     batch_tokens: int,
     batch_size: int = 1,
     padding: float = 0.0,
+    flat_tokens: int | None = None,
     steps: int = 0,
     time_limit: float | None = None,
 ) -> TrainingPlan:
     """The fastest way to run that fits; `batch_tokens` is batch size times longest example.
 
     `nf4` None is with NF4 where it gains something: on a GPU, and where nothing fits without it.
-    `padding` is the share of padding if all examples were made as long as the longest. Layers are
+    `padding` is the share of padding if all examples were made as long as the longest,
+    `flat_tokens` what a batch without padding hardly exceeds (None: `batch_tokens`). Layers are
     compiled where `steps` (0: unknown) and `time_limit` (seconds; None: none) are long enough.
     Where nothing is estimated to fit, the smallest way is tried all the same.
     """
@@ -194,7 +196,8 @@ def choose_plan(
         padding=padding,
     )
     padded = longest if attention.attention == "ptb_lite_padded" else 0
-    work = _Work(capability, shape, dtype, batch_tokens, batch_size, padded, budget)
+    tokens = flat_tokens if attention.padding_free and flat_tokens else batch_tokens
+    work = _Work(capability, shape, dtype, tokens, batch_size, padded, budget)
     by_itself = nf4 is None
     if nf4 is None:
         plain_fits = any(way.bytes <= budget for way in work.ways(nf4=False))
@@ -276,11 +279,11 @@ def activation_bytes(
     hidden, others = (4, 3) if compiled else (8, 4)
     layer = width * (hidden * shape.hidden + others * (attention + keys + shape.intermediate))
     layer += width * probabilities
-    at_once = COMPILED_BACKWARD * layer if compiled else 0.0
-    if checkpointed:
-        at_once += layer
+    backward = COMPILED_BACKWARD * layer if compiled else 0.0
+    # The layers that are not checkpointed come last, and are done before one that is comes again.
+    at_once = backward + layer * max(shape.layers - checkpointed, 1 if checkpointed else 0)
     inputs = min(checkpointed, OFFLOAD_STASH) if offload else checkpointed
-    per_token = (shape.layers - checkpointed) * layer + inputs * shape.hidden * width + at_once
+    per_token = inputs * shape.hidden * width + at_once
     return int(tokens * per_token) + HEAD_BYTES_PER_WORD * shape.vocabulary
 
 
@@ -348,7 +351,8 @@ class _Work:
         """The way with the fewest checkpointed layers that fits, else with all of them."""
         layers = self.shape.layers
         # On a CPU only all or none was measured.
-        counts = (0, layers) if self._on_cpu else range(layers + 1)
+        quarters = (0, 4) if self._on_cpu else range(5)
+        counts = [-(-layers * quarter // 4) for quarter in quarters]
         made = (self._way(unpacked, count, parts, offload, compiled) for count in counts)
         return next((way for way in made if way.bytes <= self.budget), None) or self._way(
             unpacked, layers, parts, offload, compiled
@@ -390,7 +394,8 @@ class _Work:
         launch = COMPILED_LAUNCH_SECONDS if compiled else LAUNCH_SECONDS[self.capability.device]
         launches = parts * self.shape.layers * launch * (1 + share * (CHECKPOINT_LAUNCHES - 1))
         slower = 1.0 if unpacked else PACKED_WORK
-        return work * slower + launches if self._on_cpu else max(work * slower, launches)
+        # Kernels are started while others run; near each other the two add up in part.
+        return float(((work * slower) ** 3 + launches**3) ** (1 / 3))
 
 
 def weight_bytes(shape: ModelShape, width: int, *, packed: bool) -> int:

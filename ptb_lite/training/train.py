@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -157,9 +159,17 @@ def plan_for(config: TrainingConfig, dataset: Any) -> TrainingPlan:
         batch_tokens=config.batch_size * longest,
         batch_size=config.batch_size,
         padding=1 - sum(lengths) / (len(lengths) * longest),
+        flat_tokens=likely_tokens(lengths, config.batch_size),
         steps=config.steps,
         time_limit=None if config.max_minutes is None else 60 * config.max_minutes,
     )
+
+
+def likely_tokens(lengths: Sequence[int], batch_size: int) -> int:
+    """Tokens that one batch in some hundreds exceeds: the mean and three standard deviations of a
+    sum of `batch_size` lengths, at most what the longest would make."""
+    spread = 3 * statistics.pstdev(lengths) * math.sqrt(batch_size)
+    return min(round(batch_size * statistics.fmean(lengths) + spread), batch_size * max(lengths))
 
 
 def make_trainer(
