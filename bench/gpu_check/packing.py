@@ -263,7 +263,6 @@ def our_trainer(
         dtype="bfloat16",
         quantise=True,
         unpack_once=True,
-        gradient_checkpointing=False,
         parts=1,
         reasons=(),
     )

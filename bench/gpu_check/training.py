@@ -126,7 +126,7 @@ def one_model(
             sequence=SEQUENCE,
             batch=found.rows,
             supervised=SEQUENCE - PROMPT,
-            checkpointing=plan.gradient_checkpointing,
+            checkpointing=plan.checkpointed_layers > 0,
             quantisation="none" if plan.unpack_once else "nf4",
         ).total
         other = stock if isinstance(stock, Measured) else None
@@ -167,7 +167,7 @@ def _row(
 
 def _plan(plan: TrainingPlan) -> str:
     packing = "unpacked" if plan.unpack_once else "packed"
-    checkpointing = "on" if plan.gradient_checkpointing else "off"
+    checkpointing = "on" if plan.checkpointed_layers else "off"
     laid = ", end to end" if plan.padding_free else ""
     lean = ", lean" if plan.fused else ""
     return (

@@ -56,7 +56,7 @@ class AttentionNeeds:
 
 @dataclass(frozen=True)
 class AttentionChoice:
-    """`padding_free`: a batch's examples lie one after another and no padding goes through the model."""
+    """`padding_free`: a batch's examples lie one after another, without padding."""
 
     attention: Attention
     padding_free: bool
@@ -85,8 +85,8 @@ def choose_attention(
     )
     padding_free = name != "sdpa" and _packing_obstacle(needs) is None
     packing = (
-        "a batch's examples are packed one after another, so no padding is computed: this attention "
-        "keeps them apart (TRL's packing would change which examples make a batch)"
+        "a batch's examples are packed one after another, so no padding is computed: this "
+        "attention keeps them apart (TRL's packing would change which examples make a batch)"
         if padding_free
         else f"packing off: {_packing_obstacle(needs) or 'sdpa would let examples see each other'}"
     )

@@ -204,7 +204,6 @@ def make_trainer(
     set_up_layers(
         trainer.accelerator.unwrap_model(trainer.model),
         checkpointed=plan.checkpointed_layers,
-        offload=plan.offload,
         compiled=plan.compiled,
         on_fallback=on_fallback,
     )
@@ -225,7 +224,6 @@ def sft_arguments(config: TrainingConfig, plan: TrainingPlan, scratch: Path) -> 
         max_length=config.max_length,
         # `set_up_layers` does it, by layer.
         gradient_checkpointing=False,
-        activation_offloading=plan.offload,
         optim=plan.optimiser,
         bf16=plan.dtype == "bfloat16",
         use_cpu=plan.device == "cpu",
