@@ -38,7 +38,7 @@ MODELS = (
     "qwen3-4b-base",
     "gemma-3-4b-pt",
 )
-CAPS_GB = (0, 24, 16, 12, 8, 6)  # 0: the whole card
+CAPS_GB = (0, 24, 16, 12, 8, 6)  # 0: the whole GPU
 SEQUENCE = 1024
 PROMPT = 256
 BATCH = 16  # as the recipe agent asks for
@@ -117,7 +117,7 @@ def one_model(
             batch_size=BATCH,
         )
         found = attempt(lambda plan=plan, allowed=allowed: our_step(folder, plan, allowed))
-        what = f"{name}, {cap} GB" if cap else f"{name}, the whole card"
+        what = f"{name}, {cap} GB" if cap else f"{name}, the whole GPU"
         if not isinstance(found, Measured):
             write_row(rows, Row("training", what, found, note=_plan(plan)))
             continue
@@ -168,11 +168,11 @@ def _row(
 def _plan(plan: TrainingPlan) -> str:
     packing = "unpacked" if plan.unpack_once else "packed"
     checkpointing = "on" if plan.checkpointed_layers else "off"
-    laid = ", end to end" if plan.padding_free else ""
-    lean = ", lean" if plan.fused else ""
+    laid = ", padding-free" if plan.padding_free else ""
+    fused = ", fused" if plan.fused else ""
     return (
         f"{packing}, checkpointing {checkpointing}, planned {plan.parts} parts, "
-        f"{plan.attention}{laid}{lean}, {plan.optimiser}"
+        f"{plan.attention}{laid}{fused}, {plan.optimiser}"
     )
 
 
