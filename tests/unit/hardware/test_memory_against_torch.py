@@ -162,7 +162,7 @@ def test_a_plan_on_a_processor_leaves_room_for_what_a_step_allocates(
         step.shape,
         ROWS * LENGTH,
         2,
-        checkpointed=shape.layers if checkpointing else 0,
+        checkpointed=step.shape.layers if checkpointing else 0,
         longest=LENGTH,
     )
     assert 0.6 * step.peak <= planned - head <= 1.3 * step.peak

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ptb_lite.training.choices import Software
 from ptb_lite.training.plan import Capability, ModelShape, TrainingPlan, choose_plan
+from ptb_lite.training.train import likely_tokens
 
 SMALL = ModelShape(
     parameters=268_000_000, linear=100_000_000, layers=18, hidden=640, intermediate=2048
@@ -104,3 +106,44 @@ def test_what_cannot_fit_is_tried_in_the_smallest_way() -> None:
     chosen = plan(LARGE, 0.1, tokens=16 * 4096, rows=16)
     assert chosen.checkpointed_layers
     assert chosen.parts == 16
+
+
+@pytest.mark.parametrize(
+    ("compiler", "steps", "limit", "compiled"),
+    [
+        (True, 1000, None, True),
+        (True, 0, None, True),
+        (True, 5, None, False),
+        (True, 1000, 20.0, False),
+        (False, 1000, None, False),
+    ],
+)
+def test_layers_are_compiled_where_that_pays(
+    compiler: bool, steps: int, limit: float | None, compiled: bool
+) -> None:
+    gpu = Capability(
+        device="cuda",
+        memory_free=int(11e9),
+        fast_bfloat16=True,
+        rate=8e14,
+        software=Software(compiler=compiler),
+    )
+    chosen = choose_plan(
+        gpu,
+        LARGE,
+        nf4=True,
+        batch_tokens=16 * 1024,
+        batch_size=16,
+        steps=steps,
+        time_limit=limit,
+    )
+    assert chosen.compiled is compiled
+    assert "compiled" in " ".join(chosen.reasons)
+    assert ("layers compiled" if compiled else "eagerly") in chosen.summary
+    assert f"{chosen.gain:.1f} x" in chosen.summary
+
+
+def test_a_batch_is_expected_to_be_no_longer_than_its_longest_examples_make_it() -> None:
+    assert likely_tokens([100] * 9, 4) == 400
+    assert likely_tokens([1] * 99 + [100], 1) < 100
+    assert likely_tokens([1, 100], 2) <= 200
