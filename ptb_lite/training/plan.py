@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import statistics
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Literal
@@ -243,6 +245,13 @@ def _compiling(
     if saved <= COMPILE_SECONDS:
         return False, f"layers not compiled: too few steps or too little time ({about})"
     return True, f"layers compiled: {about}"
+
+
+def likely_tokens(lengths: Sequence[int], batch_size: int) -> int:
+    """Tokens that one batch in some hundreds exceeds: the mean and three standard deviations of a
+    sum of `batch_size` lengths, at most what the longest would make."""
+    spread = 3 * statistics.pstdev(lengths) * math.sqrt(batch_size)
+    return min(round(batch_size * statistics.fmean(lengths) + spread), batch_size * max(lengths))
 
 
 def activation_bytes(

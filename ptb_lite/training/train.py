@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -29,7 +27,7 @@ from ptb_lite.training.data import Example, read_examples
 from ptb_lite.training.kernels.fused_lora import fuse_lora
 from ptb_lite.training.kernels.fused_norm import fuse_norms
 from ptb_lite.training.layers import set_up_layers
-from ptb_lite.training.plan import TrainingPlan, choose_plan
+from ptb_lite.training.plan import TrainingPlan, choose_plan, likely_tokens
 from ptb_lite.training.progress import Reporter
 from ptb_lite.training.supervised_head import (
     PartsTrainer,
@@ -163,13 +161,6 @@ def plan_for(config: TrainingConfig, dataset: Any) -> TrainingPlan:
         steps=config.steps,
         time_limit=None if config.max_minutes is None else 60 * config.max_minutes,
     )
-
-
-def likely_tokens(lengths: Sequence[int], batch_size: int) -> int:
-    """Tokens that one batch in some hundreds exceeds: the mean and three standard deviations of a
-    sum of `batch_size` lengths, at most what the longest would make."""
-    spread = 3 * statistics.pstdev(lengths) * math.sqrt(batch_size)
-    return min(round(batch_size * statistics.fmean(lengths) + spread), batch_size * max(lengths))
 
 
 def make_trainer(

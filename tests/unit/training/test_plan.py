@@ -5,8 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ptb_lite.training.choices import Software
-from ptb_lite.training.plan import Capability, ModelShape, TrainingPlan, choose_plan
-from ptb_lite.training.train import likely_tokens
+from ptb_lite.training.plan import Capability, ModelShape, TrainingPlan, choose_plan, likely_tokens
 
 SMALL = ModelShape(
     parameters=268_000_000, linear=100_000_000, layers=18, hidden=640, intermediate=2048
