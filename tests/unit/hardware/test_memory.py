@@ -54,7 +54,8 @@ class Room:
 
 def test_training_by_hand() -> None:
     found = training_memory(SMALL, sequence=10, batch=2, rank=8, supervised=4)
-    assert found.weights == round(900_000 * 0.515875) + 200_000
+    # NF4 with scales in float32, one of the ten layers dequantised, the embeddings as they are.
+    assert found.weights == round(900_000 * 0.5625) + 2 * 900_000 // SMALL.layers + 200_000
     # q and o: 100 + 100 each; k and v: 100 + 20 each; three of 100 + 400.
     assert found.adapter == 16 * 8 * 10 * (2 * 200 + 2 * 120 + 3 * 500)
     layer = 2 * 20 * (800 + 400 + 80 + 1600)
@@ -100,11 +101,13 @@ def test_training_grows_with_tokens(
     assert less.weights == longer.weights == wider.weights
 
 
-@given(shapes, st.integers(1, 10**10), st.integers(1, 64), sequences, batches)
+@given(shapes, st.integers(1, 10**10), st.integers(2, 8), sequences, batches)
 def test_a_larger_model_never_needs_less(
-    shape: ModelShape, parameters: int, layers: int, sequence: int, batch: int
+    shape: ModelShape, parameters: int, times: int, sequence: int, batch: int
 ) -> None:
-    larger = replace(shape, parameters=shape.parameters + parameters, layers=shape.layers + layers)
+    # More weights a layer, and more layers of the same size.
+    more = times * shape.parameters + parameters
+    larger = replace(shape, parameters=more, layers=times * shape.layers)
     for need in (training_memory, evaluation_memory):
         one, other = (need(m, sequence=sequence, batch=batch) for m in (shape, larger))
         assert one.total < other.total
@@ -115,7 +118,8 @@ def test_thrift_never_costs(shape: ModelShape, sequence: int, batch: int) -> Non
     def need(**options: object) -> int:
         return training_memory(shape, sequence=sequence, batch=batch, **options).total  # type: ignore[arg-type]
 
-    assert need(quantisation="nf4") <= need(quantisation="none")
+    # A model of one layer is dequantised as a whole, beside its packed weights.
+    assert shape.layers == 1 or need(quantisation="nf4") <= need(quantisation="none")
     assert need(supervised=1) <= need(supervised=None)
     assert need(rank=4) < need(rank=5)
     narrow = evaluation_memory(shape, sequence=sequence, batch=batch, precision="bfloat16")
@@ -192,7 +196,8 @@ def test_the_memory_plan_holds_at_1024_tokens(name: str, gigabytes: int) -> None
 def test_estimates_lie_above_what_a_gpu_used_and_not_far(
     name: str, rows: int, checkpointing: bool, quantisation: str, measured: float
 ) -> None:
-    """Peaks in GB on one H200, 1,024 tokens of which 768 supervised (docs/performance.md)."""
+    """Peaks in GB on one H200, 1,024 tokens of which 768 supervised (bench/NOTES.md): of the code
+    before a layer was dequantised at a time, whose buffer today's estimate counts besides."""
     estimate = training_memory(
         load_catalog().model(name),
         sequence=1024,
@@ -201,4 +206,4 @@ def test_estimates_lie_above_what_a_gpu_used_and_not_far(
         checkpointing=checkpointing,
         quantisation=quantisation,  # type: ignore[arg-type]
     )
-    assert measured <= estimate.total / GB <= 1.3 * measured
+    assert measured <= estimate.total / GB <= 1.35 * measured
