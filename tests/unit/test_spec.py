@@ -254,8 +254,8 @@ def test_an_agent_that_needs_the_network(tmp_path: Path) -> None:
     off = {"agent": "online", "network": "off"}
     with pytest.raises(SpecError, match="--network hub, model-only, or full"):
         resolve_spec(preset="offline-demo", overrides=off, catalog=catalog)
+    open_box = {"agent": "online", "sandbox": "none"}
     with pytest.raises(SpecError, match="nothing can be cut off without a sandbox"):
-        open_box = {"agent": "online", "sandbox": "none"}
         resolve_spec(preset="offline-demo", overrides=open_box, catalog=catalog)
     chosen = {"agent": "online", "network": "full"}
     assert resolve_spec(preset="offline-demo", overrides=chosen, catalog=catalog).agent == "online"
