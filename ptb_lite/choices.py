@@ -11,4 +11,6 @@ Feedback = Literal["dev", "test"]
 Network = Literal["off", "model-only", "hub", "full"]
 Device = Literal["auto", "cpu", "cuda"]
 EarlyStop = Literal["accept", "reprompt"]
+SUCCESS = "gain over few-shot > 0 points, p < 0.05, verdict clean"
+"""What counts as success where nothing else is declared."""
 EngineChoice = Literal["auto", "transformers", "vllm"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -34,14 +34,14 @@ class Catalog:
 
     def benchmark(self, entry_id: str) -> BenchmarkEntry:
         """Raises CatalogError (field `benchmark`) with the nearest id where there is none."""
+        if entry_id not in self.benchmarks:
+            _refuse_broken(benchmark_plugins()[1], entry_id, "benchmark")
         return find(self.benchmarks, entry_id, "benchmark")
 
     def agent(self, entry_id: str) -> AgentEntry:
         """Raises CatalogError (field `agent`) with the nearest id where there is none."""
         if entry_id not in self.agents:
-            for plugin in agent_plugins()[1]:
-                if plugin.name == entry_id:
-                    raise CatalogError(plugin.message, field="agent", hint=plugin.hint)
+            _refuse_broken(agent_plugins()[1], entry_id, "agent")
         return find(self.agents, entry_id, "agent")
 
 
@@ -115,7 +115,7 @@ def _load_agents(overlay: Path) -> Mapping[str, AgentEntry]:
 
 def _load_benchmarks(overlay: Path) -> Mapping[str, BenchmarkEntry]:
     """The entries that the plugins of benchmarks bring, and those of a person's benchmarks.yaml."""
-    loaded, _ = load_all("benchmarks", _IsBenchmark)
+    loaded, _ = benchmark_plugins()
     brought = sorted((plugin.value.entry for plugin in loaded), key=lambda one: one.position)
     found = {entry.id: entry for entry in brought}
     if not (overlay / "benchmarks.yaml").exists():
@@ -139,10 +139,28 @@ class _AgentPlugin(Protocol):
     readiness: Any
 
 
-def agent_plugins() -> tuple[tuple[Plugin, ...], tuple[BrokenPlugin, ...]]:
-    """The plugins of agents, and those that had to be left out."""
-    loaded, broken = load_all("agents", _AgentPlugin)
-    faults = {plugin.name: fault for plugin in loaded if (fault := _fault(plugin))}
+@runtime_checkable
+class _IsBenchmark(Protocol):
+    entry: BenchmarkEntry
+
+
+Found = tuple[tuple[Plugin, ...], tuple[BrokenPlugin, ...]]
+"""Those that can be used, and those that had to be left out."""
+
+
+def agent_plugins() -> Found:
+    """The plugins of agents. Nothing is raised."""
+    return _sound(load_all("agents", _AgentPlugin), _fault_of_agent)
+
+
+def benchmark_plugins() -> Found:
+    """The plugins of benchmarks. Nothing is raised."""
+    return _sound(load_all("benchmarks", _IsBenchmark), _fault_of_benchmark)
+
+
+def _sound(found: Found, fault: Callable[[Plugin], str]) -> Found:
+    loaded, broken = found
+    faults = {plugin.name: said for plugin in loaded if (said := fault(plugin))}
     return (
         tuple(plugin for plugin in loaded if plugin.name not in faults),
         (
@@ -152,7 +170,7 @@ def agent_plugins() -> tuple[tuple[Plugin, ...], tuple[BrokenPlugin, ...]]:
     )
 
 
-def _fault(plugin: Plugin) -> str:
+def _fault_of_agent(plugin: Plugin) -> str:
     """What is wrong with the entry that an agent brings, in one sentence; empty: nothing."""
     try:
         entry = plugin.value.entry
@@ -167,9 +185,20 @@ def _fault(plugin: Plugin) -> str:
     return ""
 
 
-@runtime_checkable
-class _IsBenchmark(Protocol):
-    entry: BenchmarkEntry
+def _fault_of_benchmark(plugin: Plugin) -> str:
+    entry = plugin.value.entry
+    if not isinstance(entry, BenchmarkEntry):
+        return f"its entry is not a BenchmarkEntry but of the class {type(entry).__name__}"
+    if entry.id != plugin.name:
+        return f"its entry's id is not '{plugin.name}', as its entry point is"
+    return ""
+
+
+def _refuse_broken(broken: tuple[BrokenPlugin, ...], entry_id: str, field: str) -> None:
+    """Raises CatalogError where what is asked for is there and broken."""
+    for plugin in broken:
+        if plugin.name == entry_id:
+            raise CatalogError(plugin.message, field=field, hint=plugin.hint)
 
 
 def _entries(file: YamlFile) -> Iterator[tuple[str, dict[str, object]]]:

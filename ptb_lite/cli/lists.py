@@ -98,10 +98,13 @@ def benchmarks(
     100 runs (McNemar, two-sided 5 %); with a judge's points it is at most that.
     """
     from ptb_lite.catalog import load_catalog
-    from ptb_lite.cli.output import say_json, say_table
+    from ptb_lite.catalog.loader import benchmark_plugins
+    from ptb_lite.cli.output import say_error, say_json, say_table
     from ptb_lite.stats.scoring import smallest_detectable_gain
 
     entries = load_catalog().benchmarks.values()
+    for broken in benchmark_plugins()[1]:
+        say_error(f"note: {broken.message}")
     gains = {
         entry.id: smallest_detectable_gain(min(limit or entry.test_size, entry.test_size), _BASE)
         for entry in entries

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from ptb_lite.audit import registry as detectors
-from ptb_lite.catalog.loader import agent_plugins
+from ptb_lite.catalog.loader import agent_plugins, benchmark_plugins
 from ptb_lite.doctor.checks import Check
 from ptb_lite.plugins import OWN, BrokenPlugin, Kind, Plugin, load_all, shadowed
 from ptb_lite.sandbox import Sandbox
@@ -39,6 +39,7 @@ def _detectors() -> _Found:
 
 
 KINDS: Mapping[Kind, Callable[[], _Found]] = {
+    "benchmarks": benchmark_plugins,
     "agents": agent_plugins,
     "detectors": _detectors,
     "sandboxes": lambda: load_all("sandboxes", Sandbox),

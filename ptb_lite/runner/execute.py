@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import time
@@ -85,7 +86,13 @@ def _claim(context: RunContext) -> Status:
     status = context.run.read_status()
     done = status.finished_phases()
     if status.phase is None:
-        context.journal.write(RunStarted(run_id=context.run.run_id, version=ptb_lite.__version__))
+        context.journal.write(
+            RunStarted(
+                run_id=context.run.run_id,
+                version=ptb_lite.__version__,
+                success_sha256=hashlib.sha256(context.spec.success.encode()).hexdigest(),
+            )
+        )
     else:
         first = next((phase for phase in Phase if phase not in done), Phase.REPORT)
         reason = status.detail or "its runner ended without a word"

@@ -239,6 +239,24 @@ class TimeUsed(Record):
     """That the agent's program has a version that was not tested with this project."""
 
 
+class SuccessTerm(Record):
+    """One declared term and what became of it: met, not met, or cannot be told."""
+
+    term: str
+    told: str
+    why: str
+    needed_n: int | None = None
+    """Items that would tell, where more of them would (power 80 %)."""
+
+
+class Success(Record):
+    """What was declared as success before the run, judged after it."""
+
+    declared: str
+    told: str
+    terms: tuple[SuccessTerm, ...]
+
+
 class Scores(Record):
     """The content of scores.json, and of `ptb-lite run --json`.
 
@@ -261,3 +279,4 @@ class Scores(Record):
     average: Average
     time: TimeUsed
     overrule: Overrule | None = None
+    success: Success | None = None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin,
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
 from ptb_lite.choices import (
+    SUCCESS,
     Device,
     Disclosure,
     EarlyStop,
@@ -114,6 +115,12 @@ class RunChoices:
 
     A new run of the policy `reset` has `base` unless chosen otherwise: nobody gains by leaving what
     cannot be read.
+    """
+    success: Annotated[str, MinLen(1), MaxLen(300), Shown("Success")] = SUCCESS
+    """What counts as success, declared before the run; terms with commas between them.
+
+    `[raw] gain over few-shot|zero-shot > N points`, `p < N`, `verdict clean`,
+    `off-target loss <= N points`; `>=` and `<` work as well.
     """
     disclosure: Annotated[Disclosure, Shown("Disclosure")] = "rules"
     """What the agent is told of rules and audit."""

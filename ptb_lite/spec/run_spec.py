@@ -20,6 +20,8 @@ from ptb_lite.plugins import PluginError
 from ptb_lite.sandbox import sandbox
 from ptb_lite.spec.choices import MAX_BUDGET_MINUTES
 from ptb_lite.spec.presets import Choices, Preset, load_preset
+from ptb_lite.stats.success import SuccessError
+from ptb_lite.stats.success import parse as parse_success
 
 __all__ = ["MAX_BUDGET_MINUTES", "Generation", "RunSpec", "resolve_spec"]
 
@@ -178,6 +180,7 @@ def _check_against(catalog: Catalog, spec: RunSpec) -> None:
         )
     _check_sandbox(spec)
     _check_network(agent, spec)
+    _check_success(spec)
     _check_audit_judge(catalog, spec)
     for name in spec.benchmarks:
         if spec.benchmarks.count(name) > 1:
@@ -186,6 +189,13 @@ def _check_against(catalog: Catalog, spec: RunSpec) -> None:
         size = entry.scored_size(spec.feedback)
         _check_limit("limit", spec.limit, size, f"scored test items of '{entry.id}'")
         _check_limit("dev_limit", spec.dev_limit, entry.dev_size, f"dev items of '{entry.id}'")
+
+
+def _check_success(spec: RunSpec) -> None:
+    try:
+        parse_success(spec.success)
+    except SuccessError as error:
+        raise SpecError(error.message, field="success", hint=error.hint) from error
 
 
 def _check_sandbox(spec: RunSpec) -> None:

@@ -19,7 +19,7 @@ from tests.functional.runner.conftest import Bench, bench, tiny_model
 __all__ = ["bench", "tiny_model"]
 
 EXAMPLES = Path(__file__).parents[1] / "plugins"
-WHOLE = ("agent", "detector", "sandbox", "launcher")
+WHOLE = ("benchmark", "agent", "detector", "sandbox", "launcher")
 RUN = ("--model", "tiny", "--benchmark", "add-numbers", "--minutes", "1")
 SMALL = ("--limit", "4", "--seed", "7", "--device", "cpu")
 EXPERIMENT = """
@@ -75,16 +75,51 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Site:
 def test_every_example_is_listed_with_its_package(site: Site) -> None:
     found = [one for one in site.table("list", "plugins") if one["package"] != "ptb-lite"]
     assert {(one["kind"], one["id"], one["package"], one["problem"]) for one in found} == {
+        ("benchmarks", "spell-backwards", "example-benchmark", ""),
         ("agents", "do-nothing", "example-agent", ""),
         ("detectors", "declared-source", "example-detector", ""),
         ("sandboxes", "nice", "example-sandbox", ""),
         ("launchers", "background", "example-launcher", ""),
     }
     assert "do-nothing" in {one["id"] for one in site.table("list", "agents")}
+    assert "spell-backwards" in {one["id"] for one in site.table("list", "benchmarks")}
 
 
-def test_a_run_of_the_agent_with_the_detector(site: Site, bench: Bench) -> None:
-    done = site.call("run", "--agent", "do-nothing", *RUN, *SMALL, "--runs-dir", bench.runs_dir)
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The benchmark's data: 40 words to score and 32 others."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "spell-backwards").mkdir()
+    letters = "abcdefghij"
+    words = [f"{one}{two}lo" for one in letters for two in letters]
+    for name, part in (("test", words[:40]), ("train", words[40:72])):
+        lines = [json.dumps({"word": word}) for word in part]
+        (folder / "spell-backwards" / f"{name}.jsonl").write_text("\n".join(lines))
+    return folder
+
+
+def test_the_benchmark_grades_by_its_own_scorer(site: Site, data: Path, tmp_path: Path) -> None:
+    completions = tmp_path / "completions.jsonl"
+    said = [" olaa", " It is O-L-B-A.", " acol", " 12"]
+    lines = [json.dumps({"id": str(n), "completion": text}) for n, text in enumerate(said)]
+    completions.write_text("\n".join(lines))
+    done = site.call(
+        *("score", completions, "--benchmark", "spell-backwards", "--data-dir", data, "--json")
+    )
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(one["score"], one["extracted"]) for one in found] == [
+        *((1.0, "olaa"), (1.0, "olba"), (0.0, "acol"), (0.0, None)),
+    ], done.stderr
+
+
+def test_a_run_of_the_agent_on_the_benchmark_with_the_detector(
+    site: Site, bench: Bench, data: Path
+) -> None:
+    choices = ["--model", "tiny", "--benchmark", "spell-backwards", "--data-dir", data]
+    done = site.call(
+        *("run", "--agent", "do-nothing", *choices, "--minutes", "1", *SMALL),
+        *("--runs-dir", bench.runs_dir),
+    )
     assert done.returncode == 0, done.stderr + done.stdout
     (run,) = list_runs(bench.runs_dir)
     events = [event.payload for event in read_journal(run.journal).events]
@@ -95,7 +130,12 @@ def test_a_run_of_the_agent_with_the_detector(site: Site, bench: Bench) -> None:
     results = {one["detector"]: one for one in json.loads(run.audit.read_text())["results"]}
     assert results["declared-source"]["package"] == "example-detector"
     assert results["declared-source"]["status"] == "clean"
-    assert run.read_scores() is not None
+    scores = run.read_scores()
+    assert scores is not None
+    (scored,) = scores.benchmarks
+    assert scored.benchmark == "spell-backwards"
+    assert scored.raw is not None
+    assert scored.raw.n == 4
 
 
 def test_the_launcher_carries_out_an_experiment_in_the_sandbox(
@@ -136,7 +176,14 @@ def test_broken_plugins_are_named_and_left_out(broken: Site, tmp_path: Path) -> 
     listed = broken.table("list", "plugins")
     faults = {one["id"]: one["problem"] for one in listed if one["package"] == "example-broken"}
     assert {name for name, problem in faults.items() if problem} == {
-        *("not-an-agent", "wrong-entry", "ends-python", "box-missing", "detector-gone"),
+        *(
+            "no-benchmark",
+            "not-an-agent",
+            "wrong-entry",
+            "ends-python",
+            "box-missing",
+            "detector-gone",
+        ),
     }
     checks = broken.table("doctor")
     for name, problem in faults.items():
@@ -154,6 +201,7 @@ def test_broken_plugins_are_named_and_left_out(broken: Site, tmp_path: Path) -> 
     ("choices", "says"),
     [
         (("--agent", "wrong-entry"), "agent: 'wrong-entry' of the package example-broken"),
+        (("--agent", "recipe", "--benchmark", "no-benchmark"), "is not a BenchmarkEntry"),
         (("--agent", "ends-python"), "SystemExit: goodbye"),
         (("--agent", "raises-later"), "no plan today"),
         (("--agent", "recipe", "--sandbox", "box-missing"), "has no attribute 'MISSING'"),

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import pytest
+from pydantic import ValidationError
 
 from ptb_lite import plugins
 from ptb_lite.agents.protocol import AgentPlan
 from ptb_lite.agents.start import AgentStart, Key
+from ptb_lite.audit.evidence.sources import BenchmarkSources
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import AgentEvent, AgentEventKind
 from ptb_lite.plugins import PluginError, find, load_all, named_when_raising, names, shadowed
@@ -104,3 +106,8 @@ def test_a_backend_that_raises_on_a_line_does_not_end_a_run(tmp_path: Path) -> N
     assert event.kind is AgentEventKind.UNKNOWN
     assert "secret-of-mine" not in event.text
     assert plan.read_line(b"") == ()
+
+
+def test_a_benchmark_with_a_bad_pattern_is_refused_when_it_is_made() -> None:
+    with pytest.raises(ValidationError, match="is no regular expression"):
+        BenchmarkSources(word="aime[-_")

@@ -9,6 +9,8 @@ from functools import cache
 from typing import Literal, Protocol, runtime_checkable
 from urllib.parse import unquote
 
+from pydantic import field_validator
+
 from ptb_lite.events import Record
 from ptb_lite.plugins import load_all
 
@@ -58,6 +60,16 @@ class BenchmarkSources(Record):
     modules: tuple[str, ...] = ()
     repos: tuple[str, ...] = ()
 
+    @field_validator("word")
+    @classmethod
+    def _is_a_pattern(cls, word: str) -> str:
+        """A plugin that gets it wrong is refused when it is loaded, not in the middle of audits."""
+        try:
+            re.compile(word)
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from error
+        return word
+
 
 @dataclass(frozen=True)
 class Named:
@@ -89,7 +101,8 @@ class HasSources(Protocol):
 def known_sources() -> Mapping[str, BenchmarkSources]:
     """The known places of every benchmark that says any, by its id."""
     loaded, _ = load_all("benchmarks", HasSources)
-    return {one.name: one.value.sources for one in loaded if one.value.sources is not None}
+    found = {one.name: one.value.sources for one in loaded}
+    return {name: one for name, one in found.items() if isinstance(one, BenchmarkSources)}
 
 
 class Sources:

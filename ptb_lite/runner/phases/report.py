@@ -25,6 +25,7 @@ from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.overhead import read_overhead
 from ptb_lite.runs.records import Scores, Status, TimeUsed
 from ptb_lite.runs.scores import BenchmarkSamples, benchmark_scores
+from ptb_lite.runs.success import judge_success
 
 
 def report(context: RunContext) -> PhaseResult:
@@ -61,6 +62,7 @@ def report(context: RunContext) -> PhaseResult:
         submission_valid=seal.valid,
         submission_reason=seal.reason,
         benchmarks=benchmarks,
+        success=judge_success(spec.success, benchmarks, found.verdict),
         average=average(benchmarks, load_paper(), _hub_id(context)),
         time=TimeUsed(
             budget_seconds=agent.budget_seconds,
