@@ -36,7 +36,7 @@ def scores(
             after=None if after is None else bits(after),
         ),
         verdict=verdict,
-        policy="reset",
+        policy=policy,
         flag_kinds=[],
     )
 
