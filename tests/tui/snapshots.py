@@ -14,6 +14,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from ptb_lite.tui.app import PtbLiteApp
+from tests.tui.run_pilot import slowness
 
 FOLDER = Path(__file__).parent / "snapshots"
 UPDATE = "PTB_LITE_UPDATE_SNAPSHOTS"
@@ -39,9 +40,9 @@ async def assert_snapshot(pilot: Pilot[None], app: PtbLiteApp, name: str, seen: 
         path.write_text(svg_of(app), encoding="utf-8")
         return
     expected = path.read_text(encoding="utf-8") if path.exists() else None
-    deadline = time.monotonic() + SECONDS
+    began = time.monotonic()
     while (drawn := svg_of(app)) != expected:
-        if time.monotonic() > deadline:
+        if time.monotonic() - began > SECONDS * slowness():
             (seen / f"{name}.svg").write_text(drawn, encoding="utf-8")
             raise AssertionError(
                 f"{name} does not look as before: compare {seen / f'{name}.svg'} with {path}; "

@@ -11,7 +11,8 @@ from itertools import islice, product
 from typing import Any
 
 from ptb_lite.audit.code import builtin
-from ptb_lite.audit.code.calls import ERRORS, Calls, Function, Scope
+from ptb_lite.audit.code.calls import ERRORS, Calls
+from ptb_lite.audit.code.functions import Function, Scope
 from ptb_lite.audit.code.values import (
     HOLE,
     MAX_ALTERNATIVES,

@@ -15,8 +15,8 @@ from collections import ChainMap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from ptb_lite.audit.code.calls import Function, Scope
 from ptb_lite.audit.code.expressions import Expressions
+from ptb_lite.audit.code.functions import Function, Scope
 from ptb_lite.audit.code.values import NOTHING, Label, Ref, Site, Value, World, known, merge, union
 from ptb_lite.audit.evidence import progress
 

@@ -22,7 +22,8 @@ from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.detectors.ingestion import finish
 from ptb_lite.audit.evidence.folder import Account, printable
-from ptb_lite.audit.evidence.programs import Order, Program, own_files
+from ptb_lite.audit.evidence.program_reader import own_files
+from ptb_lite.audit.evidence.programs import Order, Program
 from ptb_lite.audit.evidence.prose import Turn
 from ptb_lite.audit.evidence.readers import Budget, read_file
 from ptb_lite.audit.protocol import Detector

@@ -21,7 +21,7 @@ from typing import ClassVar, Self
 
 from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular, printable
-from ptb_lite.audit.evidence.programs import own_files
+from ptb_lite.audit.evidence.program_reader import own_files
 from ptb_lite.audit.evidence.readers import Budget, Chunk, read_file
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult

@@ -10,25 +10,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Self
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.builtin import FUNCTIONS
 from ptb_lite.audit.code.flows import (
-    is_result_file,
     is_training_file,
     sink_of,
     target_of,
     used_for,
 )
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
-from ptb_lite.audit.code.shell import Command
 from ptb_lite.audit.code.values import Label, Site
+from ptb_lite.audit.detectors.ingestion_commands import TEST_PART, Commands, Place, Places, part_in
 from ptb_lite.audit.evidence.cached_sets import cache_flags
 from ptb_lite.audit.evidence.folder import Account
-from ptb_lite.audit.evidence.programs import Order, Program, Programs, order_flag, program_flag
+from ptb_lite.audit.evidence.programs import Program, Programs, program_flag
 from ptb_lite.audit.evidence.sources import Named, Sources
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
@@ -42,10 +41,6 @@ _LOADS = re.compile(
     re.IGNORECASE,
 )
 _SPEAKS = re.compile(r"(?:^|\.)(?:print|info|warning|debug|add_argument|log|error|append|echo)$")
-_TEST_PART = re.compile(r"test|all|valid", re.IGNORECASE)
-_FETCHERS = {"wget", "curl", "aria2c", "git", "huggingface-cli", "hf", "kaggle", "gdown", "gh"}
-_COPIERS = {"cp", "mv", "cat", "jq", "head", "tail", "sed", "awk", "ln", "rsync", "tee", "install",
-            "shuf", "sort", "grep", "paste", "gunzip", "zcat", "dd"}  # fmt: skip
 _CONFIG_LINE = re.compile(
     r"^\s*-?\s*[\"']?(?:path|dataset\w*|data_files?|repo(?:_id)?|name|train_(?:file|data|path)|"
     r"data_path|hub_id|id)[\"']?\s*[:=]\s*[\"']?([\w./:-]{4,200})[\"']?,?\s*$"
@@ -61,16 +56,7 @@ _DATA_FIELD = re.compile(
 )
 _COPY_CALLS = {"copy", "copyfile", "copy2", "move", "rename", "replace", "symlink", "link",
                "symlink_to", "hardlink_to"}  # fmt: skip
-_MAX_PLACES = 400
 _REGEX_CALL = re.compile(r"load_dataset\w*\(\s*[\"']([\w./-]+)[\"']([^)]{0,200})")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Test data under a local name: a file of the workspace, or where a download went."""
-
-    path: str
-    named: Named
 
 
 class IngestionDetector(Detector):
@@ -92,16 +78,17 @@ class IngestionDetector(Detector):
         sources = Sources(case.benchmarks())
         programs = case.programs
         account = Account()
-        look = _Look(sources, account, programs)
-        look.places += _test_files(case)
-        flags = [flag for order in programs.orders for flag in look.order(order)]
-        known = len(look.places)
+        places = Places(_test_files(case))
+        look = _Look(sources, account, programs, places)
+        commands = Commands(sources, places)
+        flags = [flag for order in programs.orders for flag in commands.order(order)]
+        known = len(places)
         for program in programs.python:
             flags += look.python(program)
-        if len(look.places) > known:
+        if len(places) > known:
             # What one program wrote, another may read.
             flags += [flag for program in programs.python for flag in look.python(program)]
-            flags += [flag for order in programs.orders for flag in look.order(order)]
+            flags += [flag for order in programs.orders for flag in commands.order(order)]
         for program in programs.configs:
             flags += look.config(program)
         flags += cache_flags(NAME, case, sources)
@@ -131,9 +118,11 @@ def finish(name: str, flags: list[Flag], *accounts: Account) -> DetectorResult:
 
 
 class _Look:
-    def __init__(self, sources: Sources, account: Account, programs: Programs) -> None:
+    def __init__(
+        self, sources: Sources, account: Account, programs: Programs, places: Places
+    ) -> None:
         self._sources, self._account, self._programs = sources, account, programs
-        self.places: list[Place] = []
+        self._places = places
 
     def python(self, program: Program) -> Iterator[Flag]:
         found: dict[Label, tuple[Named, Site]] = {}
@@ -159,7 +148,7 @@ class _Look:
             copied = self._copied(site)
             if copied is None:
                 continue
-            self._place(Place(copied[1], copied[0].named))
+            self._places.add(Place(copied[1], copied[0].named))
             if is_training_file(PurePosixPath(copied[1]).name):
                 line = program.first + site.line - 1
                 message = f"copies {copied[0].path}, test items, to {copied[1]}"
@@ -178,11 +167,11 @@ class _Look:
             named = self._sources.named_by(text)
             if named is None or not (reads or "/" in named.name):
                 continue
-            part = _split_of(site) or named.part or _part_in(texts, named)
+            part = _split_of(site) or named.part or part_in(texts, named)
             if not named.harmless(part):
                 # A download to a file of that name: what reads it later reads test items.
                 for text in filter(_FILE_NAME.fullmatch, texts):
-                    self._place(Place(text, named))
+                    self._places.add(Place(text, named))
                 return Named(named.benchmark, named.name, named.kind, named.train, part)
         return self._local(site, site.texts()) if reads else None
 
@@ -190,11 +179,8 @@ class _Look:
         mode = site.argument(1, "mode").texts()
         if any(set(text) & set("wax") for text in mode if len(text) <= 3):
             return None
-        for text in texts:
-            for place in self.places:
-                if _is_path(text, place.path):
-                    return place.named
-        return None
+        found = next(filter(None, map(self._places.of, texts)), None)
+        return found.named if found else None
 
     def _judge(
         self, program: Program, origin: Label, named: Named, site: Site, sites: list[Site]
@@ -258,11 +244,7 @@ class _Look:
             for name in target_of(site).split():
                 path = name.removeprefix("./")
                 if _FILE_NAME.fullmatch(path) and len(path) > 5:
-                    self._place(Place(path, replace(named, part="test")))
-
-    def _place(self, place: Place) -> None:
-        if place not in self.places and len(self.places) < _MAX_PLACES:
-            self.places.append(place)
+                    self._places.add(Place(path, replace(named, part="test")))
 
     def _copied(self, site: Site) -> tuple[Place, str] | None:
         """A file of test items that a call copies, and where to."""
@@ -270,7 +252,7 @@ class _Look:
             return None
         texts = [text for text in site.texts() if len(text) < 400]
         for text in texts:
-            place = next((p for p in self.places if _is_path(text, p.path)), None)
+            place = self._places.of(text)
             others = [other for other in texts if other != text]
             if place is not None and others:
                 return place, others[-1]
@@ -284,66 +266,6 @@ class _Look:
                 line = program.first + program.source.count("\n", 0, match.start())
                 message = f"names {named.name} in code that is no Python"
                 yield program_flag(NAME, "test-set-loaded", message, program, line, False, 0.4)
-
-    def order(self, order: Order) -> Iterator[Flag]:
-        command = order.command
-        if command.program in _FETCHERS:
-            yield from self._fetch(order, command)
-        elif command.piped and command.piped[0].rpartition("/")[2] in _FETCHERS:
-            yield from self._piped(order, command)
-        yield from self._moved(order, command)
-
-    def _piped(self, order: Order, command: Command) -> Iterator[Flag]:
-        """`curl ... | gunzip >> train.jsonl`: a download that goes on to where it is used."""
-        for word in command.piped[1:]:
-            named = self._sources.named_by(word.removesuffix(".git"))
-            if named is None or named.harmless(_part_in([word], named)):
-                continue
-            for target in _redirected(command):
-                self._place(Place(target, named))
-                if is_training_file(PurePosixPath(target).name):
-                    message = f"{named.name} goes through {command.program} into {target}"
-                    yield order_flag(NAME, "test-set-used", message, order, True, 0.9)
-
-    def _fetch(self, order: Order, command: Command) -> Iterator[Flag]:
-        texts = [command.text(), *command.words[1:]]
-        for word in texts[1:]:
-            named = self._sources.named_by(word.removesuffix(".git"))
-            if named is None or (named.kind == "official" and "/" not in named.name):
-                continue
-            part = next((w for w in command.words if _TEST_PART.fullmatch(w)), named.part)
-            inside = " ".join(command.words)
-            if named.train and "train" in inside and "test" not in inside:
-                continue
-            for place in _goes_to(command, word):
-                self._place(Place(place, named))
-            decides = named.kind in ("derived", "answers") and named.listed
-            kind = "derived-data" if decides else "test-set-downloaded"
-            message = f"{command.program} fetches {named.name} {part}".strip()
-            yield order_flag(NAME, kind, message, order, decides, 0.9 if decides else 0.5)
-
-    def _moved(self, order: Order, command: Command) -> Iterator[Flag]:
-        """Test data copied, or handed to training, on the command line."""
-        for place in self.places:
-            given = (*command.words[1:], *command.piped[1:])
-            words = [w for w in map(_value_of, given) if _is_path(w, place.path)]
-            if not words:
-                continue
-            rest = [word for word in command.words[1:] if _value_of(word) not in words]
-            for target in _redirected(command):
-                if command.program in _COPIERS and not is_result_file(target):
-                    self._place(Place(target, place.named))
-            targets = [word for word in rest if not word.startswith("-")]
-            into = any(is_training_file(PurePosixPath(word).name) for word in targets)
-            trains = "train" in command.program or any(
-                "train" in w and not _is_path(w, place.path) for w in command.words[:3]
-            )
-            evaluates = any("eval" in word for word in command.words[:3])
-            trains = trains and not evaluates
-            copies = command.program in _COPIERS and ("cp" in command.program or into)
-            if trains or (copies and into):
-                message = f"{command.program} puts {words[0]}, test items, into training"
-                yield order_flag(NAME, "test-set-used", message, order, True, 0.9)
 
     def _listed(self, program: Program) -> Iterator[Flag]:
         """Data made of test items, as a data set of a configuration: after the name of such a
@@ -367,9 +289,8 @@ class _Look:
             match = _CONFIG_LINE.match(text) if len(text) < 400 else None
             if match is None:
                 continue
-            named = self._sources.named_by(match[1]) or next(
-                (place.named for place in self.places if _is_path(match[1], place.path)), None
-            )
+            place = self._places.of(match[1])
+            named = self._sources.named_by(match[1]) or (place.named if place else None)
             if named is None or ("/" not in match[1] and named.kind == "official" and not trains):
                 continue
             near = " ".join(lines[max(0, number - 4) : number + 5])
@@ -394,61 +315,12 @@ def _pick(label: Label, key: object) -> Label:
 
 def _split_of(site: Site) -> str:
     splits = site.argument(99, "split").texts()
-    return "test" if any(map(_TEST_PART.search, splits)) else "".join(splits[:1])
+    return "test" if any(map(TEST_PART.search, splits)) else "".join(splits[:1])
 
 
 def _is_constant(site: Site) -> bool:
     """A function of texts alone, such as `"".join`, loads nothing."""
     return site.name in FUNCTIONS or site.name.rpartition(".")[2] in ("decode", "encode", "join")
-
-
-def _part_in(texts: list[str], named: Named) -> str:
-    """A split among the other arguments, or in the name of a file."""
-    for text in texts:
-        low = text.lower()
-        if low == named.name.lower():
-            continue
-        if re.search(r"(^|[^a-z])test([^a-z]|$)", low):
-            return "test"
-        if named.train and re.search(r"(^|[^a-z])train([^a-z]|$)", low):
-            return "train"
-    return ""
-
-
-def _value_of(word: str) -> str:
-    """`--data=x.jsonl` hands x.jsonl over."""
-    return word.partition("=")[2] or word if word.startswith("--") else word
-
-
-def _redirected(command: Command) -> Iterator[str]:
-    words = command.words
-    for position, word in enumerate(words):
-        if word in (">", ">>", ">|") and position + 1 < len(words):
-            yield words[position + 1]
-        elif word.startswith(">") and len(word.lstrip(">|")) > 1:
-            yield word.lstrip(">|")
-    if command.program == "tee":
-        yield from (word for word in words[1:] if not word.startswith("-"))
-
-
-def _goes_to(command: Command, source: str) -> Iterator[str]:
-    """Where a download lies afterwards."""
-    words = command.words
-    for option in ("-O", "-o", "--output", "--local-dir", "-d", "--dir", "--output-document", ">"):
-        if option in words[:-1]:
-            yield words[words.index(option) + 1]
-    yield from _redirected(command)
-    tail = source.rstrip("/").rpartition("/")[2].removesuffix(".git")
-    if len(tail) > 4:
-        yield tail
-        yield tail.removesuffix(".gz")
-
-
-def _is_path(text: str, path: str) -> bool:
-    """Whether `text` is that file, or one below that folder."""
-    if len(path) < 4 or len(text) > 400:
-        return False
-    return text == path or text.endswith(f"/{path}") or f"/{path}/" in f"/{text}"
 
 
 def _test_files(case: AuditCase) -> Iterator[Place]:

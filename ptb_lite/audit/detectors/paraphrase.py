@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.evidence.folder import Account, printable
-from ptb_lite.audit.evidence.programs import own_files
+from ptb_lite.audit.evidence.program_reader import own_files
 from ptb_lite.audit.evidence.readers import Budget, read_file
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult

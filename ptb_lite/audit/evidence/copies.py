@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence.digest import first_to_read
 from ptb_lite.audit.evidence.folder import Account, open_regular, walk
-from ptb_lite.audit.evidence.programs import own_files
+from ptb_lite.audit.evidence.program_reader import own_files
 from ptb_lite.audit.evidence.transcript import trace_files
 
 WORKSPACE, SUBMISSION, TRACE = "workspace", "final_model", "trace"

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular, printable
-from ptb_lite.audit.evidence.programs import own_files
+from ptb_lite.audit.evidence.program_reader import own_files
 from ptb_lite.audit.evidence.transcript import read_transcript
 
 MAX_DIGEST = 120_000

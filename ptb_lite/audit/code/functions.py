@@ -1,0 +1,244 @@
+"""The functions and classes of the program that is read, bound to the arguments of a call."""
+
+from __future__ import annotations
+
+import ast
+from collections import ChainMap
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ptb_lite.audit.code.values import (
+    MAX_MADE,
+    MAX_WEIGHT,
+    NOTHING,
+    Label,
+    Ref,
+    Site,
+    Value,
+    World,
+    known,
+    merge,
+    union,
+    weight,
+)
+
+MAX_INLINE_DEPTH = 8
+_MAX_INLINED = 80
+
+
+Scope = ChainMap[str, Value]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the program's own. `scope` is where it was defined, `module` the other file
+    that it stands in (empty: this one)."""
+
+    name: str
+    arguments: ast.arguments
+    body: tuple[ast.stmt, ...]
+    scope: Scope
+    module: str = ""
+    is_property: bool = False
+    is_static: bool = False
+    is_class: bool = False
+
+    def parameters(self) -> list[str]:
+        given = self.arguments
+        return [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+
+
+class Functions:
+    """`names` are the values of variables (locals before globals), `functions` those of the
+    program's own by name (`Class.method`, `module.function`), `objects` the attributes of
+    instances, and `returned` what a function gave back at last."""
+
+    def __init__(
+        self,
+        label: Callable[[Site], Iterable[Label]],
+        pick: Callable[[Label, object], Label],
+        world: World,
+    ) -> None:
+        self._label, self._pick, self.world = label, pick, world
+        self.names: Scope = ChainMap({})
+        self.functions: dict[str, Function] = {}
+        self.classes: dict[str, tuple[str, ...]] = {}
+        self.objects: dict[str, Value] = {}
+        self.options: dict[str, Value] = {}
+        self.returned: dict[str, Value] = {}
+        self.called: dict[str, int] = {}
+        self.mutated: dict[str, frozenset[Label]] = {}
+        self.sites: list[Site] = []
+        self.made: list[tuple[int, str]] = []
+        self.steps = 0
+        self.room = MAX_MADE
+
+    def spend(self) -> None:
+        """Count a step. Raises OutOfStepsError when there were too many."""
+        raise NotImplementedError
+
+    def pay(self, *made: Any) -> bool:
+        """Whether there is room for values that were just made; it is then taken."""
+        size = weight(*made)
+        self.room -= min(size, self.room) if size <= MAX_WEIGHT else 0
+        return size <= MAX_WEIGHT and self.room > 0
+
+    def paid(self, value: Value) -> Value:
+        """The value, or what is left of it where it has no room: its labels."""
+        return value if self.pay(*value.alternatives) else Value((), value.labels)
+
+    def value(self, node: ast.expr) -> Value:
+        raise NotImplementedError
+
+    def attribute(self, node: ast.Attribute, owner: Value) -> Value:
+        raise NotImplementedError
+
+    def note_made(self, node: ast.expr, value: Value) -> Value:
+        raise NotImplementedError
+
+    def assign(self, target: ast.expr, value: Value) -> None:
+        raise NotImplementedError
+
+    def taint(self, node: ast.expr, labels: frozenset[Label]) -> None:
+        raise NotImplementedError
+
+    def run_body(self, function: Function) -> Value:
+        """What a function gives back, its parameters being set in `names`."""
+        raise NotImplementedError
+
+    def line_of(self, node: ast.AST) -> int:
+        """The line of the program at which a node, maybe in another file, is reached."""
+        raise NotImplementedError
+
+    def run_text(self, source: str) -> None:
+        raise NotImplementedError
+
+    stack: list[str]
+    step_limit: int
+    call_line: int
+
+    def defaults(self, arguments: ast.arguments, *, handed: bool = False) -> None:
+        raise NotImplementedError
+
+    def whole(self, value: Value) -> Value:
+        """A value with the labels of what the instances in it hold."""
+        held = {ref.instance for ref in value.refs() if ref.instance}
+        if not held:
+            return value
+        labels = union(
+            inner for key, inner in self.objects.items() if key.rpartition(".")[0] in held
+        )
+        return value.with_labels(labels)
+
+    def own(self, ref: Ref) -> Function | None:
+        """The function of the program's own that a name means, in a base class where the class
+        itself has none."""
+        found = self.functions.get(ref.name)
+        if found is not None or "." not in ref.name:
+            return found
+        owner, _, method = ref.name.rpartition(".")
+        return self.method(owner.removesuffix("()"), method)
+
+    def method(self, owner: str, method: str, depth: int = 0) -> Function | None:
+        if owner not in self.classes or depth > 8:
+            return None
+        found = self.functions.get(f"{owner}.{method}")
+        for base in () if found else self.classes[owner]:
+            found = found or self.method(base, method, depth + 1)
+        return found
+
+    def _above(self, method: str) -> tuple[Ref, Function] | None:
+        """The method of a base class that `super()` means, bound to the object at hand."""
+        owner, _, _own = self.stack[-1].rpartition(".")
+        for base in self.classes.get(owner, ()):
+            found = self.method(base, method)
+            held = [
+                ref for value in list(self.names.maps[0].values())[:4] for ref in value.refs()
+                if ref.instance
+            ]  # fmt: skip
+            if found is not None and held:
+                return Ref(found.name, held[0].site, held[0].instance), found
+        return None
+
+    def _instance(
+        self, node: ast.Call, name: str, args: list[Value], keywords: dict[str, Value]
+    ) -> Value:
+        """A new object of the program's own class."""
+        line = self.line_of(node)
+        site = Site(name, line, tuple(args), keywords)
+        self.sites.append(site)
+        made = Ref(f"{name}()", site, f"{name}#{line}:{node.col_offset}")
+        start = self.method(name, "__init__")
+        if start is not None:
+            bound = Ref(f"{name}.__init__", site, made.instance)
+            self._local_call(node, bound, start, args, keywords)
+        else:
+            # Fields of a dataclass, or of a base that is not known.
+            for key, value in keywords.items():
+                self.objects[f"{made.instance}.{key}"] = value
+            for number, value in enumerate(args):
+                self.objects[f"{made.instance}.{number}"] = value
+        return known(made, labels=self._label(site))
+
+    def _local_call(
+        self,
+        node: ast.Call,
+        ref: Ref,
+        function: Function,
+        args: list[Value],
+        keywords: dict[str, Value],
+        *,
+        handed: bool = False,
+    ) -> Value:
+        """The body of a function walked for this very call, so that one helper which is used on
+        both splits does not mix them up."""
+        name = function.name
+        count = self.called.get(name, 0)
+        deep = len(self.stack) >= MAX_INLINE_DEPTH or name in self.stack
+        if deep or count >= _MAX_INLINED or self.steps > self.step_limit:
+            return self.returned.get(name, NOTHING).with_labels(
+                union([*args, *keywords.values()]) if not deep else ()
+            )
+        self.called[name] = count + 1
+        parameters = function.parameters()
+        nodes: dict[str, ast.expr] = {}
+        local: dict[str, Value] = dict.fromkeys(parameters, NOTHING)
+        free = list(parameters)
+        if ref.instance and not function.is_static and free:
+            owner = ref.instance.partition("#")[0]
+            local[free.pop(0)] = known(Ref(f"{owner}()", ref.site, ref.instance))
+        elif function.is_class and free:
+            local[free.pop(0)] = known(Ref(function.name.rpartition(".")[0]))
+        outer, self.names = self.names, ChainMap(local, *function.scope.maps)
+        self.defaults(function.arguments, handed=handed)
+        self.names = outer
+        for parameter, value in zip(free, args, strict=False):
+            local[parameter] = value
+        if not handed:
+            nodes = dict(zip(free, node.args, strict=False))
+        for key, value in keywords.items():
+            local[key] = value
+        if function.arguments.vararg:
+            rest = args[len(free) :]
+            local[function.arguments.vararg.arg] = known(
+                [v.alternatives[0] if v.alternatives else "" for v in rest], labels=union(rest)
+            )
+        if function.arguments.kwarg:
+            given = {k: v.alternatives[0] for k, v in keywords.items() if v.alternatives}
+            local[function.arguments.kwarg.arg] = known(given, labels=union(keywords.values()))
+        before, self.mutated = self.mutated, {}
+        self.names = ChainMap(local, *function.scope.maps)
+        self.stack.append(name)
+        self.call_line = self.line_of(node)
+        try:
+            result = self.run_body(function)
+        finally:
+            self.stack.pop()
+            self.names = outer
+            mutated, self.mutated = self.mutated, before
+        for parameter, labels in mutated.items():
+            if parameter in nodes:
+                self.taint(nodes[parameter], labels)
+        self.returned[name] = merge(self.returned.get(name, NOTHING), result)
+        return result

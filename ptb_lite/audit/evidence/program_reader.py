@@ -1,0 +1,309 @@
+"""Reads every program that the agent left or ran, out of its files and its trace."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret
+from ptb_lite.audit.code.shell import Command, read_shell
+from ptb_lite.audit.evidence.folder import Account, FoundFile, Listing, open_regular, sha256_of
+from ptb_lite.audit.evidence.harnesses import harness_files
+from ptb_lite.audit.evidence.outputs import holding_items
+from ptb_lite.audit.evidence.programs import Order, Program, Programs
+from ptb_lite.audit.evidence.prose import Turn
+from ptb_lite.audit.evidence.transcript import read_transcript
+from ptb_lite.audit.item import TestItem
+from ptb_lite.audit.record import HarnessManifest
+
+MAX_PROGRAM = 2 << 20
+MAX_PROGRAMS = 5000
+MAX_ALL = 256 << 20
+_MAX_CONFIG = 256 << 10
+_MAX_HASHED = 256 << 20
+_ENVIRONMENTS = {"site-packages", "dist-packages", "node_modules", "__pycache__", ".git"}
+_PYTHON = {".py", ".pyw", ".ipy"}
+_SHELL = {".sh", ".bash", ".zsh", ".mk"}
+_SHELL_NAMES = {"Makefile", "makefile", "Dockerfile", "justfile", ".bashrc", ".profile"}
+_CONFIGS = {".yaml", ".yml", ".toml", ".cfg", ".ini", ".json"}
+_SHEBANG = re.compile(rb"^#!.*\b(python|bash|sh|zsh)[\d.]*\b")
+_SETS = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.{1,2000})$")
+_MAGIC = re.compile(r"^(\s*)([%!].*)$", re.MULTILINE)
+
+_RUNS = re.compile(r"subprocess|os\.system|popen|os\.exec|pty\.spawn|check_output|sh\.", re.I)
+_RUNNER = re.compile(
+    r"^(?:subprocess\.\w+|os\.(?:system|popen|exec\w+|spawn\w+)|asyncio\.create_subprocess_\w+|"
+    r"pty\.spawn)$"
+)
+MAX_ORDERS = 100_000
+
+
+class Evidence(Protocol):
+    """The part of a case that programs are read from."""
+
+    @property
+    def trace(self) -> Path | None: ...
+    @property
+    def submission(self) -> Path | None: ...
+    @property
+    def harness(self) -> HarnessManifest | None: ...
+    @property
+    def listing(self) -> Listing: ...
+    @property
+    def items(self) -> tuple[TestItem, ...]: ...
+
+
+def read_programs(case: Evidence) -> Programs:
+    """Raises OSError when the folder itself cannot be read."""
+    reader = _Reader()
+    reader.account = account = Account()
+    turns = tuple(read_transcript(case.trace, account)) if case.trace else ()
+    harness = _harness(case, turns)
+    files = [file for file in own_files(case, account) if file.relative not in harness]
+    for file in files:
+        reader.variables(file)
+    for file in files:
+        if not reader.file(file):
+            break
+    for turn in turns:
+        reader.turn(turn)
+    return Programs(
+        tuple(reader.python),
+        tuple(reader.configs),
+        tuple(reader.orders),
+        turns,
+        account,
+        reader.environment,
+        harness,
+        holding_items(files, case.items, harness),
+    )
+
+
+def _harness(case: Evidence, turns: Iterable[Turn]) -> frozenset[str]:
+    """The files of a known harness that no tool of the agent's changed."""
+    if case.harness is not None:
+        return frozenset()
+    found = harness_files(case.listing.files)
+    if not found:
+        return found
+    changed = {turn.path for turn in turns if turn.kind == "wrote" and turn.path}
+    return frozenset(
+        name for name in found if not any(f"/{path}".endswith(f"/{name}") for path in changed)
+    )
+
+
+def own_files(case: Evidence, account: Account) -> Iterator[FoundFile]:
+    """The files that the agent wrote, without those of installed packages."""
+    handed_over = case.harness.files if case.harness else {}
+    for unread in case.listing.account.unread:
+        account.leave_unread(unread)
+    for file in case.listing.files:
+        if _ENVIRONMENTS & set(PurePosixPath(file.relative).parts[:-1]):
+            continue
+        expected = handed_over.get(file.relative)
+        if expected is None or sha256_of(file.path, _MAX_HASHED) != expected:
+            yield file
+
+
+class _Reader:
+    account: Account
+
+    def __init__(self) -> None:
+        self.python: list[Program] = []
+        self.configs: list[Program] = []
+        self.orders: list[Order] = []
+        self._left = MAX_ALL
+        self._seen: set[tuple[str, str]] = set()
+        self.environment: dict[str, str] = {}
+        self._written: dict[str, str] = {}
+
+    def variables(self, file: FoundFile) -> None:
+        """Those that a `.env` file sets."""
+        name = PurePosixPath(file.relative).name
+        if not (name == ".env" or name.endswith(".env")) or file.size > _MAX_CONFIG:
+            return
+        try:
+            with open_regular(file.path) as stream:
+                text = stream.read(_MAX_CONFIG).decode("utf-8", "replace")
+        except OSError:
+            return
+        for line in text.split("\n")[:2000]:
+            match = _SETS.match(line)
+            if match:
+                self.environment[match[1]] = match[2].strip().strip("'\"")
+
+    def file(self, file: FoundFile) -> bool:
+        """Whether there is room for more."""
+        path = PurePosixPath(file.relative)
+        kind = _kind(path, file)
+        if kind is None:
+            return True
+        if len(self.python) + len(self.configs) > MAX_PROGRAMS or self._left < 0:
+            self.account.leave_unread(f"programs after {file.relative}")
+            return False
+        if file.size > MAX_PROGRAM:
+            if kind != "config":
+                self.account.leave_unread(f"{file.relative}: a program longer than 2 MB")
+            return True
+        try:
+            with open_regular(file.path) as stream:
+                raw = stream.read(MAX_PROGRAM)
+        except OSError as error:
+            self.account.leave_unread(f"{file.relative}: {error.strerror or error}")
+            return True
+        self._left -= len(raw)
+        self.text(kind, raw.decode("utf-8", "replace"), file.relative, 1)
+        return True
+
+    def text(self, kind: str, text: str, name: str, first: int) -> None:
+        match kind:
+            case "python":
+                self._python(text, name, first)
+            case "shell":
+                self._shell(text, name, first)
+            case "notebook":
+                self._notebook(text, name)
+            case _:
+                self.configs.append(Program("config", text, name, first))
+
+    def turn(self, turn: Turn) -> None:
+        key = (turn.path, turn.text)
+        if turn.kind == "fetched" and turn.text.startswith("http"):
+            # A page fetched by a tool is a page fetched by `curl`.
+            words = ("curl", turn.text.split()[0])
+            self.orders.append(Order(Command(words, turn.line), turn.file))
+        if turn.kind not in ("command", "wrote") or (key in self._seen and not turn.old):
+            return
+        self._seen.add(key)
+        if turn.kind == "command":
+            self._shell(turn.text, turn.file, turn.line, spread=False)
+        elif len(turn.text) <= MAX_PROGRAM:
+            text = self._after_edit(turn)
+            kind = _named_kind(PurePosixPath(turn.path))
+            if kind in ("python", "shell", "notebook", "config") and text:
+                self._left -= len(text)
+                self.text(kind, text, f"{turn.file} ({turn.path[-80:]})", turn.line)
+
+    def _after_edit(self, turn: Turn) -> str:
+        """The whole file after an edit, where its text is known; else what was put in."""
+        before = self._written.get(turn.path, "")
+        if not turn.old:
+            after = turn.text
+        elif turn.old in before:
+            after = before.replace(turn.old, turn.text, 1)
+        else:
+            return turn.text
+        if len(after) > MAX_PROGRAM:
+            return turn.text
+        self._written[turn.path] = after
+        return after
+
+    def _python(self, text: str, name: str, first: int) -> None:
+        for match in _MAGIC.finditer(text):
+            if match[2].startswith("!"):
+                self._shell(match[2][1:], name, first + text.count("\n", 0, match.start()))
+        source = _MAGIC.sub(r"\1pass", text)
+        self.python.append(Program("python", source, name, first))
+        if _RUNS.search(source) and len(self.orders) < MAX_ORDERS:
+            self._run_by(source, name, first)
+
+    def _run_by(self, source: str, name: str, first: int) -> None:
+        """The commands that a Python program starts."""
+        try:
+            sites = interpret(source, world=World({}, self.environment, {})).sites
+        except UnreadableCodeError:
+            return
+        for site in sites:
+            if not _RUNNER.search(site.name) or not site.args:
+                continue
+            line = first + site.line - 1
+            for given in site.args[0].alternatives:
+                if isinstance(given, list) and given and all(isinstance(w, str) for w in given):
+                    self._shell(shlex.join(given), name, line, spread=False)
+                elif isinstance(given, str):
+                    self._shell(given, name, line, spread=False)
+
+    def _shell(self, text: str, name: str, first: int, *, spread: bool = True) -> None:
+        """`spread`: the text stands in the file as it is, so that its lines are the file's."""
+        commands, embedded = read_shell(text, first, self.environment)
+        for command in commands:
+            line = command.line if spread else first
+            self.orders.append(Order(_at(command, line), name))
+            for variable, value in command.assigned if not command.words else ():
+                self.environment.setdefault(variable, value)
+            target = _written(command)
+            kind = _named_kind(PurePosixPath(target)) if target else None
+            if kind == "python":
+                self.python.append(Program("python", command.stdin, f"{name} ({target})", line))
+            elif kind == "config":
+                self.configs.append(Program("config", command.stdin, f"{name} ({target})", line))
+        for program in embedded:
+            line = program.line if spread else first
+            self.python.append(Program("python", program.source, name, line))
+
+    def _notebook(self, text: str, name: str) -> None:
+        try:
+            cells = json.loads(text).get("cells", [])
+            if not isinstance(cells, list):
+                raise ValueError("its cells are no list")
+        except (ValueError, AttributeError, RecursionError):
+            self.account.leave_unread(f"{name}: not readable as a notebook")
+            return
+        source = "\n".join(_cell(cell) for cell in cells[:10_000] if isinstance(cell, dict))
+        self._python(source, name, 1)
+
+
+def _cell(cell: dict[str, Any]) -> str:
+    lines = cell.get("source", "")
+    text = "".join(map(str, lines)) if isinstance(lines, list) else str(lines)
+    if cell.get("cell_type") != "code":
+        return ""
+    if text.lstrip().startswith(("%%bash", "%%sh", "%%script")):
+        body = text.partition("\n")[2]
+        return "\n".join(f"!{line}" for line in body.split("\n"))
+    return text
+
+
+def _written(command: Command) -> str:
+    """The file that a here-document goes to."""
+    words = command.words
+    if command.stdin and command.program in ("cat", "tee"):
+        names = [word.lstrip(">|") for word in words[1:] if word not in (">", ">>", "-a", ">|")]
+        names = [name for name in names if name and name[0] != "-" and name != "/dev/null"]
+        return names[-1] if names else ""
+    return ""
+
+
+def _at(command: Command, line: int) -> Command:
+    return replace(command, line=line)
+
+
+def _kind(path: PurePosixPath, file: FoundFile) -> str | None:
+    kind = _named_kind(path)
+    if kind is None and not path.suffix and 0 < file.size <= MAX_PROGRAM:
+        try:
+            with open_regular(file.path) as stream:
+                match = _SHEBANG.match(stream.read(128))
+        except OSError:
+            return None
+        if match:
+            return "python" if match[1] == b"python" else "shell"
+    if kind == "config" and file.size > _MAX_CONFIG:
+        return None
+    return kind
+
+
+def _named_kind(path: PurePosixPath) -> str | None:
+    suffix = path.suffix.lower()
+    if suffix in _PYTHON:
+        return "python"
+    if suffix == ".ipynb":
+        return "notebook"
+    if suffix in _SHELL or path.name in _SHELL_NAMES:
+        return "shell"
+    return "config" if suffix in _CONFIGS else None
