@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,12 +32,24 @@ def ended(record: AuditRecord) -> list[str]:
     ]
 
 
-def test_no_file_of_the_corpus_ends_a_detector() -> None:
+LONG_PROGRAMS = {
+    "built.py": 'a = "x" * 199000\n' + "".join(f'b{n} = a + "{n}"\n' for n in range(8000)),
+    "names.py": "a = thing\n" + "a = a.b\n" * 12_000,
+    "fstring.py": 'a = "x" * 200000\nb = f"' + "{a}" * 20_000 + '"\n',
+}
+"""Programs whose evaluation grows, too long to keep as files."""
+
+
+def test_no_file_of_the_corpus_ends_a_detector(tmp_path: Path) -> None:
+    folder = tmp_path / "corpus"
+    shutil.copytree(CORPUS, folder)
+    for name, text in LONG_PROGRAMS.items():
+        (folder / "programs" / name).write_text(text)
     record = run_audit(
         AuditCase(
-            folder=CORPUS,
+            folder=folder,
             items=ITEMS,
-            trace=CORPUS / "traces",
+            trace=folder / "traces",
             benchmark_kinds={"gsm8k": "dataset"},
         )
     )
