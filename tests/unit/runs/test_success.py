@@ -21,9 +21,7 @@ def bits(text: str) -> list[SampleRecord]:
     return samples(*map(float, text))
 
 
-def scores(
-    after: str | None, verdict: Verdict = Verdict.CLEAN, policy: str = "reset"
-) -> BenchmarkScores:
+def scores(after: str | None, verdict: Verdict = Verdict.CLEAN) -> BenchmarkScores:
     """Of 40 items, of which the base answers the first 4."""
     before = bits("1" * 4 + "0" * 36)
     return benchmark_scores(
