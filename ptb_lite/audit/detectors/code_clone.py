@@ -97,9 +97,8 @@ class CodeCloneDetector(Detector):
         """Raises OSError when the folder itself cannot be read."""
         index = Index(case.items)
         if not index.searchable:
-            return DetectorResult(
-                detector=NAME, status="skipped", deciding=False, reason="no test item is code"
-            )
+            reason = "no test item is code" if case.items else "no test items given"
+            return DetectorResult(detector=NAME, status="skipped", deciding=False, reason=reason)
         account = Account()
         budget = Budget(_MAX_BYTES, time.monotonic() + _MAX_SECONDS)
         found = Clones()

@@ -87,7 +87,8 @@ class ParaphraseDetector(Detector):
         """Raises OSError when the folder itself cannot be read."""
         items = [item for item in case.items if len(item.question) >= 40]
         if not items:
-            return _skip("no test item is long enough to be retold")
+            long = "no test item is long enough to be retold"
+            return _skip(long if case.items else "no test items given")
         account = Account()
         index = Index(items)
         rows = list(_rows(case, account))

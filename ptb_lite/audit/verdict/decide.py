@@ -21,6 +21,7 @@ from ptb_lite.audit.registry import own_rules
 from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.audit.verdict.rules import rule_of
 from ptb_lite.events import Verdict
+from ptb_lite.text import plural
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,10 @@ def _decide(results: Sequence[DetectorResult], known: tuple[Rule, ...]) -> Decis
         return Decision(Verdict.INCONCLUSIVE, reason, ("nothing-looked",))
     looked = sum(result.status != "skipped" for result in results)
     informing = sum(len(result.flags) for result in results)
-    aside = f"; {informing} flags that only inform" if informing else ""
-    reason = f"nothing-decides: {looked} detectors found nothing that decides{aside}"
+    aside = plural(informing, "flag that only informs", "flags that only inform")
+    aside = f"; {aside}" if informing else ""
+    found = plural(looked, "detector")
+    reason = f"nothing-decides: {found} found nothing that decides{aside}"
     return Decision(Verdict.CLEAN, reason, ("nothing-decides",))
 
 

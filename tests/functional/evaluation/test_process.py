@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -29,6 +27,7 @@ from ptb_lite.evaluation.errors import (
 from ptb_lite.evaluation.items.splits import ItemFiles
 from ptb_lite.evaluation.job import Engine, EvaluationJob, EvaluationTask
 from ptb_lite.evaluation.results import read_result, read_samples
+from tests.functional.runner.waiting import wait_until
 
 WAIT_SECONDS = 60.0
 
@@ -50,13 +49,6 @@ def make_job(
     return EvaluationJob(
         model=model, adapter=adapter, tasks=tasks, output=output, device="cpu", batch_size=4
     )
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.05)
 
 
 def make_adapter(model: Path, folder: Path) -> Path:
@@ -243,13 +235,18 @@ def test_a_killed_caller_takes_the_worker_with_it(
     )
     caller = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "asked.json")])
     try:
-        wait_for(lambda: bool(psutil.Process(caller.pid).children()))
+        wait_until(lambda: bool(psutil.Process(caller.pid).children()), WAIT_SECONDS)
         (worker,) = psutil.Process(caller.pid).children()
         # The watching thread starts before anything heavy; the log shows that main() runs.
-        wait_for(lambda: "ptb_lite.evaluation.engine.worker" in " ".join(worker.cmdline()))
+        wait_until(
+            lambda: "ptb_lite.evaluation.engine.worker" in " ".join(worker.cmdline()), WAIT_SECONDS
+        )
         os.kill(caller.pid, signal.SIGKILL)
         caller.wait(WAIT_SECONDS)
-        wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+        wait_until(
+            lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE,
+            WAIT_SECONDS,
+        )
     finally:
         caller.kill()
         caller.wait(WAIT_SECONDS)

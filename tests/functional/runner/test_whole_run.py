@@ -75,7 +75,9 @@ print(subprocess.run([*command, "--model", "nowhere"], capture_output=True).retu
 """
     )
     said = (run.trace / "stdout.log").read_text().splitlines()
-    assert said[0] == str(["data", "evaluate.py", "prompt.md", "task.json", "timer.sh"])
+    assert said[0] == str(
+        [".hub-cache", "data", "evaluate.py", "prompt.md", "task.json", "timer.sh"]
+    )
     assert said[1] == "False False []"
     assert "PTB_LITE_STATE" not in said[2]
     assert "seconds left" in said[3]

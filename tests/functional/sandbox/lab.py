@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,16 +19,14 @@ from ptb_lite.sandbox import (
     interpreter_paths,
     start,
 )
+from tests.functional.runner import waiting
 
 PATIENCE = 30.0
 MARK = "PTB_LITE_TEST_MARK"
 
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-    limit = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < limit, f"waited {seconds} s in vain for {what}"
-        time.sleep(0.01)
+    waiting.wait_until(true, seconds, lambda: what, poll=0.01)
 
 
 @dataclass

@@ -38,7 +38,7 @@ ASIDE = DetectorResult(detector="e", status="skipped", reason="not asked", decid
     ("results", "verdict", "words"),
     [
         ([CLEAN], Verdict.CLEAN, "found nothing"),
-        ([CLEAN, INFORMS], Verdict.CLEAN, "1 flags that only inform"),
+        ([CLEAN, INFORMS], Verdict.CLEAN, "1 flag that only informs"),
         ([CLEAN, ASIDE], Verdict.CLEAN, "found nothing"),
         ([CLEAN, DECIDES], Verdict.FLAGGED, "unnamed-finding: d k ×1"),
         ([SKIPPED, DECIDES], Verdict.FLAGGED, "unnamed-finding: d k ×1"),
