@@ -32,10 +32,12 @@ from ptb_lite.events import (
     RunFinished,
     RunResumed,
     RunStarted,
+    SubmissionRefused,
     VerdictReached,
 )
 from ptb_lite.narrate import event_words
 from ptb_lite.report.series import Series
+from ptb_lite.runs.records import NO_SCORE, refusal
 from ptb_lite.text import one_line
 from ptb_lite.tui.models.result.flags import FlagBoard
 from ptb_lite.tui.models.run.device import DeviceFold
@@ -74,6 +76,7 @@ class RunFold:
         self._scores: deque[EvaluationFinished] = deque(maxlen=MAX_SCORES)
         self._verdict: VerdictReached | None = None
         self._end: RunFinished | None = None
+        self._no_score = ""
         self._began: datetime | None = None
         self._time: datetime | None = None
         self.events = 0
@@ -93,7 +96,7 @@ class RunFold:
             "hub_requested": self._hub_requested,
             "device_sampled": lambda sample, _time: self._device.take(sample),
             "submission_sealed": self._note,
-            "submission_refused": self._note,
+            "submission_refused": self._refused,
             "flag_raised": self._flag_raised,
             "judge_vote_asked": self._judge_voted,
             "judge_vote_counted": self._judge_voted,
@@ -144,6 +147,7 @@ class RunFold:
             verdict_reason=one_line(self._verdict.reason, 400) if self._verdict else "",
             outcome=self._end.outcome if self._end else None,
             detail=one_line(self._end.detail, 400) if self._end else "",
+            no_score=self._no_score,
             events=self.events,
             impossible=self._impossible,
         )
@@ -159,6 +163,8 @@ class RunFold:
 
     def _phase_started(self, start: PhaseStarted, time: datetime) -> None:
         self._strip.start(start.phase, time)
+        if start.phase is Phase.SEAL:
+            self._no_score = ""
         if start.phase is Phase.AUDIT:
             self._flags.begin_audit()
             self._audited, self._verdict = False, None
@@ -265,6 +271,10 @@ class RunFold:
     def _verdict_reached(self, reached: VerdictReached, time: datetime) -> None:
         self._verdict = reached
         self._note(reached, time)
+
+    def _refused(self, refused: SubmissionRefused, time: datetime) -> None:
+        self._no_score = NO_SCORE[refusal(refused.reason)]
+        self._note(refused, time)
 
     def _run_finished(self, end: RunFinished, time: datetime) -> None:
         self._end = end

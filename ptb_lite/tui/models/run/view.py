@@ -98,6 +98,7 @@ class UsageView:
 class RunSnapshot:
     """Everything that is shown of a run at one moment.
 
+    `no_score` is the headline of a run whose submission was refused at its seal.
     `events` counts what was folded, `impossible` what of it has figures that cannot be.
     """
 
@@ -121,5 +122,6 @@ class RunSnapshot:
     verdict_reason: str
     outcome: Outcome | None
     detail: str
+    no_score: str
     events: int
     impossible: int
