@@ -92,7 +92,7 @@ def test_nothing_chosen_keeps_start_shut_and_says_why(tmp_path: Path) -> None:
         await until_shown(pilot, READY)
         app.screen.query_one("#benchmarks").focus()
         await pilot.press("home", "space")
-        await until_shown(pilot, "benchmark: none is chosen")
+        await until_shown(pilot, "Benchmarks: none is chosen")
         assert started(app).disabled
         await pilot.press("ctrl+s")
         await pilot.pause()

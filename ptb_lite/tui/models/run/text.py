@@ -237,13 +237,27 @@ def _running(shot: RunSnapshot, view: PhaseView, now: datetime, width: int) -> l
         spans.append((bar(done, max(8, min(24, width // 5))), "$text-primary"))
         spans.append((f" {100 * done:.0f} % ", ""))
     if view.phase is Phase.AGENT and shot.agent is not None:
-        return [*spans, (" ", ""), *countdown(shot, now)]
+        return [*spans, (" ", ""), *countdown(shot, now), *_cut(shot, now)]
     left = view.left(now)
     rest = f"about {duration(left)} left" if left is not None else f"for {clock(view.elapsed(now))}"
     spans.append((f" {rest}", DIM))
     if view.label:
         spans.append((f"  {one_line(view.label, 60)}", ""))
     return spans
+
+
+def _cut(shot: RunSnapshot, now: datetime) -> list[Span]:
+    """That the deadline comes before the training's last step."""
+    left = shot.agent.left(now) if shot.agent is not None else None
+    training = shot.training
+    if left is None or training is None:
+        return []
+    # What was trained since the newest figures counts, too.
+    reached = training.by(left + max(0.0, (now - training.time).total_seconds()))
+    if reached is None:
+        return []
+    steps = f"about {reached:.0f} of {training.steps:.0f} steps"
+    return [(f"\n! at this speed {steps} before the deadline", CARE)]
 
 
 def _ended(shot: RunSnapshot) -> list[Span]:

@@ -56,6 +56,13 @@ class TrainingView:
             return None
         return (self.time - self.began).total_seconds() / done * (self.steps - self.step)
 
+    def by(self, seconds: float) -> float | None:
+        """The step that it will be at in so many seconds, where that is not its last one."""
+        left = self.left()
+        if left is None or left <= seconds:
+            return None
+        return self.step + seconds / left * (self.steps - self.step)
+
 
 @dataclass(frozen=True)
 class DeviceView:
