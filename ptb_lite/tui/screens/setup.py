@@ -19,10 +19,13 @@ from textual.widgets import Button, Collapsible, Input, Select, Static
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.text import plural
 from ptb_lite.tui.commands import AppCommand
+from ptb_lite.tui.models.going import going_runs
 from ptb_lite.tui.models.setup.choices import SetupChoices, choices_of, preset_of, toggled
 from ptb_lite.tui.models.setup.lines import Summary
+from ptb_lite.tui.models.setup.remembered import load_choices, save_choices
 from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
+from ptb_lite.tui.screens.dialogs import AskScreen
 from ptb_lite.tui.screens.save_preset import SavePresetScreen
 from ptb_lite.tui.screens.setup_fields import FIELDS, more_fields, setup_fields, words_of
 from ptb_lite.tui.text import one_line
@@ -93,7 +96,7 @@ Closing the app ends no run.
         self._checking: RunSpec | None = None
         self._checked: RunSpec | None = None
         self._problems: tuple[SetupProblem, ...] = ()
-        self._starting = False
+        self._starting = self._started = False
 
     def compose_body(self) -> ComposeResult:
         with VerticalScroll(id="setup-body"):
@@ -116,8 +119,15 @@ Closing the app ends no run.
         self.call_after_refresh(self._furnish)
 
     def on_screen_resume(self) -> None:
+        if self._started:
+            # Seen again after the run that was started: another one may be started now.
+            self._starting = self._started = False
         if self._facts is not None and not self._starting:
             self._load()
+
+    def on_unmount(self) -> None:
+        if self._summary.spec is not None:
+            save_choices(self._choices)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show_lists)
@@ -139,9 +149,31 @@ Closing the app ends no run.
         if self.query_one("#start", Button).disabled or spec is None or self._facts is None:
             self.ptb.say(self._why_not(), error=True)
             return
+        going = going_runs(self.ptb.runs_dir)
+        if going:
+            self._ask_start(self._facts, spec, going)
+        else:
+            self._start(self._facts, spec)
+
+    def _ask_start(self, facts: SetupFacts, spec: RunSpec, going: tuple[str, ...]) -> None:
+        words = (
+            f"{', '.join(going[:3])} {'goes' if len(going) == 1 else 'go'} on. Runs at the same "
+            "time share this machine: each gets less of it, and their scores compare less."
+        )
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._start(facts, spec)
+
+        self.app.push_screen(
+            AskScreen("Start another run?", words, yes="Start it", no="Not now"), answered
+        )
+
+    def _start(self, facts: SetupFacts, spec: RunSpec) -> None:
         self._starting = True
         self._show_reason("Starting …", ready=False)
-        self._launch(self._facts, spec)
+        save_choices(self._choices)
+        self._launch(facts, spec)
 
     def _why_not(self) -> str:
         """What is in the way of a start, all of it."""
@@ -240,7 +272,14 @@ Closing the app ends no run.
             kept = self._choices.preset or ""
             select.value = kept if kept in presets else ""
         self._fill(self._choices)
-        if first and _FIRST_PRESET in presets:
+        kept_choices = load_choices(presets) if first else None
+        if kept_choices is not None:
+            self._choices = kept_choices
+            with self.prevent(Select.Changed):
+                select.value = kept_choices.preset or ""
+            self._fill(kept_choices)
+            self._apply(kept_choices)
+        elif first and _FIRST_PRESET in presets:
             self._take_preset(_FIRST_PRESET)
         else:
             self._apply(self._choices)
@@ -263,11 +302,13 @@ Closing the app ends no run.
         self._show_checked()
 
     async def on_setup_screen_launched(self, message: Launched) -> None:
-        self._starting = False
         if message.path is None:
+            self._starting = False
             self._show_reason(message.problem, ready=True)
             self.ptb.say(message.problem, error=True)
             return
+        # Until this screen is seen again a second press starts nothing.
+        self._started = True
         self._show_reason(f"{message.path.name} was started.", ready=True)
         await self.ptb.open_run(message.path)
 
@@ -305,7 +346,10 @@ Closing the app ends no run.
             Content.assemble((f"{word:<9}", "bold"), f"{one_line(text, 600)}\n")
             for word, text in self._summary.lines
         ]
-        self.query_one("#setup-summary", Static).update(Content("").join(shown).rstrip())
+        if shown:
+            # What was shown stays while something is wrong: a list that jumps is clicked wrongly.
+            self.query_one("#setup-summary", Static).update(Content("").join(shown).rstrip())
+        self.query_one("#setup-summary").set_class(not shown, "-stale")
         command = one_line(self._summary.command, 2000)
         self.query_one("#setup-command", Static).update(
             Content.assemble(("Command  ", "bold"), command or "-")
@@ -345,8 +389,8 @@ Closing the app ends no run.
         lines = [problem.line for problem in self._problems]
         if not bad:
             lines.insert(0, "This machine can run it.")
-        elif len(self._problems) > 1:
-            lines.insert(0, f"NO: {plural(bad, 'thing')} in the way")
+        elif bad > 1:
+            lines[0] = f"NO, {plural(bad, 'thing')} in the way: {lines[0]}"
         self._show_reason("\n".join(lines), ready=not bad)
 
     def _show_reason(self, reason: str, *, ready: bool) -> None:

@@ -79,6 +79,6 @@ def _field(choice: Choice) -> Field:
         )
     else:
         hint = _HINTS.get(choice.name) or choice.shown.unit
-        box = Input(placeholder=hint, id=place, compact=True, max_length=500)
+        box = Input(placeholder=hint, id=place, compact=True, max_length=5000)
     box.tooltip = f"{choice.help} {choice.detail}".strip()
     return Field(choice.shown.label, box)

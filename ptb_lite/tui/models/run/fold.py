@@ -35,11 +35,11 @@ from ptb_lite.events import (
     SubmissionRefused,
     VerdictReached,
 )
-from ptb_lite.narrate import event_words
+from ptb_lite.narrate import event_words, flag_name, flag_place
 from ptb_lite.report.series import Series
 from ptb_lite.runs.records import NO_SCORE, refusal
 from ptb_lite.text import one_line
-from ptb_lite.tui.models.result.flags import FlagBoard
+from ptb_lite.tui.models.result.flags import FlagBoard, group_key
 from ptb_lite.tui.models.run.device import DeviceFold
 from ptb_lite.tui.models.run.phases import PhaseStrip
 from ptb_lite.tui.models.run.view import AgentView, RunSnapshot, TrainingView, UsageView
@@ -48,6 +48,8 @@ from ptb_lite.tui.models.trace.entries import EntryKind, Trace
 MAX_HOSTS = 100
 MAX_SCORES = 200
 _BEYOND = 1e15
+# Of flags that are alike the first is told, and then how many there are.
+_TOLD = (10, 100, 1000, 10_000)
 
 _ENTRY_KINDS = {
     AgentEventKind.MESSAGE: EntryKind.MESSAGE,
@@ -70,6 +72,7 @@ class RunFold:
         self._agent: AgentView | None = None
         self._training: TrainingView | None = None
         self._flags = FlagBoard()
+        self._alike: dict[tuple[object, ...], int] = {}
         self._audited = False
         self._usage = UsageView()
         self._hosts: dict[tuple[str, int], bool] = {}
@@ -167,6 +170,7 @@ class RunFold:
             self._no_score = ""
         if start.phase is Phase.AUDIT:
             self._flags.begin_audit()
+            self._alike.clear()
             self._audited, self._verdict = False, None
         self._note(start, time)
 
@@ -261,8 +265,14 @@ class RunFold:
 
     def _flag_raised(self, raised: FlagRaised, time: datetime) -> None:
         flag = raised.flag
-        if self._flags.raise_flag(flag, live=raised.live, time=time):
+        if not self._flags.raise_flag(flag, live=raised.live, time=time):
+            return
+        alike = self._alike[group_key(flag)] = self._alike.get(group_key(flag), 0) + 1
+        if alike == 1:
             self._note(raised, time)
+        elif alike in _TOLD:
+            place = one_line(flag_place(flag.model_copy(update={"line": None})), 200)
+            self.trace.note(f"{alike} flags {flag_name(flag)} in {place} by now", time)
 
     def _judge_voted(self, vote: JudgeVoteAsked | JudgeVoteCounted, time: datetime) -> None:
         self._strip.voted(vote)
