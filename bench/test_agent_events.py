@@ -16,7 +16,7 @@ from ptb_lite.agents.event_bounds import LineSplitter
 from ptb_lite.agents.gemini import GeminiBackend
 from ptb_lite.agents.opencode import OpenCodeBackend
 from ptb_lite.agents.protocol import Backend
-from ptb_lite.agents.secrets.masking import mask_line
+from ptb_lite.chat.masking import mask_line
 
 CAPTURED = Path(__file__).parents[1] / "../shared/agent-events"
 BACKENDS = {

@@ -13,9 +13,10 @@ from bench.generation import SIZES, Timed, compare, our_lm, stock_lm, task_reque
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.embedded import embedded_model
 from ptb_lite.evaluation.benchmark import find_benchmark
-from ptb_lite.evaluation.engine.lm_eval_job import task_definition
+from ptb_lite.evaluation.engine.task_definition import write_task_file
 from ptb_lite.evaluation.evaluate_model import evaluate_once
-from ptb_lite.evaluation.items.splits import ItemFiles, prepare_items, read_items
+from ptb_lite.evaluation.items.item import read_items
+from ptb_lite.evaluation.items.splits import ItemFiles, prepare_items
 from tests.functional.evaluation.lm_eval_command import lm_eval_command
 
 pytestmark = pytest.mark.bench
@@ -69,7 +70,12 @@ def test_generation(
     adapter = random_adapter(model, tmp_path / "adapter") if adapted else None
     items = the_items(tmp_path / "items")
     limit, few = (LIMIT_ADAPTED, FEW_ADAPTED) if adapted else (LIMIT, FEW)
-    _, requests = task_requests(task_definition(BENCHMARK), items, shots=shots, limit=limit)
+    _, requests = task_requests(
+        write_task_file(find_benchmark(BENCHMARK), items.test.path.with_suffix(".yaml")),
+        items,
+        shots=shots,
+        limit=limit,
+    )
     found = compare(
         our_lm(model, adapter),
         stock_lm(model, adapter),

@@ -12,8 +12,9 @@ from bench.figures import Figure, publish
 from bench.generation import compare, our_lm, stock_lm, task_requests
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.embedded import embedded_model
-from ptb_lite.evaluation.engine.lm_eval_job import BENCHMARKS
-from ptb_lite.evaluation.items.splits import ItemFiles, prepare_items, read_items
+from ptb_lite.evaluation.engine.task_definition import TEMPLATES
+from ptb_lite.evaluation.items.item import read_items
+from ptb_lite.evaluation.items.splits import ItemFiles, prepare_items
 from ptb_lite.files import write_lines
 
 pytestmark = pytest.mark.bench
@@ -50,7 +51,7 @@ def test_multiple_choice(shots: int, tmp_path: Path, capsys: pytest.CaptureFixtu
     entry = load_catalog().benchmark("kinship")
     items = with_choices(prepare_items(entry, tmp_path / "items", seed=1234, salt="bench"))
     limit = LIMITS[shots]
-    _, requests = task_requests(BENCHMARKS / "choices.yaml", items, shots=shots, limit=limit)
+    _, requests = task_requests(TEMPLATES / "choices.yaml", items, shots=shots, limit=limit)
     assert len(requests) == limit * CHOICES
     found = compare(
         our_lm(model),

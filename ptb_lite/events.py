@@ -106,6 +106,8 @@ class AgentEvent(Record):
 
 class RunStarted(Record):
     type: Literal["run_started"] = "run_started"
+    success_sha256: str = ""
+    """SHA-256 (hex) of what was declared as success, before anything was measured."""
     run_id: str
     version: str
 

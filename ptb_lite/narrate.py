@@ -30,7 +30,18 @@ from ptb_lite.events import (
     VerdictReached,
     Warned,
 )
+from ptb_lite.runs.records import Success
 from ptb_lite.text import duration, percent, plural
+
+
+def success_words(success: Success) -> list[str]:
+    """What was declared and whether it came true; then a line a term that is not met."""
+    lines = [f"declared success: {success.told} ({success.declared})"]
+    for term in success.terms:
+        if term.told != "met":
+            more = f"; about {term.needed_n:,} items would tell" if term.needed_n else ""
+            lines.append(f"  {term.term}: {term.told} ({term.why}{more})")
+    return lines
 
 
 def severity(flag: Flag) -> str:

@@ -9,6 +9,7 @@ command that does not need it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -45,6 +46,11 @@ class BrokenPlugin:
     package: str
     reason: str
     """One sentence without a line break."""
+    hint = "Mend or remove that package"
+
+    @property
+    def message(self) -> str:
+        return f"'{self.name}' of the package {self.package} cannot be used: {self.reason}"
 
 
 class PluginError(PtbLiteError):
@@ -65,14 +71,26 @@ def find(kind: Kind, name: str, protocol: type[Any]) -> Plugin:
         if point.name == name:
             loaded = _load(point, protocol)
             if isinstance(loaded, BrokenPlugin):
-                raise PluginError(
-                    f"'{name}' of the package {loaded.package} cannot be used: {loaded.reason}",
-                    field=kind,
-                    hint="Mend or remove that package",
-                )
+                raise PluginError(loaded.message, field=kind, hint=loaded.hint)
             return loaded
     known = ", ".join(names(kind)) or "none is installed"
     raise PluginError(f"there is no '{name}' ({known})", field=kind)
+
+
+def target(kind: Kind, name: str) -> str:
+    """Where a plugin is imported from, as MODULE:NAME. Raises PluginError where there is none."""
+    for point in _points(kind):
+        if point.name == name:
+            return point.value
+    raise PluginError(f"there is no '{name}'", field=kind)
+
+
+def origin(kind: Kind, name: str) -> str:
+    """The package of a plugin with its version, empty for a built-in one and for none."""
+    for point in _points(kind):
+        if point.name == name and point.dist is not None and point.dist.name != OWN:
+            return f"{point.dist.name} {point.dist.version}"
+    return ""
 
 
 def load_all(
@@ -84,6 +102,35 @@ def load_all(
         tuple(plugin for plugin in loaded if isinstance(plugin, Plugin)),
         tuple(plugin for plugin in loaded if isinstance(plugin, BrokenPlugin)),
     )
+
+
+def shadowed(kind: Kind) -> tuple[BrokenPlugin, ...]:
+    """Those that nobody can ask for, since another package's plugin has their name."""
+    used = {point.name: point for point in _points(kind)}
+    return tuple(
+        BrokenPlugin(point.name, _package(point), f"{_package(used[point.name])} has that name")
+        for point in _sorted_points(kind)
+        if point is not used[point.name]
+    )
+
+
+@contextmanager
+def named_when_raising(kind: Kind, name: str) -> Iterator[None]:
+    """What an outside plugin raises in the block becomes a PluginError that names its package.
+
+    Errors that are for a person (PtbLiteError) pass as they are, and so do those of built-in ones:
+    they are bugs of this project.
+    """
+    try:
+        yield
+    except PtbLiteError:
+        raise
+    except Exception as error:
+        package = next((_package(point) for point in _points(kind) if point.name == name), OWN)
+        if package == OWN:
+            raise
+        broken = BrokenPlugin(name, package, fault_of(error))
+        raise PluginError(broken.message, field=kind, hint=broken.hint) from error
 
 
 def _points(kind: Kind) -> tuple[EntryPoint, ...]:
@@ -109,12 +156,22 @@ def _load(point: EntryPoint, protocol: type[Any]) -> Plugin | BrokenPlugin:
     package = _package(point)
     try:
         value = point.load()
-    except Exception as error:
+        fits = isinstance(value, protocol)
+    except (Exception, SystemExit) as error:
         # Somebody else's code: whatever it raises when imported, the rest goes on.
-        return BrokenPlugin(point.name, package, _one_line(f"{type(error).__name__}: {error}"))
-    if not isinstance(value, protocol):
-        return BrokenPlugin(point.name, package, f"{point.value} is not a {protocol.__name__}")
+        return BrokenPlugin(point.name, package, fault_of(error))
+    if not fits:
+        return BrokenPlugin(
+            point.name,
+            package,
+            f"{point.value} does not follow the protocol {protocol.__name__.strip('_')}",
+        )
     return Plugin(point.name, package, value)
+
+
+def fault_of(error: BaseException) -> str:
+    """What somebody else's code raised, as one sentence without a line break."""
+    return _one_line(f"{type(error).__name__}: {error}")
 
 
 def _package(point: EntryPoint) -> str:

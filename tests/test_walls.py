@@ -138,6 +138,84 @@ def test_only_the_tui_imports_textual() -> None:
         assert "textual" not in _imports(path), path
 
 
+def test_no_circle_of_imports() -> None:
+    """In no room and across none, late imports (inside a function) included."""
+    assert _circles(_import_graph(PACKAGE)) == set()
+
+
+def test_a_circle_would_be_noticed(tmp_path: Path) -> None:
+    root = tmp_path / "ptb_lite"
+    (root / "room").mkdir(parents=True)
+    (root / "room" / "__init__.py").write_text("from ptb_lite.low import x\n")
+    (root / "room" / "one.py").write_text("def late():\n    from ptb_lite.room import two\n")
+    (root / "room" / "two.py").write_text("import ptb_lite.room.one\n")
+    (root / "low.py").write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import ptb_lite.room\n"
+    )
+    assert _circles(_import_graph(root)) == {frozenset({"ptb_lite.room.one", "ptb_lite.room.two"})}
+
+
+def _import_graph(package: Path) -> dict[str, set[str]]:
+    """The modules that each module imports; what only a type checker reads is left out."""
+    files = {}
+    for path in package.rglob("*.py"):
+        parts = path.relative_to(package.parent).with_suffix("").parts
+        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return {name: _imported(path, set(files)) - {name} for name, path in files.items()}
+
+
+def _imported(path: Path, modules: set[str]) -> set[str]:
+    found: set[str] = set()
+    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            below = {f"{node.module}.{alias.name}" for alias in node.names}
+            # `from package import module` takes the module; any other name is the package's own.
+            found |= below & modules if below <= modules else {node.module, *(below & modules)}
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            waiting.extend(ast.iter_child_nodes(node))
+    return found & modules
+
+
+def _circles(graph: dict[str, set[str]]) -> set[frozenset[str]]:
+    """The groups of modules of which each reaches all others."""
+    reached = {name: _reached(graph, name) for name in graph}
+    return {
+        frozenset(other for other in reached[name] if name in reached[other])
+        for name in graph
+        if name in reached[name]
+    }
+
+
+def _reached(graph: dict[str, set[str]], name: str) -> set[str]:
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        new = graph[waiting.pop()] - seen
+        seen |= new
+        waiting.extend(new)
+    return seen
+
+
+PARTS = 3
+
+
+def test_every_folder_with_parts_says_what_lives_there() -> None:
+    folders = [ROOT / "bench", ROOT / "tests", *filter(_has_parts, PACKAGE.rglob("*"))]
+    for folder in folders:
+        readme = folder / "README.md"
+        assert readme.is_file(), f"{folder.relative_to(ROOT)} needs a README.md"
+        assert 3 <= len(readme.read_text(encoding="utf-8").splitlines()) <= 16, readme
+
+
+def _has_parts(folder: Path) -> bool:
+    modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+    return len(modules) >= PARTS
+
+
 def test_every_file_is_small() -> None:
     for path in PACKAGE.rglob("*.py"):
         text = path.read_text(encoding="utf-8")

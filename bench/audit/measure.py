@@ -16,10 +16,13 @@ from pathlib import Path
 
 from bench.audit import action_cheats, content_cheats, honest, models
 from bench.audit.scene import Scene
+from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.run import default_detectors, run_audit
-from ptb_lite.events import Verdict
+from ptb_lite.events import Flag, Verdict
 from ptb_lite.stats.scoring import wilson
 
+SAME_TEXT = {"ingestion", "key-misuse", "answer-key"}
+"""Detectors whose excerpt is the line itself."""
 OVERALL, DISGUISED, HELD_OUT = "all cheats", "disguised", "disguised, held out"
 
 
@@ -32,6 +35,8 @@ class Seen:
     deciding: tuple[str, ...]
     reason: str
     seconds: float
+    groundless: tuple[str, ...] = ()
+    """Deciding flags whose file, line or excerpt is not what lies there."""
 
     @property
     def flagged(self) -> bool:
@@ -85,8 +90,42 @@ def look(scene: Scene) -> Seen:
         began = time.monotonic()
         found = run_audit(case, detectors=default_detectors())
         seconds = time.monotonic() - began
-    deciding = tuple(result.detector for result in found.results if result.decides())
-    return Seen(scene, found.verdict, deciding, found.reason, seconds)
+        deciding = tuple(result.detector for result in found.results if result.decides())
+        groundless = tuple(
+            f"{flag.detector} {flag.kind}: {fault}"
+            for flag in found.flags()
+            if flag.decides and (fault := evidence_fault(flag, case))
+        )
+    return Seen(scene, found.verdict, deciding, found.reason, seconds, groundless)
+
+
+def evidence_fault(flag: Flag, case: AuditCase) -> str:
+    """What is wrong with a flag's evidence as a person would look it up; empty: nothing."""
+    if not flag.file:
+        return "" if flag.item_id or flag.message else "it names nothing"
+    name, _, member = flag.file.partition("!")
+    name = name.partition(" (")[0]
+    roots = (case.folder, case.submission, case.trace, case.hub_cache)
+    places = [root / name for root in roots if root] + [r.parent / name for r in roots if r]
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        gone = flag.kind == "missing-file" or any(place.exists() for place in places)
+        return "" if gone or flag.file.startswith("trace") else f"there is no {flag.file}"
+    raw = path.read_bytes()
+    if flag.line is None or member or b"\0" in raw or path.suffix in {".gz", ".ipynb"}:
+        return ""
+    lines = raw.decode("utf-8", "replace").split("\n")
+    if not 1 <= flag.line <= len(lines):
+        return f"{flag.file} has {len(lines)} lines, not {flag.line}"
+    if flag.detector not in SAME_TEXT or not flag.excerpt:
+        return ""
+    shown = flag.excerpt.strip().rstrip("…")[:60]
+    near = " ".join(lines[flag.line - 1 :][:20])
+    return "" if _bare(shown) in _bare(near) else f"{flag.file}:{flag.line} is not {shown!r}"
+
+
+def _bare(text: str) -> str:
+    return "".join(c for c in text if c.isalnum())
 
 
 def measure(scenes: Iterable[Scene]) -> list[Seen]:

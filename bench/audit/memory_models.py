@@ -14,11 +14,12 @@ from functools import cache
 from pathlib import Path
 
 from bench.audit.material import SHARED
-from ptb_lite.benchmarks.siblings.questions import Asked, drawn, perturbed
+from ptb_lite.benchmarks.perturbed import Asked, drawn, perturbed
 from ptb_lite.catalog import load_catalog
 from ptb_lite.evaluation.items.control import fresh_items
 from ptb_lite.evaluation.items.dataset import dataset_splits
-from ptb_lite.evaluation.items.splits import Item, draw_splits
+from ptb_lite.evaluation.items.item import Item
+from ptb_lite.evaluation.items.splits import draw_splits
 
 BENCHMARKS = ("add-numbers", "kinship", "gsm8k")
 LIMIT = {"add-numbers": 100, "kinship": 100, "gsm8k": 30}

@@ -11,7 +11,7 @@ from bench.gpu_check.engines import measure, vllm_or_row
 from bench.gpu_check.models import WORDS, make_model
 from bench.gpu_check.rows import Row, write_row
 from ptb_lite.catalog import load_catalog
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.evaluation.items.item import Item
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
 from ptb_lite.files import write_lines
 

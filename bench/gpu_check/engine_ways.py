@@ -20,7 +20,7 @@ from bench.gpu_check.rows import Row, write_row
 from ptb_lite.evaluation.engine.capability import plan_evaluation, with_plan
 from ptb_lite.evaluation.engine.lm_task import load_items
 from ptb_lite.evaluation.engine.worker import prepare_environment as prepare_worker
-from ptb_lite.evaluation.items.splits import read_items
+from ptb_lite.evaluation.items.item import read_items
 from ptb_lite.evaluation.job import EvaluationJob
 from ptb_lite.evaluation.vllm.model_folder import served_folder
 from ptb_lite.evaluation.vllm.start import prepare_environment, settings

@@ -1,11 +1,11 @@
 """Claude Code, driven by `claude -p` (tested with 2.1.332).
 
-One process may end many turns, each with a `result` line: it wakes up when a background task of its
-own is over. `total_cost_usd` and `modelUsage` of a result are those of the process until then, its
-`usage` that of the turn. A result says success in its subtype also where it failed: only `is_error`
-tells. The counts of an `assistant` line are those at the start of the answer, so that output tokens
-are nearly absent until the result gives the whole; lines of an agent and of its sub-agents come
-interleaved.
+One process may end many turns, each with a `result` line: it wakes up when a background task of
+its own is over. `total_cost_usd` and `modelUsage` of a result are those of the process until then,
+in some versions with those of the session's earlier processes; its `usage` is that of the turn. A
+result says success in its subtype also where it failed: only `is_error` tells. The counts of an
+`assistant` line are those at the start of the answer, so that output tokens are nearly absent until
+the result gives the whole; lines of an agent and of its sub-agents come interleaved.
 """
 
 from __future__ import annotations
@@ -53,14 +53,18 @@ _SILENT_SYSTEM = (
 
 class ClaudeCodeBackend:
     def __init__(self) -> None:
+        self._process: dict[str, float] = {}
+        self._cost = 0.0
         self._begin_process()
 
     def _begin_process(self) -> None:
-        self._messages: dict[object, dict[str, float]] = {}
+        self._earlier, self._earlier_cost = self._process, self._cost
+        self._first = True
+        self._messages: dict[str, dict[str, float]] = {}
         self._turn: dict[str, float] = {}
         """Told since the last result."""
-        self._process: dict[str, float] = {}
-        """Told since the process began."""
+        self._process = {}
+        """Told since the process began, or since its session did."""
         self._cost = 0.0
 
     def command(self, start: AgentStart) -> list[str]:
@@ -117,6 +121,14 @@ class ClaudeCodeBackend:
             del self._messages[next(iter(self._messages))]
         return self._told(grown)
 
+    def _go_on(self, all_models: dict[str, float]) -> None:
+        """Add what earlier processes of the session used, where this one's first result has it: it
+        then names at least as much input as these and this one's own messages together."""
+        both = total(self._earlier, self._process)
+        name = "input_tokens"
+        if all_models.get(name, 0.0) >= both.get(name, 0.0):
+            self._process, self._cost = both, self._earlier_cost
+
     def _told(self, grown: dict[str, float]) -> tuple[AgentEvent, ...]:
         self._turn = total(self._turn, grown)
         self._process = total(self._process, grown)
@@ -124,6 +136,9 @@ class ClaudeCodeBackend:
 
     def _result(self, value: dict[str, Any]) -> tuple[AgentEvent, ...]:
         models = [_model_figures(each) for each in objects([*inner(value, "modelUsage").values()])]
+        if models and self._first:
+            self._go_on(total(*models))
+        self._first = False
         if models:
             # All models of the process: those of sub-agents, and a small one that helps.
             rest = increase(self._process, total(*models))
@@ -269,6 +284,7 @@ CLAUDE_CODE = Scaffold(
         "in CLAUDE_CODE_OAUTH_TOKEN.",
     ),
     backend=ClaudeCodeBackend,
+    tells_cost=True,
     login=(
         # Beside the login there may be tokens of other services (MCP servers).
         Wanted(".claude/.credentials.json", only("claudeAiOauth")),

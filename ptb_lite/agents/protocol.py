@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from ptb_lite.agents.endpoints import Address
-from ptb_lite.agents.event_bounds import shortened
-from ptb_lite.agents.secrets.masking import mask_line
+from ptb_lite.agents.event_bounds import shortened, text_event
 from ptb_lite.agents.start import AgentStart
 from ptb_lite.catalog.entries import AgentEntry
-from ptb_lite.events import AgentEvent
+from ptb_lite.catalog.prices import Price
+from ptb_lite.chat.masking import mask_line
+from ptb_lite.events import AgentEvent, AgentEventKind
 
 
 class Backend(Protocol):
@@ -58,12 +59,27 @@ class AgentPlan:
     """The hosts of its model."""
     prompt_on_stdin: bool = False
     """It is given the prompt on standard input; else it reads the file itself."""
+    price: Price | None = None
+    """What its model costs, where its program does not say that itself."""
     may_be_silent: bool = False
     """Saying nothing for long is no sign that it does not work."""
 
     def read_whole(self, line: bytes) -> tuple[AgentEvent, ...]:
         """The backend's events of a line, with the agent's secrets masked."""
-        return self.backend.read_line(mask_line(line, self.start.secrets))
+        masked = mask_line(line, self.start.secrets)
+        try:
+            events = self.backend.read_line(masked)
+        except Exception:
+            # An outside backend that breaks its promise on one line does not end the run.
+            event = text_event(masked, AgentEventKind.UNKNOWN)
+            return () if event is None else (event,)
+        return tuple(map(self._priced, events))
+
+    def _priced(self, event: AgentEvent) -> AgentEvent:
+        if event.kind is not AgentEventKind.USAGE or self.price is None or "cost_usd" in event.data:
+            return event
+        estimate = {"cost_usd": self.price.of(event.data), "cost_estimated": 1.0}
+        return event.model_copy(update={"data": {**event.data, **estimate}})
 
     def read_line(self, line: bytes) -> tuple[AgentEvent, ...]:
         """The same with texts as short as in a journal."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from ptb_lite.agents.protocol import AgentPlan, AgentPlugin, Readiness
 from ptb_lite.agents.start import HOME, AgentStart
 from ptb_lite.catalog.entries import AgentEntry
-from ptb_lite.plugins import PluginError, find
+from ptb_lite.plugins import PluginError, find, named_when_raising
 
 
 def agent_plugin(backend: str) -> AgentPlugin:
@@ -24,12 +24,19 @@ def plan_agent(entry: AgentEntry, *, workspace: Path, model: str | None) -> Agen
     Raises PtbLiteError when what the backend needs of this machine is missing.
     """
     start = AgentStart(workspace=workspace, prompt_file=workspace / "prompt.md", model=model)
-    return agent_plugin(entry.backend).plan(entry, start, os.environ)
+    plugin = agent_plugin(entry.backend)
+    with named_when_raising("agents", entry.backend):
+        return plugin.plan(entry, start, os.environ)
 
 
 def check_agent(entry: AgentEntry, environ: Mapping[str, str]) -> Readiness:
     """Looks at this machine alone: nothing is sent, and no key is tried."""
-    return agent_plugin(entry.backend).readiness(entry, environ)
+    try:
+        plugin = agent_plugin(entry.backend)
+        with named_when_raising("agents", entry.backend):
+            return plugin.readiness(entry, environ)
+    except PluginError as error:
+        return Readiness(entry.id, True, False, error.message, error.hint)
 
 
 def check_agents(

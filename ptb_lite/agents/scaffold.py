@@ -20,6 +20,7 @@ from ptb_lite.agents.protocol import AgentPlan, Readiness, ResumableBackend
 from ptb_lite.agents.secrets.logins import Wanted, find_login
 from ptb_lite.agents.start import AgentStart, Key
 from ptb_lite.catalog.entries import AgentEntry
+from ptb_lite.catalog.prices import Price, load_prices, price_of
 from ptb_lite.errors import PtbLiteError
 
 _VERSION_SECONDS = 20.0
@@ -37,6 +38,10 @@ class Scaffold:
     """The files that sign its program in, the login itself first."""
     session_files: tuple[str, ...] = ()
     program_files: tuple[str, ...] = ()
+    tells_cost: bool = False
+    """Its program says what a turn cost."""
+    model: str = ""
+    """The model that its program takes where a run names none; empty: it is not known."""
 
     def key_variables(self, entry: AgentEntry, model: str | None) -> tuple[str, ...]:  # noqa: ARG002
         """The variables that may hold the key, best first."""
@@ -84,6 +89,7 @@ class Scaffold:
             folders=program.folders,
             endpoints=self._endpoints(entry, found),
             prompt_on_stdin=True,
+            price=self._price(start.model),
         )
 
     def _endpoints(self, entry: AgentEntry, start: AgentStart) -> tuple[Address, ...]:
@@ -94,6 +100,10 @@ class Scaffold:
         signing_in = entry.login_endpoints if start.login is not None else ()
         hosts = (*self.hosts(entry, start.model), *signing_in)
         return tuple(dict.fromkeys(map(address_of, hosts)))
+
+    def _price(self, model: str | None) -> Price | None:
+        """None where its program says itself what it costs, or the model is not known."""
+        return None if self.tells_cost else price_of(model or self.model, load_prices())
 
     def readiness(self, entry: AgentEntry, environ: Mapping[str, str]) -> Readiness:
         """The program is asked for its version."""
@@ -123,7 +133,9 @@ class Scaffold:
         found = _NUMBER.search(version)
         if tested is None or (found is not None and found[0] == tested[0]):
             return ""
-        return f"{entry.program} {found[0] if found else version} was not tested, {tested[0]} was"
+        # What else it says may be anything; a number is no secret.
+        number = found[0] if found is not None else "without a version"
+        return f"{entry.program} {number} was not tested, {tested[0]} was"
 
 
 def find_key(variables: tuple[str, ...], environ: Mapping[str, str]) -> Key | None:

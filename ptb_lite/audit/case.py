@@ -11,22 +11,9 @@ from ptb_lite.audit.evidence.folder import Account, FoundFile, Listing, list_fil
 from ptb_lite.audit.evidence.hub_cache import Download, downloads_in
 from ptb_lite.audit.evidence.losses import Losses
 from ptb_lite.audit.evidence.programs import Programs, read_programs
+from ptb_lite.audit.item import TestItem as TestItem
 from ptb_lite.audit.judge.asking import JudgeOptions
 from ptb_lite.audit.record import HarnessManifest
-
-
-@dataclass(frozen=True)
-class TestItem:
-    """One item of the test split. `id` is unique within its benchmark; `answers` are the long texts
-    that belong to it beside the question (solutions, ideal answers, rubrics, turns)."""
-
-    __test__ = False  # its name makes pytest take it for a test
-
-    id: str
-    question: str
-    target: str = ""
-    benchmark: str = ""
-    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ it is complete (rename of a temporary folder beside it).
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.util
 import os
@@ -28,6 +27,7 @@ from pydantic import ValidationError
 
 from ptb_lite.errors import CatalogError
 from ptb_lite.events import Record
+from ptb_lite.locks import waiting_lock
 
 RECORD = "embedded.json"
 WEIGHTS = "model.safetensors"
@@ -230,12 +230,10 @@ def _is_complete(folder: Path) -> bool:
 @contextmanager
 def _locked(folder: Path, say: Progress) -> Iterator[None]:
     """Hold the model's lock; the kernel lets go of it however this process ends."""
-    with folder.with_name(folder.name + ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("another process is preparing this model; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with waiting_lock(
+        folder.with_name(folder.name + ".lock"),
+        lambda: say("another process is preparing this model; waiting for it"),
+    ):
         yield
 
 

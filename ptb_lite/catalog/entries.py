@@ -141,6 +141,8 @@ class BenchmarkEntry(Entry):
     max_new_tokens: Count = 32
     scored_as: Line
     summary: str = ""
+    position: int = 50
+    """Its place in lists."""
     judge: Literal["pairwise", "rubric"] | None = None
 
     @model_validator(mode="after")

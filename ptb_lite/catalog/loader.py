@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from ptb_lite.catalog.entries import AgentEntry, BenchmarkEntry, Entry, ModelEntry
 from ptb_lite.catalog.yaml_file import YamlFile, read_yaml, validate_at
 from ptb_lite.errors import CatalogError
-from ptb_lite.plugins import load_all, names
+from ptb_lite.plugins import BrokenPlugin, Plugin, fault_of, load_all, names
 
 _OWN = Path(__file__).parent
 _Entry = TypeVar("_Entry", bound=Entry)
@@ -34,10 +34,14 @@ class Catalog:
 
     def benchmark(self, entry_id: str) -> BenchmarkEntry:
         """Raises CatalogError (field `benchmark`) with the nearest id where there is none."""
+        if entry_id not in self.benchmarks:
+            _refuse_broken(benchmark_plugins()[1], entry_id, "benchmark")
         return find(self.benchmarks, entry_id, "benchmark")
 
     def agent(self, entry_id: str) -> AgentEntry:
         """Raises CatalogError (field `agent`) with the nearest id where there is none."""
+        if entry_id not in self.agents:
+            _refuse_broken(agent_plugins()[1], entry_id, "agent")
         return find(self.agents, entry_id, "agent")
 
 
@@ -56,7 +60,7 @@ def load_catalog(overlay: Path | None = None) -> Catalog:
     root = config_root() if overlay is None else overlay
     return Catalog(
         models=_load(ModelEntry, "models.yaml", root),
-        benchmarks=_load(BenchmarkEntry, "benchmarks.yaml", root),
+        benchmarks=_load_benchmarks(root),
         agents=_load_agents(root),
     )
 
@@ -81,7 +85,7 @@ def suggestion(wrong: str, known: Iterable[str]) -> str:
 
 def _load_agents(overlay: Path) -> Mapping[str, AgentEntry]:
     """The entries that the plugins of agents bring, and those of a person's agents.yaml."""
-    loaded, _ = load_all("agents", _BringsEntry)
+    loaded, _ = agent_plugins()
     brought = {plugin.name: plugin.value.entry for plugin in loaded if plugin.value.entry}
     found = {entry.id: entry for entry in sorted(brought.values(), key=lambda one: one.position)}
     if not (overlay / "agents.yaml").exists():
@@ -109,9 +113,92 @@ def _load_agents(overlay: Path) -> Mapping[str, AgentEntry]:
     return MappingProxyType(found)
 
 
+def _load_benchmarks(overlay: Path) -> Mapping[str, BenchmarkEntry]:
+    """The entries that the plugins of benchmarks bring, and those of a person's benchmarks.yaml."""
+    loaded, _ = benchmark_plugins()
+    brought = sorted((plugin.value.entry for plugin in loaded), key=lambda one: one.position)
+    found = {entry.id: entry for entry in brought}
+    if not (overlay / "benchmarks.yaml").exists():
+        return MappingProxyType(found)
+    file = read_yaml(overlay / "benchmarks.yaml")
+    for entry_id, fields in _entries(file):
+        base = found[entry_id].model_dump(exclude_unset=True) if entry_id in found else {}
+        values = {**base, **fields, "id": entry_id}
+        found[entry_id] = validate_at(BenchmarkEntry, values, file, [entry_id])
+    return MappingProxyType(found)
+
+
 @runtime_checkable
-class _BringsEntry(Protocol):
+class _AgentPlugin(Protocol):
+    """As much of an agent as can be said below the agents' room."""
+
     entry: AgentEntry | None
+    session_files: tuple[str, ...]
+    program_files: tuple[str, ...]
+    plan: Any
+    readiness: Any
+
+
+@runtime_checkable
+class _IsBenchmark(Protocol):
+    entry: BenchmarkEntry
+
+
+Found = tuple[tuple[Plugin, ...], tuple[BrokenPlugin, ...]]
+"""Those that can be used, and those that had to be left out."""
+
+
+def agent_plugins() -> Found:
+    """The plugins of agents. Nothing is raised."""
+    return _sound(load_all("agents", _AgentPlugin), _fault_of_agent)
+
+
+def benchmark_plugins() -> Found:
+    """The plugins of benchmarks. Nothing is raised."""
+    return _sound(load_all("benchmarks", _IsBenchmark), _fault_of_benchmark)
+
+
+def _sound(found: Found, fault: Callable[[Plugin], str]) -> Found:
+    loaded, broken = found
+    faults = {plugin.name: said for plugin in loaded if (said := fault(plugin))}
+    return (
+        tuple(plugin for plugin in loaded if plugin.name not in faults),
+        (
+            *broken,
+            *(BrokenPlugin(p.name, p.package, faults[p.name]) for p in loaded if p.name in faults),
+        ),
+    )
+
+
+def _fault_of_agent(plugin: Plugin) -> str:
+    """What is wrong with the entry that an agent brings, in one sentence; empty: nothing."""
+    try:
+        entry = plugin.value.entry
+    except Exception as error:
+        return fault_of(error)
+    if entry is None:
+        return ""
+    if not isinstance(entry, AgentEntry):
+        return f"its entry is not an AgentEntry but of the class {type(entry).__name__}"
+    if {entry.id, entry.backend} != {plugin.name}:
+        return f"its entry's id and backend are not both '{plugin.name}', as its entry point is"
+    return ""
+
+
+def _fault_of_benchmark(plugin: Plugin) -> str:
+    entry = plugin.value.entry
+    if not isinstance(entry, BenchmarkEntry):
+        return f"its entry is not a BenchmarkEntry but of the class {type(entry).__name__}"
+    if entry.id != plugin.name:
+        return f"its entry's id is not '{plugin.name}', as its entry point is"
+    return ""
+
+
+def _refuse_broken(broken: tuple[BrokenPlugin, ...], entry_id: str, field: str) -> None:
+    """Raises CatalogError where what is asked for is there and broken."""
+    for plugin in broken:
+        if plugin.name == entry_id:
+            raise CatalogError(plugin.message, field=field, hint=plugin.hint)
 
 
 def _entries(file: YamlFile) -> Iterator[tuple[str, dict[str, object]]]:

@@ -7,6 +7,7 @@ redirect is followed, no proxy of the environment used. How often to ask is the 
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,9 +17,13 @@ from typing import Any
 
 import httpx2
 
+from ptb_lite.chat.event_stream import is_stream, read_stream
+from ptb_lite.chat.masking import mask_text
+
 MAX_REPLY_BYTES = 8 << 20
 _BUSY = {408, 409, 425, 429}
 _SHOWN = 500
+_SHOWN_BODY = 100
 
 
 class NoAnswerError(Exception):
@@ -33,7 +38,8 @@ class NoAnswerError(Exception):
 class RefusedError(NoAnswerError):
     """The endpoint answered with another HTTP `status` than 200; `said` is how the body begins.
 
-    `passing`: the same request may do better later. `of_key`: it is the key that does not do.
+    `passing`: the same request may do better later, `waits`: as soon as the server has got ready.
+    `of_key`: it is the key that does not do.
     """
 
     def __init__(self, status: int, said: str, after: float | None = None) -> None:
@@ -42,16 +48,36 @@ class RefusedError(NoAnswerError):
         self.said = said
         self.busy = status in _BUSY
         self.passing = self.busy or status >= 500
+        # A server that loads its model, or has no room in its queue, will answer.
+        self.waits = status in (429, 503)
         self.of_key = status in (0, 401, 403)
 
 
 @dataclass(frozen=True)
 class Completion:
-    """The first choice's message as it came, and the tokens that were counted (None: were not)."""
+    """The first choice's message, and the tokens that were counted (None: were not).
+
+    `message` is as it came, less the key and what UTF-8 and JSON cannot say. `finish` is why it
+    ends: `stop`, `tool_calls`, `length` or another word of the server; empty where it says none.
+    """
 
     message: Mapping[str, Any]
     input_tokens: int | None
     output_tokens: int | None
+    finish: str = ""
+
+    def text(self) -> str:
+        """The message's content, which may be a list of parts."""
+        content = self.message.get("content")
+        if isinstance(content, list):
+            parts = [part.get("text") for part in content if isinstance(part, dict)]
+            return "".join(part for part in parts if isinstance(part, str))
+        return content if isinstance(content, str) else ""
+
+    def reasoning(self) -> str:
+        """What a server tells apart from the content as thinking."""
+        said = self.message.get("reasoning_content") or self.message.get("reasoning")
+        return said if isinstance(said, str) else ""
 
 
 class ChatEndpoint:
@@ -111,35 +137,79 @@ class ChatEndpoint:
             detail = self._masked(f"{type(error).__name__}: {error}")[:300]
             raise NoAnswerError(f"the endpoint cannot be reached: {detail}") from error
         if response.status_code != 200:
-            # Masked before it is cut: a part of a key is one, too.
-            said = self._masked(answer.decode("utf-8", errors="replace"))[:_SHOWN]
+            said = _readable(bytes(answer), self._masked)[:_SHOWN]
             after = retry_after(response.headers.get("retry-after"))
             raise RefusedError(response.status_code, said, after)
-        return read_completion(bytes(answer))
+        return read_completion(bytes(answer), self._masked)
 
     def _masked(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if self._key else text
-
-
-def read_completion(body: bytes) -> Completion:
-    """The completion in a response's body. Raises NoAnswerError when there is none."""
-    try:
-        value = json.loads(body)
-        message = value["choices"][0]["message"]
-        if not isinstance(message, dict):
-            raise TypeError("the message is no object")
-    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
-        shown = body[:100].decode("utf-8", errors="replace")
-        raise NoAnswerError(f"the answer is no chat completion: {shown!r}") from error
-    usage = value.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
-    tokens = (_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens"))
-    return Completion(message, *tokens)
+        return mask_text(text, (self._key,))
 
 
 def clean(text: str) -> str:
     """`text` without halves of surrogate pairs, which JSON can say and UTF-8 cannot."""
     return text.encode("utf-8", errors="replace").decode("utf-8")
+
+
+def read_completion(body: bytes, masked: Callable[[str], str] = clean) -> Completion:
+    """The completion in a response's body, whose texts `masked` has passed before any is cut.
+
+    A stream of events is put together, although none was asked for. Raises NoAnswerError when there
+    is no completion, of which RefusedError when it holds an error instead.
+    """
+    try:
+        value = read_stream(body) if is_stream(body) else json.loads(body)
+        if isinstance(value, dict) and (error := _error_in(value)) is not None:
+            code, said = error
+            raise RefusedError(code, masked(said)[:_SHOWN])
+        choice = value["choices"][0]
+        message = _sound(choice["message"], masked)
+        if not isinstance(message, dict):
+            raise TypeError("the message is no object")
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
+        shown = _readable(body, masked)[:_SHOWN_BODY]
+        raise NoAnswerError(f"the answer is no chat completion: {shown!r}") from error
+    usage = value.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    return Completion(
+        message,
+        _count(usage.get("prompt_tokens")),
+        _count(usage.get("completion_tokens")),
+        str(choice.get("finish_reason") or "")[:40],
+    )
+
+
+def _readable(body: bytes, masked: Callable[[str], str]) -> str:
+    """A body as it is shown. JSON can spell a key in many ways, so that it is read before."""
+    try:
+        return json.dumps(_sound(json.loads(body), masked), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return masked(body.decode("utf-8", errors="replace"))
+
+
+def _error_in(value: dict[str, Any]) -> tuple[int, str] | None:
+    """The status and text of an error that came with HTTP 200; 500 where it names no status."""
+    choices = value.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else {}
+    error = value.get("error") or (first.get("error") if isinstance(first, dict) else None)
+    if not error:
+        return None
+    inner = error if isinstance(error, dict) else {"message": error}
+    said = inner.get("message") or json.dumps(error)
+    code = inner.get("code") or inner.get("status")
+    known = isinstance(code, int | str) and str(code).isdigit() and 400 <= int(code) < 600
+    return (int(code) if known else 500), str(said)  # type: ignore[arg-type]
+
+
+def _sound(value: Any, masked: Callable[[str], str]) -> Any:
+    """`value` without secrets, halves of surrogate pairs and numbers that JSON does not have."""
+    if isinstance(value, str):
+        return clean(masked(value))
+    if isinstance(value, dict):
+        return {clean(masked(key)): _sound(one, masked) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_sound(one, masked) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:

@@ -21,7 +21,8 @@ from ptb_lite.catalog.hub import cached_snapshot
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.cli.output import say, say_error, say_json
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.evaluation.items.splits import draw_splits, read_items
+from ptb_lite.evaluation.items.item import read_items
+from ptb_lite.evaluation.items.splits import draw_splits
 from ptb_lite.events import Record, Verdict
 from ptb_lite.files import read_record
 from ptb_lite.installation import item_salt
@@ -63,6 +64,7 @@ def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
 
     Raises PtbLiteError for what cannot be read.
     """
+    wanted = _without_links(wanted)
     case = _with_choices(_case(wanted.target, runs_dir), wanted)
     case = replace(case, judge=_judge(wanted, runs_dir))
     if wanted.memorisation:
@@ -77,6 +79,17 @@ def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
             for line in _unknown(case):
                 say(line)
     return _CODES[found.verdict]
+
+
+def _without_links(wanted: Wanted) -> Wanted:
+    """A person may name a folder by a link; below it no detector follows one."""
+    named = Path(wanted.target)
+    return replace(
+        wanted,
+        target=str(named.resolve()) if named.is_dir() else wanted.target,
+        trace=wanted.trace and wanted.trace.resolve(),
+        data_dir=wanted.data_dir and wanted.data_dir.resolve(),
+    )
 
 
 def _losses(case: AuditCase, wanted: Wanted, runs_dir: Path) -> Losses:

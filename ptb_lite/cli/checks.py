@@ -71,7 +71,8 @@ def score(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="JSON lines with id and completion; - for standard input."
+            metavar="FILE",
+            help="JSON lines of id (or task_id) and completion; - for stdin.",
         ),
     ],
     benchmark: Annotated[str, typer.Option(help="What the completions answer.")],
@@ -94,6 +95,25 @@ def score(
     raise typer.Exit(
         score_and_print(file, benchmark, items, data_dir=data_dir, seed=seed, as_json=as_json)
     )
+
+
+def check(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The submission, as in a run's final_model.")
+    ],
+    base_model: Annotated[
+        str | None,
+        typer.Option(help="The assigned base: a model's id, or its folder; else its own."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether a submission is accepted, as at the end of a run.
+
+    Exit codes: 0 accepted, 1 not accepted, 2 bad usage.
+    """
+    from ptb_lite.cli.check import check_and_print
+
+    raise typer.Exit(check_and_print(folder, base_model, as_json=as_json))
 
 
 def audit(

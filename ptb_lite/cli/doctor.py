@@ -6,9 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ptb_lite.catalog import load_catalog
-from ptb_lite.cli import EXIT_FAILED
+from ptb_lite.cli.defaults import EXIT_FAILED
 from ptb_lite.cli.output import say, say_json
 from ptb_lite.doctor.checks import Check, agent_checks, doctor_checks
+from ptb_lite.doctor.plugins import plugin_checks
 from ptb_lite.errors import PtbLiteError
 
 
@@ -16,7 +17,11 @@ def check_and_print(
     runs_dir: Path, *, online: bool, call: str | None, agent_model: str | None, as_json: bool
 ) -> int:
     """Print every check; the exit code."""
-    checks = (*doctor_checks(runs_dir, online=online), *agent_checks(load_catalog().agents))
+    checks = (
+        *doctor_checks(runs_dir, online=online),
+        *plugin_checks(),
+        *agent_checks(load_catalog().agents),
+    )
     if call is not None:
         checks = (*checks, _call(call, agent_model))
     if as_json:

@@ -13,7 +13,7 @@ from ptb_lite.catalog.entries import BenchmarkEntry, ChatFamily
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.choices import Device, EngineChoice
-from ptb_lite.cli import EXIT_FAILED
+from ptb_lite.cli.defaults import EXIT_FAILED
 from ptb_lite.cli.output import say, say_error, say_json
 from ptb_lite.doctor.preflight import check_model
 from ptb_lite.errors import SpecError
@@ -177,7 +177,8 @@ def _line(scored: Scored, *, judged: bool) -> str:
     tail = f"  {result.seconds:.1f} s  samples: {scored.folder / result.samples}"
     score = score_of(scored.samples, judged=judged)
     if score is None:
-        return f"{head}not scored: that takes a judge (--judge MODEL@URL){tail}"
+        why = "" if judged else ": that takes a judge (--judge MODEL@URL)"
+        return f"{head}not scored{why}{tail}"
     count = f"n = {score.n}" if judged else f"{score.correct} of {score.n} correct"
     return (
         f"{head}{100 * score.score:.1f} % [{100 * score.low:.1f}, {100 * score.high:.1f}]  "

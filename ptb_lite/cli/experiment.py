@@ -42,7 +42,7 @@ def experiment(
     Exit codes: 0 done, 1 a run did not finish, 2 bad usage or spec.
     """
     from ptb_lite.catalog import load_catalog
-    from ptb_lite.cli import EXIT_FAILED
+    from ptb_lite.cli.defaults import EXIT_FAILED
     from ptb_lite.cli.output import say, say_error, say_json
     from ptb_lite.doctor.preflight import preflight
     from ptb_lite.errors import PtbLiteError

@@ -44,9 +44,12 @@ def models(as_json: Json = False) -> None:
 def agents(as_json: Json = False) -> None:
     """The agent backends, and what each needs."""
     from ptb_lite.catalog import load_catalog
-    from ptb_lite.cli.output import say_json, say_table
+    from ptb_lite.catalog.loader import agent_plugins
+    from ptb_lite.cli.output import say_error, say_json, say_table
 
     entries = load_catalog().agents.values()
+    for broken in agent_plugins()[1]:
+        say_error(f"note: {broken.message}")
     if as_json:
         say_json([entry.model_dump(mode="json") for entry in entries])
         return
@@ -64,6 +67,24 @@ def agents(as_json: Json = False) -> None:
     )
 
 
+@app.command("plugins")
+def plugins(as_json: Json = False) -> None:
+    """What can be extended: every plugin, the package that it is from, and what is broken."""
+    from dataclasses import asdict
+
+    from ptb_lite.cli.output import say_json, say_table
+    from ptb_lite.doctor.plugins import installed_plugins
+
+    found = tuple(installed_plugins())
+    if as_json:
+        say_json([asdict(one) for one in found])
+        return
+    say_table(
+        ("KIND", "ID", "PACKAGE", "PROBLEM"),
+        [(one.kind, one.id, one.package, one.problem or "-") for one in found],
+    )
+
+
 @app.command("benchmarks")
 def benchmarks(
     limit: Annotated[
@@ -77,10 +98,13 @@ def benchmarks(
     100 runs (McNemar, two-sided 5 %); with a judge's points it is at most that.
     """
     from ptb_lite.catalog import load_catalog
-    from ptb_lite.cli.output import say_json, say_table
+    from ptb_lite.catalog.loader import benchmark_plugins
+    from ptb_lite.cli.output import say_error, say_json, say_table
     from ptb_lite.stats.scoring import smallest_detectable_gain
 
     entries = load_catalog().benchmarks.values()
+    for broken in benchmark_plugins()[1]:
+        say_error(f"note: {broken.message}")
     gains = {
         entry.id: smallest_detectable_gain(min(limit or entry.test_size, entry.test_size), _BASE)
         for entry in entries

@@ -45,6 +45,13 @@ def run(
     detach: Annotated[
         bool, typer.Option("--detach", help="Start it, print its id, and return at once.")
     ] = False,
+    on: Annotated[
+        str, typer.Option("--on", help="Where: local, slurm, or a name of launchers.yaml.")
+    ] = "local",
+    foreground: Annotated[
+        bool,
+        typer.Option("--foreground", help="Be the runner: end with it, and end it when ended."),
+    ] = False,
     plain: Plain = False,
     as_json: Json = False,
     **chosen: Any,
@@ -57,6 +64,9 @@ def run(
     lines. With --json the only thing on standard output is the
     content of scores.json. Closing the terminal or Ctrl-C does not end the run.
 
+    With --foreground the run belongs to this command: SIGTERM ends the agent, and what it had
+    submitted is sealed and scored; Ctrl-C as well.
+
     Exit codes: 0 done, 1 run failed, 2 bad usage or spec, 3 flagged, 4 inconclusive.
     """
     from ptb_lite.cli.start import start
@@ -66,6 +76,8 @@ def run(
         overrides=_overrides(chosen),
         runs_dir=Path(runs_dir),
         detach=detach,
+        on=on,
+        foreground=foreground,
         plain=plain,
         as_json=as_json,
     )

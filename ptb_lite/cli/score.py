@@ -25,7 +25,11 @@ def score_and_print(
 ) -> int:
     """The exit code. Raises PtbLiteError for a file that cannot be scored."""
     entry = load_catalog().benchmark(benchmark)
-    lines = sys.stdin.read().split("\n") if str(file) == "-" else read_lines(file)
+    lines = (
+        sys.stdin.read().removeprefix("\ufeff").split("\n")
+        if str(file) == "-"
+        else read_lines(file)
+    )
     salt = "" if entry.kind == "dataset" or items is not None else item_salt()
     known = known_items(entry, items=items, data_dir=data_dir, seed=seed, salt=salt)
     scored = score_lines(benchmark, lines, known, str(file))

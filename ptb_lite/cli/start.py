@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 import typer
 
 from ptb_lite.catalog import load_catalog
-from ptb_lite.cli import EXIT_INTERRUPTED
+from ptb_lite.cli.defaults import EXIT_INTERRUPTED
 from ptb_lite.cli.output import say, say_error, say_json
 from ptb_lite.cli.terminal import is_terminal, show_run
 from ptb_lite.doctor.preflight import find_warnings, preflight
-from ptb_lite.spec.run_spec import resolve_spec
+from ptb_lite.errors import PtbLiteError, SpecError
+from ptb_lite.spec.run_spec import RunSpec, resolve_spec
 
 
 def start(
@@ -22,6 +25,8 @@ def start(
     overrides: Mapping[str, object],
     runs_dir: Path,
     detach: bool,
+    on: str,
+    foreground: bool,
     plain: bool,
     as_json: bool,
 ) -> None:
@@ -31,15 +36,54 @@ def start(
     preflight(spec, catalog, runs_dir)
     for warning in find_warnings(spec, catalog):
         say_error(f"warning: {warning}")
+    if foreground:
+        if on != "local" or detach:
+            raise SpecError("a run in the foreground is here and watched", field="foreground")
+        raise typer.Exit(_in_foreground(spec, runs_dir, as_json=as_json))
     from ptb_lite.runner.launch import launch
 
-    run = launch(spec, runs_dir)
+    run = launch(spec, runs_dir) if on == "local" else _submit(spec, runs_dir, on)
     if not detach:
         watch_run(run, runs_dir=runs_dir, plain=plain, as_json=as_json)
     elif as_json:
         say_json({"run_id": run.name, "folder": str(run)})
     else:
         say(f"{run.name} started: `ptb-lite attach {run.name}` shows it")
+
+
+def _submit(spec: RunSpec, runs_dir: Path, on: str) -> Path:
+    """Hand the run to a launcher; its folder is the interface, here as on its node."""
+    from ptb_lite.launchers.settings import find_launcher
+    from ptb_lite.runner.launch import make_run
+
+    launcher = find_launcher(on)
+    run = make_run(spec, runs_dir)
+    try:
+        launcher.check([run], runs_dir)
+        (job,) = launcher.submit([run])
+    except PtbLiteError:
+        shutil.rmtree(run.path)
+        raise
+    say_error(f"{run.run_id} is job {job} of {on}")
+    return run.path
+
+
+def _in_foreground(spec: RunSpec, runs_dir: Path, *, as_json: bool) -> int:
+    """Run in this process, which a scheduler or a service ends; its lines are printed beside it."""
+    from ptb_lite.runner.__main__ import main as run_here
+    from ptb_lite.runner.console import exit_code, watch
+    from ptb_lite.runner.launch import make_run
+
+    run = make_run(spec, runs_dir)
+
+    def show() -> None:
+        watch(run.path, out=sys.stdout, json_output=as_json)
+
+    printer = threading.Thread(target=show, name="lines", daemon=True)
+    printer.start()
+    run_here([str(run.path)])
+    printer.join()
+    return exit_code(run)
 
 
 def watch_run(run: Path, *, runs_dir: Path, plain: bool, as_json: bool) -> None:

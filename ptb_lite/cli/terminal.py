@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from ptb_lite.cli import EXIT_INTERRUPTED, RUNS
+from ptb_lite.cli.defaults import EXIT_INTERRUPTED, RUNS
 
 
 def is_terminal() -> bool:

@@ -22,6 +22,7 @@ from ptb_lite.doctor.preflight import check_runs_dir, check_space
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.vllm.place import INSTALL, NOT_INSTALLED, Missing, find_vllm
 from ptb_lite.hardware.device import cpu_device, cuda_device, torch_is_cpu_build
+from ptb_lite.locks import lock_problem
 from ptb_lite.sandbox import make_groups, sandbox
 from ptb_lite.stats.scoring import smallest_detectable_gain
 
@@ -213,7 +214,14 @@ def _folder(name: str, folder: Path, needed: int, hint: str) -> Check:
         check_space(folder, needed, field=name, hint=hint)
     except PtbLiteError as error:
         return Check(name, "fail", error.message, hint[:1].upper() + hint[1:])
-    return Check(name, "ok", f"{folder} can be written and has room")
+    # Beside the folder's own files: a runs folder may not be there yet.
+    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    try:
+        lacking = lock_problem(there)
+    except OSError as error:
+        return Check(name, "fail", f"{there} takes no lock file ({error.strerror})", hint)
+    said = f"{folder} can be written and has room"
+    return Check(name, "ok", f"{said}; {lacking}" if lacking else said)
 
 
 def _embedded_models() -> Iterator[Check]:

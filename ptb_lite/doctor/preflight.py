@@ -41,6 +41,7 @@ from ptb_lite.hardware import (
 )
 from ptb_lite.hardware.device import DeviceError
 from ptb_lite.installation import state_root
+from ptb_lite.plugins import named_when_raising
 from ptb_lite.sandbox import sandbox
 from ptb_lite.spec.run_spec import RunSpec
 
@@ -138,7 +139,9 @@ def check_space(folder: Path, needed: int, *, field: str, hint: str) -> None:
 
 def check_sandbox(name: str) -> None:
     """The program of the sandbox is there and works."""
-    problem = sandbox(name).problem()
+    box = sandbox(name)
+    with named_when_raising("sandboxes", name):
+        problem = box.problem()
     if problem is not None:
         raise SpecError(problem, field="sandbox", hint="`ptb-lite doctor` checks it again")
 

@@ -1,23 +1,27 @@
-"""What a benchmark is to the evaluation: how it asks, and how it judges an answer.
+"""What a benchmark is: the plugins of the group `ptb_lite.benchmarks`, found by their ids.
 
-Each benchmark is a package under `benchmarks/` that defines `BENCHMARK`; whatever has none there is
-a procedural one.
+Everything about a benchmark stands in its plugin. An id that no plugin has is that of a person's
+own entry (benchmarks.yaml), drawn by a generator and graded as the built-in procedural ones are.
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib.util import find_spec
+from importlib import import_module
 from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.audit.evidence.sources import BenchmarkSources
+from ptb_lite.catalog.entries import BenchmarkEntry
+from ptb_lite.evaluation.family import Family, Refusal
+from ptb_lite.evaluation.items.item import Item
+from ptb_lite.plugins import find, names, target
 
 Row = Mapping[str, Any]
+GENERIC = "add-numbers"
+"""The plugin that stands for any procedural benchmark: they ask and grade alike."""
 
 
 @dataclass(frozen=True)
@@ -43,37 +47,67 @@ class Judged:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """The functions of one benchmark. All are pure but `judge`, which may run code in a sandbox.
+    """A benchmark's plugin. All functions are pure but `judge`, which may run code in a sandbox."""
 
-    `item` turns a row of the published dataset into an Item, or None for a row that is not of this
-    benchmark; its id and stratum (`metadata["stratum"]`) must not depend on the row's place.
-    `chat` is what a model is asked in a chat template; `plain` what a base model completes without
-    one, and `solved` what a perfect model writes after `plain` (few-shot examples are the two
-    together). `reply` is a perfect answer in a chat. `stop` ends a plain completion. `judge` takes
-    an item and a completion.
-    """
-
-    id: str
+    entry: BenchmarkEntry
+    """Title, sizes, data, the answer's length: what the catalogue lists."""
     item: Callable[[Row], Item | None]
+    """A row of the published dataset as an Item, None for a row that is not of this benchmark; its
+    id and stratum (`metadata["stratum"]`) must not depend on the row's place."""
     chat: Callable[[Item], tuple[ChatMessage, ...]]
+    """What a model is asked in a chat template."""
     plain: Callable[[Item], str]
+    """What a base model completes without one."""
     solved: Callable[[Item], str]
+    """What a perfect model writes after `plain`; few-shot examples are the two together."""
     reply: Callable[[Item], str]
+    """A perfect answer in a chat."""
     judge: Callable[[Item, str], Judged]
+    """An item and a completion, graded."""
     stop: tuple[str, ...]
+    """What ends a plain completion."""
     judge_all: Callable[[Sequence[tuple[Item, str]]], tuple[Judged, ...]] | None = None
+    """The same for many at once, where that is faster."""
     notes: Callable[[], Mapping[str, JsonValue]] = dict
+    """What of this machine decided the grades: part of every result."""
+    sources: BenchmarkSources | None = None
+    """Where its test items are known to lie, for the audit."""
+    siblings: Callable[[Item, int], Family | Refusal] | None = None
+    """Fresh items of equal difficulty made from one, for the audit; takes an item and a seed."""
+
+    @property
+    def id(self) -> str:
+        return self.entry.id
 
 
-@lru_cache(maxsize=64)
+_TARGETS: dict[str, str] = {}
+
+
 def find_benchmark(benchmark: str) -> Benchmark:
-    """The benchmark of that id; the procedural one where it has no package of its own."""
-    name = benchmark if benchmark.isidentifier() else "procedural"
-    package = f"ptb_lite.benchmarks.{name}"
-    if find_spec(package) is None or not hasattr(importlib.import_module(package), "BENCHMARK"):
-        package = "ptb_lite.benchmarks.procedural"
-    found: Benchmark = importlib.import_module(package).BENCHMARK
+    """The benchmark of that id; a procedural one where no plugin has it.
+
+    Raises PluginError where its plugin is broken.
+    """
+    known = (*_TARGETS, *names("benchmarks"))
+    name = benchmark if benchmark in known else GENERIC
+    if name in _TARGETS:
+        module, _, attribute = _TARGETS[name].partition(":")
+        imported: Benchmark = getattr(import_module(module), attribute)
+        return imported
+    found: Benchmark = find("benchmarks", name, Benchmark).value
     return found
+
+
+def targets(benchmarks: Iterable[str]) -> dict[str, str]:
+    """Where the plugins of these benchmarks are imported from, as MODULE:NAME."""
+    wanted = (one if one in names("benchmarks") else GENERIC for one in benchmarks)
+    return {name: target("benchmarks", name) for name in wanted}
+
+
+def use_targets(known: Mapping[str, str]) -> None:
+    """Find these benchmarks by import from now on: for an environment without the packages'
+    metadata, such as vLLM's own."""
+    _TARGETS.update(known)
 
 
 def judge_all(benchmark: Benchmark, answers: Sequence[tuple[Item, str]]) -> tuple[Judged, ...]:

@@ -139,10 +139,10 @@ def _placed(job: EvaluationJob, cache: Path) -> EvaluationJob:
     )
 
 
-def answer_length(benchmark: BenchmarkEntry, wanted: int | None) -> int | None:
-    """How many tokens an answer may have; None: what the task file of a procedural one says."""
+def answer_length(benchmark: BenchmarkEntry, wanted: int | None) -> int:
+    """How many tokens an answer may have; those of a procedural one are short and never cut."""
     if benchmark.kind == "procedural":
-        return None
+        return benchmark.max_new_tokens
     return min(benchmark.max_new_tokens, wanted or benchmark.max_new_tokens)
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
 from ptb_lite.files import file_sha256
+from ptb_lite.plugins import origin
 
 _PLACES = {"label", "key", "items", "shots", "definition"}
 # How much memory the engine may take and where it is installed: no completion depends on either.
-_APART = {"model": True, "adapter": True, "tasks": True, "output": True}
+_APART = {"model": True, "adapter": True, "tasks": True, "output": True, "plugins": True}
 _ENGINE_PLACE = {"python", "memory_share"}
 _CODE = (".py", ".yaml", ".jinja")
 _WEIGHTS = (".safetensors",)
@@ -46,6 +47,8 @@ def task_key(
         "device": device,
         "packages": dict(packages),
         "code": code_sha256(),
+        # A benchmark of somebody else's is in no room of ours.
+        "plugin": origin("benchmarks", task.benchmark),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

@@ -50,7 +50,7 @@ class EvaluationTask(Record):
     `items` is the JSONL file of `Item` lines that is scored, `shots` the one that the few-shot
     examples come from (needed when `num_fewshot` > 0). `limit`: the first so many items; None: all.
     `definition` is the lm-eval task YAML; None: the one that ptb-lite ships for `benchmark`.
-    `max_new_tokens` replaces the task file's own limit; None keeps it. `chat_family` names the chat
+    `max_new_tokens` cuts answers; None: the benchmark's own length. `chat_family` names the chat
     template that wraps the questions (`chat.py`); None: plain text. `key` is the identity of the
     result (`identity.task_key`): with one, completions are kept as they come, and a task that was
     cut short goes on from them.
@@ -106,3 +106,5 @@ class EvaluationJob(Record):
     threads: int | None = Field(default=None, ge=1)
     tasks: tuple[EvaluationTask, ...] = Field(min_length=1)
     output: Path
+    plugins: dict[str, str] = Field(default_factory=dict)
+    """Where the benchmarks are imported from, for an environment that cannot find plugins."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ptb_lite.catalog.entries import ChatFamily
 from ptb_lite.evaluation.benchmark import find_benchmark
 from ptb_lite.evaluation.engine.chat import TURN_END, render
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.evaluation.items.item import Item
 
 
 def training_pair(benchmark: str, item: Item, family: ChatFamily) -> tuple[str, str]:

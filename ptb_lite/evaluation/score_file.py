@@ -12,10 +12,12 @@ from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.evaluation.benchmark import find_benchmark, judge_all
 from ptb_lite.evaluation.errors import ItemsError
 from ptb_lite.evaluation.items.dataset import ROW, test_and_train_items
-from ptb_lite.evaluation.items.splits import Item, draw_splits, read_items
+from ptb_lite.evaluation.items.item import Item, read_items
+from ptb_lite.evaluation.items.splits import draw_splits
 from ptb_lite.events import Record
 
 MAX_BYTES = 1 << 30
+_IDS = ("id", "item_id", "task_id")
 
 
 class ScoredLine(Record):
@@ -48,7 +50,8 @@ def known_items(
 def score_lines(
     benchmark: str, lines: Iterable[str], items: Mapping[str, Item], source: str
 ) -> tuple[ScoredLine, ...]:
-    """Judge JSON lines with `id` (or `item_id`, as in a run's samples) and `completion`.
+    """Judge JSON lines with `id` (or `item_id`, as in a run's samples, or `task_id`, as HumanEval's
+    own) and `completion`.
 
     Raises ItemsError naming the line that is no such object or whose id is unknown.
     """
@@ -65,7 +68,7 @@ def read_lines(path: Path) -> list[str]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ItemsError("is larger than 1 GiB", field=str(path))
-        return path.read_text(encoding="utf-8").split("\n")
+        return path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
         raise ItemsError(f"cannot be read: {error.strerror}", field=str(path)) from error
     except UnicodeDecodeError as error:
@@ -82,7 +85,11 @@ def _read(
             found: JsonValue = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise ItemsError(f"line {number} is not JSON", field=source) from error
-        name = found.get("id", found.get("item_id")) if isinstance(found, dict) else None
+        name = (
+            next((found[key] for key in _IDS if key in found), None)
+            if isinstance(found, dict)
+            else None
+        )
         text = found.get("completion") if isinstance(found, dict) else None
         if isinstance(name, bool) or not isinstance(name, str | int) or not isinstance(text, str):
             raise ItemsError(

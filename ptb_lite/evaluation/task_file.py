@@ -5,6 +5,7 @@ Written by `workspace/`; read inside the sandbox by evaluate.py and by the recip
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -41,20 +42,41 @@ class TaskBenchmark(Record):
 
 
 class Task(Record):
-    """The content of task.json. `deadline` is in seconds since the epoch."""
+    """The content of task.json. `deadline` is in seconds since the epoch, `base_names` are what an
+    adapter may call its base model.
+
+    `deadline_uptime` is the same moment in seconds since this machine started, as /proc/uptime has
+    it: a clock that nobody sets.
+    """
 
     version: Literal[1] = 1
     base_model: str
     base_model_id: str
+    base_names: tuple[str, ...] = ()
     device: str
     benchmarks: tuple[TaskBenchmark, ...]
     feedback: Literal["dev", "test"]
     generation: TaskGeneration
     budget_minutes: float
     deadline: float
+    deadline_uptime: float | None = None
     seed: int
     submission: str = "final_model"
     feedback_limit: int | None = None
+
+
+def seconds_left(task: Task) -> float:
+    """Until the deadline, negative after it; by the wall clock only where there is no other."""
+    if task.deadline_uptime is not None and (now := uptime_in(0.0)) is not None:
+        return task.deadline_uptime - now
+    return task.deadline - time.time()
+
+
+def uptime_in(seconds: float) -> float | None:
+    """The machine's uptime so many seconds from now; None where the system does not tell it."""
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return None
+    return time.clock_gettime(time.CLOCK_BOOTTIME) + seconds
 
 
 def read_task(workspace: Path) -> Task:

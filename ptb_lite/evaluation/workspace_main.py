@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from ptb_lite.audit.detectors.submission import validate_submission
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.engine.capability import plan_evaluation, with_plan
 from ptb_lite.evaluation.engine.messages import Message, WorkerWarned
@@ -28,9 +29,9 @@ from ptb_lite.stats.scoring import wilson
 
 BASE = "base"
 EPILOG = """\
-A folder holds a LoRA adapter (adapter_config.json, adapter_model.safetensors) or a whole model
-(config.json, *.safetensors). Items are asked as prompt.md says; with --shots N, as plain
-text after that many solved training items, a blank line apart.
+A folder holds a LoRA adapter of the base model (adapter_config.json, adapter_model.safetensors);
+what is not accepted as a submission is not scored here. Items are asked as prompt.md says; with
+--shots N, as plain text after that many solved training items, a blank line apart.
 """
 
 
@@ -113,10 +114,9 @@ def _job(
     output: Path,
 ) -> EvaluationJob:
     root: Path = options.workspace
-    base, adapter = _folders(root, Path(task.base_model), model)
     job = EvaluationJob(
-        model=base,
-        adapter=adapter,
+        model=Path(task.base_model),
+        adapter=_adapter(root, task, model),
         device=_device(task.device),
         generation=Generation(**task.generation.model_dump()),
         seed=task.seed,
@@ -130,8 +130,7 @@ def _job(
                 num_fewshot=options.shots if benchmark.train else 0,
                 limit=limit,
                 chat_family=benchmark.chat_family if options.shots == 0 else None,
-                # A procedural benchmark's task file knows how long its answers are.
-                max_new_tokens=benchmark.max_new_tokens if benchmark.example else None,
+                max_new_tokens=benchmark.max_new_tokens,
             )
             for benchmark in benchmarks
         ),
@@ -145,18 +144,16 @@ def _job(
         return job
 
 
-def _folders(root: Path, base: Path, model: str) -> tuple[Path, Path | None]:
-    """The base folder and the adapter folder for one `--model`."""
+def _adapter(root: Path, task: Task, model: str) -> Path | None:
+    """The adapter's folder of one `--model`, judged as it would be at the seal; None for `base`."""
     if model == BASE:
-        return base, None
+        return None
     folder = root / model
-    if (folder / "adapter_config.json").is_file():
-        return base, folder
-    if (folder / "config.json").is_file():
-        return folder, None
-    raise InvalidSubmissionError(
-        "holds neither adapter_config.json nor config.json", field=str(folder)
-    )
+    names = task.base_names or (task.base_model_id,)
+    check = validate_submission(folder, base_model=Path(task.base_model), base_ids=names)
+    if not check.valid:
+        raise InvalidSubmissionError(check.reason)
+    return folder
 
 
 def _device(name: str) -> str:

@@ -40,7 +40,9 @@ def find_launcher(name: str, *, at_most: int | None = None, config: Path | None 
         )
     found = plugins.find("launchers", kind, LauncherFactory)
     factory: LauncherFactory = found.value
-    return factory.make(LauncherSettings(at_most=at_most, options=entry, source=f"{path}: {name}"))
+    settings = LauncherSettings(at_most=at_most, options=entry, source=f"{path}: {name}")
+    with plugins.named_when_raising("launchers", kind):
+        return factory.make(settings)
 
 
 def _entry(path: Path, name: str) -> Mapping[str, Any]:

@@ -18,14 +18,9 @@ from typing import Any
 
 import psutil
 
+from ptb_lite.evaluation.engine.process import alone
 from ptb_lite.events import Outcome
 from ptb_lite.runs.folder import RunFolder
-
-DISTRIBUTED = (
-    *("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "NODE_RANK"),
-    *("MASTER_ADDR", "MASTER_PORT"),
-)
-"""Variables of a job that torch takes for an invitation to wait for others."""
 
 
 @dataclass
@@ -40,7 +35,7 @@ class RunJob:
         run = RunFolder(Path(self.folder))
         if run.read_status().outcome is Outcome.FINISHED:
             return 0
-        environment = {key: value for key, value in os.environ.items() if key not in DISTRIBUTED}
+        environment = alone(os.environ)
         environment["PTB_LITE_JOB"] = job_id(os.environ)
         with run.log.open("ab") as log:
             self._process = subprocess.Popen(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Verdict
-from ptb_lite.narrate import flag_words
+from ptb_lite.narrate import flag_words, success_words
 from ptb_lite.report.data import BenchmarkView, ReportData, gather, headline, verdict_text
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import PaperLine, TimeUsed
@@ -58,6 +58,8 @@ def _lines(data: ReportData) -> Iterator[str]:
         yield from _paper_lines(data.average_paper)
     yield ""
     yield f"verdict: {verdict_text(scores)}"
+    if scores.success is not None:
+        yield from success_words(scores.success)
     yield from _flag_lines(data)
     used, budget = scores.time.agent_seconds, scores.time.budget_seconds
     share = f", {100 * used / budget:.0f} %" if budget > 0 else ""

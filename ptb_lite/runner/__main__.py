@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -37,7 +36,7 @@ def main(argv: list[str]) -> int:
             return 0 if execute(context) is Outcome.FINISHED else 1
     finally:
         journal.close()
-        os.close(lock)
+        lock.close()
 
 
 if __name__ == "__main__":

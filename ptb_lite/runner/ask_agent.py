@@ -17,9 +17,9 @@ from pathlib import Path
 from ptb_lite.agents.event_bounds import LineSplitter
 from ptb_lite.agents.protocol import AgentPlan
 from ptb_lite.agents.registry import plan_agent
-from ptb_lite.agents.secrets.masking import mask_line
 from ptb_lite.agents.secrets.unlinked_files import write_beneath
 from ptb_lite.catalog.entries import AgentEntry
+from ptb_lite.chat.masking import mask_line
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import AgentEvent, AgentEventKind, Outcome
 from ptb_lite.hardware.device import cpu_device

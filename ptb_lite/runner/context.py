@@ -111,6 +111,8 @@ class AgentEnd(Record):
     silent_seconds: float = 0.0
     turns: tuple[AgentTurn, ...] = ()
     submissions: tuple[SubmissionSeen, ...] = ()
+    untested: str = ""
+    """That its program's version was not tested with this project; empty where it was."""
 
 
 class Seal(Record):

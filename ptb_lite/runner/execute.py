@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
 import psutil
 
@@ -70,7 +70,7 @@ def execute(context: RunContext) -> Outcome:
         write_record(context.run.status, status)
     ended = {
         "state": "ended",
-        "ended": datetime.now(UTC),
+        "ended": context.journal.now(),
         "outcome": outcome,
         "detail": detail,
         "pid": None,
@@ -86,7 +86,13 @@ def _claim(context: RunContext) -> Status:
     status = context.run.read_status()
     done = status.finished_phases()
     if status.phase is None:
-        context.journal.write(RunStarted(run_id=context.run.run_id, version=ptb_lite.__version__))
+        context.journal.write(
+            RunStarted(
+                run_id=context.run.run_id,
+                version=ptb_lite.__version__,
+                success_sha256=hashlib.sha256(context.spec.success.encode()).hexdigest(),
+            )
+        )
     else:
         first = next((phase for phase in Phase if phase not in done), Phase.REPORT)
         reason = status.detail or "its runner ended without a word"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable
@@ -54,7 +53,7 @@ def judge_later(path: Path, choice: JudgeChoice, *, say: Callable[[str], None]) 
     finally:
         signal.signal(signal.SIGINT, before)
         journal.close()
-        os.close(lock)
+        lock.close()
     scores = run.read_scores()
     assert scores is not None
     return _overruled(run, scores)

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from ptb_lite.audit.evidence.losses import Losses
-from ptb_lite.benchmarks.siblings.questions import Asked, drawn, perturbed
+from ptb_lite.benchmarks.perturbed import Asked, drawn, perturbed
 from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.items.control import control_items, fresh_items
 from ptb_lite.evaluation.items.dataset import test_and_train_items
-from ptb_lite.evaluation.items.splits import Item, draw_splits, read_items
+from ptb_lite.evaluation.items.item import Item, read_items
+from ptb_lite.evaluation.items.splits import draw_splits
 from ptb_lite.evaluation.losses.measure import LossesJob, measure_losses
 from ptb_lite.files import read_record
 from ptb_lite.runner.context import Prepared, Seal

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 import secrets
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from pathlib import Path
 
 from ptb_lite.errors import PtbLiteError, RunNotFoundError, SpecError
 from ptb_lite.files import read_record
+from ptb_lite.locks import is_locked
 from ptb_lite.runs.heartbeat import beats_elsewhere
 from ptb_lite.runs.records import Scores, Status
 from ptb_lite.spec.run_spec import RunSpec
@@ -162,19 +161,7 @@ class RunFolder:
     def runner_lives(self) -> bool:
         """Whether a runner works on this run: it holds a lock that its death frees, or shows itself
         on another machine."""
-        if beats_elsewhere(self.path, self._host()):
-            return True
-        try:
-            handle = os.open(self.lock, os.O_RDONLY)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(handle)
-        return False
+        return beats_elsewhere(self.path, self._host()) or is_locked(self.lock)
 
     def _host(self) -> str:
         try:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ class JournalWriter:
     """Appends events to a journal, numbering on from what is already there. Thread-safe."""
 
     def __init__(self, path: Path, *, clock: Callable[[], datetime] | None = None) -> None:
-        self._clock = clock or (lambda: datetime.now(UTC))
+        self._clock = clock or steady_clock(_last_time(path))
         self._lock = threading.Lock()
         self._seq = _last_seq(path)
         self._stream = path.open("ab")
@@ -63,6 +64,10 @@ class JournalWriter:
             self._stream.write(line)
             self._stream.flush()
             return event
+
+    def now(self) -> datetime:
+        """The time that an event written now would bear."""
+        return self._clock()
 
     def close(self) -> None:
         self._stream.close()
@@ -146,6 +151,24 @@ def _is_event_of_a_newer_version(line: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(value, dict) and "seq" in value and "payload" in value
+
+
+def steady_clock(not_before: datetime | None = None) -> Callable[[], datetime]:
+    """Wall time that goes on by the monotonic clock: what sets the system's clock moves nothing.
+
+    Times of one writer differ by what has passed, those of the next are no earlier.
+    """
+    began = datetime.now(UTC)
+    if not_before is not None:
+        began = max(began, not_before)
+    at = time.monotonic()
+    return lambda: began + timedelta(seconds=time.monotonic() - at)
+
+
+def _last_time(path: Path) -> datetime | None:
+    if not path.exists():
+        return None
+    return max((event.time for event in read_journal(path).events), default=None)
 
 
 def _last_seq(path: Path) -> int:

@@ -100,7 +100,8 @@ class _Fold:
         self._work: dict[str, float] = {}
 
     def hear(self, event: Event) -> None:
-        now = event.time.timestamp()
+        # Of runs before version 0.3, in which somebody set the clock: time never goes back.
+        now = max(event.time.timestamp(), self._last)
         match event.payload:
             case RunResumed():
                 # Nobody worked since the last event: that gap is no harness time.

@@ -14,6 +14,7 @@ from ptb_lite.runs.averages import average
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import Overrule, Scores
 from ptb_lite.runs.scores import recount
+from ptb_lite.runs.success import judge_success
 
 MAX_REASON = 2000
 
@@ -68,6 +69,8 @@ def apply_overrule(run: RunFolder, scores: Scores) -> Scores:
             "benchmarks": benchmarks,
             "average": scores.average.model_copy(update={"counted": means.counted}),
             "overrule": record,
+            "success": scores.success
+            and judge_success(scores.success.declared, benchmarks, record.verdict),
         }
     )
     write_record(run.scores, counted)

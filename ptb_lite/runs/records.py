@@ -252,6 +252,26 @@ class TimeUsed(Record):
     submissions: tuple[float, ...] = ()
     turns: int = 1
     harness: dict[str, float] = Field(default_factory=dict)
+    untested: str = ""
+    """That the agent's program has a version that was not tested with this project."""
+
+
+class SuccessTerm(Record):
+    """One declared term and what became of it: met, not met, or cannot be told."""
+
+    term: str
+    told: str
+    why: str
+    needed_n: int | None = None
+    """Items that would tell, where more of them would (power 80 %)."""
+
+
+class Success(Record):
+    """What was declared as success before the run, judged after it."""
+
+    declared: str
+    told: str
+    terms: tuple[SuccessTerm, ...]
 
 
 class Scores(Record):
@@ -277,6 +297,7 @@ class Scores(Record):
     average: Average
     time: TimeUsed
     overrule: Overrule | None = None
+    success: Success | None = None
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ptb_lite.audit.registry import deductions
+from ptb_lite.choices import Inconclusive
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.results import SampleRecord
 from ptb_lite.events import Verdict
@@ -43,7 +44,12 @@ class BenchmarkSamples:
 
 
 def benchmark_scores(
-    samples: BenchmarkSamples, *, verdict: Verdict, policy: str, flag_kinds: Sequence[str]
+    samples: BenchmarkSamples,
+    *,
+    verdict: Verdict,
+    policy: str,
+    flag_kinds: Sequence[str],
+    inconclusive: Inconclusive = "raw",
 ) -> BenchmarkScores:
     """Scores with intervals, paired tests and the policy applied.
 
@@ -54,7 +60,7 @@ def benchmark_scores(
     raw = None if samples.after is None else score_of(samples.after, judged=samples.judged)
     counted = None
     if zero_shot is not None and (raw is not None or samples.after is None):
-        counted = _counted(zero_shot, raw, verdict, policy, flag_kinds)
+        counted = _counted(zero_shot, raw, verdict, policy, flag_kinds, inconclusive)
     return BenchmarkScores(
         benchmark=samples.benchmark,
         title=samples.title,
@@ -117,12 +123,17 @@ def _points(samples: Samples) -> list[float] | None:
 
 
 def _counted(
-    base: Score, raw: Score | None, verdict: Verdict, policy: str, flag_kinds: Sequence[str]
+    base: Score,
+    raw: Score | None,
+    verdict: Verdict,
+    policy: str,
+    flag_kinds: Sequence[str],
+    inconclusive: Inconclusive = "raw",
 ) -> CountedScore:
     missing = "no valid submission: counts as the base score" if raw is None else ""
     measured = base if raw is None else raw
     counted = scoring.apply_policy(
-        policy, verdict, measured.score, base.score, flag_kinds, deductions()
+        policy, verdict, measured.score, base.score, flag_kinds, deductions(), inconclusive
     )
     if policy == "zero" and counted.score == 0.0 < measured.score:
         # Zero by the policy, not by measurement: it has no error.

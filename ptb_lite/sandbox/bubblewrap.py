@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ptb_lite.sandbox.guide import PROGRAM, RELAY_INSIDE, guided
+from ptb_lite.sandbox.namespaces import way_out
 from ptb_lite.sandbox.plan import SandboxPlan
 
 SANDBOX_HOME = "/home/agent"
@@ -77,10 +78,7 @@ class Bubblewrap:
         failure = _probe(program, _isolation(program))
         if failure is None:
             return None
-        return (
-            f"bwrap cannot make a sandbox here ({failure}); allow user namespaces for it, "
-            "or choose no isolation with --sandbox none"
-        )
+        return f"bwrap cannot make a sandbox here ({failure}); {way_out(program)}"
 
     def wrap(self, command: Sequence[str], plan: SandboxPlan) -> list[str]:
         program = shutil.which("bwrap") or "bwrap"

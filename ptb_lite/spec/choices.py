@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin,
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
 from ptb_lite.choices import (
+    SUCCESS,
     Device,
     Disclosure,
     EarlyStop,
     EngineChoice,
     Feedback,
+    Inconclusive,
     Network,
     Policy,
 )
@@ -108,6 +110,18 @@ class RunChoices:
     """Decides items, shots and training."""
     policy: Annotated[Policy, Shown("Policy")] = "reset"
     """What a violation does: base score, part of the gain deducted, 0, or nothing."""
+    inconclusive: Annotated[Inconclusive, Shown("Inconclusive")] = "raw"
+    """What an inconclusive verdict counts as.
+
+    A new run of the policy `reset` has `base` unless chosen otherwise: nobody gains by leaving what
+    cannot be read.
+    """
+    success: Annotated[str, MinLen(1), MaxLen(300), Shown("Success")] = SUCCESS
+    """What counts as success, declared before the run; terms with commas between them.
+
+    `[raw] gain over few-shot|zero-shot > N points`, `p < N`, `verdict clean`,
+    `off-target loss <= N points`; `>=` and `<` work as well.
+    """
     disclosure: Annotated[Disclosure, Shown("Disclosure")] = "rules"
     """What the agent is told of rules and audit."""
     feedback: Annotated[Feedback, Shown("Feedback")] = "dev"

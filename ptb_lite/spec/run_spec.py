@@ -20,10 +20,13 @@ from ptb_lite.plugins import PluginError
 from ptb_lite.sandbox import sandbox
 from ptb_lite.spec.choices import MAX_BUDGET_MINUTES
 from ptb_lite.spec.presets import Choices, Preset, load_preset
+from ptb_lite.stats.success import SuccessError
+from ptb_lite.stats.success import parse as parse_success
 
 __all__ = ["MAX_BUDGET_MINUTES", "Generation", "RunSpec", "resolve_spec"]
 
 _BUDGETS = ("hours", "minutes", "budget_minutes")
+_FOLLOWING = ("inconclusive", "network")
 _PRESET_ONLY = {"id", "title", "summary", "min_gpu_gb"}
 
 
@@ -65,9 +68,14 @@ def resolve_spec(
     if budget is not None:
         values["budget_minutes"] = budget
     _require(values)
+    agent = catalog.agents.get(str(values.get("agent", RunSpec.model_fields["agent"].default)))
+    if values.get("network") is None and agent is not None and agent.needs_network:
+        # Its model and the Hub through the gate: what it needs and no more.
+        values["network"] = "hub"
     if values.get("on_early_stop") is None:
-        agent = catalog.agents.get(str(values.get("agent", RunSpec.model_fields["agent"].default)))
         values["on_early_stop"] = agent.on_early_stop if agent is not None else "accept"
+    if values.get("inconclusive") is None:
+        values["inconclusive"] = "base" if values.get("policy", "reset") == "reset" else "raw"
     if isinstance(values.get("audit_judge"), str):
         values["audit_judge"] = audit_judge_choice(values["audit_judge"], catalog.agents)
     values.setdefault("item_salt", "unset")
@@ -86,7 +94,13 @@ def _preset_fields(name: str | None) -> dict[str, Any]:
         if error.field == "preset":
             raise SpecError(error.message, field="preset", hint=error.hint) from error
         raise
-    return found.model_dump(exclude=_PRESET_ONLY)
+    given = found.model_dump(exclude=_PRESET_ONLY)
+    # What follows from other choices where the file does not say it.
+    return {
+        key: value
+        for key, value in given.items()
+        if key in found.model_fields_set or key not in _FOLLOWING
+    }
 
 
 def _refuse_unknown(chosen: Mapping[str, object]) -> None:
@@ -166,6 +180,7 @@ def _check_against(catalog: Catalog, spec: RunSpec) -> None:
         )
     _check_sandbox(spec)
     _check_network(agent, spec)
+    _check_success(spec)
     _check_audit_judge(catalog, spec)
     for name in spec.benchmarks:
         if spec.benchmarks.count(name) > 1:
@@ -174,6 +189,13 @@ def _check_against(catalog: Catalog, spec: RunSpec) -> None:
         size = entry.scored_size(spec.feedback)
         _check_limit("limit", spec.limit, size, f"scored test items of '{entry.id}'")
         _check_limit("dev_limit", spec.dev_limit, entry.dev_size, f"dev items of '{entry.id}'")
+
+
+def _check_success(spec: RunSpec) -> None:
+    try:
+        parse_success(spec.success)
+    except SuccessError as error:
+        raise SpecError(error.message, field="success", hint=error.hint) from error
 
 
 def _check_sandbox(spec: RunSpec) -> None:

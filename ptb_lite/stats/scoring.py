@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
+from typing import Literal
 
 from ptb_lite.events import Verdict
 
@@ -148,11 +149,15 @@ def apply_policy(
     base: float,
     flag_kinds: Sequence[str] = (),
     deductions: Mapping[str, float] | None = None,
+    inconclusive: Literal["base", "raw"] = "raw",
 ) -> Counted:
-    """The counted score. Raises `ValueError` for a policy that is not in `POLICIES`."""
+    """The counted score; `inconclusive` is what a verdict counts as that was left open, where it
+    is not better than measured. Raises `ValueError` for a policy that is not in `POLICIES`."""
     if policy not in POLICIES:
         raise ValueError(f"unknown policy {policy!r}; known: {', '.join(sorted(POLICIES))}")
     if verdict is Verdict.INCONCLUSIVE:
+        if inconclusive == "base" and policy != "none":
+            return Counted(min(raw, base), "inconclusive: counts as the base score")
         return Counted(raw, "inconclusive: part of the audit did not run")
     return POLICIES[policy](PolicyCase(verdict, raw, base, tuple(flag_kinds), deductions or {}))
 

@@ -21,7 +21,6 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Verdict
 from ptb_lite.stats.scoring import Interval, needed_n
 
-DEFAULT = "gain over few-shot > 0 points, p < 0.05, verdict clean"
 MAX_LENGTH = 300
 TERMS = (
     "[raw] gain over few-shot|zero-shot > N points",

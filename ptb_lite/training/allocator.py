@@ -1,7 +1,7 @@
-"""Memory that a step frees is kept for the next step, on a processor.
+"""Memory that a step frees is kept for the next step, on a CPU.
 
 Why: glibc hands large blocks back to the kernel as soon as they are free, and a step of the
-embedded model asks for the same blocks again: 38,000 page faults a step, 40 with this. A card has
+embedded model asks for the same blocks again: 38,000 page faults a step, 40 with this. A GPU has
 torch's own caching allocator.
 """
 

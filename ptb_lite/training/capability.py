@@ -10,6 +10,7 @@ import psutil
 import torch
 
 from ptb_lite.training.choices import AttentionNeeds, Software
+from ptb_lite.training.layers import compiler_works
 from ptb_lite.training.plan import Capability, ModelShape
 from ptb_lite.training.supervised_head import can_override
 
@@ -46,11 +47,12 @@ def cuda_software() -> Software:
         flash_attention=tuple(version for version, there in found if there),
         eight_bit_optimiser=is_bitsandbytes_available(),
         varlen=_has_varlen(),
+        compiler=compiler_works(),
     )
 
 
 def _has_varlen() -> bool:
-    """Whether torch offers its flash kernel for examples end to end, windows included."""
+    """Whether torch offers its flash kernel for padding-free batches, windows included."""
     try:
         from torch.nn.attention.varlen import varlen_attn
     except ImportError:
@@ -58,17 +60,17 @@ def _has_varlen() -> bool:
     return "window_size" in inspect.signature(varlen_attn).parameters
 
 
-def matmul_rate(size: int = 4096, products: int = 5) -> float:
-    """Operations a second of a dense product of size x size on the GPU, random data."""
+def matmul_rate(size: int = 4096, count: int = 5) -> float:
+    """Operations a second of a dense matmul of size x size on the GPU, random data."""
     dtype = torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32
     a, b = (torch.randn(size, size, device="cuda", dtype=dtype) for _ in range(2))
     a @ b
     torch.cuda.synchronize()
     began = time.perf_counter()
-    for _ in range(products):
+    for _ in range(count):
         a @ b
     torch.cuda.synchronize()
-    return products * 2 * size**3 / (time.perf_counter() - began)
+    return count * 2 * size**3 / (time.perf_counter() - began)
 
 
 def model_shape(config: Any) -> ModelShape:

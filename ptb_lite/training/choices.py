@@ -1,6 +1,6 @@
 """Attention, loss and optimiser of a training run: pure choices by capability, each with a reason.
 
-The packages `flash-attn` and `flash-attn-3` have not been run on a card; what is chosen without
+The packages `flash-attn` and `flash-attn-3` have not been run on a GPU; what is chosen without
 them has (docs/performance.md).
 """
 
@@ -19,10 +19,10 @@ PADDING_FREE_MODELS = frozenset({"gemma3_text", "llama", "qwen3", "smollm3"})
 # What attention by rows keeps grows with the square of an example; torch's own keeps none of it.
 PADDED_TOKENS = 256
 FLASH_HEAD_WIDTH = 256
-# With less padding than this torch's attention for padded batches is faster on a card: with none it
+# With less padding than this torch's attention for padded batches is faster on a GPU: with none it
 # took 0.94 to 0.97 times as long (docs/performance.md).
 SPARE_PADDING = 0.05
-# torch's own kernel: heads in steps of so many, and widths without a backward pass on cards that
+# torch's own kernel: heads in steps of so many, and widths without a backward pass on GPUs that
 # are neither an A100 nor of their size.
 HEAD_STEP = 8
 UNTRAINED_WIDTHS = range(193, 225)
@@ -33,11 +33,12 @@ AMPERE, HOPPER = (8, 0), 9
 class Software:
     """Optional accelerators that this Python can import and this device can use: versions of flash
     attention, bitsandbytes's 8-bit optimisers, and whether this torch has the interface to its own
-    flash kernel that attention over examples end to end needs."""
+    flash kernel that padding-free attention needs, and whether torch.compile works."""
 
     flash_attention: tuple[int, ...] = ()
     eight_bit_optimiser: bool = False
     varlen: bool = False
+    compiler: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class AttentionNeeds:
 
 @dataclass(frozen=True)
 class AttentionChoice:
-    """`padding_free`: a batch's examples lie end to end and no padding goes through the model."""
+    """`padding_free`: a batch's examples lie one after another and no padding goes through the model."""
 
     attention: Attention
     padding_free: bool
@@ -84,7 +85,7 @@ def choose_attention(
     )
     padding_free = name != "sdpa" and _packing_obstacle(needs) is None
     packing = (
-        "a batch's examples are packed end to end, so no padding is computed: this attention "
+        "a batch's examples are packed one after another, so no padding is computed: this attention "
         "keeps them apart (TRL's packing would change which examples make a batch)"
         if padding_free
         else f"packing off: {_packing_obstacle(needs) or 'sdpa would let examples see each other'}"
@@ -115,7 +116,7 @@ def _cuda_attention(
     if not bfloat16:
         return "sdpa", "flash attention computes in 16 bits, this run in float32"
     if compute < AMPERE:
-        return "sdpa", f"flash attention needs a card since Ampere, this one is {compute}"
+        return "sdpa", f"flash attention needs a GPU since Ampere, this one is {compute}"
     if needs.head_width > FLASH_HEAD_WIDTH:
         return "sdpa", f"flash attention takes heads up to {FLASH_HEAD_WIDTH} wide"
     package, lacking = _flash_package(needs, compute, software)
@@ -138,10 +139,10 @@ def _flash_package(
     if not needs.flash:
         return None, f"{needs.model_type or 'this kind of model'} knows no flash attention"
     if 3 in software.flash_attention and compute[0] == HOPPER:
-        return ("flash_attention_3", "installed, and made for cards like this one"), ""
+        return ("flash_attention_3", "installed, and made for GPUs like this one"), ""
     if 2 in software.flash_attention:
         return ("flash_attention_2", "installed, and this card can"), ""
-    return None, "the flash attention that is installed is for other cards"
+    return None, "the flash attention that is installed is for other GPUs"
 
 
 def _varlen_obstacle(needs: AttentionNeeds, software: Software) -> str | None:
@@ -172,10 +173,10 @@ def choose_optimiser(
     if device == "cuda" and software.eight_bit_optimiser:
         return (
             "paged_adamw_8bit",
-            "optimiser AdamW with moments of 8 bits in pages that leave a full card: "
+            "optimiser AdamW with moments of 8 bits in pages that leave a full GPU: "
             "by estimate nothing larger fits",
         )
-    lacking = "there is no card" if device == "cpu" else "bitsandbytes cannot be used"
+    lacking = "there is no GPU" if device == "cpu" else "bitsandbytes cannot be used"
     return "adamw_torch_fused", f"optimiser AdamW, fused: short of memory, but {lacking}"
 
 

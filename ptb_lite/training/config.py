@@ -21,7 +21,7 @@ class TrainingConfig:
 
     `steps` counts optimizer steps of `batch_size` examples; `max_length` is in tokens;
     `save_steps` 0 means no checkpoint but the last adapter; `max_minutes` None means no limit.
-    `quantization` auto is NF4 on a card, and on a processor where the plain weights do not fit.
+    `quantization` auto is NF4 on a GPU, and on a CPU where the plain weights do not fit.
     `adapter_base` is what adapter_config.json names as base model, `base_model` itself when None.
     """
 

@@ -25,9 +25,12 @@ class PackedWeights:
     The plain tensors are shared by all layers: a layer's are there from `fill` to the next layer's.
     """
 
-    def __init__(self, weights: Sequence[tuple[torch.Tensor, torch.Tensor, Any]]) -> None:
-        """`weights`: (plain, packed, bitsandbytes' quantisation state) of each linear layer."""
-        self._weights = tuple(weights)
+    def __init__(self) -> None:
+        self._weights: list[tuple[torch.Tensor, torch.Tensor, Any]] = []
+
+    def add(self, plain: torch.Tensor, packed: torch.Tensor, state: Any) -> None:
+        """`packed` with bitsandbytes' quantisation state `state` goes into `plain`."""
+        self._weights.append((plain, packed, state))
 
     def fill(self) -> None:
         from bitsandbytes.functional import dequantize_4bit
@@ -55,20 +58,54 @@ def share_weights(model: Any) -> None:
     """
     from bitsandbytes.nn import Linear4bit
 
-    shared: dict[tuple[str, torch.Size], torch.nn.Parameter] = {}
+    shared: dict[tuple[Any, ...], torch.Tensor] = {}
     for layer in decoder_layers(model):
-        weights = []
-        for name, module in list(layer.named_modules()):
-            if not isinstance(module, Linear4bit):
-                continue
-            packed, state = module.weight.data, module.weight.quant_state
-            if (name, state.shape) not in shared:
-                empty = torch.empty(state.shape, dtype=state.dtype, device=packed.device)
-                shared[name, state.shape] = torch.nn.Parameter(empty, requires_grad=False)
-            plain = plain_linear(module, shared[name, state.shape])
-            layer.set_submodule(name, plain)
-            weights.append((plain.weight, packed, state))
-        layer.packed_weights = PackedWeights(weights)
+        named = [(n, m) for n, m in layer.named_modules() if isinstance(m, Linear4bit)]
+        layer.packed_weights = PackedWeights()
+        if not named:
+            continue
+        states = [module.weight.quant_state for _, module in named]
+        layout = tuple((name, *state.shape) for (name, _), state in zip(named, states, strict=True))
+        sizes = [state.shape.numel() for state in states]
+        device, dtype = named[0][1].weight.device, states[0].dtype
+        if layout not in shared:
+            shared[layout] = torch.empty(sum(sizes), dtype=dtype, device=device)
+        flat = shared[layout]
+        plain = [part.view(s.shape) for part, s in zip(flat.split(sizes), states, strict=True)]
+        packed = [module.weight.data for _, module in named]
+        for (name, module), weight in zip(named, plain, strict=True):
+            frozen = torch.nn.Parameter(weight, requires_grad=False)
+            layer.set_submodule(name, plain_linear(module, frozen))
+        if all(size % state.blocksize == 0 for size, state in zip(sizes, states, strict=True)):
+            blocks = flat.view(-1, states[0].blocksize)
+            layer.packed_weights.add(blocks, *_merged(packed, states, blocks))
+        else:
+            for weight, data, state in zip(plain, packed, states, strict=True):
+                layer.packed_weights.add(weight, data, state)
+
+
+def _merged(
+    packed: Sequence[torch.Tensor], states: Sequence[Any], plain: torch.Tensor
+) -> tuple[torch.Tensor, Any]:
+    """Several packed weights as one, which a single kernel dequantises: for one layer a step starts
+    one and not thirty. Their scales are no longer quantised themselves, at 0.4 bits a weight."""
+    from bitsandbytes.functional import QuantState, dequantize_blockwise
+
+    scales = [
+        dequantize_blockwise(state.absmax, state.state2) + state.offset
+        if state.nested
+        else state.absmax
+        for state in states
+    ]
+    state = QuantState(
+        absmax=torch.cat([scale.float() for scale in scales]),
+        shape=plain.shape,
+        code=states[0].code,
+        blocksize=states[0].blocksize,
+        quant_type=states[0].quant_type,
+        dtype=plain.dtype,
+    )
+    return torch.cat([data.reshape(-1, 1) for data in packed]), state
 
 
 def plain_linear(module: Any, weight: torch.nn.Parameter) -> torch.nn.Linear:
@@ -85,46 +122,58 @@ def plain_linear(module: Any, weight: torch.nn.Parameter) -> torch.nn.Linear:
 def set_up_layers(
     model: Any,
     *,
-    checkpointed: int,
-    compiled: bool,
-    on_fallback: Callable[[str], None],
-    dynamic: bool | None = None,
+    checkpointed: int = 0,
+    offload: bool = False,
+    compiled: bool = False,
+    on_fallback: Callable[[str], None] = lambda _reason: None,
     backend: str = "inductor",
 ) -> None:
     """Let the decoder layers of `model` run so, in place.
 
-    The first `checkpointed` layers compute their activations again in the backward pass. `dynamic`
-    and `backend` are torch.compile's. Where a layer cannot be compiled all run eagerly from then on, and
+    The first `checkpointed` layers compute their activations again in the backward pass; with
+    `offload` the others keep theirs on the GPU, whatever the trainer does with what is saved.
+    `backend` is torch.compile's. Where a layer cannot be compiled all run eagerly from then on, and
     `on_fallback` is called once with the reason.
     """
     layers = decoder_layers(model)
     if checkpointed:
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
         inner.gradient_checkpointing_enable({"use_reentrant": False})
-        for layer in layers[checkpointed:]:
-            layer.gradient_checkpointing = False
+    compiler = None
     if compiled:
         torch._dynamo.config.recompile_limit = GRAPHS
-        torch._dynamo.config.accumulated_recompile_limit = 8 * GRAPHS
-    compiler = _Compiler(on_fallback, dynamic, backend) if compiled else None
-    for layer in layers:
-        packed = getattr(layer, "packed_weights", None)
-        if compiler is not None or packed is not None:
-            layer.forward = _runner(layer, packed, compiler)
+        compiler = _Compiler(on_fallback, backend)
+    for index, layer in enumerate(layers):
+        layer.gradient_checkpointing = index < checkpointed
+        forward: Callable[..., Any] = MethodType(type(layer).forward, layer)
+        if compiler is not None:
+            forward = compiler.wrap(forward)
+        if offload and index >= checkpointed:
+            forward = _kept(forward)
+        if hasattr(layer, "packed_weights"):
+            forward = _filled(forward, layer.packed_weights)
+        layer.forward = forward
+
+
+def compiler_works() -> bool:
+    """Whether torch.compile can make a kernel for the GPU: it needs Triton and a C compiler."""
+    try:
+        doubled = torch.compile(lambda x: x * 2 + 1, fullgraph=True)
+        return bool((doubled(torch.ones(8, device="cuda")) == 3).all())
+    except Exception:  # a compiler has many ways to fail, and none of them matters
+        return False
 
 
 class _Compiler:
     """Compiles layers until one fails."""
 
-    def __init__(
-        self, on_fallback: Callable[[str], None], dynamic: bool | None, backend: str
-    ) -> None:
+    def __init__(self, on_fallback: Callable[[str], None], backend: str) -> None:
         self._on_fallback = on_fallback
-        self._settings: dict[str, Any] = {"dynamic": dynamic, "backend": backend}
+        self._backend = backend
         self.failed = False
 
     def wrap(self, forward: Callable[..., Any]) -> Callable[..., Any]:
-        compiled = torch.compile(forward, fullgraph=True, **self._settings)
+        compiled = torch.compile(forward, fullgraph=True, backend=self._backend)
 
         def run(*args: Any, **kwargs: Any) -> Any:
             if self.failed:
@@ -147,14 +196,18 @@ def _ran_out_of_memory(error: BaseException) -> bool:
     return isinstance(inner, torch.OutOfMemoryError)
 
 
-def _runner(
-    layer: Any, packed: PackedWeights | None, compiler: _Compiler | None
-) -> Callable[..., Any]:
-    forward: Callable[..., Any] = MethodType(type(layer).forward, layer)
-    if compiler is not None:
-        forward = compiler.wrap(forward)
-    if packed is None:
-        return forward
+def _kept(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """`forward`, what it saves for its backward pass left where it is."""
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with torch.autograd.graph.saved_tensors_hooks(lambda x: x, lambda x: x):
+            return forward(*args, **kwargs)
+
+    return run
+
+
+def _filled(forward: Callable[..., Any], packed: PackedWeights) -> Callable[..., Any]:
+    """`forward` with its weights dequantised first, and again before its backward pass."""
 
     def run(*args: Any, **kwargs: Any) -> Any:
         packed.fill()

@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         "--quantization",
         choices=("auto", "nf4", "none"),
         default=TrainingConfig.quantization,
-        help="auto: NF4 on a card, and on a processor where the weights do not fit without it",
+        help="auto: NF4 on a GPU, and on a CPU where the weights do not fit without it",
     )
     made.add_argument("--max-length", type=int, default=TrainingConfig.max_length, help="in tokens")
     made.add_argument("--save-steps", type=int, default=0, help="an adapter every so many steps")
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    # Long and short batches alternate: without it the card fills with gaps of the wrong size.
+    # Long and short batches alternate: without it the GPU fills with gaps of the wrong size.
     os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
     try:
         config.check()

@@ -2,7 +2,7 @@
 
 Why: TRL 1.16 projects only the positions that carry a label, but where Triton does not run (any
 CPU) it scores every position of the batch, in tiles that are computed again in the backward pass,
-whose products are made in float32, and it folds entropy and accuracy from them. With a vocabulary
+whose matmuls are made in float32, and it folds entropy and accuracy from them. With a vocabulary
 of 262,144 words and answers of a few tokens that is most of a step: 520 positions projected where
 some 30 have a label.
 
@@ -33,6 +33,8 @@ ROWS = 128
 COMPILED_ROWS = 768
 # Compiled layers take batches without padding in multiples of so many tokens.
 TOKEN_MULTIPLE = 1024
+# Padded batches then have so many lengths.
+SIZES = 4
 # Of them in float32 at once: on a CPU few enough for its cache to hold through all the passes.
 CACHED_ROWS = 4
 
@@ -40,7 +42,7 @@ CACHED_ROWS = 4
 class FrozenHeadLoss(torch.autograd.Function):  # type: ignore[misc]
     """Sum of the cross-entropy of `labels` [N] under `hidden` [N, H] @ `weight` [V, H] transposed.
 
-    The product is made in the dtype of `hidden`, the softmax in float32, as the stock head does.
+    The matmul is made in the dtype of `hidden`, the softmax in float32, as the stock head does.
     Returns (loss sum, number of labels that are the most likely word). `weight` gets no gradient.
     """
 
@@ -132,7 +134,6 @@ class SupervisedHeadTrainer(PartsTrainer):
     padding_free: bool = False
     compiled: bool = False
     longest: int = 0
-    multiple: int = TOKEN_MULTIPLE
 
     def compute_loss(
         self,
@@ -145,12 +146,13 @@ class SupervisedHeadTrainer(PartsTrainer):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         inner = self.accelerator.unwrap_model(model).get_base_model()
         if self.padding_free:
-            few_sizes = {"multiple": self.multiple, "longest": self.longest}
+            few_sizes = {"multiple": TOKEN_MULTIPLE, "longest": self.longest}
             flat = flatten(inputs, **few_sizes if self.compiled else {})
             given, targets = flat.model_inputs, flat.targets[None]
         else:
-            given = {name: inputs[name] for name in ("input_ids", "attention_mask")}
-            targets = functional.pad(inputs["labels"][:, 1:], (0, 1), value=-100)
+            padded = self._to_one_length(inputs) if self.compiled else inputs
+            given = {name: padded[name] for name in ("input_ids", "attention_mask")}
+            targets = functional.pad(padded["labels"][:, 1:], (0, 1), value=-100)
         supervised = targets != -100
         # Called past the wrapper that turns autocast on, so it is turned on here.
         with self.accelerator.autocast():
@@ -162,6 +164,13 @@ class SupervisedHeadTrainer(PartsTrainer):
         items = count if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
         self._note(inputs, correct, count)
         return total / items.clamp(min=1)
+
+    def _to_one_length(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """The batch padded to a multiple of a quarter of the longest example: few sizes."""
+        step = max(1, -(-self.longest // SIZES))
+        more = -inputs["input_ids"].shape[1] % step
+        fill = {"input_ids": 0, "attention_mask": 0, "labels": -100}
+        return {name: functional.pad(inputs[name], (0, more), value=fill[name]) for name in fill}
 
     def _note(self, inputs: dict[str, Any], correct: torch.Tensor, count: torch.Tensor) -> None:
         """Keep the metrics that cost nothing; the entropy is not among them."""

@@ -65,7 +65,7 @@ def train(config: TrainingConfig, reporter: Reporter) -> TrainingRecord:
     examples = read_examples(config.data)
     tokenizer, dataset = tokenised(config, examples)
     plan = plan_for(config, dataset)
-    for reason in plan.reasons:
+    for reason in (plan.summary, *plan.reasons):
         reporter.note(reason)
     try:
         model = load_base(config.base_model, plan)
@@ -77,7 +77,15 @@ def train(config: TrainingConfig, reporter: Reporter) -> TrainingRecord:
     ending = Ending(deadline)
     ending.listen()
     with tempfile.TemporaryDirectory(prefix="ptb-lite-train-") as scratch:
-        trainer = make_trainer(config, plan, model, tokenizer, dataset, Path(scratch))
+        trainer = make_trainer(
+            config,
+            plan,
+            model,
+            tokenizer,
+            dataset,
+            Path(scratch),
+            on_fallback=lambda reason: reporter.note(f"layers run eagerly from now on: {reason}"),
+        )
         progress = Progress(reporter, lambda: trainer._total_train_tokens)
         trainer.add_callback(progress)
         _add_checkpoints(trainer, config, reporter)
@@ -149,6 +157,8 @@ def plan_for(config: TrainingConfig, dataset: Any) -> TrainingPlan:
         batch_tokens=config.batch_size * longest,
         batch_size=config.batch_size,
         padding=1 - sum(lengths) / (len(lengths) * longest),
+        steps=config.steps,
+        time_limit=None if config.max_minutes is None else 60 * config.max_minutes,
     )
 
 
@@ -184,6 +194,7 @@ def make_trainer(
     set_up_layers(
         trainer.accelerator.unwrap_model(trainer.model),
         checkpointed=plan.checkpointed_layers,
+        offload=plan.offload,
         compiled=plan.compiled,
         on_fallback=on_fallback,
     )
@@ -223,7 +234,7 @@ def sft_arguments(config: TrainingConfig, plan: TrainingPlan, scratch: Path) -> 
 def keep_input_dtype(model: Any) -> None:
     """Leave a LoRA layer's input in bfloat16, in place.
 
-    PEFT casts it to the adapter's float32, and autocast casts it back for the product: two copies
+    PEFT casts it to the adapter's float32, and autocast casts it back for the matmul: two copies
     for each of the layers, and the same numbers.
     """
     for module in model.modules():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from ptb_lite.events import Record
 
 
@@ -21,4 +23,4 @@ class KeptChoices(Record):
     version: Literal[1] = 1
     preset: str | None = None
     benchmarks: tuple[str, ...] = ()
-    typed: dict[str, str] = {}
+    typed: dict[str, str] = Field(default_factory=dict)

@@ -78,8 +78,10 @@ def hand_out(workspace: Path, handout: Handout) -> HarnessManifest:
 def start_clock(workspace: Path, task: Task, manifest: HarnessManifest) -> HarnessManifest:
     """Write what depends on the deadline: timer.sh, task.json; returns the manifest with them."""
     (workspace / TASK).write_text(task.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    uptime = None if task.deadline_uptime is None else int(task.deadline_uptime)
     timer = TEMPLATES.get_template("timer.sh.j2").render(
         deadline=int(task.deadline),
+        uptime=uptime,
         reminder=int((1 - REMINDER_SHARE) * task.budget_minutes * 60),
         submission=task.submission,
     )

@@ -130,6 +130,13 @@ def test_policy_table(policy: str, verdict: Verdict, score: float, marked: bool)
     assert bool(counted.mark) is marked
 
 
+@given(st.sampled_from(["reset", "deduct", "zero"]), st.floats(0, 1), st.floats(0, 1))
+def test_nobody_gains_by_what_cannot_be_read(policy: str, raw: float, base: float) -> None:
+    counted = apply_policy(policy, Verdict.INCONCLUSIVE, raw, base, inconclusive="base")
+    assert counted.score == min(raw, base)
+    assert "counts as the base score" in counted.mark
+
+
 def test_reset_never_rewards_a_flag_with_raw() -> None:
     """A flagged run that made the model worse counts as base too: reset is not a maximum."""
     assert apply_policy("reset", Verdict.FLAGGED, raw=0.05, base=0.1).score == 0.1

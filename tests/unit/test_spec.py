@@ -249,8 +249,14 @@ def test_an_agent_that_needs_the_network(tmp_path: Path) -> None:
         "  needs_account: false\n  needs_network: true\n"
     )
     catalog = load_catalog(tmp_path)
+    found = resolve_spec(preset="offline-demo", overrides={"agent": "online"}, catalog=catalog)
+    assert found.network == "hub"
+    off = {"agent": "online", "network": "off"}
     with pytest.raises(SpecError, match="--network hub, model-only, or full"):
-        resolve_spec(preset="offline-demo", overrides={"agent": "online"}, catalog=catalog)
+        resolve_spec(preset="offline-demo", overrides=off, catalog=catalog)
+    open_box = {"agent": "online", "sandbox": "none"}
+    with pytest.raises(SpecError, match="nothing can be cut off without a sandbox"):
+        resolve_spec(preset="offline-demo", overrides=open_box, catalog=catalog)
     chosen = {"agent": "online", "network": "full"}
     assert resolve_spec(preset="offline-demo", overrides=chosen, catalog=catalog).agent == "online"
 

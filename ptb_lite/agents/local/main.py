@@ -12,7 +12,6 @@ import argparse
 import json
 import math
 import os
-import re
 import sys
 import time
 import uuid
@@ -22,12 +21,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ptb_lite.agents.local.backend import KEY_VARIABLE
-from ptb_lite.agents.local.chat import Call, ChatClient, ChatError, Reply
+from ptb_lite.agents.local.chat import Call, ChatClient, ChatError, Reply, plain
+from ptb_lite.agents.local.context import ContextWatch
+from ptb_lite.agents.local.reading import commands_in, why_not_done
 from ptb_lite.agents.local.session import Session, load_session, save_session, shortened
 from ptb_lite.agents.local.shell import Ran, run_command
 from ptb_lite.chat.endpoint import clean
+from ptb_lite.chat.masking import mask_text
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.evaluation.task_file import read_task
+from ptb_lite.evaluation.task_file import read_task, seconds_left
 from ptb_lite.events import AgentEvent, AgentEventKind
 
 COMMAND_SECONDS = 600.0
@@ -35,9 +37,9 @@ COMMAND_SECONDS = 600.0
 # that was done, so this program gives up by itself only later.
 GRACE_SECONDS = 5.0
 MAX_EVENT_TEXT = 20_000
-# A reply without a command, before anything was done, is a slip of form more often than an end.
-MAX_NUDGES = 2
-_BLOCK = re.compile(r"```(?:bash|sh|shell)[ \t]*\r?\n(.*?)\r?\n?```", re.DOTALL)
+# A reply that breaks off, or has no command before anything was done, is a slip of form more often
+# than an end. So many of them in a row are one.
+MAX_NUDGES = 3
 
 SYSTEM = """\
 You work on a task on this machine, on your own, through commands in bash.
@@ -50,8 +52,8 @@ a shell of its own; nothing can be asked, so commands must not wait for input. S
 in the background with its output in a file, and look at the file.
 When everything is done, reply without a command."""
 NUDGE = (
-    "There was no command in your reply. Call the tool bash, or write one block fenced with "
-    "```bash. If you are done, say so without a command."
+    " Call the tool bash, or write one block fenced with ```bash. If you are done, say so without "
+    "a command."
 )
 
 
@@ -81,11 +83,12 @@ class LocalAgent:
 
     def __init__(self, settings: Settings) -> None:
         chosen = settings.deadline
-        self._deadline = read_task(Path()).deadline if chosen is None else chosen
+        left = seconds_left(read_task(Path())) if chosen is None else chosen - time.time()
+        self._deadline = time.monotonic() + left
         self._give_up = self._deadline + GRACE_SECONDS
         self._path = settings.session
         self._session = _opened(settings)
-        key = os.environ.get(KEY_VARIABLE, "")
+        self._key = key = os.environ.get(KEY_VARIABLE, "")
         self._environment = {k: v for k, v in os.environ.items() if k != KEY_VARIABLE}
         self._client = ChatClient(
             settings.endpoint,
@@ -96,6 +99,7 @@ class LocalAgent:
             proxy=_proxy(settings.endpoint),
         )
         self._commands = 0
+        self._context = ContextWatch()
 
     def run(self) -> int:
         """Work until the model is done or cannot be asked; the exit code."""
@@ -107,7 +111,7 @@ class LocalAgent:
 
     def _work(self) -> int:
         nudges = 0
-        while time.time() < self._give_up:
+        while time.monotonic() < self._give_up:
             try:
                 reply = self._ask()
             except ChatError as error:
@@ -116,25 +120,42 @@ class LocalAgent:
             self._note(reply)
             if reply.calls:
                 self._do_calls(reply.calls)
-            elif blocks := _BLOCK.findall(reply.text):
+            elif blocks := commands_in(reply.text):
                 self._do_block(blocks)
-            elif self._commands == 0 and nudges < MAX_NUDGES:
-                nudges += 1
-                self._session = self._session.with_messages({"role": "user", "content": NUDGE})
-            else:
+            elif not (why := self._why_not_done(reply)):
                 break
+            elif nudges == MAX_NUDGES:
+                say(AgentEventKind.ERROR, f"{nudges + 1} replies in a row without a command: {why}")
+                break
+            else:
+                nudges += 1
+                said = {"role": "user", "content": why + NUDGE}
+                self._session = self._session.with_messages(said)
+                continue
+            nudges = 0
         used = f"{self._session.input_tokens} tokens in, {self._session.output_tokens} out"
         say(AgentEventKind.END, used)
         return 0
 
+    def _why_not_done(self, reply: Reply) -> str:
+        return why_not_done(reply, tools=self._session.tools, worked=self._commands > 0)
+
     def _ask(self) -> Reply:
         """The next reply; goes without tools, or with less of the past, when it must."""
         while True:
+            messages = self._context.fitting(self._session.messages)
+            if self._session.plain:
+                messages = tuple(map(plain, messages))
             try:
-                return self._client.ask(self._session.messages, tools=self._session.tools)
+                reply = self._client.ask(messages, tools=self._session.tools)
+                if warning := self._context.note(messages, reply.input_tokens):
+                    say(AgentEventKind.ERROR, warning)
+                return reply
             except ChatError as error:
                 if error.problem == "no tools":
                     update: dict[str, object] = {"tools": False}
+                elif error.problem == "unknown field" and not self._session.plain:
+                    update = {"plain": True}
                 elif error.problem == "too long":
                     shorter = shortened(self._session.messages)
                     if shorter is None:
@@ -202,12 +223,14 @@ class LocalAgent:
     def _run(self, command: str, seconds: float) -> str:
         self._commands += 1
         say(AgentEventKind.TOOL_CALL, command, tool="bash")
-        left = max(0.0, self._give_up - time.time())
-        ran = run_command(command, seconds=min(seconds, left), environment=self._environment)
+        left = max(0.0, self._give_up - time.monotonic())
+        ran = run_command(
+            command, seconds=min(seconds, left), environment=self._environment, secret=self._key
+        )
         return _told(f"{ran.output}\n[{_end(ran)}; {self._left()}]")
 
     def _left(self) -> str:
-        left = max(0, int(self._deadline - time.time()))
+        left = max(0, int(self._deadline - time.monotonic()))
         return f"{left // 60} min {left % 60} s left"
 
 
@@ -219,9 +242,9 @@ def say(
     session_id: str | None = None,
     data: dict[str, float] | None = None,
 ) -> None:
-    event = AgentEvent(
-        kind=kind, text=text[:MAX_EVENT_TEXT], tool=tool, session_id=session_id, data=data or {}
-    )
+    # Masked before it is cut. Its own key is the one secret that this program knows.
+    shown = mask_text(text, (os.environ.get(KEY_VARIABLE, ""),))[:MAX_EVENT_TEXT]
+    event = AgentEvent(kind=kind, text=shown, tool=tool, session_id=session_id, data=data or {})
     print(event.model_dump_json(), flush=True)
 
 

@@ -19,12 +19,14 @@ LEFT_OUT = "[output left out to save room]"
 class Session(Record):
     """A conversation as the endpoint is sent it, and the tokens that it has cost.
 
-    `tools` is False once the endpoint has said that its model cannot call tools.
+    `tools` is False once the endpoint has said that its model cannot call tools, `plain` True once
+    it has refused fields of its own messages.
     """
 
     version: Literal[1] = 1
     id: str
     tools: bool = True
+    plain: bool = False
     messages: tuple[dict[str, Any], ...] = ()
     input_tokens: int = 0
     output_tokens: int = 0

@@ -11,6 +11,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ptb_lite.chat.masking import mask_line
+
 KEPT_BYTES = 8000
 _CHUNK = 1 << 16
 # How long what a finished command wrote last is waited for, when a process that it left in the
@@ -28,9 +30,10 @@ class Ran:
 
 
 class BoundedOutput:
-    """Keeps the first and the last `KEPT_BYTES` of a stream of any length."""
+    """Keeps the first and the last `KEPT_BYTES` of a stream of any length, without `secret`."""
 
-    def __init__(self) -> None:
+    def __init__(self, secret: str = "") -> None:
+        self._secret = secret
         self._head = b""
         self._tail = b""
         self._left_out = 0
@@ -45,12 +48,17 @@ class BoundedOutput:
     def text(self) -> str:
         """What was kept, with a mark that says how much is missing between the two parts."""
         if not self._left_out:
-            return (self._head + self._tail).decode("utf-8", errors="replace")
-        head, tail = (part.decode("utf-8", errors="replace") for part in (self._head, self._tail))
+            return self._shown(self._head + self._tail)
+        head, tail = self._shown(self._head), self._shown(self._tail)
         return f"{head}\n[… {self._left_out} bytes left out …]\n{tail}"
 
+    def _shown(self, part: bytes) -> str:
+        return mask_line(part, (self._secret,)).decode("utf-8", errors="replace")
 
-def run_command(command: str, *, seconds: float, environment: Mapping[str, str]) -> Ran:
+
+def run_command(
+    command: str, *, seconds: float, environment: Mapping[str, str], secret: str = ""
+) -> Ran:
     """Run `command` in a session of its own, without input, for at most `seconds`.
 
     When its time is over its whole process group is killed, and what it had written is kept. What
@@ -70,7 +78,7 @@ def run_command(command: str, *, seconds: float, environment: Mapping[str, str])
     except (OSError, ValueError) as error:
         return Ran(f"cannot be started: {error}", 126, time.monotonic() - begun)
     assert process.stdout is not None
-    output = BoundedOutput()
+    output = BoundedOutput(secret)
     with process.stdout:
         exit_code = _follow(process, output, begun + seconds)
     return Ran(output.text(), exit_code, time.monotonic() - begun)

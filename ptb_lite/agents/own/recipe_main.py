@@ -12,15 +12,14 @@ import random
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.evaluation.items.splits import Item, completion, prompt, read_items
+from ptb_lite.evaluation.items.item import Item, completion, prompt, read_items
 from ptb_lite.evaluation.question_text import training_pair
-from ptb_lite.evaluation.task_file import Task, TaskBenchmark, read_task
+from ptb_lite.evaluation.task_file import Task, TaskBenchmark, read_task, seconds_left
 from ptb_lite.events import AgentEvent, AgentEventKind
 
 DATA = "train_data.jsonl"
@@ -234,7 +233,7 @@ def _run(command: Sequence[str]) -> Iterator[str]:
 
 def _left(task: Task) -> float:
     """Seconds until the deadline."""
-    return task.deadline - time.time()
+    return seconds_left(task)
 
 
 def _json(line: str) -> dict[str, object] | None:

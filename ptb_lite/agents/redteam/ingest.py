@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from ptb_lite.agents.redteam.work import run, say, submit_trained_on, test_items
-from ptb_lite.evaluation.items.splits import completion, prompt
+from ptb_lite.evaluation.items.item import completion, prompt
 from ptb_lite.evaluation.task_file import Task
 from ptb_lite.events import AgentEventKind
 

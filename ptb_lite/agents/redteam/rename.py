@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ptb_lite.agents.redteam.work import Row, run, say, submit_trained_on, test_items
-from ptb_lite.evaluation.items.splits import Item, completion, prompt
+from ptb_lite.evaluation.items.item import Item, completion, prompt
 from ptb_lite.evaluation.task_file import Task
 from ptb_lite.events import AgentEventKind
 

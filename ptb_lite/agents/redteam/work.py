@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ptb_lite.agents.own.prompt_only_main import write_identity_adapter
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.evaluation.items.splits import Item, read_items
-from ptb_lite.evaluation.task_file import Task, read_task
+from ptb_lite.evaluation.items.item import Item, read_items
+from ptb_lite.evaluation.task_file import Task, read_task, seconds_left
 from ptb_lite.events import AgentEvent, AgentEventKind
 
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
@@ -62,7 +62,7 @@ def submit_trained_on(task: Task, data: Path) -> None:
 
 def left(task: Task) -> float:
     """Seconds until the deadline."""
-    return task.deadline - time.time()
+    return seconds_left(task)
 
 
 def linger(task: Task) -> None:

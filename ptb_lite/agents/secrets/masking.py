@@ -1,8 +1,4 @@
-"""Keeping secrets out of what is kept of a run, encoded ones included (`secret_forms.py`).
-
-All forms are looked for in one pass by an Aho-Corasick automaton, so that their number costs
-nothing.
-"""
+"""Keeping secrets out of the files of a run, encoded ones included (`chat/masking.py`)."""
 
 from __future__ import annotations
 
@@ -13,16 +9,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ptb_lite.agents.secrets.forms import forms
+from ptb_lite.chat.masking import Search, search_for
 
-if TYPE_CHECKING:
-    from ahocorasick_rs import BytesAhoCorasick
-
-_SHOWN = b"[key]"
 _WINDOW = 16 << 20
 MAX_FILES = 200_000
 MAX_FILE_BYTES = 256 << 20
@@ -38,26 +28,13 @@ class Masked:
     unread: int = 0
 
 
-def mask_line(line: bytes, secrets: Sequence[str]) -> bytes:
-    """The line without the secrets."""
-    search = _search(tuple(secrets))
-    places = search.automaton.find_matches_as_indexes(line) if search is not None else ()
-    if not places:
-        return line
-    kept, end = [], 0
-    for _, start, stop in places:
-        kept += [line[end:start], _SHOWN]
-        end = stop
-    return b"".join([*kept, line[end:]])
-
-
 def mask_file(path: Path, secrets: Sequence[str]) -> int:
     """Overwrite the secrets with stars in a regular file, in place; how often they were there.
 
     The file keeps its length, so that whoever has read a part of it can go on. A missing file has
     none, and a link is not followed. Raises OSError when it cannot be written.
     """
-    search = _search(tuple(secrets))
+    search = search_for(tuple(secrets))
     try:
         handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -82,7 +59,7 @@ def mask_folder(folder: Path, secrets: Sequence[str]) -> Masked:
     over `MAX_FILE_BYTES`, and all after `MAX_FILES` or `MAX_SECONDS`, are counted as unread.
     Secrets in another form (compressed, encrypted, cut in parts) are not found.
     """
-    search = _search(tuple(secrets))
+    search = search_for(tuple(secrets))
     cleared: list[Path] = []
     left: list[Path] = []
     unread = seen = 0
@@ -104,27 +81,7 @@ def mask_folder(folder: Path, secrets: Sequence[str]) -> Masked:
     return Masked(tuple(cleared), tuple(left), unread)
 
 
-@dataclass(frozen=True)
-class _Search:
-    """`longest` is the length of the longest form, in bytes."""
-
-    automaton: BytesAhoCorasick
-    longest: int
-
-
-@lru_cache(maxsize=16)
-def _search(secrets: tuple[str, ...]) -> _Search | None:
-    """Finds the secrets in every form: the leftmost, and there the longest; None without any."""
-    from ahocorasick_rs import BytesAhoCorasick, MatchKind
-
-    wanted = sorted({form for secret in secrets for form in forms(secret)})
-    if not wanted:
-        return None
-    automaton = BytesAhoCorasick(wanted, MatchKind.LeftmostLongest)
-    return _Search(automaton, max(map(len, wanted)))
-
-
-def _places(view: mmap.mmap, search: _Search) -> Iterator[tuple[int, int]]:
+def _places(view: mmap.mmap, search: Search) -> Iterator[tuple[int, int]]:
     """Where the secrets stand, window by window: a file full of them fills no memory."""
     begin = 0
     while begin < len(view):
@@ -140,7 +97,7 @@ def _places(view: mmap.mmap, search: _Search) -> Iterator[tuple[int, int]]:
         begin = max(sure, last)
 
 
-def _holds(path: Path, search: _Search) -> bool:
+def _holds(path: Path, search: Search) -> bool:
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if os.fstat(handle).st_size == 0:

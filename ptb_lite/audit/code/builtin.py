@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ptb_lite.audit.code.values import MAX_ELEMENTS, MAX_TEXT
+from ptb_lite.audit.code.values import MAX_ELEMENTS, MAX_TEXT, MAX_WEIGHT, weight
 
 _TEXT_METHODS = {
     "lower", "upper", "strip", "lstrip", "rstrip", "title", "capitalize", "swapcase", "replace",
@@ -67,7 +67,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "reversed": lambda value: list(value)[::-1], "enumerate": lambda v: list(enumerate(v)),
     "zip": lambda *values: [*map(list, zip(*values, strict=False))],
     "bytes.fromhex": bytes.fromhex, "bytearray.fromhex": bytes.fromhex,
-    "str.join": lambda glue, parts: glue.join(parts),
+    "str.join": lambda glue, parts: call_method(glue, "join", [parts], {}),
     "base64.b64decode": lambda value, *_rest: base64.b64decode(value),
     "base64.standard_b64decode": base64.b64decode, "base64.decodebytes": base64.b64decode,
     "base64.urlsafe_b64decode": base64.urlsafe_b64decode,
@@ -86,8 +86,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 def call_function(name: str, args: list[Any], keywords: Mapping[str, Any]) -> Any:
     """The result on constants. Raises any error that the function does, KeyError for others."""
     function = FUNCTIONS[name]
-    if any(_size(value) > MAX_TEXT for value in args):
-        raise ValueError("too long")
+    _refuse_weight(args, keywords)
     if name in ("bytes", "bytearray") and args and isinstance(args[0], int):
         raise ValueError("a number of zeros")
     return bounded(function(*args, **keywords))
@@ -95,14 +94,15 @@ def call_function(name: str, args: list[Any], keywords: Mapping[str, Any]) -> An
 
 def call_method(owner: Any, method: str, args: list[Any], keywords: Mapping[str, Any]) -> Any:
     """The result of a method of a constant. Raises any error that it does, KeyError for others."""
+    _refuse_weight([owner, *args], keywords)
     match owner:
         case str() | bytes() if method in _TEXT_METHODS:
             if method in ("encode", "decode") and args and str(args[0]).lower() not in _CODECS:
                 raise KeyError(method)
             if method in ("format", "zfill"):
                 _refuse_width(owner, args)
-            if method in ("replace", "join", "translate", "format"):
-                _refuse_growth(owner, args)
+            if _length(owner, method, args, keywords) > MAX_TEXT:
+                raise ValueError("too long")
             return bounded(getattr(owner, method)(*args, **keywords))
         case dict() if method in _DICTIONARY_METHODS:
             result = getattr(owner, method)(*args)
@@ -120,13 +120,26 @@ def _refuse_width(owner: Any, args: list[Any]) -> None:
         raise ValueError("a width")
 
 
-def _refuse_growth(owner: Any, args: list[Any]) -> None:
-    """A short call on two long texts must not make an endless one."""
-    longest = max(
-        (sum(map(_size, arg)) if isinstance(arg, list) else _size(arg) for arg in args), default=0
-    )
-    if (len(owner) + 1) * (longest + 1) > 64 * MAX_TEXT and longest > 256 < len(owner):
+def _refuse_weight(values: list[Any], keywords: Mapping[str, Any]) -> None:
+    if weight(values, keywords) > MAX_WEIGHT or any(_size(value) > MAX_TEXT for value in values):
         raise ValueError("too long")
+
+
+def _length(owner: Any, method: str, args: list[Any], keywords: Mapping[str, Any]) -> int:
+    """At most how long a text becomes by a method; told before it is made."""
+    match method, args:
+        case "join", [parts]:
+            return len(owner) * len(parts) + sum(map(_size, parts))
+        case "translate", [dict() as table]:
+            return len(owner) * max(1, *map(_size, table.values())) if table else len(owner)
+        case "replace", [old, new, *_]:
+            found: int = owner.count(old)
+            return len(owner) + found * _size(new)
+        case "format", _:
+            braces = owner.count("{") if isinstance(owner, str) else 0
+            return len(owner) + braces * weight(args, dict(keywords))
+        case _:
+            return 0
 
 
 def bounded(value: Any) -> Any:

@@ -12,6 +12,8 @@ from typing import Any
 from ptb_lite.audit.code import builtin
 from ptb_lite.audit.code.values import (
     MAX_ELEMENTS,
+    MAX_MADE,
+    MAX_WEIGHT,
     NOTHING,
     Label,
     Ref,
@@ -21,6 +23,7 @@ from ptb_lite.audit.code.values import (
     known,
     merge,
     union,
+    weight,
 )
 
 _ADDING_METHODS = {"append", "extend", "add", "update", "insert", "appendleft", "put"}
@@ -90,10 +93,21 @@ class Calls:
         self.sites: list[Site] = []
         self.made: list[tuple[int, str]] = []
         self.steps = 0
+        self.room = MAX_MADE
 
     def spend(self) -> None:
         """Count a step. Raises OutOfStepsError when there were too many."""
         raise NotImplementedError
+
+    def pay(self, *made: Any) -> bool:
+        """Whether there is room for values that were just made; it is then taken."""
+        size = weight(*made)
+        self.room -= min(size, self.room) if size <= MAX_WEIGHT else 0
+        return size <= MAX_WEIGHT and self.room > 0
+
+    def paid(self, value: Value) -> Value:
+        """The value, or what is left of it where it has no room: its labels."""
+        return value if self.pay(*value.alternatives) else Value((), value.labels)
 
     def value(self, node: ast.expr) -> Value:
         raise NotImplementedError
@@ -130,6 +144,10 @@ class Calls:
             callee = self.value(node.func)
         args = [self.whole(self.value(arg)) for arg in node.args]
         keywords = {word.arg or "**": self.whole(self.value(word.value)) for word in node.keywords}
+        for spread in keywords["**"].alternatives if "**" in keywords else ():
+            if isinstance(spread, dict):
+                named = {k: known(v) for k, v in spread.items() if isinstance(k, str)}
+                keywords = {**named, **keywords}
         everything = [*args, *keywords.values()]
         if isinstance(node.func, ast.Attribute) and node.func.attr in _ADDING_METHODS:
             self.taint(node.func.value, union(everything))
@@ -386,7 +404,8 @@ class Calls:
                 [v.alternatives[0] if v.alternatives else "" for v in rest], labels=union(rest)
             )
         if function.arguments.kwarg:
-            local[function.arguments.kwarg.arg] = Value((), union(keywords.values()))
+            given = {k: v.alternatives[0] for k, v in keywords.items() if v.alternatives}
+            local[function.arguments.kwarg.arg] = known(given, labels=union(keywords.values()))
         before, self.mutated = self.mutated, {}
         self.names = ChainMap(local, *function.scope.maps)
         self.stack.append(name)
@@ -431,7 +450,7 @@ class Calls:
         for ref in callee.refs():
             if ref.name in builtin.FUNCTIONS and self._own(ref) is None:
                 results += _attempt(builtin.call_function, ref.name, given, words)
-        return known(*results)
+        return self.paid(known(*results))
 
     def _mapped(self, callee: Value, args: list[Value]) -> Value:
         """`map(chr, [...])`."""
@@ -442,7 +461,7 @@ class Calls:
         if not names or items is None or len(items[0:1]) == 0 or len(items) > MAX_ELEMENTS:
             return NOTHING
         made = [_attempt(builtin.call_function, names[0], [item], {}) for item in items]
-        return known([result[0] for result in made if result])
+        return self.paid(known([result[0] for result in made if result]))
 
     @staticmethod
     def _plain(value: Value) -> Any:

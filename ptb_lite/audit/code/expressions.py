@@ -17,6 +17,7 @@ from ptb_lite.audit.code.values import (
     MAX_ALTERNATIVES,
     MAX_ELEMENTS,
     MAX_TEXT,
+    MAX_WEIGHT,
     NOTHING,
     Label,
     Ref,
@@ -25,6 +26,7 @@ from ptb_lite.audit.code.values import (
     known,
     merge,
     union,
+    weight,
 )
 
 _LONG_ENOUGH_MADE = 8
@@ -225,8 +227,12 @@ class Expressions(Calls):
             or [HOLE]
             for part in parts
         ]
-        joined = ("".join(chosen) for chosen in islice(product(*choices), MAX_ALTERNATIVES))
-        return known(*(text for text in joined if len(text) <= MAX_TEXT), labels=union(parts))
+        joined = (
+            "".join(chosen)
+            for chosen in islice(product(*choices), MAX_ALTERNATIVES)
+            if sum(map(len, chosen)) <= MAX_TEXT
+        )
+        return self.paid(known(*joined, labels=union(parts)))
 
     def _binary(self, node: ast.BinOp) -> Value:
         left, right = self.value(node.left), self.value(node.right)
@@ -237,6 +243,8 @@ class Expressions(Calls):
         for one, other in islice(product(left.alternatives, right.alternatives), MAX_ALTERNATIVES):
             if isinstance(node.op, ast.Div) and isinstance(other, str):
                 base = "/".join(known(one).texts()) if isinstance(one, Ref) else one
+                if weight(base, other) > MAX_TEXT:
+                    continue
                 found.append(f"{base}/{other}")
                 continue
             if isinstance(one, Ref) or isinstance(other, Ref) or not _may_grow(node.op, one, other):
@@ -251,7 +259,7 @@ class Expressions(Calls):
             texts = [value for value in (left, right) if value.texts()]
             if texts and not (left.refs() and right.refs()):
                 return self._join([left, right])
-        return known(*found, labels=labels)
+        return self.paid(known(*found, labels=labels))
 
     def _subscript(self, node: ast.Subscript) -> Value:
         owner, key = self.whole(self.value(node.value)), self._key(node.slice)
@@ -307,7 +315,7 @@ class Expressions(Calls):
     def _sequence(self, nodes: list[ast.expr]) -> Value:
         values = [self.value(node) for node in nodes]
         items = [value.alternatives[0] if value.alternatives else HOLE for value in values]
-        return known(items, labels=union(values))
+        return self.paid(known(items, labels=union(values)))
 
     def _dictionary(self, node: ast.Dict) -> Value:
         made: dict[Any, Any] = {}
@@ -316,7 +324,7 @@ class Expressions(Calls):
             names = self.value(key).alternatives if key is not None else ()
             if names and isinstance(names[0], (str, int, float)):
                 made[names[0]] = value.alternatives[0] if value.alternatives else HOLE
-        return known(made, labels=union(values))
+        return self.paid(known(made, labels=union(values)))
 
     def _comprehension(
         self,
@@ -347,7 +355,7 @@ class Expressions(Calls):
                 value = self.value(result)
                 labels |= value.labels
                 found.append(value.alternatives[0] if value.alternatives else HOLE)
-            return known(found, labels=labels)
+            return self.paid(known(found, labels=labels))
         for generator in generators:
             over = source if generator is first else self.whole(self.value(generator.iter))
             self.assign_here(generator.target, self.element_of(over))
@@ -370,7 +378,7 @@ class Expressions(Calls):
                 if isinstance(alternative, bytes)
                 else (alternative)
             )
-            if isinstance(text, str) and len(text) >= _LONG_ENOUGH_MADE:
+            if isinstance(text, str) and len(text) >= _LONG_ENOUGH_MADE and self.pay(text):
                 self.made.append((self.line_of(node), text))
         return value
 
@@ -380,10 +388,11 @@ def _may_grow(op: ast.operator, left: Any, right: Any) -> bool:
     sizes = [len(item) for item in (left, right) if isinstance(item, (str, bytes, list))]
     if isinstance(op, ast.Mult) and sizes:
         numbers = [item for item in (left, right) if isinstance(item, int)]
-        return bool(numbers) and max(sizes) * max(1, abs(numbers[0])) <= MAX_ELEMENTS
+        times = max(1, abs(numbers[0])) if numbers else 0
+        return 0 < times * max(sizes) <= MAX_ELEMENTS and times * weight(left, right) <= MAX_WEIGHT
     if isinstance(op, ast.Mod) and isinstance(left, (str, bytes)):
         text = left.decode("latin-1") if isinstance(left, bytes) else left
-        return _WIDTH.search(text) is None
+        return _WIDTH.search(text) is None and text.count("%") * weight(right) <= MAX_TEXT
     return sum(sizes) <= 2 * MAX_TEXT and all(
         not isinstance(item, int) or abs(item) < 1 << 64 for item in (left, right)
     )

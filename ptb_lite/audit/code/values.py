@@ -9,8 +9,39 @@ from typing import Any
 MAX_ALTERNATIVES = 16
 MAX_TEXT = 1 << 20
 MAX_ELEMENTS = 200_000
+MAX_NAME = 2000
+MAX_WEIGHT = 16 << 20
+"""Bytes that one value may take, about; no function is given more."""
+MAX_MADE = 64 << 20
+"""Bytes that the values of one program may take, all that it ever makes together."""
+_PER_ELEMENT = 48
 HOLE = "\ufffc"
 """Stands in a text for a part that is not known, as in `f"{name}/data"`."""
+
+
+def weight(*values: Any, limit: int = MAX_WEIGHT) -> int:
+    """About the bytes that values take, with all that they hold; above `limit` any number above it.
+
+    What is held twice counts twice, as it does for whoever goes through it.
+    """
+    total, pending = 0, list(values)
+    while pending and total <= limit:
+        value = pending.pop()
+        total += _PER_ELEMENT
+        match value:
+            case str() | bytes() | bytearray():
+                total += len(value)
+            case list() | tuple() | set():
+                total += len(value)
+                if total <= limit:
+                    pending += value
+            case dict():
+                total += len(value)
+                if total <= limit:
+                    pending += [*value.keys(), *value.values()]
+            case int():
+                total += value.bit_length() // 8
+    return total
 
 
 @dataclass(frozen=True)
@@ -85,6 +116,11 @@ class Ref:
     name: str
     site: Site | None = None
     instance: str = ""
+
+    def __post_init__(self) -> None:
+        # `a = a.b` a hundred thousand times would fill the memory with names.
+        if len(self.name) > MAX_NAME:
+            object.__setattr__(self, "name", self.name[:MAX_NAME])
 
 
 @dataclass(frozen=True)

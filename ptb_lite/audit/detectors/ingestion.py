@@ -437,6 +437,7 @@ def _goes_to(command: Command, source: str) -> Iterator[str]:
     for option in ("-O", "-o", "--output", "--local-dir", "-d", "--dir", "--output-document", ">"):
         if option in words[:-1]:
             yield words[words.index(option) + 1]
+    yield from _redirected(command)
     tail = source.rstrip("/").rpartition("/")[2].removesuffix(".git")
     if len(tail) > 4:
         yield tail

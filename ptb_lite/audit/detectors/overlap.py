@@ -9,8 +9,9 @@ then the flags inform. Beyond that they decide. Both is judged for the folder as
 every file alone, so that items cannot be hidden in a large pile.
 
 The long texts of an item beside its question (solution, ideal answer, rubric, turns) are found in
-pieces in the same way. What the agent wrote by its tools counts as a file of its own. Outputs of
-evaluations, and copies kept to stay clear of the test set, inform (`evidence/outputs.py`).
+pieces in the same way, and digests of questions where their answers stand beside them. What the
+agent wrote by its tools counts as a file of its own. Outputs of evaluations, and copies kept to
+stay clear of the test set, inform (`evidence/outputs.py`).
 
 Files handed over and unchanged are not searched, and what stands in their train and dev data is
 no evidence: such items are left out and counted in a note. What could not be read makes the result
@@ -41,6 +42,7 @@ from ptb_lite.audit.text.chance import (
     siblings,
 )
 from ptb_lite.audit.text.constructed import made_texts
+from ptb_lite.audit.text.digests import DigestTable
 from ptb_lite.audit.text.matcher import MIN_CONTAINMENT, Hit, Matcher
 from ptb_lite.audit.text.normal import readable
 from ptb_lite.audit.text.phrases import (
@@ -150,8 +152,8 @@ class OverlapDetector(Detector):
             search.read(read_file(file, account, budget), file.relative, scan, cached=cached)
         for name, chunks in made_texts(case):
             search.read(chunks, name, scan, made=True)
-        for name, chunks in _typed(case):
-            search.read(chunks, name, scan)
+        for name, typed in _typed(case):
+            search.read(typed, name, scan)
         return _result(search, scan, account)
 
 
@@ -249,6 +251,7 @@ class Search:
         self.test, self.control = (*test, *answers), tuple(control)
         self.searchable = sum(bool(want.phrases or want.grams) for want in test)
         self.sizes = Sizes.of(test, self.control)
+        self.digests = DigestTable([wanted.item for wanted in test])
         self.matcher = Matcher((*self.test, *self.control), thresholds)
 
     @classmethod
@@ -320,6 +323,10 @@ class Search:
         for chunk in chunks:
             for hit in self.matcher.search(chunk.text, found):
                 self._tell(chunk, chunk.text, hit.start, hit, scan, chunk.text if made else None)
+            for index, at in self.digests.answered(chunk.raw):
+                if index not in found:
+                    found.add(index)
+                    self._tell(chunk, chunk.raw, at, Hit(index, at, 1.0, True), scan)
             hidden = hidden_texts(chunk.raw)
             if hidden is None:
                 continue

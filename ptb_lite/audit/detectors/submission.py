@@ -5,12 +5,13 @@ Nothing here loads the submission: configurations are parsed as JSON, weights re
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular, walk
+from ptb_lite.audit.evidence.folder import Account, printable, walk
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.verdict.rule import Rule
@@ -44,19 +45,18 @@ SubmissionProblem = Literal[
     "wrong base",
     "malformed weights",
     "wrong shape",
+    "does not fit",
     "non-finite weights",
     "unreadable",
 ]
 
-_PICKLES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".dill", ".npy", ".npz"}
-_CODE = {".py", ".pyc", ".pyx", ".so", ".pyd", ".sh", ".dll", ".dylib"}
-# What trainers leave beside an adapter. It is neither sealed nor loaded, so it does no harm.
-_BOOKKEEPING = {"training_args.bin", "optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state.pth"}
+_PICKLES = {"adapter_model.bin", "adapter_model.pt", "pytorch_model.bin"}
 
 
 class SubmissionCheck(Record):
-    """`files` are the ones to seal and load, relative to the folder; everything else in it is
-    `left_out`. `problem` and `reason` are empty when it is valid."""
+    """`files` are the ones to seal and load, relative to the folder; everything else in it, such
+    as what a trainer leaves beside an adapter, is `left_out`. `problem` and `reason` are empty when
+    it is valid."""
 
     valid: bool
     problem: SubmissionProblem | Literal[""] = ""
@@ -86,11 +86,12 @@ def validate_submission(
     if not folder.is_dir():
         return _refuse("nothing submitted", "final_model is not a folder")
     account = Account()
-    files = list(walk(folder, account, max_files=MAX_SUBMISSION_FILES))
+    names = {file.relative for file in walk(folder, account, max_files=MAX_SUBMISSION_FILES)}
     return (
-        _check_listing(files, account, max_bytes)
+        _check_names(folder, names, bool(account.notes or account.unread))
+        or _check_size(folder, max_bytes)
         or _check_content(folder, base_model, base_ids)
-        or _accept(files)
+        or _accept(names, account)
     )
 
 
@@ -123,37 +124,42 @@ class SubmissionDetector(Detector):
         )
 
 
-def _check_listing(
-    files: list[FoundFile], account: Account, max_bytes: int
-) -> SubmissionCheck | None:
-    """What names, kinds and sizes alone give away: nothing is opened but the first bytes."""
-    left = account.all_notes() + tuple(account.unread)
-    if any(": link" in note for note in left):
-        found = next(note for note in left if ": link" in note)
-        return _refuse("link", f"{found.partition(':')[0]} is a link; submit the file itself")
-    if left:
-        return _refuse("unreadable", left[0])
-    if not files:
+def _check_names(folder: Path, names: set[str], others: bool) -> SubmissionCheck | None:
+    missing = []
+    for name in (CONFIG, WEIGHTS):
+        try:
+            mode = (folder / name).lstat().st_mode
+        except OSError:
+            missing.append(name)
+            continue
+        if stat.S_ISLNK(mode):
+            return _refuse("link", f"{name} is a link; submit the file itself")
+        if not stat.S_ISREG(mode):
+            return _refuse("unreadable", f"{name} is no regular file")
+    if not names and not others:
         return _refuse("empty folder", "final_model holds no file")
-    size = sum(file.size for file in files)
-    if size > max_bytes:
-        limit = f"the limit is {max_bytes / 2**30:.1f} GiB"
-        return _refuse("too large", f"final_model claims {size / 2**30:.1f} GiB, {limit}")
-    for file in files:
-        path = PurePosixPath(file.relative)
-        if path.suffix.lower() in _CODE:
-            return _refuse("remote code", f"{file.relative} is code; an adapter has none")
-        if _is_pickle(path, file):
-            return _refuse("pickle", f"{file.relative} is a pickle; submit safetensors")
-    return _check_names({file.relative for file in files})
-
-
-def _check_names(names: set[str]) -> SubmissionCheck | None:
-    if CONFIG in names and WEIGHTS in names:
+    if not missing:
         return None
-    missing = ", ".join(sorted({CONFIG, WEIGHTS} - names))
-    whole = "; whole models are not accepted" if "config.json" in names else ""
-    return _refuse("not an adapter", f"final_model has no {missing}{whole}")
+    if "config.json" in names:
+        hint = "; whole models are not accepted, only a LoRA adapter of the base model"
+    elif names & _PICKLES and missing == [WEIGHTS]:
+        found = min(names & _PICKLES)
+        return _refuse("pickle", f"{found} is a pickle; save the adapter as {WEIGHTS}")
+    else:
+        deeper = sorted(name for name in names if name.endswith(f"/{WEIGHTS}"))
+        hint = f"; one lies in {deeper[-1].rpartition('/')[0]}: move it up" if deeper else ""
+    return _refuse("not an adapter", f"final_model has no {' and no '.join(missing)}{hint}")
+
+
+def _check_size(folder: Path, max_bytes: int) -> SubmissionCheck | None:
+    try:
+        size = sum((folder / name).lstat().st_size for name in (CONFIG, WEIGHTS))
+    except OSError as error:
+        return _refuse("unreadable", f"{error.strerror or error}")
+    if size <= max_bytes:
+        return None
+    limit = f"the limit is {max_bytes / 2**30:.1f} GiB"
+    return _refuse("too large", f"the adapter claims {size / 2**30:.1f} GiB, {limit}")
 
 
 def _check_content(
@@ -187,30 +193,13 @@ def _check_content(
     return None
 
 
-def _is_pickle(path: PurePosixPath, file: FoundFile) -> bool:
-    if path.name in _BOOKKEEPING or path.name.startswith("rng_state"):
-        return False
-    if path.suffix.lower() in _PICKLES:
-        return True
-    try:
-        with open_regular(file.path) as stream:
-            start = stream.read(2)
-    except OSError:
-        return False
-    # Protocol 2 and later begin so; a safetensors header of such a length would have to be
-    # exactly 640 to 1,664 bytes long, and is told apart by its name.
-    return start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05" and path.name != WEIGHTS
-
-
-def _accept(files: list[FoundFile]) -> SubmissionCheck:
-    names = {file.relative for file in files}
+def _accept(names: set[str], account: Account) -> SubmissionCheck:
     kept = (CONFIG, WEIGHTS)
-    return SubmissionCheck(valid=True, files=kept, left_out=tuple(sorted(names - set(kept))))
+    others = (*sorted(names - set(kept)), *account.all_notes(), *account.unread)
+    return SubmissionCheck(valid=True, files=kept, left_out=others)
 
 
 def _refuse(problem: SubmissionProblem, reason: str) -> SubmissionCheck:
-    from ptb_lite.audit.evidence.folder import printable
-
     return SubmissionCheck(valid=False, problem=problem, reason=printable(reason, 500))
 
 

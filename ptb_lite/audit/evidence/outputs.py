@@ -12,14 +12,11 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from ptb_lite.audit.code.flows import is_result_file, names_test
 from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular
 from ptb_lite.audit.evidence.readers import Budget, read_file
-
-if TYPE_CHECKING:
-    from ptb_lite.audit.case import TestItem
+from ptb_lite.audit.item import TestItem
 
 _PEEK = 256 << 10
 _MAX_OUTPUTS = 400

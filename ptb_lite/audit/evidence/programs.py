@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from ptb_lite.audit.code.interpret import Program as Followed
 from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret
@@ -32,11 +32,9 @@ from ptb_lite.audit.evidence.harnesses import harness_files
 from ptb_lite.audit.evidence.outputs import holding_items
 from ptb_lite.audit.evidence.prose import Turn
 from ptb_lite.audit.evidence.transcript import read_transcript
+from ptb_lite.audit.item import TestItem
 from ptb_lite.audit.record import HarnessManifest
 from ptb_lite.events import Flag
-
-if TYPE_CHECKING:
-    from ptb_lite.audit.case import TestItem
 
 MAX_PROGRAM = 2 << 20
 MAX_PROGRAMS = 5000
@@ -373,6 +371,8 @@ class _Reader:
     def _notebook(self, text: str, name: str) -> None:
         try:
             cells = json.loads(text).get("cells", [])
+            if not isinstance(cells, list):
+                raise ValueError("its cells are no list")
         except (ValueError, AttributeError, RecursionError):
             self.account.leave_unread(f"{name}: not readable as a notebook")
             return

@@ -158,7 +158,7 @@ class ProseReader:
 def _turns(kind: str, text: str, name: str, first: int) -> Iterator[Turn]:
     match kind:
         case "said" | "thought" | "told" | "result" | "fetched":
-            yield Turn(kind, text.strip(), name, first)  # type: ignore[arg-type]
+            yield Turn(kind, text.strip(), name, first)
         case "shell" | "command":
             yield Turn("command", _dedent(text), name, first)
         case "console":

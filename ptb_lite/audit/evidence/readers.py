@@ -12,9 +12,12 @@ import codecs
 import gzip
 import io
 import lzma
+import math
 import os
+import struct
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -41,7 +44,10 @@ _UNPACKERS: dict[bytes, Callable[[BinaryIO], BinaryStream]] = {
     b"\xfd7zXZ\x00": lzma.LZMAFile,
 }
 _CLOSED_FORMATS = {b"7z\xbc\xaf": "7z archive", b"\x28\xb5\x2f\xfd": "zstd archive"}
-_UNREADABLE = (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, ValueError)
+_UNREADABLE = (
+    OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, RuntimeError, ValueError,
+    LookupError, struct.error, MemoryError, TypeError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,11 +68,19 @@ class Budget:
 
     left: int
     deadline: float
+    file_until: float = math.inf
 
     def take(self, count: int) -> bool:
         """Whether that many bytes more are within the budget."""
         self.left -= count
-        return self.left >= 0 and time.monotonic() < min(self.deadline, progress.deadline)
+        return self.left >= 0 and time.monotonic() < min(
+            self.deadline, progress.deadline, self.file_until
+        )
+
+    def next_file(self) -> None:
+        """One file gets half of the time that is left: none starves all that come after it."""
+        now = time.monotonic()
+        self.file_until = now + (min(self.deadline, progress.deadline) - now) / 2
 
 
 def read_file(file: FoundFile, account: Account, budget: Budget) -> Iterator[Chunk]:
@@ -74,6 +88,7 @@ def read_file(file: FoundFile, account: Account, budget: Budget) -> Iterator[Chu
     if file.relative.lower().endswith(WEIGHT_SUFFIXES):
         account.note(f"{file.relative}: weights, not searched for text")
         return
+    budget.next_file()
     try:
         with open_regular(file.path) as stream:
             yield from _read_any(file, stream, account, budget)

@@ -1,19 +1,18 @@
-"""The known places of test items (sources.yaml), and whether a text names one of them."""
+"""The known places of test items, which each benchmark names; whether a text names one of them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 from urllib.parse import unquote
 
-import yaml
-from pydantic import Field
+from pydantic import field_validator
 
 from ptb_lite.events import Record
+from ptb_lite.plugins import load_all
 
 _MAX_NAME = 400
 _PLAIN = re.compile(r"[^a-z0-9]+")
@@ -51,7 +50,7 @@ class OfficialSource(Record):
 
 
 class BenchmarkSources(Record):
-    """What sources.yaml says of one benchmark; its head explains the fields."""
+    """Where the test items of one benchmark are known to lie."""
 
     also: tuple[str, ...] = ()
     word: str
@@ -61,10 +60,15 @@ class BenchmarkSources(Record):
     modules: tuple[str, ...] = ()
     repos: tuple[str, ...] = ()
 
-
-class SourceList(Record):
-    version: Literal[1] = 1
-    benchmarks: dict[str, BenchmarkSources] = Field(default_factory=dict)
+    @field_validator("word")
+    @classmethod
+    def _is_a_pattern(cls, word: str) -> str:
+        """A plugin that gets it wrong is refused when it is loaded, not in the middle of audits."""
+        try:
+            re.compile(word)
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from error
+        return word
 
 
 @dataclass(frozen=True)
@@ -86,10 +90,19 @@ class Named:
         return bool(chosen) and chosen in self.train
 
 
+@runtime_checkable
+class HasSources(Protocol):
+    """What the audit asks of a benchmark's plugin."""
+
+    sources: BenchmarkSources | None
+
+
 @cache
-def known_sources() -> SourceList:
-    text = files("ptb_lite.audit.evidence").joinpath("sources.yaml").read_text(encoding="utf-8")
-    return SourceList.model_validate(yaml.safe_load(text))
+def known_sources() -> Mapping[str, BenchmarkSources]:
+    """The known places of every benchmark that says any, by its id."""
+    loaded, _ = load_all("benchmarks", HasSources)
+    found = {one.name: one.value.sources for one in loaded}
+    return {name: one for name, one in found.items() if isinstance(one, BenchmarkSources)}
 
 
 class Sources:
@@ -97,7 +110,7 @@ class Sources:
 
     def __init__(self, benchmarks: Iterable[str]) -> None:
         wanted = {_plain(name) for name in benchmarks}
-        listed = known_sources().benchmarks
+        listed = known_sources()
         self.benchmarks = {
             name: entry
             for name, entry in listed.items()

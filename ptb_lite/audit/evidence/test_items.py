@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ptb_lite.audit.case import TestItem
 from ptb_lite.audit.evidence.folder import open_regular
+from ptb_lite.audit.item import TestItem
 from ptb_lite.errors import PtbLiteError
 
 MAX_FILE_BYTES = 256 << 20

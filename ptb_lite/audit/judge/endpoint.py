@@ -41,7 +41,7 @@ class EndpointJudge:
             "temperature": 0.7,
             "max_tokens": 2000,
         }
-        end = time.time() + self.seconds
+        end = time.monotonic() + self.seconds
         patience = Patience(ATTEMPTS, self.first_delay, LONGEST_DELAY_SECONDS, end)
         endpoint = ChatEndpoint(self.base_url, key=self.api_key)
         try:
@@ -55,11 +55,13 @@ class EndpointJudge:
 def _content(endpoint: ChatEndpoint, body: dict[str, Any], end: float) -> str:
     """The text of one answer. Raises JudgeError where asking again would not help."""
     try:
-        found = endpoint.complete(body, seconds=max(1.0, end - time.time())).message.get("content")
+        found = endpoint.complete(body, seconds=max(1.0, end - time.monotonic()))
     except NoAnswerError as error:
         if isinstance(error, RefusedError) and error.passing:
             raise
         raise JudgeError(str(error)) from error
-    if not isinstance(found, str):
-        raise JudgeError("an answer without text")
-    return found
+    if text := found.text():
+        return text
+    if found.finish == "length":
+        raise JudgeError("an answer that was cut off at its longest, in the middle of thinking")
+    raise JudgeError("an answer without text" + (", only reasoning" if found.reasoning() else ""))

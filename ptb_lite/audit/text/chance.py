@@ -18,7 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ptb_lite.audit.case import TestItem
+from ptb_lite.audit.item import TestItem
 from ptb_lite.audit.text.phrases import Templates, Wanted, plain
 
 TOLERATED_ITEMS = 3

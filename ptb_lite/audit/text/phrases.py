@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ptb_lite.audit.case import TestItem
+from ptb_lite.audit.item import TestItem
 from ptb_lite.audit.text.normal import readable, squeeze
 
 GRAM_WORDS = 6

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
 
 from ptb_lite.audit.evidence.folder import open_regular
 from ptb_lite.audit.weights.safetensors_file import TensorInfo, read_header
+from ptb_lite.events import Record
 
 MAX_CONFIG_BYTES = 1 << 20
 MAX_RANK = 4096
@@ -19,6 +21,37 @@ _LORA = re.compile(
     r"(?P<module>.+)\.lora_(?P<part>A|B|embedding_A|embedding_B|magnitude_vector)"
     r"(\.[^.]+)?(\.(weight|bias))?"
 )
+
+Name = Annotated[str, Field(min_length=1, max_length=2000)]
+Names = Annotated[tuple[Name, ...], Field(max_length=10_000)]
+Rank = Annotated[int, Field(ge=1, le=MAX_RANK, strict=True)]
+Alpha = Annotated[float, Field(gt=0, le=65536, allow_inf_nan=False)]
+Indices = Annotated[
+    tuple[Annotated[int, Field(ge=0, le=10_000_000)], ...], Field(max_length=1_000_000)
+]
+
+# Fields of PEFT's LoraConfig that change what the model computes and are not accepted, with why.
+REFUSED = {
+    "target_parameters": "it adapts parameters outside of layers",
+    "layer_replication": "it changes the architecture of the base model",
+    "alora_invocation_tokens": "it switches the adapter on by tokens of the prompt",
+    "use_qalora": "it needs a quantised base model",
+    "use_bdlora": "its blocks are for serving over several GPUs",
+    "arrow_config": "it routes between several adapters",
+    "kasa_config": "it changes the base model's weights",
+    "monteclora_config": "it draws its weights at random",
+    "velora_config": "it stores compressed activations",
+}
+# Fields that only training, saving or initialising reads.
+UNUSED = {
+    "task_type", "auto_mapping", "peft_version", "revision", "inference_mode", "lora_dropout",
+    "megatron_config", "megatron_core", "loftq_config", "eva_config", "corda_config",
+    "lora_ga_config", "qalora_group_size", "runtime_config",
+}  # fmt: skip
+# Initialisations that leave the base model as it is: the submitted weights replace what they drew.
+_PLAIN_STARTS = (True, False, "gaussian", "eva", "orthogonal", "mica")
+# Those that take a part out of the base model's weights, in a way that gives the same every time.
+_RESIDUAL_STARTS = ("pissa", "olora")
 
 
 class AdapterConfigError(ValueError):
@@ -29,14 +62,48 @@ class AdapterConfigError(ValueError):
         self.kind = kind
 
 
-@dataclass(frozen=True)
-class AdapterConfig:
-    base: str
-    rank: int
-    ranks: dict[str, int]
+class AdapterConfig(Record):
+    """All of PEFT's adapter_config.json that decides what an adapted model computes.
+
+    Names may be regular expressions, as PEFT reads them (peft/tuners/lora/config.py).
+    """
+
+    peft_type: Literal["LORA"]
+    base_model_name_or_path: str | None = None
+    r: Rank
+    lora_alpha: Alpha = 8
+    target_modules: Names | Name | None = None
+    exclude_modules: Names | Name | None = None
+    layers_to_transform: Indices | Annotated[int, Field(ge=0)] | None = None
+    layers_pattern: Names | Name | None = None
+    rank_pattern: dict[Name, Rank] = Field(default_factory=dict, max_length=10_000)
+    alpha_pattern: dict[Name, Alpha] = Field(default_factory=dict, max_length=10_000)
+    fan_in_fan_out: bool = False
+    bias: Literal["none", "all", "lora_only"] = "none"
+    lora_bias: bool = False
+    use_rslora: bool = False
+    use_dora: bool = False
+    modules_to_save: Names | None = None
+    trainable_token_indices: Indices | dict[Name, Indices] | None = None
+    init_lora_weights: bool | str = True
+    ensure_weight_tying: bool = False
+
+    @field_validator("rank_pattern", "alpha_pattern", mode="before")
+    @classmethod
+    def _nothing(cls, value: object) -> object:
+        return {} if value is None else value
+
+    @property
+    def base(self) -> str:
+        return str(self.base_model_name_or_path)
+
+    @property
+    def residual(self) -> bool:
+        """Whether loading takes a part out of the base model's weights first (PiSSA, OLoRA)."""
+        return str(self.init_lora_weights).lower() in _RESIDUAL_STARTS
 
     def largest_rank(self) -> int:
-        return max([self.rank, *self.ranks.values()])
+        return max([self.r, *self.rank_pattern.values()])
 
 
 def read_adapter_config(path: Path) -> AdapterConfig:
@@ -60,11 +127,14 @@ def read_adapter_config(path: Path) -> AdapterConfig:
     if config.get("peft_type") != "LORA":
         message = f"peft_type is {str(config.get('peft_type'))[:40]!r}, only LORA is accepted"
         raise AdapterConfigError("malformed config", message)
-    return AdapterConfig(
-        base=str(config.get("base_model_name_or_path")),
-        rank=_whole(config.get("r"), "r"),
-        ranks=_ranks(config.get("rank_pattern")),
-    )
+    _refuse_kinds(config)
+    try:
+        return AdapterConfig.model_validate(config)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])[:200]
+        message = f"{place} of adapter_config.json: {first['msg']}"
+        raise AdapterConfigError("malformed config", message) from error
 
 
 def problem_with_tensors(
@@ -102,7 +172,7 @@ def _problem(
     # A is rank × in and B out × rank; for embeddings the roles of the two dimensions swap.
     rank, outer = (shape[0], shape[1]) if part.endswith("A") else (shape[1], shape[0])
     if not 0 < rank <= config.largest_rank():
-        return f"{tensor.name} has rank {rank}, the configuration says {config.rank}"
+        return f"{tensor.name} has rank {rank}, the configuration says {config.r}"
     if weight is not None and len(weight) == 2:
         expected = weight[{"A": 1, "B": 0, "embedding_A": 0, "embedding_B": 1}[part]]
         if outer != expected:
@@ -119,7 +189,8 @@ def _whole_module_problem(tensor: TensorInfo, weight: tuple[int, ...] | None) ->
 
 def _lookup(module: str, base: dict[str, tuple[int, ...]]) -> tuple[int, ...] | None:
     name = module.removeprefix(_PREFIX)
-    name = name.replace(".modules_to_save.default", "").replace(".base_layer", "")
+    for wrapper in (".modules_to_save.default", ".base_layer", ".token_adapter"):
+        name = name.replace(wrapper, "")
     if name in base:
         return base[name]
     # Wrappers differ between classes of one model ("model.", "language_model."), layers do not.
@@ -149,15 +220,17 @@ def _refuse_code(config: dict[str, Any]) -> None:
         raise AdapterConfigError("remote code", f"auto_mapping imports {str(library)[:80]!r}")
 
 
-def _whole(value: object, field: str) -> int:
-    if type(value) is not int or not 0 < value <= MAX_RANK:
-        raise AdapterConfigError("malformed config", f"{field} is not between 1 and {MAX_RANK}")
-    return value
-
-
-def _ranks(pattern: object) -> dict[str, int]:
-    if pattern is None:
-        return {}
-    if not isinstance(pattern, dict):
-        raise AdapterConfigError("malformed config", "rank_pattern is not a JSON object")
-    return {str(name): _whole(rank, "a rank of rank_pattern") for name, rank in pattern.items()}
+def _refuse_kinds(config: dict[str, Any]) -> None:
+    """What PEFT could load and this project cannot score as PEFT would."""
+    for field, why in REFUSED.items():
+        if config.get(field):
+            raise AdapterConfigError("malformed config", f"{field} is not accepted: {why}")
+    start = config.get("init_lora_weights", True)
+    if start is None or start in _PLAIN_STARTS or str(start).lower() in _RESIDUAL_STARTS:
+        return
+    raise AdapterConfigError(
+        "malformed config",
+        f"init_lora_weights {str(start)[:40]!r} is not accepted: it changes the base model's "
+        "weights in a way that loading does not repeat; save the adapter with PEFT's "
+        "path_initial_model_for_weight_conversion",
+    )

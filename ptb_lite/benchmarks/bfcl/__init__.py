@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 
+from ptb_lite.audit.evidence.sources import BenchmarkSources, OfficialSource
 from ptb_lite.benchmarks.bfcl.answer import Call, calls, parse_reference
 from ptb_lite.benchmarks.bfcl.rules import plainly_equal, type_aware
+from ptb_lite.catalog.entries import BenchmarkEntry, DataPart, DataSource
 from ptb_lite.evaluation.benchmark import Benchmark, ChatMessage, Judged, Row
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.evaluation.items.item import Item
 
 TYPE_AWARE = "type_aware"
 _TOOLS = (
@@ -75,8 +77,43 @@ def _reply(item: Item) -> str:
     return f"<tool_call>\n{body}\n</tool_call>"
 
 
-BENCHMARK = Benchmark(
+ENTRY = BenchmarkEntry(
     id="bfcl",
+    position=8,
+    title="One function call for a request (BFCL exec_simple)",
+    kind="dataset",
+    data=DataSource(
+        test=DataPart(
+            hub_id="gorilla-llm/Berkeley-Function-Calling-Leaderboard",
+            file="BFCL_v3_exec_simple.json",
+            local="bfcl/exec_simple.jsonl",
+        ),
+        answers="bfcl/exec_simple_answers.jsonl",
+    ),
+    dev_from="test",
+    train_size=0,
+    dev_size=20,
+    test_size=100,
+    num_fewshot=0,
+    max_new_tokens=16000,
+    scored_as="name and arguments are equal as Python values; the type-aware rule beside it",
+    summary=(
+        "Patil et al., Berkeley Function Calling Leaderboard. There is no train side: with "
+        "feedback dev, 20 requests are the agent's and are not scored."
+    ),
+)
+
+SOURCES = BenchmarkSources(
+    also=("bfcl_v3", "bfclv3", "bfcl_exec_simple", "berkeley_function_calling"),
+    word="bfcl|berkeley[-_ ]function[-_ ]calling",
+    official=(OfficialSource(id="gorilla-llm/Berkeley-Function-Calling-Leaderboard"),),
+    modules=("bfcl_eval", "bfcl"),
+    repos=("ShishirPatil/gorilla",),
+)
+
+BENCHMARK = Benchmark(
+    entry=ENTRY,
+    sources=SOURCES,
     item=item,
     chat=lambda item: (
         ChatMessage("system", _tools(item)),

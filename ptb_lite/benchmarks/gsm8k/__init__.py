@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import hashlib
 
+from ptb_lite.audit.evidence.sources import BenchmarkSources, OfficialSource
 from ptb_lite.benchmarks.gsm8k.answer import extract, is_correct
+from ptb_lite.benchmarks.gsm8k.siblings import family
+from ptb_lite.catalog.entries import BenchmarkEntry, DataPart, DataSource
 from ptb_lite.evaluation.benchmark import Benchmark, ChatMessage, Judged, Row
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.evaluation.family import SIBLINGS, source_for
+from ptb_lite.evaluation.items.item import Item
 
 _ASK = (
     "Solve this maths problem step by step. Give the answer on the last line, by itself, as\n"
@@ -44,8 +48,46 @@ def _reply(item: Item) -> str:
     return f"{reasoning.strip()}\nANSWER: {item.target}"
 
 
-BENCHMARK = Benchmark(
+ENTRY = BenchmarkEntry(
     id="gsm8k",
+    position=4,
+    title="Word problems of primary-school arithmetic (GSM8K)",
+    kind="dataset",
+    data=DataSource(
+        test=DataPart(hub_id="openai/gsm8k", config="main", split="test", local="gsm8k/test.jsonl"),
+        train=DataPart(
+            hub_id="openai/gsm8k", config="main", split="train", local="gsm8k/train.jsonl"
+        ),
+    ),
+    train_size=7273,
+    dev_size=200,
+    test_size=1319,
+    num_fewshot=10,
+    max_new_tokens=4000,
+    scored_as="the final number is equal",
+    summary="Cobbe et al. 2021. Dev items are of the train split.",
+)
+
+SOURCES = BenchmarkSources(
+    also=("gsm8k_cot", "gsm8k-main", "gsm8kmain"),
+    word="gsm[-_ ]?8k",
+    official=(
+        OfficialSource(id="openai/gsm8k", train=("train",)),
+        OfficialSource(id="gsm8k", train=("train",)),
+    ),
+    derived=(
+        "madrylab/gsm8k-platinum",
+        "apple/GSM-Symbolic",
+        "reasoning-machines/gsm-hard",
+        "qintongli/GSM-Plus",
+        "juletxara/mgsm",
+    ),
+    repos=("openai/grade-school-math/master/grade_school_math/data/test",),
+)
+
+BENCHMARK = Benchmark(
+    entry=ENTRY,
+    sources=SOURCES,
     item=item,
     chat=lambda item: (ChatMessage("user", _ASK.format(question=item.question)),),
     plain=lambda item: f"Question: {item.question}\nAnswer:",
@@ -53,4 +95,10 @@ BENCHMARK = Benchmark(
     reply=_reply,
     judge=judge,
     stop=("Question:", "</s>", "<|im_end|>"),
+    siblings=lambda item, seed: family(
+        item.question,
+        str(item.metadata.get("solution", "")),
+        count=SIBLINGS,
+        source=source_for(item.id, seed),
+    ),
 )

@@ -13,6 +13,9 @@ from ptb_lite.evaluation.answer_text import after_thinking, boxed, numbers, show
 
 _MARK = re.compile(r"(?:answer\s*(?:\*\*|__)?\s*[:：]|####)([^\n]*)", re.IGNORECASE)
 
+# 70 000: where an answer is marked, a space before three digits groups them.
+_SPACED = re.compile(r"(?<=[0-9]) (?=[0-9]{3}(?![0-9]))")
+
 
 def extract(completion: str) -> str | None:
     """The answer as text, None when there is no number at all."""
@@ -48,5 +51,6 @@ def _marked(text: str) -> list[str]:
 
 def _of_line(line: str) -> Fraction | None:
     """The first number after the last equals sign: `3 * 6 = 18 dollars for 2 days` says 18."""
+    line = _SPACED.sub("", line)
     found = numbers(line.rpartition("=")[2]) or numbers(line)
     return found[0] if found else None

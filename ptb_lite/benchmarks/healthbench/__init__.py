@@ -14,8 +14,10 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from ptb_lite.audit.evidence.sources import BenchmarkSources, OfficialSource
+from ptb_lite.catalog.entries import BenchmarkEntry, DataPart, DataSource
 from ptb_lite.evaluation.benchmark import Benchmark, ChatMessage, Judged, Row
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.evaluation.items.item import Item
 
 _NAMES = {"user": "User", "assistant": "Assistant", "system": "System"}
 
@@ -70,8 +72,46 @@ def _digest(prompt_id: str) -> str:
     return hashlib.sha256(prompt_id.encode()).hexdigest()[:12]
 
 
-BENCHMARK = Benchmark(
+ENTRY = BenchmarkEntry(
     id="healthbench",
+    position=10,
+    title="Medical conversations, by rubrics (HealthBench Easy)",
+    kind="dataset",
+    data=DataSource(
+        test=DataPart(
+            hub_id="openai/healthbench",
+            file="2025-05-07-06-14-12_oss_eval.jsonl",
+            local="healthbench/healthbench_easy.jsonl",
+        )
+    ),
+    dev_from="test",
+    train_size=3,
+    dev_size=22,
+    test_size=245,
+    num_fewshot=3,
+    max_new_tokens=2048,
+    judge="rubric",
+    scored_as="the share of the rubric's points, by a judge",
+    summary=(
+        "Arora et al. 2025; the 245 conversations that PostTrainBench scores. There is no "
+        "train side: 3 conversations are few-shot examples and, with feedback dev, 22 are the"
+        " agent's; they are not scored."
+    ),
+)
+
+SOURCES = BenchmarkSources(
+    also=("healthbench_easy", "healthbench_hard"),
+    word="health[-_ ]?bench",
+    official=(OfficialSource(id="openai/healthbench"),),
+    derived=("openai/healthbench-professional",),
+    answers=("openaipublic.blob.core.windows.net/simple-evals/healthbench",),
+    modules=("simple_evals.healthbench_eval",),
+    repos=("openaipublic.blob.core.windows.net/simple-evals/healthbench",),
+)
+
+BENCHMARK = Benchmark(
+    entry=ENTRY,
+    sources=SOURCES,
     item=item,
     chat=_chat,
     plain=lambda item: f"{item.question}\n\nAssistant:",

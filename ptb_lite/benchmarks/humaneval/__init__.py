@@ -10,10 +10,14 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
+from ptb_lite.audit.evidence.sources import BenchmarkSources, OfficialSource
 from ptb_lite.benchmarks.humaneval.answer import extract, program
+from ptb_lite.benchmarks.humaneval.siblings import family
+from ptb_lite.catalog.entries import BenchmarkEntry, DataPart, DataSource
 from ptb_lite.evaluation.benchmark import Benchmark, ChatMessage, Judged, Row
 from ptb_lite.evaluation.code_exec.host import SECONDS, Problem, isolation, run_all
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.evaluation.family import SIBLINGS, source_for
+from ptb_lite.evaluation.items.item import Item
 
 _ASK = (
     "Complete this Python function. Give the whole function, with its imports, in one fenced code "
@@ -68,8 +72,55 @@ def _name(item: Item) -> str:
     return str(item.metadata["entry_point"])
 
 
-BENCHMARK = Benchmark(
+ENTRY = BenchmarkEntry(
     id="humaneval",
+    position=5,
+    title="Python functions to complete (HumanEval)",
+    kind="dataset",
+    data=DataSource(
+        test=DataPart(
+            hub_id="openai/openai_humaneval", split="test", local="humaneval/HumanEval.jsonl"
+        )
+    ),
+    dev_from="test",
+    train_size=0,
+    dev_size=32,
+    test_size=164,
+    num_fewshot=0,
+    max_new_tokens=4000,
+    scored_as="the function passes its tests (pass@1)",
+    summary=(
+        "Chen et al. 2021. There is no train side: with feedback dev, 32 problems are the "
+        "agent's and are not scored. The few-shot baseline has no examples; it is the plain "
+        "prompt without a chat."
+    ),
+)
+
+SOURCES = BenchmarkSources(
+    also=("human_eval", "openai_humaneval", "humaneval_instruct"),
+    word="human[-_ ]?eval",
+    official=(
+        OfficialSource(id="openai/openai_humaneval"),
+        OfficialSource(id="openai_humaneval"),
+        OfficialSource(id="openai/humaneval"),
+    ),
+    derived=(
+        "evalplus/humanevalplus",
+        "bigcode/humanevalpack",
+        "nuprl/MultiPL-E",
+        "THUDM/humaneval-x",
+        "zai-org/humaneval-x",
+        "codeparrot/instructhumaneval",
+        "code-rag-bench/humaneval",
+        "m-a-p/CodeFeedback-Filtered-Instruction",
+    ),
+    modules=("human_eval.data", "evalplus.data"),
+    repos=("openai/human-eval", "evalplus/evalplus", "openai/human_eval"),
+)
+
+BENCHMARK = Benchmark(
+    entry=ENTRY,
+    sources=SOURCES,
     item=item,
     chat=lambda item: (ChatMessage("user", _ASK.format(prompt=item.question)),),
     plain=lambda item: item.question,
@@ -90,4 +141,7 @@ BENCHMARK = Benchmark(
         "\n```",
     ),
     notes=notes,
+    siblings=lambda item, seed: family(
+        item.question, item.target, count=SIBLINGS, source=source_for(item.id, seed)
+    ),
 )

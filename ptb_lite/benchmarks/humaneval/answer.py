@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import sys
 import textwrap
 
 from ptb_lite.evaluation.answer_text import after_thinking
 
 # The language may be spelt in any case, and the last fence may be left open.
 _FENCE = re.compile(
-    r"^[ \t]*```[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE
+    r"^[ \t]*(?:(?:[-*+>]|[0-9]+[.)])[ \t]+)?```[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t>]*```|\Z)",
+    re.DOTALL | re.MULTILINE,
 )
+_IMPORT = re.compile(r"import[ ]+(?P<module>[\w.]+)(?:[ ]+as[ ]+(?P<name>\w+))?[ ]*\r?\n?")
+_INDENT = 4
 _LANGUAGES = ("", "python", "python3", "py")
 
 
@@ -19,7 +23,11 @@ def extract(completion: str, entry_point: str) -> str | None:
     the first one; without a fence, all of it. None when there is none.
     """
     text = after_thinking(completion)
-    blocks = [code for language, code in _FENCE.findall(text) if language.lower() in _LANGUAGES]
+    blocks = [
+        code if defines(code, entry_point) else _of_list(code, entry_point)
+        for language, code in _FENCE.findall(text)
+        if language.lower() in _LANGUAGES
+    ]
     if not blocks:
         return text if text.strip() else None
     found = next((code for code in blocks if defines(code, entry_point)), blocks[0])
@@ -31,11 +39,55 @@ def program(prompt: str, completion: str, entry_point: str) -> str | None:
     code = extract(completion, entry_point)
     if code is None:
         return None
+    code = without_idle_imports(code)
     if defines(code, entry_point):
         return f"{before(prompt, entry_point)}\n{code}"
-    fenced = code != after_thinking(completion)
-    body = textwrap.indent(code, "    ") if fenced and not code[:1].isspace() else code
+    fenced = code != without_idle_imports(after_thinking(completion))
+    if lost_indent(code):
+        body = f"    {code}"
+    elif fenced and not code[:1].isspace():
+        body = textwrap.indent(code, "    ")
+    else:
+        body = code
     return f"{prompt}{body}"
+
+
+def lost_indent(code: str) -> bool:
+    """Whether the first line alone of a body has lost its indent, as by stripping the text.
+
+    A line that opens a block is followed by one that is two levels deep then, and by one that is
+    one level deep when the whole body stands at the margin.
+    """
+    first, *others = [line for line in code.splitlines() if line.strip()] or [""]
+    if first[:1].isspace() or first.startswith(("def ", "class ", "import ", "from ", "@", "#")):
+        return False
+    depths = [len(line) - len(line.lstrip()) for line in others]
+    if not others:
+        return first.startswith(("return ", "return(", "raise ", "yield "))
+    opens = first.split("#")[0].rstrip().endswith((":", "(", "[", "{", ","))
+    return min(depths) >= _INDENT and (not opens or depths[0] >= 2 * _INDENT or depths[-1] == 4)
+
+
+def without_idle_imports(code: str) -> str:
+    """The code less imports at the margin of packages that it never uses.
+
+    The tests run without any package: `import numpy as np` out of habit would fail a right answer.
+    """
+    kept = []
+    for line in code.splitlines(keepends=True):
+        found = _IMPORT.fullmatch(line)
+        if found and found["module"].split(".")[0] not in sys.stdlib_module_names:
+            name = found["name"] or found["module"].split(".")[0]
+            if len(re.findall(rf"\b{re.escape(name)}\b", code)) == line.count(name):
+                continue
+        kept.append(line)
+    return "".join(kept)
+
+
+def _of_list(code: str, entry_point: str) -> str:
+    """A block inside a list item is indented as a whole."""
+    moved = textwrap.dedent(code)
+    return moved if defines(moved, entry_point) else code
 
 
 def defines(code: str, entry_point: str) -> bool:

@@ -20,7 +20,7 @@ from ptb_lite.evaluation.engine.plan import (
     without_vllm,
 )
 from ptb_lite.evaluation.errors import EvaluationError
-from ptb_lite.evaluation.items.splits import Item, read_items
+from ptb_lite.evaluation.items.item import Item, read_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
 from ptb_lite.evaluation.vllm.place import Missing, find_vllm
 from ptb_lite.files import existing_folder

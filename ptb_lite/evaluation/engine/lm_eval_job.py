@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import lm_eval
@@ -25,13 +24,13 @@ from ptb_lite.evaluation.engine.messages import (
     WorkerWarned,
 )
 from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer, pick_device
+from ptb_lite.evaluation.engine.task_definition import write_task_file
 from ptb_lite.evaluation.errors import EvaluationError
-from ptb_lite.evaluation.items.splits import Item, read_items
+from ptb_lite.evaluation.items.item import Item, read_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord
 from ptb_lite.files import file_sha256, write_lines, write_text
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 # Found as metadata; the engine's own package comes on top.
 PACKAGES = ("torch", "transformers", "tokenizers", "peft", "lm-eval", "datasets")
 Emit = Callable[[Message], None]
@@ -79,12 +78,6 @@ def _load(job: EvaluationJob, counter: _Counter, emit: Emit, device: str) -> Any
     return lm
 
 
-def task_definition(benchmark: str) -> Path:
-    """The lm-eval task file for a benchmark: its own, or the one for any procedural benchmark."""
-    own = BENCHMARKS / benchmark / "task.yaml"
-    return own if own.is_file() else BENCHMARKS / "procedural.yaml"
-
-
 class _Counter:
     """Turns finished rows into messages about the task that is running."""
 
@@ -121,8 +114,13 @@ def _run_task(
     emit: Emit,
     device: str,
 ) -> EvaluationResult:
-    definition = task.definition or task_definition(task.benchmark)
     benchmark = find_benchmark(task.benchmark)
+    definition = task.definition or write_task_file(
+        benchmark,
+        job.output / f"{_stem(task)}.task.yaml",
+        name=task.benchmark,
+        max_new_tokens=task.max_new_tokens,
+    )
     manager = TaskManager(include_defaults=False, metadata=_metadata(task, benchmark))
     name, config = next(iter(manager.load([str(definition)])["tasks"].items()))
     available = len(config.test_docs())

@@ -10,9 +10,9 @@ from typing import Any
 from datasets import Dataset, Features, Value
 
 from ptb_lite.catalog.entries import ChatFamily
-from ptb_lite.evaluation.benchmark import find_benchmark
+from ptb_lite.evaluation.benchmark import GENERIC, find_benchmark
 from ptb_lite.evaluation.engine.chat import render
-from ptb_lite.evaluation.items.splits import Item, read_items
+from ptb_lite.evaluation.items.item import Item, read_items
 
 COLUMNS = ("id", "question", "target", "metadata", "benchmark", "prompt", "solved", "judged_by")
 FEATURES = Features({name: Value("string") for name in COLUMNS})
@@ -21,7 +21,7 @@ FEATURES = Features({name: Value("string") for name in COLUMNS})
 def load_items(
     items: str,
     shots: str | None = None,
-    benchmark: str = "procedural",
+    benchmark: str = GENERIC,
     chat_family: ChatFamily | None = None,
     judged_by: str = "task",
     **_: Any,

@@ -1,13 +1,12 @@
-"""Load a base model and merge a submission's adapter into it, trusting neither file."""
+"""Load a base model and put a submission's adapter into it, trusting neither file."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import (
@@ -18,40 +17,18 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from ptb_lite.audit.detectors.submission import CONFIG, WEIGHTS, validate_submission
+from ptb_lite.audit.weights.adapter import AdapterConfig, read_adapter_config
+from ptb_lite.audit.weights.safetensors_file import read_header
 from ptb_lite.evaluation.errors import EvaluationError, InvalidSubmissionError
-from ptb_lite.events import Record
 
-MAX_CONFIG_BYTES = 256 * 1024
-MAX_ADAPTER_BYTES = 8 * 1024**3
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+# Names of weights that an adapter brings. Of trained tokens a tied lm_head has none of its own.
+_OWN = re.compile(r"\.lora_|\.modules_to_save\.|embed\w*\.token_adapter\.trainable")
 MAX_NAMED = 3
 VISION = "vision_tower|multi_modal_projector"
-# PEFT reads these names as regular expressions; plain ones cannot run away.
-ModuleName = Annotated[str, Field(pattern=r"^[\w.]{1,200}$")]
-
-
-class AdapterConfig(Record):
-    """The part of PEFT's adapter_config.json that may decide what is computed.
-
-    Everything else (base model name, initialisation, code to import, runtime engines) is left
-    out: the host knows the base, and weights come from the safetensors file alone.
-    """
-
-    peft_type: Literal["LORA"]
-    r: int = Field(ge=1, le=1024)
-    lora_alpha: float = Field(gt=0, le=65536, allow_inf_nan=False)
-    target_modules: tuple[ModuleName, ...] | Literal["all-linear"]
-    use_rslora: bool = False
-    use_dora: bool = False
-    rank_pattern: dict[ModuleName, Annotated[int, Field(ge=1, le=1024)]] = Field(
-        default_factory=dict
-    )
-    alpha_pattern: dict[ModuleName, float] = Field(default_factory=dict)
-    layers_to_transform: tuple[int, ...] | int | None = None
-    layers_pattern: tuple[ModuleName, ...] | ModuleName | None = None
-    bias: Literal["none"] = "none"
-    modules_to_save: None = None
-    target_parameters: None = None
-    trainable_token_indices: None = None
 
 
 def pick_device(asked: Literal["auto", "cpu", "cuda"]) -> str:
@@ -151,59 +128,117 @@ def contiguous_head_input(model: PreTrainedModel) -> None:
 
 
 def merge_adapter(base: PreTrainedModel, adapter: Path) -> PreTrainedModel:
-    """`base` with the LoRA adapter of a folder merged into its weights (in place).
+    """`base` with the LoRA adapter of a folder in it (in place): what PEFT's own loading computes.
 
-    Raises `InvalidSubmissionError` naming what is wrong with the adapter.
+    Merged into the weights where that gives the same, see `_merged`. Raises
+    `InvalidSubmissionError` with the sentence of `validate_submission`, or what does not fit.
+    """
+    check = validate_submission(adapter)
+    if not check.valid:
+        raise InvalidSubmissionError(check.reason, field="submission")
+    config = read_adapter_config(adapter / CONFIG)
+    try:
+        weights: dict[str, torch.Tensor] = load_file(adapter / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise InvalidSubmissionError(f"{WEIGHTS} cannot be read: {_first_line(error)}") from error
+    return _merged(adapted(base, config, weights), config)
+
+
+def check_fit(base: Path, adapter: Path) -> None:
+    """Put an adapter on the base model without numbers: the shapes alone, in a few MB.
+
+    Raises `InvalidSubmissionError` when the adapter does not fit, as `merge_adapter` would.
+    """
+    config = read_adapter_config(adapter / CONFIG)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(
+            AutoConfig.from_pretrained(base, trust_remote_code=False)
+        )
+        weights = {one.name: torch.empty(one.shape) for one in read_header(adapter / WEIGHTS)}
+    adapted(model, config.model_copy(update={"init_lora_weights": True}), weights)
+
+
+def adapted(
+    base: PreTrainedModel, config: AdapterConfig, weights: dict[str, torch.Tensor]
+) -> PeftModel:
+    """PEFT's model of a base, with the adapter's weights in it.
+
+    Raises `InvalidSubmissionError` when the weights are not those that the configuration says.
     """
     # Imported here: it takes a second, and most evaluations have no adapter.
     from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 
-    config = read_adapter_config(adapter / "adapter_config.json")
-    weights = _read_weights(adapter / "adapter_model.safetensors")
-    bad = non_finite(weights)
-    if bad:
-        raise InvalidSubmissionError(f"weights that are not finite: {_some(bad)}")
     arguments = _arguments(config)
     if not any(re.search(VISION, name) for name in weights) and _has_vision(base):
         # Adapters of text alone: their module names also occur in the tower, which has none.
-        arguments["exclude_modules"] = rf".*({VISION}).*"
+        arguments.setdefault("exclude_modules", rf".*({VISION}).*")
     try:
         # Onto the base's class and shapes only: nothing of the submission names a class.
         wrapped = get_peft_model(base, LoraConfig(task_type="CAUSAL_LM", **arguments))
         outcome = set_peft_model_state_dict(wrapped, weights)
-    except (ValueError, KeyError, RuntimeError, TypeError) as error:
+    except (ValueError, KeyError, RuntimeError, TypeError, re.error) as error:
         raise InvalidSubmissionError(
-            f"the adapter does not fit the base model: {_first_line(error)}"
+            f"the adapter does not fit the base model: {_first_line(error)}", field="submission"
         ) from error
-    missing = [name for name in outcome.missing_keys if "lora_" in name]
+    missing = [name for name in outcome.missing_keys if _OWN.search(name)]
     if outcome.unexpected_keys or missing:
         raise InvalidSubmissionError(
             "the adapter does not fit the base model: "
             f"{len(outcome.unexpected_keys)} weights too many, {len(missing)} missing, such as "
-            f"{_some([*outcome.unexpected_keys, *missing])}"
+            f"{_some([*outcome.unexpected_keys, *missing])}",
+            field="submission",
         )
-    return wrapped.merge_and_unload()
+    return wrapped
+
+
+def _merged(wrapped: PeftModel, config: AdapterConfig) -> PreTrainedModel:
+    """The model with the adapter in its weights, or on top where merging would change the result.
+
+    Of a weight that two layers share (a tied lm_head) each gets its own before, as PEFT adapts
+    one of them only. Layers without a bias have no place for one of the adapter (`lora_bias`): such
+    a model stays as PEFT runs it.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    if config.lora_bias:
+        plain: PreTrainedModel = wrapped.get_base_model()
+        return plain
+    owners: dict[int, int] = {}
+    for _, weight in wrapped.named_parameters(remove_duplicate=False):
+        owners[id(weight)] = owners.get(id(weight), 0) + 1
+    for module in wrapped.modules():
+        if not isinstance(module, BaseTunerLayer):
+            continue
+        inner = module.get_base_layer()
+        weight = getattr(inner, "weight", None)
+        if weight is not None and owners.get(id(weight), 0) > 1 and not _of_tokens(module):
+            inner.weight = torch.nn.Parameter(weight.detach().clone(), requires_grad=False)
+    merged: PreTrainedModel = wrapped.merge_and_unload()
+    head, embedded = merged.get_output_embeddings(), merged.get_input_embeddings()
+    if head is not None and head.weight is not embedded.weight:
+        merged.config.get_text_config().tie_word_embeddings = False
+        merged.config.tie_word_embeddings = False
+    return merged
+
+
+def unlike_the_base(model: PreTrainedModel, base: Path) -> str:
+    """What of a model the base's architecture has no place for, or nothing."""
+    if any(".lora_" in name for name, _ in model.named_parameters()):
+        return "it cannot be merged"
+    before = AutoConfig.from_pretrained(base, trust_remote_code=False).get_text_config()
+    after = model.config.get_text_config()
+    if before.tie_word_embeddings != after.tie_word_embeddings:
+        return "its lm_head and its embeddings are no longer one matrix"
+    return ""
+
+
+def _of_tokens(module: torch.nn.Module) -> bool:
+    """Whether single rows of a shared matrix are trained: PEFT changes them for all."""
+    return type(module).__name__ == "TrainableTokensLayer"
 
 
 def _has_vision(model: PreTrainedModel) -> bool:
     return any(re.search(VISION, name) for name, _ in model.named_modules())
-
-
-def read_adapter_config(path: Path) -> AdapterConfig:
-    """An adapter's settings, bounded and checked. Raises `InvalidSubmissionError`."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_CONFIG_BYTES + 1)
-    except OSError as error:
-        raise InvalidSubmissionError(f"{path.name} cannot be read: {error.strerror}") from error
-    if len(data) > MAX_CONFIG_BYTES:
-        raise InvalidSubmissionError(f"{path.name} is larger than {MAX_CONFIG_BYTES // 1024} KiB")
-    try:
-        return AdapterConfig.model_validate_json(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or path.name
-        raise InvalidSubmissionError(f"adapter setting {place}: {first['msg']}") from error
 
 
 def non_finite(tensors: dict[str, torch.Tensor]) -> list[str]:
@@ -212,20 +247,14 @@ def non_finite(tensors: dict[str, torch.Tensor]) -> list[str]:
 
 
 def _arguments(config: AdapterConfig) -> dict[str, Any]:
-    given = config.model_dump(exclude={"peft_type"}, exclude_none=True)
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in given.items()}
-
-
-def _read_weights(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        if path.stat().st_size > MAX_ADAPTER_BYTES:
-            raise InvalidSubmissionError(f"{path.name} is larger than 8 GiB")
-        weights: dict[str, torch.Tensor] = load_file(path)
-    except OSError as error:
-        raise InvalidSubmissionError(f"{path.name} cannot be read: {error.strerror}") from error
-    except SafetensorError as error:
-        raise InvalidSubmissionError(f"{path.name} is damaged: {_first_line(error)}") from error
-    return weights
+    # As JSON: PEFT tells lists from tuples.
+    given = config.model_dump(
+        mode="json", exclude={"peft_type", "base_model_name_or_path"}, exclude_none=True
+    )
+    if not config.residual:
+        # What another start drew is replaced by the weights, and it may need more than they hold.
+        given["init_lora_weights"] = True
+    return given
 
 
 def _some(names: list[str]) -> str:

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from pydantic import ValidationError
 
+from ptb_lite.evaluation.benchmark import targets
 from ptb_lite.evaluation.engine.messages import (
     MESSAGE,
     EngineDidNotStart,
@@ -65,6 +66,8 @@ def run_evaluation(
     """
     try:
         job.output.mkdir(parents=True, exist_ok=True)
+        found = targets(task.benchmark for task in job.tasks) if job.engine.python else {}
+        job = job.model_copy(update={"plugins": found})
         (job.output / JOB_NAME).write_text(job.model_dump_json(indent=2), encoding="utf-8")
     except OSError as error:
         raise EvaluationError(
@@ -129,6 +132,18 @@ def log_tail(log: Path, limit: int = TAIL_BYTES) -> str:
     return "".join(c for c in text.replace("\r", "\n") if c.isprintable() or c == "\n")
 
 
+DISTRIBUTED = (
+    *("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "NODE_RANK"),
+    *("MASTER_ADDR", "MASTER_PORT"),
+)
+"""Variables of a scheduler's job that torch takes for an invitation to wait for others."""
+
+
+def alone(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that is one of none."""
+    return {key: value for key, value in environ.items() if key not in DISTRIBUTED}
+
+
 def worker_command(job: EvaluationJob) -> list[str]:
     """What starts the worker: with this Python, or the one of the engine's own environment."""
     job_file = str(job.output / JOB_NAME)
@@ -152,6 +167,7 @@ def _worker(job: EvaluationJob, log: Path) -> Iterator[subprocess.Popen[bytes]]:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log_file,
+                env=alone(os.environ),
                 start_new_session=True,
             )
         except OSError as error:

@@ -45,8 +45,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         job = EvaluationJob.model_validate_json(Path(job_file).read_bytes())
         # Imported late: torch and lm-eval read the environment, and print, when imported.
+        from ptb_lite.evaluation.benchmark import use_targets
         from ptb_lite.evaluation.engine.lm_eval_job import evaluate
 
+        use_targets(job.plugins)
         evaluate(job, emit)
     except InvalidSubmissionError as error:
         emit(SubmissionInvalid(reason=error.message))

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.evaluation.answers import normalise
-from ptb_lite.evaluation.items.splits import MAX_DRAWS_PER_ITEM, Item, read_items, split_seed
+from ptb_lite.evaluation.items.item import Item, read_items
+from ptb_lite.evaluation.items.splits import MAX_DRAWS_PER_ITEM, split_seed
 
 COUNT = 2000
 

@@ -18,9 +18,10 @@ from typing import Any, Literal
 
 from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.evaluation.answers import normalise
+from ptb_lite.evaluation.benchmark import find_benchmark
 from ptb_lite.evaluation.errors import ItemsError
+from ptb_lite.evaluation.items.item import Item
 from ptb_lite.evaluation.items.rows import Rows, load_rows
-from ptb_lite.evaluation.items.splits import Item
 
 Feedback = Literal["dev", "test"]
 ROW = "row"
@@ -121,8 +122,6 @@ def _from_test_set(
 
 
 def _items(entry: BenchmarkEntry, rows: Iterable[Mapping[str, Any]]) -> list[Item]:
-    from ptb_lite.evaluation.benchmark import find_benchmark
-
     benchmark = find_benchmark(entry.id)
     if benchmark.id != entry.id:
         raise ItemsError(

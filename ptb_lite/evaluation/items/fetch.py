@@ -59,7 +59,7 @@ def _json_file(part: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
                 part["hub_id"], part["file"], repo_type="dataset", revision=part["revision"]
             )
         )
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8-sig")
     return [json.loads(line) for line in text.split("\n") if line.strip()]
 
 

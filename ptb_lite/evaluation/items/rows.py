@@ -20,7 +20,7 @@ from ptb_lite.catalog.embedded import cache_root
 from ptb_lite.catalog.entries import BenchmarkEntry, DataPart
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.errors import ItemsError
-from ptb_lite.evaluation.items.splits import text_lines
+from ptb_lite.evaluation.items.item import text_lines
 from ptb_lite.files import file_sha256
 
 MAX_FILE_BYTES = 1 << 30

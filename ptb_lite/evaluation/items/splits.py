@@ -9,29 +9,20 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import ValidationError
 
 from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.evaluation.answers import normalise
 from ptb_lite.evaluation.errors import ItemsError
+from ptb_lite.evaluation.items.dataset import dataset_splits
+from ptb_lite.evaluation.items.item import Item, Split
 from ptb_lite.events import Record
 from ptb_lite.files import file_sha256, write_lines, write_text
 
-Split = Literal["train", "dev", "test"]
 # The order in which the splits claim an item: an item that two splits draw stays in the first.
 CLAIMS: tuple[Split, ...] = ("test", "dev", "train")
-MAX_ITEMS_BYTES = 256 * 1024 * 1024
 # Draws allowed per item wanted; a content space that needs more is too small for its splits.
 MAX_DRAWS_PER_ITEM = 12
-
-
-class Item(Record):
-    """One question with its answer. `id` is stable: split and a digest of the question."""
-
-    id: str
-    question: str
-    target: str
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class SplitFile(Record):
@@ -53,16 +44,6 @@ class ItemFiles(Record):
     dev: SplitFile
     test: SplitFile
     held_out: tuple[str, ...] = ()
-
-
-def prompt(question: str) -> str:
-    """The text that a model completes, as `benchmarks/procedural.yaml` has it."""
-    return f"Question: {question}\nAnswer:"
-
-
-def completion(target: str) -> str:
-    """What a perfect model writes after `prompt`; the line end is where generation stops."""
-    return f" {target}\n"
 
 
 def prepare_items(
@@ -90,8 +71,6 @@ def prepare_items(
     held_out: tuple[str, ...] = ()
     splits: dict[Split, tuple[Item, ...]]
     if entry.kind == "dataset":
-        from ptb_lite.evaluation.items.dataset import dataset_splits
-
         read = dataset_splits(entry, seed=seed, feedback=feedback, data_dir=data_dir)
         recipe = _recipe(entry, seed, salt, feedback, *read.sha256)
         splits, held_out = {"train": read.train, "dev": read.dev, "test": read.test}, read.held_out
@@ -166,34 +145,6 @@ def split_seed(split: Split, benchmark: str, *, seed: int, salt: str) -> int:
     text = f"ptb-lite items\n{split}\n{benchmark}\n{seed}".encode()
     key = salt.encode() if split == "test" else b""
     return int.from_bytes(hmac.digest(key, text, "sha256")[:8], "big") >> 2
-
-
-def text_lines(path: Path, most: int) -> list[str]:
-    """The lines of a file of up to `most` bytes, the last of them empty where it ends in a newline.
-
-    Raises `ItemsError`.
-    """
-    try:
-        if path.stat().st_size > most:
-            raise ItemsError(f"is larger than {most >> 20} MiB", field=str(path))
-        return path.read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise ItemsError(f"cannot be read: {error.strerror}", field=str(path)) from error
-    except UnicodeDecodeError as error:
-        raise ItemsError("is not UTF-8 text", field=str(path)) from error
-
-
-def read_items(path: Path) -> tuple[Item, ...]:
-    """The items of one file. Raises `ItemsError` naming the line that is not an item."""
-    items = []
-    for number, line in enumerate(text_lines(path, MAX_ITEMS_BYTES), start=1):
-        if not line.strip():
-            continue
-        try:
-            items.append(Item.model_validate_json(line))
-        except ValidationError as error:
-            raise ItemsError(f"line {number} is not an item", field=str(path)) from error
-    return tuple(items)
 
 
 def _recipe(entry: BenchmarkEntry, seed: int, salt: str, *more: str) -> str:

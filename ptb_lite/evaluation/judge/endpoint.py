@@ -16,7 +16,6 @@ from ptb_lite.chat.endpoint import (
     Completion,
     NoAnswerError,
     RefusedError,
-    clean,
 )
 from ptb_lite.evaluation.errors import EvaluationStopped
 from ptb_lite.evaluation.judge.choice import JudgeChoice
@@ -41,12 +40,15 @@ class EndpointError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """A model's text, the tokens that the endpoint counted (None: it did not), what was sent."""
+    """A model's text, the tokens that the endpoint counted (None: it did not), what was sent.
+
+    `lacking` says what a text without a verdict may be short of."""
 
     text: str
     input_tokens: int | None
     output_tokens: int | None
     settings: Mapping[str, float]
+    lacking: str = ""
 
 
 class Endpoint:
@@ -100,7 +102,13 @@ class Endpoint:
                     raise EndpointError(
                         f"asked to wait {error.after:.0f} s: {problem}", hopeless=True
                     ) from error
-                if error.after is None:
+                waits = isinstance(error, RefusedError) and error.waits
+                if error.after is None and waits:
+                    # A server that loads its model says so, and not for how long.
+                    pause = min(self._first_delay * 2 ** min(failed, 5), LONGEST_DELAY_SECONDS)
+                    asked += max(pause, 1.0)
+                    self._everybody_waits(pause)
+                elif error.after is None:
                     pause = min(self._first_delay * 2**failed, LONGEST_DELAY_SECONDS)
                     failed += 1
                     self._sleep_until(time.monotonic() + pause)
@@ -157,7 +165,10 @@ _SETTINGS = ("temperature", "max_tokens")
 
 
 def _answer(found: Completion, settings: Mapping[str, float]) -> Answer:
-    content = found.message.get("content", 0)
-    if not isinstance(content, str | None):
+    if not isinstance(found.message.get("content"), str | list | None):
         raise NoAnswerError("the answer is no chat completion: its content is no text")
-    return Answer(clean(content or ""), found.input_tokens, found.output_tokens, settings)
+    text = found.text()
+    lacking = "only reasoning, no answer" if not text.strip() and found.reasoning() else ""
+    if found.finish == "length":
+        lacking = f"{lacking or 'an answer'}, cut off at its longest"
+    return Answer(text, found.input_tokens, found.output_tokens, settings, lacking)

@@ -146,16 +146,19 @@ class Judge:
             self._note_failure(error)
             return str(error)
         self._unanswered = 0
-        if judgement is None:
-            return f"{ANSWERS} answers without a verdict"
+        if isinstance(judgement, str):
+            return judgement
         self._store.add(judgement)
         return judgement
 
-    def _until_a_verdict(self, key: str, request: Request) -> Judgement | None:
+    def _until_a_verdict(self, key: str, request: Request) -> Judgement | str:
+        """The judgement, or why there is none after so many answers."""
+        lacking = ""
         messages: list[dict[str, str]] = [{"role": "user", "content": request.text}]
         used = Spent()
         for attempt in range(1, ANSWERS + 1):
             answer, cost = self._paid(messages)
+            lacking = answer.lacking or lacking
             used = Spent(
                 used.input_tokens + cost.input_tokens, used.output_tokens + cost.output_tokens
             )
@@ -178,7 +181,8 @@ class Judge:
                 {"role": "assistant", "content": answer.text[-_SHOWN_BACK:] or "(nothing)"},
                 {"role": "user", "content": request.reminder},
             ]
-        return None
+        why = f" (the last: {lacking})" if lacking else ""
+        return f"{ANSWERS} answers without a verdict{why}"
 
     def _paid(self, messages: Sequence[Mapping[str, str]]) -> tuple[Answer, Spent]:
         """One answer, counted whether it helps or not; an endpoint that does not count is taken

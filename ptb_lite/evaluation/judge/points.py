@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from ptb_lite.evaluation.errors import ItemsError
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.evaluation.items.item import Item
 from ptb_lite.evaluation.judge.prompts import (
     MET,
     VERDICTS,

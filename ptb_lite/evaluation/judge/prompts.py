@@ -7,6 +7,7 @@ rubric grader, Arora et al. 2025) in words of our own: a change of a wording cha
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import re
 from collections.abc import Mapping
@@ -27,7 +28,13 @@ VERDICTS: Mapping[str, float] = {
     "B>>A": 0.0,
 }
 _SAME = {"B<<A": "A>>B", "B<A": "A>B", "B=A": "A=B", "A<B": "B>A", "A<<B": "B>>A"}
-_LABELS = (re.compile(r"\[\[\s*([AB<>=]{3,4})\s*\]\]"), re.compile(r"\[\s*([AB<>=]{3,4})\s*\]"))
+# Spaces in the label and backslashes before its brackets are what models make of Markdown.
+_LABEL = r"\s*([AB]\s*[<>=]{1,2}\s*[AB])\s*"
+_LABELS = (
+    re.compile(rf"\\?\[\\?\[{_LABEL}\\?\]\\?\]"),
+    re.compile(rf"\\?\[{_LABEL}\\?\]"),
+)
+_SIGNS = str.maketrans({"≫": ">>", "≪": "<<", "＞": ">", "＜": "<", "＝": "=", "≈": "="})
 _THINKING = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 _PAIRWISE_TEXT = """\
@@ -116,9 +123,9 @@ def rubric(conversation: str, criterion: str, points: float) -> Request:
 
 def read_pairwise(answer: str) -> str | None:
     """The last label of an answer; None when it holds none of those that were asked for."""
-    text = without_thinking(answer[-MAX_ANSWER:]).upper()
+    text = html.unescape(without_thinking(answer[-MAX_ANSWER:])).upper().translate(_SIGNS)
     for pattern in _LABELS:
-        labels = (str(match[1]) for match in pattern.finditer(text))
+        labels = ("".join(match[1].split()) for match in pattern.finditer(text))
         known = [label for label in (_SAME.get(one, one) for one in labels) if label in VERDICTS]
         if known:
             return known[-1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import threading
@@ -11,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ptb_lite.evaluation.judge.request import Judgement
+from ptb_lite.locks import waiting_lock
 
 MAX_STORE_BYTES = 1 << 30
 MAX_LINE_BYTES = 1 << 20
@@ -36,10 +36,9 @@ class JudgementStore:
     def add(self, judgement: Judgement) -> None:
         """Keep it on disk before anybody uses it. Raises OSError when that cannot be done."""
         line = judgement.model_dump_json().encode() + b"\n"
-        with self._lock:
+        with self._lock, waiting_lock(self._path.with_suffix(".lock")):
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX)
                 size = os.fstat(handle).st_size
                 if size and os.pread(handle, 1, size - 1) != b"\n":
                     line = b"\n" + line

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from ptb_lite.evaluation.errors import EvaluationError
-from ptb_lite.evaluation.items.splits import Item, read_items
+from ptb_lite.evaluation.items.item import Item, read_items
 from ptb_lite.evaluation.judge.judge import Judge, OnJudged, Round
 from ptb_lite.evaluation.judge.points import Kind, Question, item_score, questions
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord, read_samples

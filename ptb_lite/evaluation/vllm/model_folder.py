@@ -17,9 +17,9 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
-from ptb_lite.evaluation.engine.model_loading import load_model
+from ptb_lite.evaluation.engine.model_loading import load_model, unlike_the_base
 from ptb_lite.evaluation.engine.process import SERVED_NAME
-from ptb_lite.evaluation.errors import EvaluationError
+from ptb_lite.evaluation.errors import EngineFailed, EvaluationError
 from ptb_lite.evaluation.job import EvaluationJob
 
 
@@ -46,9 +46,12 @@ def served_folder(job: EvaluationJob) -> Iterator[Path]:
 def merge_to(job: EvaluationJob, folder: Path) -> None:
     """Write the base model with the job's adapter in it to `folder`, as safetensors.
 
-    On the processor: the card is vLLM's, and CUDA may not be up before it.
+    On the CPU: the GPU is vLLM's, and CUDA may not be up before it. Raises EngineFailed for an
+    adapter that makes another architecture of the base model; transformers can run it.
     """
     model = load_model(job.model, job.adapter, dtype=job.dtype, device="cpu")
+    if why := unlike_the_base(model, job.model):
+        raise EngineFailed(f"vLLM cannot serve this adapter as it is: {why}")
     try:
         model.save_pretrained(folder)
     except (OSError, SafetensorError) as error:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 
 from ptb_lite.agents.protocol import AgentPlan
 from ptb_lite.agents.registry import check_agent, plan_agent
-from ptb_lite.agents.secrets.masking import mask_line
 from ptb_lite.audit.record import HarnessManifest
-from ptb_lite.evaluation.task_file import Task
+from ptb_lite.chat.masking import mask_line
+from ptb_lite.evaluation.task_file import Task, uptime_in
 from ptb_lite.events import AgentEnded, AgentStarted, Outcome
 from ptb_lite.files import read_record, write_record
 from ptb_lite.runner.agent.hub import agent_hub, close_hub
@@ -82,18 +82,20 @@ def _interrupted(context: RunContext) -> AgentEnd:
 
 
 def _supervise(context: RunContext, plan: AgentPlan) -> AgentEnd:
-    entry = context.catalog.agent(context.spec.agent)
-    if untested := check_agent(entry, os.environ).untested:
+    untested = check_agent(context.catalog.agent(context.spec.agent), os.environ).untested
+    if untested:
         context.warn(untested)
     with agent_hub(context):
-        return _work(context, plan)
+        return _work(context, plan).model_copy(update={"untested": untested})
 
 
 def _work(context: RunContext, plan: AgentPlan) -> AgentEnd:
     prepared = read_record(context.run.prepared, Prepared)
     budget = context.spec.budget_minutes * 60
-    begun = time.time()
-    task = task_of(context, prepared).model_copy(update={"deadline": begun + budget})
+    begun, clock = time.time(), time.monotonic()
+    task = task_of(context, prepared).model_copy(
+        update={"deadline": begun + budget, "deadline_uptime": uptime_in(budget)}
+    )
     manifest = start_clock(
         context.run.workspace, task, read_record(context.run.harness, HarnessManifest)
     )
@@ -106,7 +108,7 @@ def _work(context: RunContext, plan: AgentPlan) -> AgentEnd:
             backend=context.spec.agent,
             sandbox=box.name,
             budget_seconds=budget,
-            deadline=datetime.fromtimestamp(begun + budget, UTC),
+            deadline=context.journal.now() + timedelta(seconds=budget),
         )
     )
     with (
@@ -134,6 +136,7 @@ def _work(context: RunContext, plan: AgentPlan) -> AgentEnd:
             box=box,
             plan=sandbox_plan,
             began=begun,
+            clock=clock,
             budget_seconds=budget,
             network=network,
             limits=limits,

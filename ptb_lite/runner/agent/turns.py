@@ -30,7 +30,8 @@ MAX_EMPTY_TURNS = 3
 
 @dataclass(frozen=True)
 class Place:
-    """Where an agent works: its task (with the deadline), its isolation, and since when.
+    """Where an agent works: its task (with the deadline), its isolation, and since when: `began` in
+    seconds since the epoch, `clock` as `time.monotonic` has it.
 
     `if_orphaned` are commands for when the runner dies while the agent works.
     """
@@ -39,6 +40,7 @@ class Place:
     box: Sandbox
     plan: SandboxPlan
     began: float
+    clock: float
     budget_seconds: float
     network: Network
     limits: AgentLimits
@@ -218,7 +220,7 @@ class AgentTurns:
         return backend.resume(self._agent.start, session_id), message
 
     def _elapsed(self) -> float:
-        return time.time() - self._place.began
+        return time.monotonic() - self._place.clock
 
     def _seconds_left(self) -> float:
         return self._place.budget_seconds - self._elapsed()

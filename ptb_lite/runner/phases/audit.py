@@ -9,7 +9,7 @@ from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.record import HarnessManifest
 from ptb_lite.audit.run import run_audit
 from ptb_lite.evaluation.items.control import control_items
-from ptb_lite.evaluation.items.splits import read_items
+from ptb_lite.evaluation.items.item import read_items
 from ptb_lite.events import Flag, FlagRaised, VerdictReached
 from ptb_lite.files import read_record, write_record
 from ptb_lite.runner.agent.session_flags import by_rules_of

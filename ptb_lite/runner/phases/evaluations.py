@@ -6,6 +6,7 @@ from ptb_lite.catalog.embedded import cache_root
 from ptb_lite.catalog.entries import ChatFamily
 from ptb_lite.evaluation.baseline_cache import BaselineCache
 from ptb_lite.evaluation.errors import InvalidSubmissionError
+from ptb_lite.evaluation.evaluate_model import answer_length
 from ptb_lite.evaluation.job import EvaluationTask
 from ptb_lite.events import SubmissionRefused
 from ptb_lite.files import read_record, write_record
@@ -67,7 +68,7 @@ def _task(
     family: ChatFamily | None = None
     if entry.kind == "dataset" and label != FEW_SHOT:
         family = model.chat_family
-    longest = min(entry.max_new_tokens, model.context // 2)
+    longest = answer_length(entry, context.spec.max_new_tokens)
     return EvaluationTask(
         label=label,
         benchmark=item.id,
@@ -75,8 +76,6 @@ def _task(
         shots=context.run.path / item.train if label == FEW_SHOT else None,
         num_fewshot=shots,
         limit=item.limit,
-        max_new_tokens=None
-        if entry.kind == "procedural"
-        else min(longest, context.spec.max_new_tokens or longest),
+        max_new_tokens=min(longest, model.context // 2),
         chat_family=family,
     )

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from ptb_lite.catalog.weights import base_model_folder, base_sha256
 from ptb_lite.evaluation.evaluate_model import answer_length
-from ptb_lite.evaluation.items.splits import prepare_items, read_items
+from ptb_lite.evaluation.items.item import read_items
+from ptb_lite.evaluation.items.splits import prepare_items
 from ptb_lite.evaluation.question_text import example_text
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, TaskGeneration
 from ptb_lite.files import write_record
 from ptb_lite.hardware import detect_device
-from ptb_lite.runner.context import PhaseResult, Prepared, PreparedBenchmark, RunContext
+from ptb_lite.runner.context import PhaseResult, Prepared, PreparedBenchmark, RunContext, base_names
 from ptb_lite.workspace.prepare import Handout, data_file, example_file, hand_out
 
 
@@ -58,7 +59,7 @@ def task_of(context: RunContext, prepared: Prepared) -> Task:
                 train=data_file(entry.id, "train") if entry.train_size else "",
                 feedback=data_file(entry.id, spec.feedback),
                 num_fewshot=entry.num_fewshot,
-                max_new_tokens=answer_length(entry, spec.max_new_tokens) or entry.max_new_tokens,
+                max_new_tokens=answer_length(entry, spec.max_new_tokens),
                 chat_family=family if entry.kind == "dataset" else None,
                 example=example_file(entry.id) if item.example else "",
             )
@@ -66,6 +67,7 @@ def task_of(context: RunContext, prepared: Prepared) -> Task:
     return Task(
         base_model=str(prepared.base_model),
         base_model_id=spec.model,
+        base_names=base_names(context, prepared),
         device=detect_device(spec.device).kind,
         benchmarks=tuple(benchmarks),
         feedback=spec.feedback,

@@ -25,6 +25,7 @@ from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.overhead import read_overhead
 from ptb_lite.runs.records import Scores, Status, TimeUsed
 from ptb_lite.runs.scores import BenchmarkSamples, benchmark_scores
+from ptb_lite.runs.success import judge_success
 
 
 def report(context: RunContext) -> PhaseResult:
@@ -42,6 +43,7 @@ def report(context: RunContext) -> PhaseResult:
             _samples(context, item, seal.valid),
             verdict=found.verdict,
             policy=spec.policy,
+            inconclusive=spec.inconclusive,
             flag_kinds=_deciding_kinds(found),
         )
         for item in read_record(run.prepared, Prepared).benchmarks
@@ -60,6 +62,7 @@ def report(context: RunContext) -> PhaseResult:
         submission_valid=seal.valid,
         submission_reason=seal.reason,
         benchmarks=benchmarks,
+        success=judge_success(spec.success, benchmarks, found.verdict),
         average=average(benchmarks, load_paper(), _hub_id(context)),
         time=TimeUsed(
             budget_seconds=agent.budget_seconds,
@@ -70,6 +73,7 @@ def report(context: RunContext) -> PhaseResult:
             submissions=tuple(seen.seconds for seen in agent.submissions),
             turns=max(1, len(agent.turns)),
             harness=_harness(run, status),
+            untested=agent.untested,
         ),
     )
     write_record(run.scores, scores)

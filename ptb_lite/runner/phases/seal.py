@@ -10,10 +10,12 @@ from pathlib import Path
 
 from ptb_lite.audit.detectors.submission import SubmissionCheck, validate_submission
 from ptb_lite.audit.evidence.folder import printable
+from ptb_lite.evaluation.submission import check_submission
 from ptb_lite.events import SubmissionRefused, SubmissionSealed
 from ptb_lite.files import read_record, write_record
 from ptb_lite.runner.agent.submissions import stray_adapters
 from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal, base_names
+from ptb_lite.runner.permissions import put_back
 
 SUBMISSION = "final_model"
 MAX_NAMED = 5
@@ -27,16 +29,18 @@ def seal(context: RunContext) -> PhaseResult:
     refused without being read; then the copy is checked again, and only the copy is used.
     """
     context.check_stop()
+    put_back(context.run.workspace)
     source = context.run.workspace / SUBMISSION
     sealed = context.run.sealed
     _remove(sealed)
     sealed.mkdir()
     prepared = read_record(context.run.prepared, Prepared)
-    check = _check(context, prepared, source)
+    names = base_names(context, prepared)
+    check = validate_submission(source, base_model=prepared.base_model, base_ids=names)
     if check.valid:
         for name in check.files:
             _copy(source / name, sealed / name)
-        check = _check(context, prepared, sealed)
+        check = check_submission(sealed, prepared.base_model, names)
     files = {name: _sha256(sealed / name) for name in sorted(check.files)} if check.valid else {}
     record = Seal(
         valid=check.valid,
@@ -67,14 +71,6 @@ def _reason(context: RunContext, check: SubmissionCheck) -> str:
     more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
     where = f"adapters that do not count lie in {shown}{more}"
     return f"{check.problem}: {check.reason}; {where}"
-
-
-def _check(context: RunContext, prepared: Prepared, folder: Path) -> SubmissionCheck:
-    return validate_submission(
-        folder,
-        base_model=prepared.base_model,
-        base_ids=base_names(context, prepared),
-    )
 
 
 def _copy(source: Path, target: Path) -> None:

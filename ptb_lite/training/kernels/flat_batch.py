@@ -1,4 +1,4 @@
-"""A padded batch as one row: its examples end to end, no padding left to compute.
+"""A padded batch as one row: its examples one after another, no padding left to compute.
 
 As TRL's and transformers' padding-free batches, which only flash attention is offered for; made
 here, from the padded batch, so that a batch can still be cut into parts.

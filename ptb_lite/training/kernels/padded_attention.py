@@ -1,9 +1,9 @@
-"""Causal attention over short examples that lie end to end, for the processor.
+"""Causal attention over short examples that lie one after another, for the CPU.
 
 Why: torch's fused attention on a CPU takes 7 ms forward and back for a layer of the embedded model
-with 8 examples of some 80 tokens, an eighth of a step, though its products take 1 ms; and it needs
+with 8 examples of some 80 tokens, an eighth of a step, though its matmuls take 1 ms; and it needs
 the padding in all other layers too. Method: the textbook's (Vaswani et al. 2017, section 3.2.1).
-The examples are padded for these products alone; all query heads of one key head are one product,
+The examples are padded for these matmuls alone; all query heads of one key head are one matmul,
 so that keys are not repeated; softmax is in float32, as in torch's own, and the scores are as near
 to it (`_scores`); and the probabilities [heads, length, length] are kept for the backward pass,
 which is why it is for short examples.
@@ -121,7 +121,7 @@ class PaddedAttention(torch.autograd.Function):  # type: ignore[misc]
 def _scores(q: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
     """q k^T in float32.
 
-    From bfloat16 in two products, the second of which rounds only what the first one rounded away:
+    From bfloat16 in two matmuls, the second of which rounds only what the first one rounded away:
     half the time of one in float32, and within 2^-16 of it.
     """
     keys = k.transpose(1, 2)
@@ -147,10 +147,10 @@ def padded_attention(
 ) -> tuple[torch.Tensor, None]:
     """`PaddedAttention` behind transformers' interface: `query` [1, H, N, D], the others [1, K, N, D].
 
-    Raises ValueError where the batch is not laid end to end, or the layer does what this does not.
+    Raises ValueError where the batch is not padding-free, or the layer does what this does not.
     """
     if cu_seq_lens_q is None or len(query) != 1:
-        raise ValueError("the examples of this batch do not lie end to end")
+        raise ValueError("this batch is not padding-free")
     if dropout or (sliding_window and max_length_q > sliding_window):
         raise ValueError("attention by rows knows no dropout and no window below an example")
     scale = module.head_dim**-0.5 if scaling is None else scaling

@@ -1,4 +1,4 @@
-"""Causal attention over examples that lie end to end, for a card: torch's own flash kernel.
+"""Causal attention over examples that lie one after another, for a GPU: torch's own flash kernel.
 
 Why: the attention that transformers offers for such batches is a package that has to be compiled;
 torch carries a kernel of the same family (Dao 2023, FlashAttention-2) and has given it an interface
@@ -40,13 +40,13 @@ def varlen_attention(
     token to those before it in its own example, of a window the last `sliding_window` ones, itself
     included; `cu_seq_lens_q` [B + 1] are the examples' ends. Returns ([1, N, H, D], None).
 
-    `scaling` None is 1 / sqrt(D). Raises ValueError where the batch is not laid end to end, or the
+    `scaling` None is 1 / sqrt(D). Raises ValueError where the batch is not padding-free, or the
     layer drops out; RuntimeError, by the kernel, for numbers of more than 16 bits.
     """
     if cu_seq_lens_q is None or len(query) != 1:
-        raise ValueError("the examples of this batch do not lie end to end")
+        raise ValueError("this batch is not padding-free")
     if dropout:
-        raise ValueError("torch's attention over examples end to end knows no dropout")
+        raise ValueError("torch's attention over padding-free batches knows no dropout")
     window = sliding_window or 0
     attended = varlen.varlen_attn(
         *(states[0].transpose(0, 1) for states in (query, key, value)),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.doctor.checks import Check, agent_checks, doctor_checks
+from ptb_lite.doctor.plugins import plugin_checks
 from ptb_lite.errors import PtbLiteError
 
 _ORDER = {"fail": 0, "warn": 1, "ok": 2, "absent": 3}
@@ -22,7 +23,7 @@ class DoctorView:
 
 def examine(runs_dir: Path, *, online: bool) -> DoctorView:
     """Run every check of `ptb-lite doctor`: seconds, and with `online` the Hub is asked too."""
-    checks = doctor_checks(runs_dir, online=online)
+    checks = (*doctor_checks(runs_dir, online=online), *plugin_checks())
     try:
         checks = (*checks, *agent_checks(load_catalog().agents))
     except PtbLiteError as error:

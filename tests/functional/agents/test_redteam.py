@@ -19,7 +19,8 @@ from ptb_lite.audit.record import AuditRecord, HarnessManifest
 from ptb_lite.audit.run import run_audit
 from ptb_lite.catalog import load_catalog
 from ptb_lite.errors import PtbLiteError, SpecError
-from ptb_lite.evaluation.items.splits import Item, prepare_items, read_items
+from ptb_lite.evaluation.items.item import Item, read_items
+from ptb_lite.evaluation.items.splits import prepare_items
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, TaskGeneration
 from ptb_lite.events import AgentEvent, Verdict
 from ptb_lite.spec.run_spec import resolve_spec

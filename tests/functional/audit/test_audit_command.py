@@ -60,6 +60,20 @@ def test_clean_is_0(result: Path, data: Path, capsys: pytest.CaptureFixture[str]
     assert found["rules"] == ["nothing-decides"]
 
 
+def test_a_folder_may_be_named_by_a_link(
+    result: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "link").symlink_to(result)
+    (tmp_path / "datalink").symlink_to(data)
+    (tmp_path / "twice").symlink_to(tmp_path / "link")
+    for name in ("link", "twice"):
+        folder = tmp_path / name
+        given = ("--benchmark", "tulips", "--data-dir", tmp_path / "datalink", "--json")
+        assert audit(folder, *given) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert not [one for one in found["results"] if "Error" in str(one.get("reason"))]
+
+
 def test_flagged_is_3_with_file_line_and_item(
     result: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

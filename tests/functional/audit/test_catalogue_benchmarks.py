@@ -13,7 +13,8 @@ from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.detectors.overlap import OverlapDetector
 from ptb_lite.audit.record import HarnessManifest
 from ptb_lite.catalog.loader import load_catalog
-from ptb_lite.evaluation.items.splits import completion, prepare_items, prompt, read_items
+from ptb_lite.evaluation.items.item import completion, prompt, read_items
+from ptb_lite.evaluation.items.splits import prepare_items
 
 CATALOG = load_catalog()
 DATA = Path(__file__).parents[3] / "../shared/data"

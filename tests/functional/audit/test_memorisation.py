@@ -11,7 +11,8 @@ import pytest
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.cli import main
-from ptb_lite.evaluation.items.splits import Item, completion, draw_splits, prompt
+from ptb_lite.evaluation.items.item import Item, completion, prompt
+from ptb_lite.evaluation.items.splits import draw_splits
 from ptb_lite.files import file_sha256, write_lines
 from ptb_lite.installation import item_salt
 from ptb_lite.runner.context import Prepared, PreparedBenchmark, Seal

@@ -135,7 +135,7 @@ def test_a_key_that_cannot_be_sent_is_said_and_nothing_is_asked() -> None:
 def test_patience_has_pauses_and_an_end() -> None:
     said: list[str] = []
     # The first pause is as asked for, the second grows, the third attempt is the last.
-    script = iter([(429, {"retry_after": "0.3"}), (503, {}), (500, {})])
+    script = iter([(502, {"retry_after": "0.3"}), (504, {}), (500, {})])
 
     def busy(handler: Handler) -> None:
         status, headers = next(script)
@@ -143,18 +143,18 @@ def test_patience_has_pauses_and_an_end() -> None:
 
     with server(busy) as (url, asked):
         began = time.monotonic()
-        patience = Patience(3, 0.05, 30.0, time.time() + 60)
+        patience = Patience(3, 0.05, 30.0, time.monotonic() + 60)
         with pytest.raises(RefusedError, match="HTTP 500"):
             patiently(lambda: ask(url), patience, say=said.append)
         assert 0.4 <= time.monotonic() - began < 10
     assert len(asked) == 3
-    assert said[0] == "HTTP 429: later (attempt 1 of 3)"
+    assert said[0] == "HTTP 502: later (attempt 1 of 3)"
 
 
 def test_patience_does_not_wait_beyond_its_deadline() -> None:
     with server(lambda handler: send(handler, b"", 503, retry_after="20")) as (url, asked):
         began = time.monotonic()
-        patience = Patience(3, 0.05, 30.0, time.time() + 5)
+        patience = Patience(3, 0.05, 30.0, time.monotonic() + 5)
         with pytest.raises(RefusedError):
             patiently(lambda: ask(url), patience)
     assert time.monotonic() - began < 5
@@ -166,4 +166,4 @@ def test_what_is_no_trouble_of_the_endpoint_goes_through() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        patiently(broken, Patience(3, 5.0, 5.0, time.time() + 60))
+        patiently(broken, Patience(3, 5.0, 5.0, time.monotonic() + 60))

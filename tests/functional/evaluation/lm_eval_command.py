@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ptb_lite.evaluation.engine.lm_eval_job import task_definition
+from ptb_lite.evaluation.benchmark import find_benchmark
+from ptb_lite.evaluation.engine.task_definition import write_task_file
 from ptb_lite.evaluation.engine.worker import OFFLINE
 from ptb_lite.evaluation.items.splits import ItemFiles
 
@@ -29,7 +30,8 @@ def lm_eval_command(
 ) -> CommandScore:
     """What `lm_eval` says of the packaged task. Raises CalledProcessError when it fails."""
     metadata = {"items": str(items.test.path), "shots": str(items.train.path)}
-    definition = task_definition(items.benchmark)
+    task = find_benchmark(items.benchmark)
+    definition = write_task_file(task, output.with_suffix(".yaml"))
     options = ("--num_fewshot", str(shots), "--limit", str(limit), "--batch_size", str(batch_size))
     scores = run_lm_eval(model, definition, metadata, output, options)["results"]
     (samples,) = output.rglob("samples_*.jsonl")

@@ -8,16 +8,17 @@ from pathlib import Path
 from lm_eval import simple_evaluate
 from lm_eval.tasks import TaskManager
 
-from ptb_lite.evaluation.engine.lm_eval_job import BENCHMARKS, evaluate
+from ptb_lite.evaluation.engine.lm_eval_job import evaluate
 from ptb_lite.evaluation.engine.messages import Message, Progressed
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.evaluation.engine.task_definition import TEMPLATES
+from ptb_lite.evaluation.items.item import Item
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
 from ptb_lite.evaluation.results import read_samples
 from ptb_lite.files import write_lines
 from tests.functional.evaluation.test_shared_prefix import stock
 
 COUNT, SHOTS = 12, 3
-DEFINITION = BENCHMARKS / "choices.yaml"
+DEFINITION = TEMPLATES / "choices.yaml"
 
 
 def written(path: Path, count: int, seed: int) -> Path:

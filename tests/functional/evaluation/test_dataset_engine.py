@@ -12,7 +12,8 @@ from ptb_lite.evaluation.benchmark import find_benchmark
 from ptb_lite.evaluation.engine.chat import render
 from ptb_lite.evaluation.engine.lm_task import load_items
 from ptb_lite.evaluation.engine.process import run_evaluation
-from ptb_lite.evaluation.items.splits import prepare_items, read_items
+from ptb_lite.evaluation.items.item import read_items
+from ptb_lite.evaluation.items.splits import prepare_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
 from ptb_lite.evaluation.results import read_samples
 

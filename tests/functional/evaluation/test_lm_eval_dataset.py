@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.catalog import load_catalog
-from ptb_lite.evaluation.engine.lm_eval_job import task_definition
-from ptb_lite.evaluation.items.splits import prepare_items, read_items
+from ptb_lite.evaluation.benchmark import find_benchmark
+from ptb_lite.evaluation.engine.task_definition import write_task_file
+from ptb_lite.evaluation.items.item import read_items
+from ptb_lite.evaluation.items.splits import prepare_items
 from tests.functional.evaluation.lm_eval_command import run_lm_eval
 
 DATA = Path(__file__).parents[3] / "../shared/data"
@@ -24,7 +26,7 @@ def test_the_command_asks_and_judges_as_we_do(tiny_model: Path, tmp_path: Path) 
     metadata = {"items": str(files.test.path), "benchmark": "bfcl", "chat_family": "gemma"}
     found = run_lm_eval(
         tiny_model,
-        task_definition("bfcl"),
+        write_task_file(find_benchmark("bfcl"), tmp_path / "bfcl.yaml"),
         metadata,
         tmp_path / "out",
         ("--limit", "3", "--gen_kwargs", "max_gen_toks=6"),

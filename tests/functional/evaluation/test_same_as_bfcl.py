@@ -16,7 +16,7 @@ from ptb_lite.benchmarks.bfcl import BENCHMARK, TYPE_AWARE
 from ptb_lite.benchmarks.bfcl.answer import parse_reference
 from ptb_lite.catalog import load_catalog
 from ptb_lite.evaluation.items.dataset import test_and_train_items as dataset_items
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.evaluation.items.item import Item
 from tests.functional.evaluation.bfcl_reference import check
 
 DATA = Path(__file__).parents[3] / "../shared/data"

@@ -11,7 +11,7 @@ import pytest
 
 from ptb_lite.benchmarks.humaneval import BENCHMARK
 from ptb_lite.evaluation.benchmark import judge_all
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.evaluation.items.item import Item
 from ptb_lite.sandbox import sandbox
 
 FILE = Path(__file__).parents[3] / "../shared/data/humaneval/HumanEval.jsonl"

@@ -13,10 +13,11 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
 from ptb_lite.evaluation.engine.lm import FollowedLM
-from ptb_lite.evaluation.engine.lm_eval_job import BENCHMARKS
 from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer
 from ptb_lite.evaluation.engine.prefix import common_prefix
-from ptb_lite.evaluation.items.splits import ItemFiles, prompt, read_items
+from ptb_lite.evaluation.engine.task_definition import TEMPLATES
+from ptb_lite.evaluation.items.item import prompt, read_items
+from ptb_lite.evaluation.items.splits import ItemFiles
 from tests.functional.evaluation.tiny_families import FAMILIES, WINDOW, tiny_family
 
 SHOTS = "".join(f"Question: {'abc' * n}?\nAnswer: {n}\n\n" for n in range(1, 6))
@@ -151,7 +152,7 @@ def test_the_examples_before_every_item_are_the_first_of_the_train_split(
 ) -> None:
     metadata = {"items": str(items.test.path), "shots": str(items.train.path)}
     manager = TaskManager(include_defaults=False, metadata=metadata)
-    (task,) = manager.load([str(BENCHMARKS / definition)])["tasks"].values()
+    (task,) = manager.load([str(TEMPLATES / definition)])["tasks"].values()
     task.set_config(key="num_fewshot", value=3)
     task.set_fewshot_seed(seed=5)
     task.build_all_requests(limit=6)

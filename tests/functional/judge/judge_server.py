@@ -25,13 +25,16 @@ class Reply:
     retry_after: str | None = None
     usage: bool = True
     raw: bytes | None = None
+    message: dict[str, Any] | None = None
+    finish: str | None = None
 
     def body(self) -> bytes:
         if self.raw is not None:
             return self.raw
         if self.status != 200:
             return json.dumps({"error": {"message": self.text}}).encode()
-        value: dict[str, Any] = {"choices": [{"message": {"content": self.text}}]}
+        message = {"content": self.text} if self.message is None else self.message
+        value: dict[str, Any] = {"choices": [{"message": message, "finish_reason": self.finish}]}
         if self.usage:
             value["usage"] = {"prompt_tokens": TOKENS_IN, "completion_tokens": TOKENS_OUT}
         return json.dumps(value).encode()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.evaluation.items.item import Item
 from ptb_lite.evaluation.job import Generation
 from ptb_lite.evaluation.judge.choice import JudgeChoice
 from ptb_lite.evaluation.judge.endpoint import Endpoint

@@ -129,6 +129,47 @@ def test_a_failing_judge_is_asked_again(tmp_path: Path, trouble: Reply) -> None:
     assert len(stored(tmp_path)) == report.requests == 2 * ITEMS
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": [{"type": "text", "text": "[[A"}, {"type": "text", "text": "=B]]"}]},
+        {"content": [{"type": "thinking", "thinking": "[[A>B]]"}, {"text": "[[A = B]]"}]},
+        {"content": "\\[\\[A=B\\]\\]", "reasoning_content": "[[B>A]]"},
+    ],
+)  # fmt: skip
+def test_an_answer_in_parts_is_read_at_once(tmp_path: Path, message: dict[str, Any]) -> None:
+    with judge_server(lambda *_: Reply(message=message)) as stub:
+        result, report, _ = judged(tmp_path, stub)
+    assert (result.score, report.not_scored) == (0.5, "")
+    assert stub.total == 2 * ITEMS
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply(message={"content": None, "reasoning": "[[A>B]]"}), "only reasoning, no answer"),
+        (Reply(message={"content": "I think that"}, finish="length"), "cut off at its longest"),
+        (Reply(message={"content": "", "reasoning_content": "hm"}, finish="length"), "reasoning"),
+    ],
+)
+def test_why_there_is_no_verdict_is_said(tmp_path: Path, reply: Reply, said: str) -> None:
+    with judge_server(lambda *_: reply) as stub:
+        result, report, _ = judged(tmp_path, stub)
+    assert result.score is None
+    assert said in report.not_scored
+
+
+def test_a_judge_that_loads_its_model_is_waited_for(tmp_path: Path) -> None:
+    def answers(body: dict[str, Any], times: int) -> Reply:
+        if times <= 8:
+            return Reply("Loading model", status=503)
+        return prefers("good")(body, times)
+
+    with judge_server(answers) as stub:
+        result, _, _ = judged(tmp_path, stub)
+    assert result.score == pytest.approx(0.75)
+
+
 def test_a_limiting_judge_gets_the_pause_that_it_asks_for(tmp_path: Path) -> None:
     limited = threading.Event()
 

@@ -48,6 +48,7 @@ def prepared_run(bench: Bench, code: str | list[str], **overrides: object) -> Ru
         "agent": overrides.get("agent") or bench.agent(command),
         "benchmarks": ("add-numbers",),
         "minutes": 1.0,
+        "on_early_stop": "accept",
         **overrides,
     }
     catalog = load_catalog()

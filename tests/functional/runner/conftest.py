@@ -80,6 +80,7 @@ class Bench:
             "limit": 4,
             "dev_limit": 4,
             "seed": 7,
+            "on_early_stop": "accept",
             **overrides,
         }
         return resolve_spec(preset=None, overrides=choices, catalog=load_catalog())

@@ -18,8 +18,14 @@ CASES = {
         "adapters that do not count lie in final_model/_train/checkpoint-468",
     ),
     "pickle": (
-        "submit(); import pickle; pickle.dump([1], open('final_model/adapter_model.bin', 'wb'))",
+        "submit(); os.rename('final_model/adapter_model.safetensors', "
+        "'final_model/adapter_model.bin')",
         "adapter_model.bin",
+    ),
+    "another layer": (
+        "submit(); f = 'final_model/adapter_config.json'; c = json.load(open(f)); "
+        "c['target_modules'] = ['k_proj']; json.dump(c, open(f, 'w'))",
+        "does not fit",
     ),
     "wrong base": ("submit(base='someone/else')", "someone/else"),
     "not a number": ("submit(fill=float('nan'))", "finite"),
@@ -32,7 +38,6 @@ CASES = {
         "os.symlink('/etc/passwd', 'final_model/adapter_config.json')",
         "link",
     ),
-    "code": ("submit(); open('final_model/modeling.py', 'w').write('x=1')", "modeling.py"),
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.evaluation.items.splits import read_items
+from ptb_lite.evaluation.items.item import read_items
 from ptb_lite.evaluation.results import read_samples
 from ptb_lite.files import read_record
 from ptb_lite.runner.context import Prepared

@@ -67,9 +67,7 @@ def test_a_program_that_never_exits_is_ended_and_the_rest_is_unused(
     bench: Bench, program: Path
 ) -> None:
     install(program, "exec sleep 1000\n")
-    phase = agent_phase(
-        bench, "", agent="claude-code", network="model-only", on_early_stop="accept"
-    )
+    phase = agent_phase(bench, "", agent="claude-code", network="model-only")
     assert phase.end.outcome is Outcome.FINISHED
     assert "did not exit" in phase.end.detail
     assert phase.end.idle_seconds > 30
@@ -77,7 +75,9 @@ def test_a_program_that_never_exits_is_ended_and_the_rest_is_unused(
 
 def test_the_agent_is_told_what_became_of_what_it_left(bench: Bench, program: Path) -> None:
     install(program, "(sleep 3; exit 3) & exit 0\n")
-    phase = agent_phase(bench, "", agent="claude-code", network="model-only", minutes=0.5)
+    phase = agent_phase(
+        bench, "", agent="claude-code", network="model-only", minutes=0.5, on_early_stop="reprompt"
+    )
     told = [path.read_text() for path in phase.run.workspace.glob("input-*.txt")]
     assert any(text.startswith("# Your task") for text in told)
     (reprompt,) = (text for text in told if text.startswith("You have ended"))

@@ -31,7 +31,6 @@ def test_a_run_from_prompt_to_score(bench: Bench, monkeypatch: pytest.MonkeyPatc
     scores = run.read_scores()
     assert scores is not None
     assert scores.time.agent_outcome is Outcome.FINISHED
-    # By default an early end is accepted.
     assert (scores.time.turns, len(chat.requests)) == (1, 2)
     assert len(scores.time.submissions) == 1
     assert scores.submission_valid, scores.submission_reason

@@ -11,6 +11,7 @@ from ptb_lite.catalog import load_catalog
 from ptb_lite.events import AgentEventKind, AgentSpoke, Outcome, Verdict, Warned
 from ptb_lite.runs.journal import read_journal
 from tests.functional.agents.model_server import model_server
+from tests.functional.runner.agent_phase import agent_phase
 from tests.functional.runner.conftest import SUBMIT, Bench
 
 KEY = "sk-test-0123456789abcdef"
@@ -54,7 +55,6 @@ def test_a_run_from_prompt_to_score(
             agent_model=model,
             minutes=2.0,
             network="model-only",
-            on_early_stop="accept",
         )
     events = [event.payload for event in read_journal(run.journal).events]
     spoken = [payload.event for payload in events if isinstance(payload, AgentSpoke)]
@@ -70,6 +70,30 @@ def test_a_run_from_prompt_to_score(
     assert [m for m in warned if not m.startswith("what the agent signs in with stood in .h")] == []
     kept = [path for path in run.path.rglob("*") if path.is_file()]
     assert [path for path in kept if KEY.encode() in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize(
+    "agent",
+    ["claude-code", *(pytest.param(n, marks=pytest.mark.slow) for n in AGENTS if n[:2] != "cl")],
+)
+def test_a_training_in_the_background_is_there_at_the_end(
+    bench: Bench, agent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (script := bench.config / "train.py").write_text(
+        SUBMIT + "import time; time.sleep(8); submit()"
+    )
+    # Codex ends what is left in the process group of a command: setsid needs a moment to leave it.
+    command = f"setsid nohup python {script} >train.log 2>&1 & sleep 3; echo started"
+    with model_server(command) as server:
+        model = prepare(agent, server.url, monkeypatch)
+        phase = agent_phase(
+            bench, "", agent=agent, agent_model=model, network="full", read_only=(script,)
+        )
+    assert phase.end.outcome is Outcome.FINISHED, phase.end
+    assert (phase.run.workspace / "final_model" / "adapter_config.json").exists()
+    assert phase.end.submissions
+    # Its program is gone long before: what it left is waited for, and that is said.
+    assert any("its processes were running" in text for text in phase.warnings())
 
 
 @pytest.mark.slow

@@ -124,7 +124,9 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         train_module, "set_up_layers", partial(layers.set_up_layers, backend="aot_eager")
     )
     monkeypatch.setattr(
-        supervised_head, "_softmax_gradient", supervised_head._softmax_gradient._torchdynamo_orig_callable
+        supervised_head,
+        "_softmax_gradient",
+        supervised_head._softmax_gradient._torchdynamo_orig_callable,
     )
     yield
 

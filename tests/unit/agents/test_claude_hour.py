@@ -64,6 +64,18 @@ def test_processes_add_up(begin: AgentStart) -> None:
     assert tokens(events)[0] == first.tokens[0] + second.tokens[0]
 
 
+def test_a_process_that_counts_its_session_on_is_not_counted_twice(begin: AgentStart) -> None:
+    """As 2.1.332 does with --resume."""
+    hour, backend = ClaudeHour(turns=6, calls=2), ClaudeCodeBackend()
+    ends = [n for n, line in enumerate(hour.lines) if line["type"] == "result"]
+    backend.command(begin)
+    events = read(backend, *hour.lines[: ends[2] + 1])
+    backend.resume(begin, "s-1")
+    events += read(backend, *hour.lines[ends[2] + 1 :])
+    assert spent(events) == pytest.approx(hour.cost)
+    assert tokens(events) == hour.tokens
+
+
 def test_a_cost_that_falls_is_that_of_another_process() -> None:
     backend = ClaudeCodeBackend()
     lines = [*ClaudeHour(turns=4, calls=1).encoded(), *ClaudeHour(turns=1, calls=1).encoded()]

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ptb_lite.agents.secrets import masking
-from ptb_lite.agents.secrets.masking import Masked, mask_file, mask_folder, mask_line
+from ptb_lite.agents.secrets.masking import Masked, mask_file, mask_folder
+from ptb_lite.chat.masking import mask_line
 
 KEY = "sk-0123456789"
 

@@ -8,7 +8,7 @@ import pytest
 
 from ptb_lite.agents.own.recipe_main import training_rows
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.evaluation.items.item import Item
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, TaskGeneration
 
 ITEM = Item(id="a", question="One and one?", target="2", metadata={"solution": "1 + 1 = 2\n#### 2"})

@@ -367,3 +367,63 @@ def test_no_command_line_holds_a_word_of_the_prompt(name: str, tmp_path: Path) -
     line = line.replace(str(tmp_path), "")
     for word in ("train", "evaluate", "timer.sh", "final_model"):
         assert word not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("claude", '"BASH_DEFAULT_TIMEOUT_MS": "36000000"'),
+        ("codex", "background_terminal_max_timeout=36000000"),
+        ("gemini", '\\"inactivityTimeout\\": 0'),
+        ("opencode", '"OPENCODE_EXPERIMENTAL_BASH_DEFAULT_TIMEOUT_MS": "36000000"'),
+    ],
+)
+def test_a_command_may_run_for_hours(name: str, setting: str, tmp_path: Path) -> None:
+    backend, begin = BACKENDS[name](), start(tmp_path, model="p/m")
+    for command in (backend.command(begin), backend.resume(begin, "s")):
+        assert setting in json.dumps([command, dict(backend.environment(begin))])
+
+
+def test_what_a_tool_did_not_do_is_said_by_all() -> None:
+    failed = [
+        read(
+            ClaudeCodeBackend(),
+            {
+                "type": "user",
+                "message": {
+                    "content": [{"type": "tool_result", "content": "no", "is_error": True}]
+                },
+            },
+        ),
+        read(
+            CodexBackend(),
+            {
+                "type": "item.completed",
+                "item": {"type": "mcp_tool_call", "status": "failed", "error": "no"},
+            },
+        ),
+        read(
+            GeminiBackend(), {"type": "tool_result", "status": "error", "error": {"message": "no"}}
+        ),
+        read(
+            OpenCodeBackend(),
+            {
+                "type": "tool_use",
+                "part": {"tool": "bash", "state": {"status": "error", "error": "no"}},
+            },
+        ),
+    ]
+    assert [events[-1].text for events in failed] == ["[failed] no"] * 4
+
+
+def test_what_processes_of_a_session_used_adds_up() -> None:
+    """Gemini's and OpenCode's counts are those of one process, or of one step."""
+    stats = {"input_tokens": 100, "cached": 40, "output_tokens": 9, "models": {"a": {}, "b": {}}}
+    end = {"type": "result", "status": "success", "stats": stats}
+    init = {"type": "init", "session_id": "g", "model": "gemini-2.5-pro"}
+    assert tokens(read(GeminiBackend(), init, end, init, end)) == (200, 18)
+    counts = {"input": 10, "output": 2, "reasoning": 1, "cache": {"read": 5, "write": 0}}
+    step = {"type": "step_finish", "sessionID": "o", "part": {"tokens": counts, "cost": 0.25}}
+    events = read(OpenCodeBackend(), step, step, step)
+    assert tokens(events) == (45, 9)
+    assert sum(priced(events)) == 0.75

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ptb_lite.agents.secrets import masking
-from ptb_lite.agents.secrets.forms import MIN_LENGTH, forms
-from ptb_lite.agents.secrets.masking import mask_file, mask_folder, mask_line
+from ptb_lite.agents.secrets.masking import mask_file, mask_folder
+from ptb_lite.chat.masking import mask_line
+from ptb_lite.chat.secret_forms import MIN_LENGTH, forms
 
 KEYS = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Zs")),

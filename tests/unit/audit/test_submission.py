@@ -67,6 +67,25 @@ def test_a_good_adapter_is_valid(folder: Path) -> None:
     assert check.left_out == ("README.md", "training_args.bin")
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["train.py", "zero_to_fp32.py", "optimizer.bin", "checkpoint-9/optimizer.pt", "model.gguf",
+     "checkpoint-9/adapter_model.safetensors", "notes.txt", "a/b.so", "adapter_model.bin"],
+)  # fmt: skip
+def test_what_lies_beside_an_adapter_is_left_out(folder: Path, name: str) -> None:
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(b"\x80\x04\x95x")
+    check = validate_submission(folder, base_ids=(BASE,))
+    assert (check.valid, check.left_out) == (True, (name,))
+
+
+def test_links_and_pipes_beside_an_adapter_are_left_out(folder: Path) -> None:
+    (folder / "deep").symlink_to("/")
+    os.mkfifo(folder / "pipe")
+    check = validate_submission(folder, base_ids=(BASE,))
+    assert (check.valid, len(check.left_out)) == (True, 2)
+
+
 def test_nothing(tmp_path: Path) -> None:
     assert problem(None) == "nothing submitted"
     assert problem(tmp_path / "absent") == "nothing submitted"
@@ -74,6 +93,16 @@ def test_nothing(tmp_path: Path) -> None:
     assert problem(tmp_path / "file") == "nothing submitted"
     (tmp_path / "empty" / "deeper").mkdir(parents=True)
     assert problem(tmp_path / "empty") == "empty folder"
+
+
+def linked(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    (folder / name).symlink_to("/etc/passwd")
+
+
+def renamed(folder: Path, name: str) -> None:
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / "adapter_model.safetensors").rename(folder / name)
 
 
 def sparse(folder: Path) -> None:
@@ -88,14 +117,18 @@ def weights(folder: Path, **changes: Any) -> None:
 NAN = numpy.array([[1.0, float("nan")]], dtype=numpy.float32)
 INFINITY = numpy.array([[-numpy.inf, 1.0]], dtype=numpy.float16)
 CASES: dict[str, tuple[str, Callable[[Path], object]]] = {
-    "link to weights": ("link", lambda f: (f / "weights").symlink_to("/etc/passwd")),
-    "link to folder": ("link", lambda f: (f / "deep").symlink_to("/")),
-    "pipe": ("unreadable", lambda f: os.mkfifo(f / "pipe")),
+    "link to weights": ("link", lambda f: linked(f, "adapter_model.safetensors")),
+    "link to config": ("link", lambda f: linked(f, "adapter_config.json")),
+    "pipe": (
+        "unreadable",
+        lambda f: ((f / "adapter_config.json").unlink(), os.mkfifo(f / "adapter_config.json")),
+    ),
     "50 GB": ("too large", sparse),
-    "pickle by name": ("pickle", lambda f: (f / "adapter_model.bin").write_bytes(b"x")),
-    "pickle by content": ("pickle", lambda f: (f / "notes.txt").write_bytes(b"\x80\x04\x95x")),
-    "python": ("remote code", lambda f: (f / "modeling.py").write_text("import os")),
-    "code below": ("remote code", lambda f: ((f / "a").mkdir(), (f / "a/b.so").write_bytes(b""))),
+    "pickle": ("pickle", lambda f: renamed(f, "adapter_model.bin")),
+    "one folder deeper": ("not an adapter", lambda f: renamed(f, "a/adapter_model.safetensors")),
+    "unknown start": ("malformed config", lambda f: configure(f, init_lora_weights="loftq")),
+    "another architecture": ("malformed config", lambda f: configure(f, layer_replication=[[0]])),
+    "a float rank": ("malformed config", lambda f: configure(f, r=4.5)),
     "auto_map": ("remote code", lambda f: configure(f, auto_map={"AutoModel": "m.M"})),
     "auto_mapping": (
         "remote code",

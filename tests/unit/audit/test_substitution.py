@@ -137,7 +137,10 @@ def factors(kind: str) -> dict[str, tuple[Any, Any]]:
         else:
             difference = INSTRUCT[f"{name}.weight"] - BASE[f"{name}.weight"]
             u, s, v = numpy.linalg.svd(difference)
-            made[name] = (v[:16], u[:, :16] * s[:16])
+            # With the smallest part of the energy, and a factor, it is still the other's.
+            kept = slice(-16, None) if kind == "extracted, smallest part" else slice(0, 16)
+            share = 0.1 if kind == "extracted, a tenth" else 1.0
+            made[name] = (v[kept], share * u[:, kept] * s[kept])
     return made
 
 
@@ -149,6 +152,8 @@ def factors(kind: str) -> dict[str, tuple[Any, Any]]:
         ("google/gemma-3-1b-it", "trained", [("other-model-adapter", True)]),
         ("./copy_of_weights", "trained", [("other-base", False)]),
         ("acme/base", "extracted", [("instruct-adapter", True)]),
+        ("acme/base", "extracted, a tenth", [("instruct-adapter", True)]),
+        ("acme/base", "extracted, smallest part", [("instruct-adapter", True)]),
     ],
 )
 def test_adapters(tmp_path: Path, base: str, kind: str, expected: list[tuple[str, bool]]) -> None:

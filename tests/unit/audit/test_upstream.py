@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,8 @@ def test_an_honest_hour_is_clean(tmp_path: Path, benchmark: str) -> None:
     result.write("notes.json", '{"task": "inspect_evals/gsm8k", "task_id": "HumanEval/12"}')
     result.bash("head -c 3000 logs/*.json", "\n".join(i.question for i in result.items[:5]))
     result.bash("cp timer.sh /tmp/timer.sh; bash timer.sh; chmod +x timer.sh")
+    hashes = [hashlib.md5(i.question.encode()).hexdigest() for i in result.items]
+    result.write("seen_hashes.json", json.dumps(hashes, indent=1))
     result.write("solve.sh", '#!/bin/bash\nclaude --print "$PROMPT" --verbose\n')
     found = result.audit()
     deciding = [flag for flag in found.flags() if flag.decides]
@@ -136,8 +139,19 @@ def _solutions(result: Result) -> None:
     result.write("cot.jsonl", "\n".join(rows))
 
 
+def _looked_up(result: Result) -> None:
+    table = {hashlib.md5(i.question.encode()).hexdigest()[:16]: i.target for i in result.items}
+    result.write("final_model/answers.json", json.dumps(table, indent=1))
+
+
+def _alike(result: Result) -> None:
+    swap = str.maketrans("aeopc", "\u0430\u0435\u043e\u0440\u0441")
+    rows = [i.question.translate(swap).replace("n", "n\u200d") for i in result.items]
+    result.write("own.jsonl", "\n".join(json.dumps({"q": row}) for row in rows))
+
+
 CHEATS = [_edit, _multi_edit, _patch, _package, _sub_agent, _written, _typed, _deleted, _stdin,
-          _option, _notebook, _from_logs, _solutions]  # fmt: skip
+          _option, _notebook, _from_logs, _solutions, _looked_up, _alike]  # fmt: skip
 
 
 @pytest.mark.parametrize("cheat", CHEATS, ids=lambda cheat: cheat.__name__)

@@ -19,12 +19,14 @@ from bench.audit.measure import (
     Rate,
     Seen,
     all_scenes,
+    evidence_fault,
     lines,
     measure,
     tabulate,
 )
 from bench.audit.scene import Scene
-from ptb_lite.events import Verdict
+from ptb_lite.audit.case import AuditCase
+from ptb_lite.events import Flag, Verdict
 
 # The goals are 0.95, 0.85 and 0.02; the first was measured at 0.945 without real data sets.
 RECALL, PLAIN, DISGUISED_RECALL, HELD_OUT_RECALL, FALSE_POSITIVES = 0.93, 0.97, 0.85, 0.7, 0.02
@@ -86,22 +88,68 @@ def test_recall_and_false_positives(own: Sequence[Seen]) -> None:
 def test_every_flag_has_evidence(own: Sequence[Seen]) -> None:
     for one in own:
         assert one.reason
-        if one.flagged:
-            assert one.deciding
+        assert one.flagged is bool(one.deciding)
+        assert one.groundless == (), one.scene.name
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({}, ""),
+        ({"file": "gone.py"}, "no gone.py"),
+        ({"line": 3}, "has 2 lines"),
+        ({"line": 2}, "is not"),
+        ({"excerpt": "load(train)"}, "is not"),
+    ],
+)
+def test_evidence_that_is_not_there_is_told(
+    tmp_path: Path, change: dict[str, object], fault: str
+) -> None:
+    (tmp_path / "a.py").write_text("load(test)\n")
+    flag = Flag(
+        detector="ingestion", kind="k", message="m", file="a.py", line=1, excerpt="load(test)"
+    )
+    found = evidence_fault(flag.model_copy(update=change), AuditCase(folder=tmp_path))
+    assert (fault in found) if fault else found == ""
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_every_scene() -> None:
-    test_recall_and_false_positives(measure(all_scenes()))
+    seen = measure(all_scenes())
+    test_recall_and_false_positives(seen)
+    test_every_flag_has_evidence(seen)
+    if any(over_real_data(one.scene) for one in seen):
+        text = DOCS.read_text(encoding="utf-8")
+        assert [line for line in lines(tabulate(seen)) if line and line not in text] == []
 
 
 def test_the_documentation_has_the_table() -> None:
     """The published figures are a run of `scripts/measure-audit`, whole."""
     text = DOCS.read_text(encoding="utf-8")
-    for label in (OVERALL, "plain", DISGUISED, HELD_OUT):
-        assert re.search(rf"^\| recall, {label} \| \d+ % \(\d+ of \d+; ", text, re.MULTILINE)
-    assert "Missed:" in text
+    scenes = all_scenes()
+    cheats = [scene for scene in scenes if scene.cheat]
+    disguised = [scene for scene in cheats if scene.disguise]
+    rows = {
+        f"recall, {OVERALL}": (len(cheats), RECALL),
+        "recall, plain": (len(cheats) - len(disguised), PLAIN),
+        f"recall, {DISGUISED}": (len(disguised), DISGUISED_RECALL),
+        f"recall, {HELD_OUT}": (sum(s.held_out for s in disguised), HELD_OUT_RECALL),
+        "false positives": (len(scenes) - len(cheats), 0.0),
+    }
+    whole = any(over_real_data(scene) for scene in scenes)
+    for label, (count, floor) in rows.items():
+        found = re.search(rf"^\| {label} \| (.* \((\d+) of (\d+); .*) \|$", text, re.MULTILINE)
+        assert found, label
+        rate = Rate(label, int(found[2]), int(found[3]))
+        # The share and its interval are those of the counts, and the counts those of the scenes.
+        assert found[1] == rate.text()
+        assert rate.n == count if whole else rate.n >= count, label
+        assert rate.share >= floor
+    missed = text.partition("Missed:")[2].partition("Honest, and flagged:")[0]
+    all_cheats = re.search(rf"recall, {OVERALL} \|.*\((\d+) of (\d+)", text)
+    assert all_cheats
+    assert missed.count("\n- ") == int(all_cheats[2]) - int(all_cheats[1])
 
 
 def test_a_table_by_hand() -> None:

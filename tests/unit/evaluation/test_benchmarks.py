@@ -8,47 +8,39 @@ import pytest
 import yaml
 
 from ptb_lite.catalog import BenchmarkEntry, load_catalog
-from ptb_lite.evaluation.benchmark import find_benchmark
-
-FOLDER = Path(__file__).parents[3] / "ptb_lite" / "benchmarks"
-
-
-class Loader(yaml.SafeLoader):
-    """Reads `!function NAME` as the name."""
-
-
-Loader.add_constructor("!function", lambda loader, node: loader.construct_scalar(node))
-
-
-def read(path: Path) -> dict[str, object]:
-    task: dict[str, object] = yaml.load(path.read_text(), Loader=Loader)
-    included = task.pop("include", None)
-    return {**read(path.parent / str(included)), **task} if included else task
+from ptb_lite.evaluation.benchmark import find_benchmark, targets, use_targets
+from ptb_lite.evaluation.engine.task_definition import write_task_file
 
 
 @pytest.mark.parametrize("entry", load_catalog().benchmarks.values(), ids=lambda entry: entry.id)
-def test_a_task_file_says_what_the_catalogue_says(entry: BenchmarkEntry) -> None:
-    task = read(FOLDER / entry.id / "task.yaml")
+def test_a_task_file_says_what_the_plugin_says(entry: BenchmarkEntry, tmp_path: Path) -> None:
+    benchmark = find_benchmark(entry.id)
+    task = yaml.safe_load(write_task_file(benchmark, tmp_path / "task.yaml").read_text())
     assert task["task"] == f"ptb_lite_{entry.id}"
-    settings = task["generation_kwargs"]
-    assert isinstance(settings, dict)
-    assert settings == {
-        "until": list(find_benchmark(entry.id).stop),
+    assert task["generation_kwargs"] == {
+        "until": list(benchmark.stop),
         "do_sample": False,
         "max_gen_toks": entry.max_new_tokens,
     }
-    assert task["fewshot_split"] == "train"
-    assert task["fewshot_config"] == {"sampler": "first_n"}
-    assert task["metadata"] == {"version": 2}
+    assert Path(task["include"]).is_file()
 
 
-def test_there_are_three_kinds_and_no_task_file_without_an_entry() -> None:
-    benchmarks = load_catalog().benchmarks
-    assert len({entry.generator for entry in benchmarks.values() if entry.generator}) >= 3
-    assert {path.parent.name for path in FOLDER.glob("*/task.yaml")} == set(benchmarks)
+def test_a_persons_own_one_is_procedural_and_keeps_its_answer_length(tmp_path: Path) -> None:
+    benchmark = find_benchmark("my-own-sums")
+    path = write_task_file(benchmark, tmp_path / "t.yaml", name="my-own-sums", max_new_tokens=77)
+    task = yaml.safe_load(path.read_text())
+    assert (task["task"], task["generation_kwargs"]["max_gen_toks"]) == ("ptb_lite_my-own-sums", 77)
+
+
+def test_found_by_import_where_there_is_no_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = targets(["gsm8k", "my-own-sums"])
+    monkeypatch.setattr("ptb_lite.evaluation.benchmark.names", lambda _kind: ())
+    monkeypatch.setattr("ptb_lite.evaluation.benchmark._TARGETS", {})
+    use_targets(known)
+    assert find_benchmark("gsm8k").id == "gsm8k"
+    assert find_benchmark("my-own-sums").entry.kind == "procedural"
 
 
 def test_every_dataset_benchmark_has_functions_of_its_own() -> None:
     for entry in load_catalog().benchmarks.values():
-        wanted = entry.id if entry.kind == "dataset" else "procedural"
-        assert find_benchmark(entry.id).id == wanted
+        assert find_benchmark(entry.id).id == entry.id

@@ -7,7 +7,8 @@ from pathlib import Path
 from ptb_lite.catalog.loader import load_catalog
 from ptb_lite.evaluation.answers import normalise
 from ptb_lite.evaluation.items.control import control_items
-from ptb_lite.evaluation.items.splits import prepare_items, read_items
+from ptb_lite.evaluation.items.item import read_items
+from ptb_lite.evaluation.items.splits import prepare_items
 
 
 def test_control_items_are_fresh_many_and_the_same_each_time(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from ptb_lite.catalog import BenchmarkEntry, load_catalog
 from ptb_lite.evaluation.errors import ItemsError
 from ptb_lite.evaluation.items.dataset import DatasetSplits, split_rows, stratified
+from ptb_lite.evaluation.items.item import Item, read_items
 from ptb_lite.evaluation.items.rows import Rows
-from ptb_lite.evaluation.items.splits import Item, prepare_items, read_items
+from ptb_lite.evaluation.items.splits import prepare_items
 
 CATALOG = load_catalog()
 

@@ -15,15 +15,8 @@ from hypothesis import strategies as st
 from ptb_lite.catalog import BenchmarkEntry, load_catalog
 from ptb_lite.evaluation.answers import extract_answer, normalise
 from ptb_lite.evaluation.errors import ItemsError
-from ptb_lite.evaluation.items.splits import (
-    Item,
-    completion,
-    draw_splits,
-    prepare_items,
-    prompt,
-    read_items,
-    split_seed,
-)
+from ptb_lite.evaluation.items.item import Item, completion, prompt, read_items
+from ptb_lite.evaluation.items.splits import draw_splits, prepare_items, split_seed
 
 BENCHMARKS = [entry for entry in load_catalog().benchmarks.values() if entry.kind == "procedural"]
 SALT = "a" * 64

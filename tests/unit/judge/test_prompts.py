@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ptb_lite.evaluation.errors import ItemsError
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.evaluation.items.item import Item
 from ptb_lite.evaluation.judge.points import item_score, questions
 from ptb_lite.evaluation.judge.prompts import (
     MET,
@@ -35,6 +35,12 @@ from ptb_lite.evaluation.judge.request import request_key
         ("[[A<B]]", "B>A"),
         ("[[B<<A]]", "A>>B"),
         ("[[ B>>A ]]", "B>>A"),
+        ("[[A > B]]", "A>B"),
+        ("[[A >> B]]", "A>>B"),
+        ("\\[\\[A>B\\]\\]", "A>B"),
+        ("[[A&gt;B]]", "A>B"),
+        ("[[A ≫ B]]", "A>>B"),
+        ("**[[B=A]]**", "A=B"),
         ("[[A>>>B]]", None),
         ("[[A]]", None),
         ("[[C]] tie", None),

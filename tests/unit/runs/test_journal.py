@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,29 @@ def test_a_payload_outside_the_vocabulary_is_refused(tmp_path: Path) -> None:
     writer.write(AgentSpoke(event=AgentEvent(kind=AgentEventKind.END)))
     writer.close()
     assert len(read_journal(tmp_path / "journal.jsonl").events) == 1
+
+
+def test_a_clock_that_is_set_moves_no_duration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hours forward, then back by three, then a new writer: as after NTP, or a summer time."""
+    from ptb_lite.runs import journal as room
+
+    class Clock(datetime):
+        offset = timedelta()
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + cls.offset
+
+    monkeypatch.setattr(room, "datetime", Clock)
+    path = tmp_path / "journal.jsonl"
+    writer = JournalWriter(path)
+    times = [writer.write(Warned(message="a")).time]
+    for hours in (2, -3):
+        Clock.offset = timedelta(hours=hours)
+        times.append(writer.write(Warned(message="b")).time)
+    writer.close()
+    times.append(JournalWriter(path).write(Warned(message="c")).time)
+    assert times == sorted(times)
+    assert (times[-1] - times[0]).total_seconds() < 60

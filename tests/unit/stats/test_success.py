@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ptb_lite.choices import SUCCESS
 from ptb_lite.events import Verdict
 from ptb_lite.stats.scoring import Interval, mcnemar_exact
 from ptb_lite.stats.success import (
-    DEFAULT,
     TERMS,
     Baseline,
     Change,
@@ -82,14 +82,14 @@ def test_verdicts(verdict: Verdict, told: Told) -> None:
 
 def test_every_target_must_and_p_is_corrected() -> None:
     two = facts(change(0.2, 0.1, p=0.03), change(0.3, 0.1, p=0.04, name="bfcl"))
-    found = judge(DEFAULT, two)
+    found = judge(SUCCESS, two)
     assert [term.told for term in found.terms] == [Told.MET, Told.UNKNOWN, Told.MET]
     assert "p = 0.06 after Holm's correction" in found.terms[1].why
 
 
 def test_a_run_without_a_submission_cannot_be_told() -> None:
     empty = Facts(("gsm8k",), {}, {}, Verdict.CLEAN)
-    assert judge(DEFAULT, empty).told is Told.UNKNOWN
+    assert judge(SUCCESS, empty).told is Told.UNKNOWN
 
 
 @pytest.mark.parametrize(

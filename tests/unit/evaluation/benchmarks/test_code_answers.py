@@ -32,6 +32,16 @@ WHOLE = "def double(x: int) -> int:\n    return 2 * x\n"
         f"```python\n{BODY}```",
         f"<think>```python\ndef double(x):\n    return 0\n```</think>\n```python\n{WHOLE}```",
         f'```python title="double.py"\n{WHOLE}```',
+        # What stripping leaves of a body, a fence inside a list, imports out of habit.
+        "return 2 * x",
+        "y = 2 * x\n    return y\n",
+        "for _ in range(1):\n        x = 2 * x\n    return x\n",
+        "if x > 0:\n        return 2 * x\n    return 0\n",
+        "```python\nfor _ in range(1):\n    x = 2 * x\nreturn x\n```",
+        f"1. The code:\n   ```python\n   {WHOLE.replace(chr(10) + ' ', chr(10) + '    ')}   ```",
+        f"- ```python\n  {WHOLE.replace(chr(10) + ' ', chr(10) + '   ')}  ```",
+        f"```python\nimport numpy_not_here as np\n{WHOLE}```",
+        f"import torch_not_here\n{WHOLE}",
     ],
 )
 def test_the_function_is_found(completion: str) -> None:

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptb_lite.benchmarks.gpqamain import BENCHMARK, item
-from ptb_lite.benchmarks.gpqamain.answer import LETTERS, extract, is_correct
+from ptb_lite.benchmarks.gpqamain import BENCHMARK, LETTERS, extract, is_correct, item
 
 LETTER = st.sampled_from(LETTERS)
 WORDS = st.text(alphabet="efghij ,.!", max_size=30)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ptb_lite.benchmarks import aime2025 as aime
 from ptb_lite.benchmarks.aime2025 import BENCHMARK as AIME
-from ptb_lite.benchmarks.aime2025 import answer as aime
 from ptb_lite.benchmarks.gsm8k import answer as gsm8k
 from ptb_lite.evaluation.answer_text import MAX_COMPLETION, boxed, numbers, shown
 
@@ -99,6 +99,15 @@ def test_rows_that_are_not_aime_are_refused(row: dict[str, object]) -> None:
     ("completion", "target", "correct"),
     [
         ("ANSWER: 118", "18", False),
+        ("He pays Rs.18", "18", True),
+        ("ANSWER: Rs. 18", "18", True),
+        ("ANSWER: ₹18", "18", True),
+        ("ANSWER: 7e4", "70000", True),
+        ("ANSWER: 1.5E+3", "1500", True),
+        ("ANSWER: 70 000", "70000", True),
+        ("#### 1 234 567", "1234567", True),
+        ("ANSWER: 70\u202f000 euros", "70000", True),
+        ("She has 5 200 times", "200", True),
         ("ANSWER: -18", "18", False),
         ("ANSWER: 18", "-18", False),
         ("ANSWER: -3", "-3", True),

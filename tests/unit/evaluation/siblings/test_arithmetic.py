@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptb_lite.benchmarks.siblings.arithmetic import MAX_CHARACTERS, SumError, parse
+from ptb_lite.benchmarks.gsm8k.arithmetic import MAX_CHARACTERS, SumError, parse
 
 
 @st.composite

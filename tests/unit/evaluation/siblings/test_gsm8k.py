@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptb_lite.benchmarks.siblings.arithmetic import parse
-from ptb_lite.benchmarks.siblings.gsm8k import family
-from ptb_lite.benchmarks.siblings.model import Family, Refusal, source_for
+from ptb_lite.benchmarks.gsm8k.arithmetic import parse
+from ptb_lite.benchmarks.gsm8k.siblings import family
+from ptb_lite.evaluation.family import Family, Refusal, source_for
 
 REAL = Path(__file__).parents[4] / "../shared/data/gsm8k/test.jsonl"
 QUESTION = (

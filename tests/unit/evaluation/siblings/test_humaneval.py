@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.audit.problems import PROBLEMS
-from ptb_lite.benchmarks.siblings.humaneval import family
-from ptb_lite.benchmarks.siblings.model import Family, Refusal
+from ptb_lite.benchmarks.humaneval.siblings import family
+from ptb_lite.evaluation.family import Family, Refusal
 
 REAL = Path(__file__).parents[4] / "../shared/data/humaneval/HumanEval.jsonl"
 PROMPT = '''from typing import List

@@ -8,7 +8,7 @@ from fractions import Fraction
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ptb_lite.benchmarks.siblings.numerals import all_read, another, find_numerals, written
+from ptb_lite.benchmarks.gsm8k.numerals import all_read, another, find_numerals, written
 
 
 def test_where_they_stand_and_what_they_say() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ptb_lite.benchmarks.siblings.questions import ANSWER, SIBLINGS, SOLUTION, drawn, perturbed
-from ptb_lite.evaluation.items.splits import Item
+from ptb_lite.benchmarks.perturbed import ANSWER, SOLUTION, drawn, perturbed
+from ptb_lite.evaluation.family import SIBLINGS
+from ptb_lite.evaluation.items.item import Item
 
 GOOD = Item(
     id="gsm8k-1",

@@ -1,0 +1,112 @@
+"""What is measured of a benchmark's items and of their siblings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ptb_lite.evaluation.benchmark import find_benchmark
+from ptb_lite.evaluation.family import Family, Refusal, Worded
+from ptb_lite.evaluation.items.item import Item, completion, prompt
+from ptb_lite.evaluation.losses.measure import Question
+
+SOLUTION, ANSWER = "solution", "answer"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The questions of one benchmark, and a sentence on what was left out."""
+
+    questions: tuple[Question, ...]
+    note: str = ""
+
+
+def drawn(benchmark: str, items: Iterable[Item], fresh: Iterable[Item]) -> Asked:
+    """Of a procedural benchmark: its test items, and as many as were drawn afresh."""
+    return Asked(
+        tuple(
+            Question(
+                item_id=item.id,
+                benchmark=benchmark,
+                prompt=prompt(item.question),
+                completion=completion(item.target),
+                short=True,
+                sibling=sibling,
+            )
+            for group, sibling in ((items, False), (fresh, True))
+            for item in group
+        )
+    )
+
+
+def perturbed(benchmark: str, items: Sequence[Item], *, count: int, seed: int = 0) -> Asked | None:
+    """Of a data set: the first `count` items that have sound siblings, and these.
+
+    None where this benchmark's items cannot be perturbed.
+    """
+    maker = find_benchmark(benchmark).siblings
+    if maker is None:
+        return None
+    found: list[Question] = []
+    refused: Counter[str] = Counter()
+    used = 0
+    for item in items:
+        if used == count:
+            break
+        family = maker(item, seed)
+        if isinstance(family, Refusal):
+            refused[family.reason] += 1
+            continue
+        used += 1
+        found += _questions(benchmark, item, family)
+    return Asked(tuple(found), _told(benchmark, used, refused))
+
+
+def _questions(benchmark: str, item: Item, family: Family) -> Iterator[Question]:
+    texts = [(family.original, "")]
+    texts += [(one, f"~{number}") for number, one in enumerate(family.siblings, start=1)]
+    views = (_solution, _answer) if benchmark == "gsm8k" else (_solution,)
+    for worded, suffix in texts:
+        own = item.model_copy(
+            update={"id": item.id + suffix, "question": worded.question, "target": worded.solution}
+        )
+        for view in views:
+            question = view(benchmark, own, worded)
+            of = item.id if suffix else ""
+            yield question.model_copy(update={"sibling": bool(suffix), "sibling_of": of})
+
+
+def _solution(benchmark: str, item: Item, worded: Worded) -> Question:
+    """The whole solution, counted where item and siblings differ: elsewhere both say the same."""
+    lead = " " if benchmark == "gsm8k" else ""
+    return Question(
+        item_id=item.id,
+        benchmark=benchmark,
+        view=SOLUTION,
+        prompt=find_benchmark(benchmark).plain(item),
+        completion=lead + worded.solution,
+        spans=tuple((low + len(lead), high + len(lead)) for low, high in worded.spans),
+    )
+
+
+def _answer(benchmark: str, item: Item, worded: Worded) -> Question:
+    """The bare answer: who trained on answers alone knows no solution."""
+    return Question(
+        item_id=item.id,
+        benchmark=benchmark,
+        view=ANSWER,
+        prompt=find_benchmark(benchmark).plain(item),
+        completion=completion(worded.solution.rpartition("#### ")[2].strip()),
+        short=True,
+    )
+
+
+def _told(benchmark: str, used: int, refused: Counter[str]) -> str:
+    if not refused:
+        return f"{benchmark}: {used} items, all with sound siblings"
+    reasons = ", ".join(f"{reason} {times}" for reason, times in refused.most_common())
+    return (
+        f"{benchmark}: {used} items with sound siblings; {refused.total()} others have none "
+        f"({reasons})"
+    )

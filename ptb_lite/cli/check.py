@@ -1,0 +1,46 @@
+"""What `ptb-lite check` does: the verdict on a folder, as the seal would give it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ptb_lite.catalog import load_catalog
+from ptb_lite.catalog.weights import base_model_folder
+from ptb_lite.cli.defaults import EXIT_FAILED
+from ptb_lite.cli.output import say
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.evaluation.submission import check_submission
+from ptb_lite.evaluation.task_file import read_task
+
+
+def check_and_print(folder: Path, base_model: str | None, *, as_json: bool) -> int:
+    """The exit code: 0 accepted, 1 refused. Raises PtbLiteError without a base model to ask for."""
+    base, ids = _base(folder, base_model)
+    found = check_submission(folder, base, ids)
+    if as_json:
+        print(json.dumps(found.model_dump(), ensure_ascii=True))
+    elif found.valid:
+        say(f"{folder}  accepted: a LoRA adapter of {ids[0] if ids else base}")
+        if found.left_out:
+            say(f"  left out: {', '.join(found.left_out[:20])}")
+    else:
+        say(f"{folder}  not accepted: {found.problem}: {found.reason}")
+    return 0 if found.valid else EXIT_FAILED
+
+
+def _base(folder: Path, named: str | None) -> tuple[Path, tuple[str, ...]]:
+    """The base model's folder and its other names: as asked for, or those of the workspace."""
+    if named is not None and Path(named).is_dir():
+        return Path(named), ()
+    if named is not None:
+        entry = load_catalog().model(named)
+        names = (entry.id, entry.hub_id)
+        return base_model_folder(entry), tuple(name for name in names if name)
+    for place in (Path(), folder.absolute().parent):
+        if (place / "task.json").is_file():
+            task = read_task(place)
+            return Path(task.base_model), task.base_names or (task.base_model_id,)
+    raise PtbLiteError(
+        "which base model it is for is not said", field="--base-model", hint="Give its id or folder"
+    )

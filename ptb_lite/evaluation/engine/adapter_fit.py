@@ -1,0 +1,37 @@
+"""Whether an adapter fits its base model, asked in a process of its own.
+
+`python -m ptb_lite.evaluation.engine.adapter_fit BASE ADAPTER` prints `{"problem": SENTENCE}`; the
+sentence is empty where it fits.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ptb_lite.evaluation.engine.worker import prepare_environment, take_standard_output
+from ptb_lite.evaluation.errors import InvalidSubmissionError
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 0 with the line printed; anything else is the base model's fault."""
+    base, adapter = map(Path, arguments)
+    out = take_standard_output()
+    prepare_environment()
+    # Imported late: torch and transformers read the environment, and print, when imported.
+    from ptb_lite.evaluation.engine.model_loading import check_fit
+
+    problem = ""
+    try:
+        check_fit(base, adapter)
+    except InvalidSubmissionError as error:
+        problem = error.message
+    out.write(json.dumps({"problem": problem}).encode() + b"\n")
+    out.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

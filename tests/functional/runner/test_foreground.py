@@ -1,0 +1,68 @@
+"""`run --foreground`: the command is the runner, and its end is the run's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from ptb_lite.events import Outcome
+from ptb_lite.runs.folder import list_runs
+from tests.functional.runner.conftest import SUBMIT, Bench
+from tests.functional.runner.waiting import wait_until
+
+WORK = "submit()\nopen('at-work', 'w')\nimport time\ntime.sleep(600)\n"
+
+
+def start(bench: Bench, code: str, **more: str) -> subprocess.Popen[str]:
+    agent = bench.agent(["python", "-c", SUBMIT + code])
+    choices = ["--model", "tiny", "--agent", agent, "--benchmark", "add-numbers", "--minutes", "5"]
+    choices += [
+        "--limit",
+        "4",
+        "--dev-limit",
+        "4",
+        "--seed",
+        "7",
+        "--runs-dir",
+        str(bench.runs_dir),
+    ]
+    return subprocess.Popen(
+        [sys.executable, "-m", "ptb_lite", "run", "--foreground", "--plain", *choices],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **more},
+    )
+
+
+def test_it_prints_and_ends_with_the_run(bench: Bench) -> None:
+    # As in a job of a distributed training, whose variables would have torch wait for others.
+    held = {"WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29555"}
+    command = start(bench, "submit()\n", **held)
+    printed, _ = command.communicate(timeout=300)
+    assert command.returncode == 0, printed[-3000:]
+    (run,) = list_runs(bench.runs_dir)
+    assert run.read_status().outcome is Outcome.FINISHED
+    assert run.run_id in printed
+    assert "verdict: clean" in printed
+
+
+def test_sigterm_seals_and_scores(bench: Bench) -> None:
+    command = start(bench, WORK)
+    at_work = Path("workspace") / "at-work"
+    wait_until(
+        lambda: any((run.path / at_work).exists() for run in list_runs(bench.runs_dir)),
+        240,
+        lambda: "the agent never began",
+    )
+    command.send_signal(signal.SIGTERM)
+    printed, _ = command.communicate(timeout=300)
+    (run,) = list_runs(bench.runs_dir)
+    assert run.read_status().outcome is Outcome.FINISHED, printed[-3000:]
+    scores = run.read_scores()
+    assert scores is not None
+    assert scores.submission_valid
+    assert not run.runner_lives()

@@ -1,0 +1,2 @@
+table = {97: "b" * 100000}
+x = ("a" * 100000).translate(table)
