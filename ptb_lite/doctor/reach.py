@@ -79,7 +79,8 @@ def ask_all(asked: Sequence[tuple[str, Probe]], seconds: float = SECONDS) -> lis
 def ask_endpoint(field: str, base_url: str, key_variable: str) -> None:
     """The list of models is asked for: it costs nothing, and a wrong key is refused there, too."""
     key = os.environ.get(key_variable, "")
-    headers = {"Authorization": f"Bearer {key}"} if key.isascii() and key.isprintable() else {}
+    sound = key and key.isascii() and key.isprintable()
+    headers = {"Authorization": f"Bearer {key}"} if sound else {}
     try:
         answer = httpx2.get(
             f"{base_url.rstrip('/')}/models", headers=headers, timeout=SECONDS, trust_env=False

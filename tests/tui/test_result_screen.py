@@ -172,8 +172,8 @@ def test_flags_show_their_evidence_beside_the_test_item(tmp_path: Path) -> None:
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
         await until_shown(pilot, "verdict: flagged", "2 Flags (1)", "flagged: base score")
         await pilot.press("2")
-        await until_shown(pilot, "violation overlap/test-item", "test item t7", "57 + 87", ".jsonl:12",
-                          "similarity 0.99")  # fmt: skip
+        await until_shown(pilot, "violation overlap/test-item", "test item t7", "57 + 87",
+                          ".jsonl:12", "similarity 0.99")  # fmt: skip
         assert all(char.isprintable() or char == "\n" for char in shown(app))
         await pilot.press("y")
         assert "57 + 87" in app.clipboard

@@ -56,8 +56,7 @@ class HistoryRow:
     def searched(self) -> str:
         """Everything that a filter looks at."""
         parts = (self.run_id, self.state, self.model, self.agent, self.preset, self.verdict)
-        parts = (*parts, self.no_score)
-        return " ".join((*parts, *self.benchmarks)).lower()
+        return " ".join((*parts, self.no_score, *self.benchmarks)).lower()
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,9 @@ def _choice(field: str) -> tuple[Choice | None, str]:
     by_name = {each.name: each for each in run_choices()}
     by_option = {each.option.replace("-", "_"): each for each in run_choices()}
     labels = {each.shown.label.lower(): each for each in run_choices()}
-    found = by_name.get(wanted) or by_option.get(wanted) or labels.get(field.lower())
+    if field.lower() in labels:
+        return labels[field.lower()], ""
+    found = by_name.get(wanted) or by_option.get(wanted)
     if found is None and wanted.partition(".")[0].startswith("judge"):
         found = by_name["judge"]
     return found, rest
