@@ -325,6 +325,7 @@ def test_a_second_press_starts_nothing_and_a_running_run_is_asked_about(
 def test_a_refused_start_says_why_and_ctrl_g_goes_to_the_field(tmp_path: Path) -> None:
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
         await until_shown(pilot, READY)
+        app.screen.query_one("#choose-dev_limit", Input).value = "20"
         app.screen.query_one("#choose-judge", Input).value = "x@http://127.0.0.1:9/v1"
         app.screen.query_one("#benchmarks").focus()
         await pilot.press("end", "space")
