@@ -17,6 +17,7 @@ from ptb_lite.hardware.device import cuda_device
 STEPS = (
     "doctor",
     "job",
+    "gradients",
     "training",
     "ways",
     "packing",
@@ -101,6 +102,12 @@ def run_step(step: str, rows: Path, given: argparse.Namespace) -> None:
             models = tuple(training.model_names(given.models))
             caps = given.caps.split(",") if given.caps else training.CAPS_GB
             training.run(rows, models, tuple(int(cap) for cap in caps))
+        case "gradients":
+            from bench.gpu_check import gradients
+
+            gradients.run(
+                rows, tuple(given.models.split(",")) if given.models else gradients.MODELS
+            )
         case "ways":
             from bench.gpu_check import ways
 

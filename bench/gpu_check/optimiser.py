@@ -102,7 +102,7 @@ def short_run(folder: Path, optimiser: Optimiser) -> Ran:
         dtype="bfloat16",
         quantise=True,
         unpack_once=False,
-        gradient_checkpointing=True,
+        checkpointed_layers=1000,
         parts=1,
         reasons=(),
         optimiser=optimiser,

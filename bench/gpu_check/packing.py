@@ -1,4 +1,4 @@
-"""Examples of mixed length: padded against end to end, leaner layers, and stock TRL.
+"""Examples of mixed length: padded against end to end, fused layers, and stock TRL.
 
 Every way takes the same batches with the same weights, so that seconds, memory, losses and
 gradients can be set beside each other. Seconds are of the forward and backward pass of a batch; the
@@ -51,8 +51,8 @@ class Way:
 
     def __str__(self) -> str:
         laid = "padded, sdpa" if self.attention == "sdpa" else f"end to end, {self.attention}"
-        lean = [n for n, on in (("adapters", self.adapters), ("norms", self.norms)) if on]
-        passes = f", lean {' and '.join(lean)}" if lean else ""
+        fused = [n for n, on in (("adapters", self.adapters), ("norms", self.norms)) if on]
+        passes = f", fused {' and '.join(fused)}" if fused else ""
         return f"{laid}{passes}{', checkpointed' if self.checkpointing else ''}"
 
 
@@ -263,7 +263,6 @@ def our_trainer(
         dtype="bfloat16",
         quantise=True,
         unpack_once=True,
-        gradient_checkpointing=False,
         parts=1,
         reasons=(),
     )

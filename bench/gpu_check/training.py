@@ -25,8 +25,9 @@ from ptb_lite.hardware import training_memory
 from ptb_lite.training.base import load_base
 from ptb_lite.training.capability import cuda_software, model_shape
 from ptb_lite.training.config import TrainingConfig
+from ptb_lite.training.cost import Capability
 from ptb_lite.training.data import Example
-from ptb_lite.training.plan import Capability, TrainingPlan, choose_plan
+from ptb_lite.training.plan import TrainingPlan, choose_plan
 from ptb_lite.training.train import make_trainer, tokenised
 from tests.functional.training.stock import stock_trainer
 
@@ -38,7 +39,7 @@ MODELS = (
     "qwen3-4b-base",
     "gemma-3-4b-pt",
 )
-CAPS_GB = (0, 24, 16, 12, 8, 6)  # 0: the whole card
+CAPS_GB = (0, 24, 16, 12, 8, 6)  # 0: the whole GPU
 SEQUENCE = 1024
 PROMPT = 256
 BATCH = 16  # as the recipe agent asks for
@@ -117,7 +118,7 @@ def one_model(
             batch_size=BATCH,
         )
         found = attempt(lambda plan=plan, allowed=allowed: our_step(folder, plan, allowed))
-        what = f"{name}, {cap} GB" if cap else f"{name}, the whole card"
+        what = f"{name}, {cap} GB" if cap else f"{name}, the whole GPU"
         if not isinstance(found, Measured):
             write_row(rows, Row("training", what, found, note=_plan(plan)))
             continue
@@ -126,7 +127,7 @@ def one_model(
             sequence=SEQUENCE,
             batch=found.rows,
             supervised=SEQUENCE - PROMPT,
-            checkpointing=plan.gradient_checkpointing,
+            checkpointing=plan.checkpointed_layers > 0,
             quantisation="none" if plan.unpack_once else "nf4",
         ).total
         other = stock if isinstance(stock, Measured) else None
@@ -167,12 +168,12 @@ def _row(
 
 def _plan(plan: TrainingPlan) -> str:
     packing = "unpacked" if plan.unpack_once else "packed"
-    checkpointing = "on" if plan.gradient_checkpointing else "off"
-    laid = ", end to end" if plan.padding_free else ""
-    lean = ", lean" if plan.fused else ""
+    checkpointing = "on" if plan.checkpointed_layers else "off"
+    laid = ", padding-free" if plan.padding_free else ""
+    fused = ", fused" if plan.fused else ""
     return (
         f"{packing}, checkpointing {checkpointing}, planned {plan.parts} parts, "
-        f"{plan.attention}{laid}{lean}, {plan.optimiser}"
+        f"{plan.attention}{laid}{fused}, {plan.optimiser}"
     )
 
 

@@ -25,7 +25,7 @@ def run(rows: Path, model: str) -> None:
                 dtype="bfloat16",
                 quantise=True,
                 unpack_once=unpack,
-                gradient_checkpointing=checkpointing,
+                checkpointed_layers=1000 if checkpointing else 0,
                 parts=parts,
                 reasons=(),
             )

@@ -14,9 +14,9 @@ Precision = Literal["bfloat16", "float32"]
 
 GB = 10**9
 _WIDTH = {"bfloat16": 2, "float32": 4}
-# 4 bits a weight, and per block of 64 one scale that is itself quantised: 0.127 bits (QLoRA,
-# Dettmers et al. 2023, section 3).
-_NF4_BYTES = (4 + 0.127) / 8
+# 4 bits a weight, and per block of 64 one scale in float32 (QLoRA, Dettmers et al. 2023, section 3;
+# the scales are stored quantised and dequantised once).
+_NF4_BYTES = (4 + 0.5) / 8
 # The interpreter with its libraries, or CUDA's context and loaded kernels.
 _PROCESS_BYTES = 800_000_000
 # The training loss takes so many rows of logits at a time.
@@ -104,15 +104,15 @@ def training_memory(
 ) -> MemoryEstimate:
     """LoRA training with Adam on `batch` sequences of `sequence` tokens.
 
-    weights      nf4: linear layers at (4 + 0.127) / 8 bytes (QLoRA, section 3), embeddings in
-                 bfloat16; none: everything in bfloat16
+    weights      nf4: linear layers at (4 + 0.5) / 8 bytes (QLoRA, section 3, with plain scales),
+                 one layer of them dequantised, embeddings in bfloat16; none: all in bfloat16
     adapter      rank * (inputs + outputs) of all linear layers, at 16 bytes: weight, gradient and
                  Adam's two moments in float32
     activations  per token and layer 2 bytes * ((4 + 2 norms) hidden + 4 queries + 4 keys +
                  4 intermediate) (as in Korthikanti et al. 2022, section 4, without the quadratic
                  term, which fused attention does not keep, with a gated feed-forward and frozen
                  weights; the factors are those that a GPU and a CPU showed, docs/performance.md);
-                 with checkpointing one such layer, and 2 bytes * hidden a layer; on the way back
+                 with checkpointing one such layer, and 2 bytes * hidden a layer; backward
                  2 bytes * (4 hidden + 3 intermediate) of gradients once
     logits       the head's rows that are alive at once (128, or fewer where `supervised`, a
                  sequence's tokens that the head is applied to, are fewer) * vocabulary at 12
@@ -123,6 +123,7 @@ def training_memory(
     embeddings = _embedding_parameters(model)
     linear = model.parameters - embeddings
     width = _NF4_BYTES if quantisation == "nf4" else 2.0
+    one_layer = 2 * linear // model.layers if quantisation == "nf4" else 0
     keys = model.kv_heads * model.head_dim
     norms = (4 + 2 * model.norms) * model.hidden
     layer = 2 * tokens * (norms + 4 * _attention(model) + 4 * keys + 4 * model.intermediate)
@@ -132,7 +133,7 @@ def training_memory(
         else (layer * model.layers)
     )
     return _with_overhead(
-        weights=round(linear * width) + 2 * embeddings,
+        weights=round(linear * width) + one_layer + 2 * embeddings,
         adapter=16 * _adapter_parameters(model, rank),
         activations=layers + 2 * tokens * (4 * model.hidden + 3 * model.intermediate),
         logits=12

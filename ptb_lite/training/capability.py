@@ -10,8 +10,8 @@ import psutil
 import torch
 
 from ptb_lite.training.choices import AttentionNeeds, Software
+from ptb_lite.training.cost import Capability, ModelShape
 from ptb_lite.training.layers import compiler_works
-from ptb_lite.training.plan import Capability, ModelShape
 from ptb_lite.training.supervised_head import can_override
 
 

@@ -1,7 +1,7 @@
 """Attention, loss and optimiser of a training run: pure choices by capability, each with a reason.
 
 The packages `flash-attn` and `flash-attn-3` have not been run on a GPU; what is chosen without
-them has (docs/performance.md).
+them has (bench/NOTES.md).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PADDING_FREE_MODELS = frozenset({"gemma3_text", "llama", "qwen3", "smollm3"})
 PADDED_TOKENS = 256
 FLASH_HEAD_WIDTH = 256
 # With less padding than this torch's attention for padded batches is faster on a GPU: with none it
-# took 0.94 to 0.97 times as long (docs/performance.md).
+# took 0.94 to 0.97 times as long (bench/NOTES.md).
 SPARE_PADDING = 0.05
 # torch's own kernel: heads in steps of so many, and widths without a backward pass on GPUs that
 # are neither an A100 nor of their size.
@@ -56,7 +56,7 @@ class AttentionNeeds:
 
 @dataclass(frozen=True)
 class AttentionChoice:
-    """`padding_free`: a batch's examples lie one after another and no padding goes through the model."""
+    """`padding_free`: a batch's examples lie one after another, without padding."""
 
     attention: Attention
     padding_free: bool
@@ -85,8 +85,8 @@ def choose_attention(
     )
     padding_free = name != "sdpa" and _packing_obstacle(needs) is None
     packing = (
-        "a batch's examples are packed one after another, so no padding is computed: this attention "
-        "keeps them apart (TRL's packing would change which examples make a batch)"
+        "a batch's examples are packed one after another, so no padding is computed: this "
+        "attention keeps them apart (TRL's packing would change which examples make a batch)"
         if padding_free
         else f"packing off: {_packing_obstacle(needs) or 'sdpa would let examples see each other'}"
     )

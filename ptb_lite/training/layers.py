@@ -123,16 +123,14 @@ def set_up_layers(
     model: Any,
     *,
     checkpointed: int = 0,
-    offload: bool = False,
     compiled: bool = False,
     on_fallback: Callable[[str], None] = lambda _reason: None,
     backend: str = "inductor",
 ) -> None:
     """Let the decoder layers of `model` run so, in place.
 
-    The first `checkpointed` layers compute their activations again in the backward pass; with
-    `offload` the others keep theirs on the GPU, whatever the trainer does with what is saved.
-    `backend` is torch.compile's. Where a layer cannot be compiled all run eagerly from then on, and
+    The first `checkpointed` layers compute their activations again in the backward pass. `backend`
+    is torch.compile's. Where a layer cannot be compiled all run eagerly from then on, and
     `on_fallback` is called once with the reason.
     """
     layers = decoder_layers(model)
@@ -148,8 +146,6 @@ def set_up_layers(
         forward: Callable[..., Any] = MethodType(type(layer).forward, layer)
         if compiler is not None:
             forward = compiler.wrap(forward)
-        if offload and index >= checkpointed:
-            forward = _kept(forward)
         if hasattr(layer, "packed_weights"):
             forward = _filled(forward, layer.packed_weights)
         layer.forward = forward
@@ -194,16 +190,6 @@ def _ran_out_of_memory(error: BaseException) -> bool:
     """Whether compiling failed for want of memory, which smaller parts of a batch can mend."""
     inner = getattr(error, "inner_exception", None) or error.__cause__
     return isinstance(inner, torch.OutOfMemoryError)
-
-
-def _kept(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """`forward`, what it saves for its backward pass left where it is."""
-
-    def run(*args: Any, **kwargs: Any) -> Any:
-        with torch.autograd.graph.saved_tensors_hooks(lambda x: x, lambda x: x):
-            return forward(*args, **kwargs)
-
-    return run
 
 
 def _filled(forward: Callable[..., Any], packed: PackedWeights) -> Callable[..., Any]:

@@ -101,10 +101,11 @@ def _compiled_to_gradient(
     """As `_to_gradient`, in few kernels whose float32 numbers are never written to memory."""
     torch._dynamo.maybe_mark_dynamic(logits, 0)
     torch._dynamo.maybe_mark_dynamic(wanted, 0)
-    return _softmax_gradient(logits, wanted)
+    made: tuple[torch.Tensor, torch.Tensor] = _softmax_gradient(logits, wanted)
+    return made
 
 
-@torch.compile
+@torch.compile  # type: ignore[untyped-decorator]
 def _softmax_gradient(
     logits: torch.Tensor, wanted: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:

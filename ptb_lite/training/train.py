@@ -27,7 +27,7 @@ from ptb_lite.training.data import Example, read_examples
 from ptb_lite.training.kernels.fused_lora import fuse_lora
 from ptb_lite.training.kernels.fused_norm import fuse_norms
 from ptb_lite.training.layers import set_up_layers
-from ptb_lite.training.plan import TrainingPlan, choose_plan
+from ptb_lite.training.plan import TrainingPlan, choose_plan, likely_tokens
 from ptb_lite.training.progress import Reporter
 from ptb_lite.training.supervised_head import (
     PartsTrainer,
@@ -157,6 +157,7 @@ def plan_for(config: TrainingConfig, dataset: Any) -> TrainingPlan:
         batch_tokens=config.batch_size * longest,
         batch_size=config.batch_size,
         padding=1 - sum(lengths) / (len(lengths) * longest),
+        flat_tokens=likely_tokens(lengths, config.batch_size),
         steps=config.steps,
         time_limit=None if config.max_minutes is None else 60 * config.max_minutes,
     )
@@ -194,7 +195,6 @@ def make_trainer(
     set_up_layers(
         trainer.accelerator.unwrap_model(trainer.model),
         checkpointed=plan.checkpointed_layers,
-        offload=plan.offload,
         compiled=plan.compiled,
         on_fallback=on_fallback,
     )
@@ -215,7 +215,6 @@ def sft_arguments(config: TrainingConfig, plan: TrainingPlan, scratch: Path) -> 
         max_length=config.max_length,
         # `set_up_layers` does it, by layer.
         gradient_checkpointing=False,
-        activation_offloading=plan.offload,
         optim=plan.optimiser,
         bf16=plan.dtype == "bfloat16",
         use_cpu=plan.device == "cpu",

@@ -3,8 +3,8 @@
 Why: transformers spells the norm out, and autograd keeps two float32 copies of its input and goes
 through a dozen arrays in the backward pass, which on a CPU costs as much as a matmul. Here the
 backward pass is written out, and keeps the input as it is and one number a token. Not for
-torch.compile, which fuses transformers' own and differentiates this one wrongly (torch 2.11). The forward pass rounds
-where transformers' rounds (Zhang and Sennrich 2019, equation 4).
+torch.compile, which fuses transformers' own and differentiates this one wrongly (torch 2.11).
+The forward pass rounds where transformers' rounds (Zhang and Sennrich 2019, equation 4).
 """
 
 from __future__ import annotations

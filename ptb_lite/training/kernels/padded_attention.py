@@ -145,7 +145,7 @@ def padded_attention(
     max_length_q: int = 0,
     **_others: Any,
 ) -> tuple[torch.Tensor, None]:
-    """`PaddedAttention` behind transformers' interface: `query` [1, H, N, D], the others [1, K, N, D].
+    """`PaddedAttention` behind transformers' interface: `query` [1, H, N, D], others [1, K, N, D].
 
     Raises ValueError where the batch is not padding-free, or the layer does what this does not.
     """

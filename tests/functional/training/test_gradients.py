@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from ptb_lite.training import train as train_module
 from ptb_lite.training.base import load_base
 from ptb_lite.training.config import TrainingConfig
 from ptb_lite.training.data import read_examples
+from ptb_lite.training.kernels.fused_norm import FUSED, FrozenNorm
 from ptb_lite.training.plan import TrainingPlan
 from ptb_lite.training.train import make_trainer, tokenised
 from tests.functional.training.gradients import compared, grouped_gradients
@@ -116,7 +116,7 @@ def bench(
 
 
 @pytest.fixture(autouse=True)
-def traced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def traced(monkeypatch: pytest.MonkeyPatch) -> None:
     """Graphs are captured and differentiated, but run by torch itself: a C++ compiler takes minutes
     on a busy machine. What the compiler makes of them is seen on a GPU (`scripts/gpu-check`)."""
     torch._dynamo.reset()
@@ -128,7 +128,6 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "_softmax_gradient",
         supervised_head._softmax_gradient._torchdynamo_orig_callable,
     )
-    yield
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -136,7 +135,19 @@ def test_gradients_are_those_of_plain_float32(bench: Bench, way: str) -> None:
     assert not bench.wrong(replace(PLAIN, **WAYS[way]))
 
 
-def test_it_catches_fused_norms_under_compile(
+def test_it_catches_norms_whose_gradient_is_wrong(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its backward pass is wrong there on torch 2.11; where torch has mended it, it is right."""
+    """As those of `fused_norm` are under compile on torch 2.11: losses stay as they were."""
+
+    def wrong(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        x, scale, inverse = ctx.saved_tensors
+        return (grad.float() * scale * inverse).to(x.dtype), None, None
+
+    monkeypatch.setattr(FrozenNorm, "backward", staticmethod(wrong))
+    assert bench.wrong(replace(PLAIN, fused=True))
+
+
+def test_fused_norms_stay_out_of_compiled_layers(bench: Bench) -> None:
+    trainer = bench.trainer(replace(PLAIN, compiled=True, fused=True))
+    assert not [m for m in trainer.model.modules() if type(m) in FUSED.values()]

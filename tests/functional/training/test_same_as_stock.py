@@ -77,8 +77,8 @@ def test_what_was_planned_is_what_runs(compared: Compared) -> None:
     for trainer, attention in ((compared.plain, "sdpa"), (compared.chosen, "ptb_lite_padded")):
         model = trainer.model.get_base_model()
         assert model.config._attn_implementation == attention
-        lean = [m for m in model.modules() if isinstance(m, FusedLoraLinear)]
-        assert len(lean) == (0 if attention == "sdpa" else 7 * model.config.num_hidden_layers)
+        fused = [m for m in model.modules() if isinstance(m, FusedLoraLinear)]
+        assert len(fused) == (0 if attention == "sdpa" else 7 * model.config.num_hidden_layers)
 
 
 def test_the_chosen_way_computes_the_same_in_float32(compared: Compared) -> None:

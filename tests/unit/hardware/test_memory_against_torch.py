@@ -18,11 +18,11 @@ from ptb_lite.catalog import ModelEntry, load_catalog
 from ptb_lite.hardware import training_memory
 from ptb_lite.training.capability import model_shape
 from ptb_lite.training.config import TrainingConfig
+from ptb_lite.training.cost import HEAD_BYTES_PER_WORD, activation_bytes, adapter_bytes
 from ptb_lite.training.kernels.flat_batch import flatten
 from ptb_lite.training.kernels.fused_lora import fuse_lora
 from ptb_lite.training.kernels.fused_norm import fuse_norms
 from ptb_lite.training.kernels.padded_attention import NAME
-from ptb_lite.training.plan import HEAD_BYTES_PER_WORD, activation_bytes, adapter_bytes
 from ptb_lite.training.train import keep_input_dtype, lora
 
 MODELS = load_catalog().models
@@ -159,7 +159,11 @@ def test_a_plan_on_a_processor_leaves_room_for_what_a_step_allocates(
     step = one_step(name, checkpointing=checkpointing, by_rows=True)
     head = HEAD_BYTES_PER_WORD * step.shape.vocabulary
     planned = activation_bytes(
-        step.shape, ROWS * LENGTH, 2, checkpointing=checkpointing, longest=LENGTH
+        step.shape,
+        ROWS * LENGTH,
+        2,
+        checkpointed=step.shape.layers if checkpointing else 0,
+        longest=LENGTH,
     )
     assert 0.6 * step.peak <= planned - head <= 1.3 * step.peak
 

@@ -17,7 +17,8 @@ from ptb_lite.training.choices import (
     loss_reason,
 )
 from ptb_lite.training.config import TrainingConfig
-from ptb_lite.training.plan import Capability, ModelShape, choose_plan
+from ptb_lite.training.cost import Capability, ModelShape
+from ptb_lite.training.plan import choose_plan
 from ptb_lite.training.train import sft_arguments
 
 GEMMA = AttentionNeeds(model_type="gemma3_text", head_width=256, window=512, flash=True)
@@ -67,7 +68,7 @@ def test_attention_on_a_card(
     assert (chosen.attention, chosen.padding_free) == (attention, packed)
     about_attention, about_packing = chosen.reasons
     assert attention in about_attention
-    assert ("packed end to end" if packed else "packing off") in about_packing
+    assert ("packed one after another" if packed else "packing off") in about_packing
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_attention_on_a_card(
         (QWEN, NONE, ADA, True, "ptb_lite_varlen", "flash-attn is not installed"),
         (GEMMA, NONE, HOPPER, True, "ptb_lite_varlen", "flash-attn is not installed"),
         (QWEN, NONE, BLACKWELL, True, "ptb_lite_varlen", "flash-attn is not installed"),
-        (QWEN, THREE, ADA, True, "ptb_lite_varlen", "is for other cards"),
+        (QWEN, THREE, ADA, True, "ptb_lite_varlen", "is for other GPUs"),
         (replace(QWEN, flash=False), TWO, ADA, True, "ptb_lite_varlen", "knows no flash"),
         (QWEN, TWO, ADA, True, "flash_attention_2", "installed"),
         (QWEN, NONE, TURING, True, "sdpa", "since Ampere"),
@@ -231,10 +232,10 @@ def test_every_plan_is_one_that_trl_takes(
     )
     plan = choose_plan(capability, shape(needs), nf4=nf4, batch_tokens=16 * 80, batch_size=16)
     assert not plan.padding_free or plan.attention != "sdpa"
-    assert plan.fused is (plan.unpack_once or not plan.quantise)
+    assert plan.fused
     assert (plan.optimiser == "paged_adamw_8bit") is (device == "cuda" and gigabytes == 0.1)
     said = " | ".join(plan.reasons)
-    for word in ("float", "checkpointing", "attention", "pack", "loss", "adapter", "optimiser"):
+    for word in ("float", "checkpointing", "attention", "pack", "loss", "compiled", "optimiser"):
         assert word in said or (word == "loss" and "logits never exist" in said)
     # bf16 on a machine that lacks it is refused by the arguments themselves: here only the choices.
     arguments = sft_arguments(
@@ -243,4 +244,4 @@ def test_every_plan_is_one_that_trl_takes(
         tmp_path,
     )
     assert arguments.optim == plan.optimiser
-    assert arguments.gradient_checkpointing is plan.gradient_checkpointing
+    assert not arguments.gradient_checkpointing, "layers are checkpointed one by one"

@@ -18,8 +18,13 @@ def config(tmp_path: Path) -> TrainingConfig:
     )
 
 
-def test_the_defaults_are_accepted(config: TrainingConfig) -> None:
+def test_the_defaults_are_accepted_and_what_was_accepted_is_not_for_want_of_a_check(
+    config: TrainingConfig,
+) -> None:
     config.check()
+    (config.base_model / "config.json").unlink()
+    with pytest.raises(TrainingError, match=r"config\.json is missing"):
+        config.check()
 
 
 @pytest.mark.parametrize(

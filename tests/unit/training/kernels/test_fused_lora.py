@@ -1,4 +1,4 @@
-"""The lean layer multiplies what PEFT's multiplies."""
+"""The fused layer multiplies what PEFT's multiplies."""
 
 from __future__ import annotations
 
@@ -65,6 +65,6 @@ def test_without_its_adapter_it_is_the_base() -> None:
 )
 def test_layers_that_do_more_are_left_alone(settings: dict[str, Any]) -> None:
     model = adapted(**settings)
-    lean = fuse_lora(model)
-    assert lean == sum(isinstance(module, FusedLoraLinear) for module in model.modules())
-    assert lean == 0
+    fused = fuse_lora(model)
+    assert fused == sum(isinstance(module, FusedLoraLinear) for module in model.modules())
+    assert fused == 0

@@ -1,4 +1,4 @@
-"""The lean norms against transformers' own, forward and back."""
+"""The fused norms against transformers' own, forward and back."""
 
 from __future__ import annotations
 

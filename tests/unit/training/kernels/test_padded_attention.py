@@ -69,11 +69,23 @@ def test_no_token_sees_another_example() -> None:
     ],
 )
 def test_refuses_what_it_would_compute_wrongly(settings: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"end to end|dropout"):
+    with pytest.raises(ValueError, match=r"padding-free|dropout"):
         padded_attention(LAYER, *states(torch.float32), None, **settings)  # type: ignore[arg-type]
 
 
-def test_a_padded_batch_laid_end_to_end() -> None:
+def test_a_padded_batch_made_flat_in_few_sizes() -> None:
+    mask = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0]])
+    batch = {"input_ids": mask * 7, "attention_mask": mask, "labels": mask * 7}
+    flat = flatten(batch, multiple=8, longest=6)
+    given = flat.model_inputs
+    assert given["input_ids"].tolist() == [[7] * 5 + [0] * 3]
+    assert given["position_ids"].tolist() == [[0, 1, 2, 0, 1, 0, 1, 2]]
+    assert given["cu_seq_lens_q"].tolist() == [0, 3, 5, 8]
+    assert given["max_length_q"] == 8
+    assert flat.targets.tolist() == [7, 7, -100, 7, -100, -100, -100, -100]
+
+
+def test_a_padded_batch_made_flat() -> None:
     batch = {
         "input_ids": torch.tensor([[4, 5, 6, 0], [7, 8, 0, 0], [1, 2, 3, 9]]),
         "attention_mask": torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 1, 1]]),

@@ -138,8 +138,8 @@ def test_a_window_no_shorter_than_every_example_is_none(documented: Documented) 
 @pytest.mark.parametrize(
     ("settings", "because"),
     [
-        ({}, "do not lie end to end"),
-        ({"cu_seq_lens_q": torch.tensor([0, 7])}, "do not lie end to end"),
+        ({}, "not padding-free"),
+        ({"cu_seq_lens_q": torch.tensor([0, 7])}, "not padding-free"),
         ({"cu_seq_lens_q": torch.tensor([0, 7]), "dropout": 0.1}, "no dropout"),
     ],
 )
