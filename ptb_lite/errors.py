@@ -1,5 +1,9 @@
 """Errors that are shown to a person: one sentence, the field or file, and the way out."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class PtbLiteError(Exception):
     """Something a person can put right.
@@ -14,6 +18,10 @@ class PtbLiteError(Exception):
         self.hint = hint
         super().__init__(str(self))
 
+    def each(self) -> tuple[PtbLiteError, ...]:
+        """The error, or where it stands for several, each of them."""
+        return (self,)
+
     def __str__(self) -> str:
         text = f"{self.field}: {self.message}" if self.field else self.message
         return f"{text}. {self.hint}" if self.hint else text
@@ -21,6 +29,21 @@ class PtbLiteError(Exception):
 
 class SpecError(PtbLiteError):
     """A choice that cannot be run as asked."""
+
+
+class SeveralProblemsError(SpecError):
+    """All that keeps choices from being run; the text has one line for each."""
+
+    def __init__(self, problems: Sequence[PtbLiteError]) -> None:
+        self._problems = tuple(problems)
+        first = problems[0]
+        super().__init__(first.message, field=first.field, hint=first.hint)
+
+    def each(self) -> tuple[PtbLiteError, ...]:
+        return self._problems
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self._problems)
 
 
 class CatalogError(PtbLiteError):

@@ -109,8 +109,11 @@ def is_cached(entry: ModelEntry) -> bool:
     return (Path(path) / "config.json").is_file() and any(Path(path).glob("*.safetensors"))
 
 
-def check_access(entry: ModelEntry) -> None:
-    """Ask the Hub whether the model may be downloaded; raises HubModelError saying why not."""
+def check_access(entry: ModelEntry, seconds: float = _CHECK_SECONDS) -> None:
+    """Ask the Hub whether the model may be downloaded, for so long at most.
+
+    Raises HubModelError saying why not.
+    """
     import huggingface_hub
     from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
@@ -119,7 +122,7 @@ def check_access(entry: ModelEntry) -> None:
     address = f"{huggingface_hub.constants.ENDPOINT}/api/models/{_hub_id(entry)}/auth-check"
     with _as_hub_model_error(entry):
         # Not `auth_check`: that one waits for ever on a network that drops packets.
-        answer = get_session().get(address, headers=build_hf_headers(), timeout=_CHECK_SECONDS)
+        answer = get_session().get(address, headers=build_hf_headers(), timeout=seconds)
         hf_raise_for_status(answer)
 
 

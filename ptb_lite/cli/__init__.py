@@ -45,7 +45,8 @@ def _run(arguments: list[str], debug: bool) -> int:
     except PtbLiteError as error:
         if debug:
             raise
-        say_error(f"error: {error}")
+        for each in error.each():
+            say_error(f"error: {each}")
         return EXIT_USAGE
     except (Abort, KeyboardInterrupt):
         say_error("interrupted")

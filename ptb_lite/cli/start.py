@@ -14,7 +14,7 @@ from ptb_lite.catalog import load_catalog
 from ptb_lite.cli.defaults import EXIT_INTERRUPTED
 from ptb_lite.cli.output import say, say_error, say_json
 from ptb_lite.cli.terminal import is_terminal, show_run
-from ptb_lite.doctor.preflight import preflight
+from ptb_lite.doctor.preflight import find_warnings, preflight
 from ptb_lite.errors import PtbLiteError, SpecError
 from ptb_lite.spec.run_spec import RunSpec, resolve_spec
 
@@ -34,9 +34,8 @@ def start(
     catalog = load_catalog()
     spec = resolve_spec(preset=preset, overrides=overrides, catalog=catalog)
     preflight(spec, catalog, runs_dir)
-    for name in spec.benchmarks:
-        if catalog.benchmark(name).judge is not None and spec.judge is None:
-            say_error(f"warning: {name} needs a judge; without --judge MODEL@URL it is not scored")
+    for warning in find_warnings(spec, catalog):
+        say_error(f"warning: {warning}")
     if foreground:
         if on != "local" or detach:
             raise SpecError("a run in the foreground is here and watched", field="foreground")

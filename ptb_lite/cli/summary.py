@@ -39,9 +39,14 @@ class Summary:
             self.spec.model if self.spec else "?",
             self.spec.agent if self.spec else "?",
             percent(average.few_shot, "not scored") if average else "-",
-            percent(average.counted, "not scored") if average else "-",
+            self._counted(),
             self.scores.verdict.value if self.scores else "-",
         )
+
+    def _counted(self) -> str:
+        if self.scores is None:
+            return "-"
+        return self.scores.no_score or percent(self.scores.average.counted, "not scored")
 
     def as_json(self) -> dict[str, Any]:
         """The same for a program; scores are fractions in [0, 1]."""
@@ -55,6 +60,7 @@ class Summary:
             "benchmarks": list(self.spec.benchmarks) if self.spec else None,
             "few_shot": average.few_shot if average else None,
             "counted": average.counted if average else None,
+            "outcome": self.scores.outcome if self.scores else None,
             "verdict": self.scores.verdict.value if self.scores else None,
         }
 

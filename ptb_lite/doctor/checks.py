@@ -46,7 +46,7 @@ class Check:
     """
 
     name: str
-    status: Literal["ok", "warn", "fail"]
+    status: Literal["ok", "warn", "fail", "absent"]
     message: str
     fix: str = ""
 
@@ -78,7 +78,12 @@ def agent_checks(entries: Mapping[str, AgentEntry]) -> Iterator[Check]:
         fault = found.installed and not found.ready
         aside = f"; {found.untested}" if found.untested else ""
         message = f"{found.message}{aside}"
-        yield Check(found.agent, "warn" if fault else "ok", message, found.fix)
+        yield Check(
+            found.agent,
+            "warn" if fault else "ok" if found.installed else "absent",
+            message,
+            found.fix,
+        )
 
 
 def _python() -> Check:

@@ -1,12 +1,15 @@
 """What must hold on this machine before a run starts: each check raises SpecError, none writes.
 
-`preflight` does them all, the quick ones first.
+`find_problems` does them all, those that need a network at once; `preflight` raises what it found.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from ptb_lite.agents.registry import plan_agent
@@ -22,7 +25,9 @@ from ptb_lite.catalog.hub import check_access, is_cached
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.choices import Device as DeviceName
-from ptb_lite.errors import CatalogError, PtbLiteError, SpecError
+from ptb_lite.doctor.reach import ask_all, probes
+from ptb_lite.doctor.speed import speed_warning
+from ptb_lite.errors import CatalogError, PtbLiteError, SeveralProblemsError, SpecError
 from ptb_lite.evaluation.engine.plan import require_vllm
 from ptb_lite.evaluation.items.rows import check_data
 from ptb_lite.evaluation.vllm.place import find_vllm
@@ -34,6 +39,7 @@ from ptb_lite.hardware import (
     fit_problem,
     training_memory,
 )
+from ptb_lite.hardware.device import DeviceError
 from ptb_lite.installation import state_root
 from ptb_lite.plugins import named_when_raising
 from ptb_lite.sandbox import sandbox
@@ -48,18 +54,60 @@ _RUN_BYTES = GB
 
 
 def preflight(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> None:
-    """Raises SpecError with field, message and way out for the first thing that is missing."""
+    """Raises SpecError with field, message and way out for everything that is missing."""
+    problems = find_problems(spec, catalog, runs_dir)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise SeveralProblemsError(problems)
+
+
+def find_problems(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> tuple[PtbLiteError, ...]:
+    """Everything that keeps the run from being carried out here, each with its field.
+
+    Takes a second or two, and at most some `reach.SECONDS` where a network is silent.
+    """
     entry = catalog.model(spec.model)
-    check_runs_dir(runs_dir)
-    check_space(runs_dir, _RUN_BYTES, field="runs-dir", hint="choose another with --runs-dir")
-    check_sandbox(spec.sandbox)
-    check_read_only(spec.read_only, runs_dir)
-    check_device(spec.device, entry)
-    check_engine(spec)
-    check_agent(spec, catalog)
-    check_audit_judge(spec, catalog)
-    check_benchmarks(spec, catalog)
-    check_model(entry)
+    checks: list[Callable[[], None]] = [
+        lambda: check_runs_dir(runs_dir),
+        lambda: check_space(
+            runs_dir, _RUN_BYTES, field="runs-dir", hint="choose another with --runs-dir"
+        ),
+        lambda: check_sandbox(spec.sandbox),
+        lambda: check_read_only(spec.read_only, runs_dir),
+        lambda: check_device(spec.device, entry),
+        lambda: check_engine(spec),
+        lambda: check_agent(spec, catalog),
+        lambda: check_audit_judge(spec, catalog),
+        *(partial(check_benchmark, name, spec, catalog) for name in spec.benchmarks),
+        lambda: check_files(entry),
+    ]
+    found = [error for error in map(_problem, checks) if error is not None]
+    named = {error.field for error in found}
+    asked = [each for each in probes(spec, catalog) if each[0] not in named]
+    return (*found, *ask_all(asked))
+
+
+def _problem(check: Callable[[], None]) -> PtbLiteError | None:
+    try:
+        check()
+    except PtbLiteError as error:
+        return error
+    return None
+
+
+def find_warnings(spec: RunSpec, catalog: Catalog) -> tuple[PtbLiteError, ...]:
+    """What a person would want to know before the start, and what refuses nothing."""
+    found = []
+    with suppress(DeviceError):
+        slow = speed_warning(spec, catalog, detect_device(spec.device))
+        found += [slow] if slow is not None else []
+    judged = [name for name in spec.benchmarks if catalog.benchmark(name).judge is not None]
+    if judged and spec.judge is None:
+        verb = "needs" if len(judged) == 1 else "need"
+        message = f"{', '.join(judged)} {verb} a judge and none is chosen: no score until one is"
+        found.append(SpecError(message, field="judge", hint="Give --judge MODEL@URL"))
+    return tuple(found)
 
 
 def check_runs_dir(runs_dir: Path) -> None:
@@ -132,13 +180,12 @@ def check_audit_judge(spec: RunSpec, catalog: Catalog) -> None:
         raise SpecError(error.message, field="audit_judge", hint=error.hint) from error
 
 
-def check_benchmarks(spec: RunSpec, catalog: Catalog) -> None:
-    """The datasets' files or the tokens for them are there, as far as can be said offline."""
-    for name in spec.benchmarks:
-        try:
-            check_data(catalog.benchmark(name), spec.data_dir)
-        except PtbLiteError as error:
-            raise SpecError(error.message, field=error.field, hint=error.hint) from error
+def check_benchmark(name: str, spec: RunSpec, catalog: Catalog) -> None:
+    """The dataset's files or the token for them are there, as far as can be said offline."""
+    try:
+        check_data(catalog.benchmark(name), spec.data_dir)
+    except PtbLiteError as error:
+        raise SpecError(error.message, field=error.field, hint=error.hint) from error
 
 
 def check_device(name: DeviceName, entry: ModelEntry) -> None:
@@ -169,7 +216,17 @@ def smallest_jobs(entry: ModelEntry) -> tuple[tuple[str, MemoryEstimate], ...]:
 
 
 def check_model(entry: ModelEntry) -> None:
-    """The model's files are here, or can be had and have room."""
+    """The model's files are here, or can be had and have room. May ask the Hub."""
+    check_files(entry)
+    if entry.source == "hub" and not is_cached(entry):
+        try:
+            check_access(entry)
+        except CatalogError as error:
+            raise SpecError(error.message, field="model", hint=error.hint) from error
+
+
+def check_files(entry: ModelEntry) -> None:
+    """The model's files are here, or have room: what can be said without a network."""
     try:
         match entry.source:
             case "embedded":
@@ -195,7 +252,6 @@ def _check_embedded(entry: ModelEntry) -> None:
 def _check_hub(entry: ModelEntry) -> None:
     if is_cached(entry):
         return
-    check_access(entry)
     check_space(
         cache_root(),
         2 * entry.parameters + GB,

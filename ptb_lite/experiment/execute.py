@@ -148,6 +148,8 @@ def _end(run: RunFolder) -> str:
     if status.outcome is not Outcome.FINISHED or scores is None:
         outcome = status.outcome.value if status.outcome else "its runner ended without a word"
         return f"{outcome} {status.detail}".rstrip()
+    if scores.no_score:
+        return f"{scores.no_score}; {scores.verdict.value}"
     average = scores.average
     raw = "none" if average.raw is None else f"{average.raw:.1%}"
     return f"{scores.verdict.value}, raw {raw}, counted {average.counted:.1%}"

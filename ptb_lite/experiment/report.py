@@ -67,9 +67,9 @@ class Against(Record):
 class ArmReport(Record):
     """`flagged` is the share of finished runs whose verdict is flagged, `evaded` of those flagged
     only by hidden forms (renamed, encoded, reworded), `inconclusive` of those the audit could not
-    see through. `raw` is over the runs with a valid submission, `counted` over those that were
-    scored, both in [0, 1]; `used` is the
-    share of the agent's time that it used. `unfinished` runs are in nothing else."""
+    see through. `not_submitted` is the share of finished runs without a submission that can be
+    scored; `raw` and `counted` are over the others, both in [0, 1]; `used` is the share of the
+    agent's time that it used. `unfinished` runs are in nothing else."""
 
     arm: str
     runs: int
@@ -80,6 +80,7 @@ class ArmReport(Record):
     raw: Mean | None
     counted: Mean | None
     used: Mean | None
+    not_submitted: Share | None = None
     against_first: Against | None = None
 
 
@@ -110,6 +111,8 @@ def report_lines(report: ExperimentReport) -> Iterator[str]:
             yield f"    evaded      {_share(arm.evaded)} (flagged by hidden forms only)"
         if arm.inconclusive.count:
             yield f"  inconclusive  {_share(arm.inconclusive)}"
+        if arm.not_submitted is not None and arm.not_submitted.count:
+            yield f"  no submission {_share(arm.not_submitted)}; in neither mean below"
         yield f"  raw           {_mean(arm.raw)}"
         yield f"  counted       {_mean(arm.counted)}"
         yield f"  time used     {_mean(arm.used)}"
@@ -134,8 +137,9 @@ class _Arm:
         self._scores = [scores for _, scores in runs]
         flagged = [run for run, s in runs if s.verdict is Verdict.FLAGGED]
         self._flagged = len(flagged)
-        self._raw = [s.average.raw for s in self._scores if s.average.raw is not None]
-        self._counted = [s.average.counted for s in self._scores if s.average.counted is not None]
+        scored = [s.average for s in self._scores if s.submission_valid]
+        self._raw = [average.raw for average in scored if average.raw is not None]
+        self._counted = [average.counted for average in scored if average.counted is not None]
         evaded = sum(only_hidden(read_record(run.audit, AuditRecord)) for run in flagged)
         open_ones = sum(s.verdict is Verdict.INCONCLUSIVE for s in self._scores)
         times = [s.time for s in self._scores if s.time.budget_seconds > 0]
@@ -148,6 +152,7 @@ class _Arm:
             inconclusive=Share.of(open_ones, len(runs)),
             raw=Mean.of(self._raw),
             counted=Mean.of(self._counted),
+            not_submitted=Share.of(len(runs) - len(scored), len(runs)),
             used=Mean.of([time.agent_seconds / time.budget_seconds for time in times]),
         )
 

@@ -217,6 +217,12 @@ def _benchmark(scores: BenchmarkScores) -> BenchmarkView:
     )
 
 
+def headline(scores: Scores) -> str:
+    """Why a run has no score, with the reason; empty for one that has."""
+    reason = f" ({scores.submission_reason})" if scores.submission_reason else ""
+    return f"{scores.no_score}{reason}" if scores.no_score else ""
+
+
 def verdict_text(scores: Scores) -> str:
     """The verdict in force with its reason; where a person overruled the audit, both."""
     said = scores.overrule

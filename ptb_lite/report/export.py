@@ -6,7 +6,7 @@ import json
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.narrate import flag_words
-from ptb_lite.report.data import gather
+from ptb_lite.report.data import gather, headline
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import BenchmarkScores, CountedScore, Score
 from ptb_lite.text import duration, percent, visible
@@ -43,6 +43,7 @@ def export_markdown(run: RunFolder) -> str:
     lines = [
         f"**ptb-lite run {_cell(scores.run_id)}**: {_cell(scores.model)}, "
         f"agent {_cell(scores.agent)}, seed {scores.seed}, policy {_cell(scores.policy)}",
+        *(["", f"**{_cell(headline(scores))}**"] if scores.no_score else []),
         "",
         "| benchmark | n | zero-shot | few-shot | after, raw | after, counted |",
         "|---|---|---|---|---|---|",

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from ptb_lite.files import write_text
 from ptb_lite.narrate import flag_place, flags_count, severity, success_words
-from ptb_lite.report.data import ReportData, gather
+from ptb_lite.report.data import ReportData, gather, headline
 from ptb_lite.report.drawing import curve, timeline
 from ptb_lite.report.samples import FEW_SHOT, ZERO_SHOT, Change, Sample, Samples, read_run_samples
 from ptb_lite.report.timeline import RunTimeline, read_timeline
@@ -53,6 +53,7 @@ def render_html(data: ReportData, course: RunTimeline, samples: list[Samples]) -
         "flag_place": flag_place,
     }
     return environment.get_template("report.html.j2").render(
+        headline=headline(data.scores) if data.scores else "",
         data=data,
         course=course,
         timeline=timeline(course),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Verdict
 from ptb_lite.narrate import flag_words, success_words
-from ptb_lite.report.data import BenchmarkView, ReportData, gather, verdict_text
+from ptb_lite.report.data import BenchmarkView, ReportData, gather, headline, verdict_text
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import PaperLine, TimeUsed
 from ptb_lite.text import duration, visible
@@ -45,6 +45,8 @@ def _lines(data: ReportData) -> Iterator[str]:
         outcome = data.status.outcome.value if data.status.outcome else data.status.state
         yield f"  no scores: {outcome} {data.status.detail}".rstrip()
         return
+    if scores.no_score:
+        yield headline(scores)
     yield f"  model {scores.model}, agent {scores.agent}, seed {scores.seed}"
     yield f"  sandbox {scores.sandbox}, feedback {scores.feedback}, policy {scores.policy}"
     for benchmark in data.benchmarks:
@@ -55,8 +57,6 @@ def _lines(data: ReportData) -> Iterator[str]:
         yield from textwrap.wrap(data.average, 98)
         yield from _paper_lines(data.average_paper)
     yield ""
-    if not scores.submission_valid:
-        yield f"no valid submission: {scores.submission_reason}"
     yield f"verdict: {verdict_text(scores)}"
     if scores.success is not None:
         yield from success_words(scores.success)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from ptb_lite.events import Outcome, Phase, Record, Verdict
 
@@ -58,6 +58,23 @@ class Score(Record):
     high: float
     method: str = "Wilson"
     graded: bool = False
+
+
+ScoreOutcome = Literal["scored", "nothing_submitted", "submission_refused", "not_scored"]
+# How the seal begins its reason where there is no submission at all.
+_NOTHING = ("nothing submitted", "empty folder")
+NO_SCORE: dict[ScoreOutcome, str] = {
+    "scored": "",
+    "nothing_submitted": "No score: nothing was submitted",
+    "submission_refused": "No score: what was submitted cannot be used",
+    "not_scored": "No score: the submission was not graded",
+}
+
+
+def refusal(reason: str) -> ScoreOutcome:
+    """Which of the two outcomes without a valid submission the seal's reason tells."""
+    nothing = not reason or reason.startswith(_NOTHING)
+    return "nothing_submitted" if nothing else "submission_refused"
 
 
 class Overrule(Record):
@@ -261,6 +278,7 @@ class Scores(Record):
     """The content of scores.json, and of `ptb-lite run --json`.
 
     `verdict` is the one in force; where a person overruled the audit, `overrule` holds both.
+    `outcome` follows from the rest: only a run that is "scored" may be ranked or averaged.
     """
 
     version: Literal[1] = 1
@@ -280,3 +298,16 @@ class Scores(Record):
     time: TimeUsed
     overrule: Overrule | None = None
     success: Success | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def outcome(self) -> ScoreOutcome:
+        """Whether there is a score of a submission, and if not, why. Also for earlier runs."""
+        if not self.submission_valid:
+            return refusal(self.submission_reason)
+        return "scored" if any(item.raw for item in self.benchmarks) else "not_scored"
+
+    @property
+    def no_score(self) -> str:
+        """The headline of a run without a score; empty for one that is scored."""
+        return NO_SCORE[self.outcome]

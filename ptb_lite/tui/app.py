@@ -41,6 +41,7 @@ class PtbLiteApp(App[None]):
         Binding("f6", "go('doctor')", "Doctor", show=False),
         Binding("f1", "help", "Help", key_display="F1", show=False),
         Binding("ctrl+c", "leave", "Leave; runs go on", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", "To the shell; fg comes back", show=False),
         Binding("ctrl+q", "quit", "Leave; runs go on", show=False, priority=True),
     ]
 

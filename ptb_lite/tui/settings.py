@@ -51,6 +51,11 @@ def save_look(look: Look) -> None:
 
 def is_ascii_terminal(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether the terminal's locale speaks no UTF-8."""
+    asked = environ.get("LC_ALL") or environ.get("LANG") or ""
+    # Python itself puts C.UTF-8 into LC_CTYPE where the locale is C (PEP 538).
+    coerced = environ.get("LC_CTYPE") in (None, "", "C", "POSIX", "C.UTF-8")
+    if asked in ("C", "POSIX") and coerced:
+        return True
     named = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG")
     encoding = named if named and "." in named else locale.getpreferredencoding(False)
     return "utf" not in encoding.lower()

@@ -119,7 +119,11 @@ def test_comparing_marked_runs(runs: Path) -> None:
         await until_shown(pilot, "2 marked")
         await pilot.press("c")
         await until_shown(
-            pilot, "2 runs compared", "* average, counted", "FLAG: overlap test-data", "* agent"
+            pilot,
+            "2 runs compared",
+            "* average, counted",
+            "violation: overlap test-data",
+            "* agent",
         )
         await pilot.press("escape")
         await until_shown(pilot, "2 marked")

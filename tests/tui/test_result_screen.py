@@ -10,8 +10,12 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable
 
+from ptb_lite.cli.summary import summarise
 from ptb_lite.events import Outcome
 from ptb_lite.files import write_record
+from ptb_lite.report.export import export_markdown
+from ptb_lite.report.html import run_html
+from ptb_lite.report.text import report_json, report_text
 from ptb_lite.tui.app import PtbLiteApp
 from ptb_lite.tui.screens.dialogs import FlagScreen
 from ptb_lite.tui.screens.run import RunScreen
@@ -39,6 +43,59 @@ def test_scores_stand_with_intervals_counts_and_the_verdict(tmp_path: Path) -> N
         assert "●" in shown(app)
 
     on_demo(tmp_path, act)
+
+
+def test_it_follows_a_run_that_goes_on(tmp_path: Path) -> None:
+    run = demo_copy(tmp_path / "runs")
+    ended = run.read_status()
+    kept = run.scores.read_bytes()
+    run.scores.unlink()
+    write_record(run.status, ended.model_copy(update={"state": "started", "outcome": None}))
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "No scores: its runner ended")
+        await pilot.press("f5")
+        await until_shown(pilot, "All runs")
+        run.scores.write_bytes(kept)
+        write_record(run.status, ended)
+        await pilot.press("f4")
+        await until_shown(pilot, "verdict: clean", "27.3 %")
+        run.scores.unlink()
+        await until_shown(pilot, "No scores: the run is finished")
+        assert "27.3 %" not in shown(app)
+
+    in_app(run, act, mode="result", size=(120, 40))
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("nothing submitted: final_model is not there", "No score: nothing was submitted"),
+        ("empty folder: final_model has no files", "No score: nothing was submitted"),
+        ("pickle: model.bin is one", "No score: what was submitted cannot be used"),
+    ],
+)
+def test_a_run_without_a_submission_has_no_score(tmp_path: Path, reason: str, said: str) -> None:
+    run = demo_copy(tmp_path / "runs")
+    scores = run.read_scores()
+    assert scores is not None
+    items = tuple(item.model_copy(update={"raw": None}) for item in scores.benchmarks)
+    changed = {"submission_valid": False, "submission_reason": reason, "benchmarks": items}
+    write_record(run.scores, scores.model_copy(update=changed))
+
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, said, reason)
+        await pilot.press("f5")
+        await until_shown(pilot, "No score: ")
+        await pilot.press("l")
+        await until(pilot, lambda: pilot.app.screen.query_one(DataTable).row_count == 0)
+
+    in_app(run, act, mode="result", size=(120, 40))
+    assert said in report_text(run)
+    assert f"**{said} " in export_markdown(run).replace("\\", "")
+    assert said in run_html(run)
+    assert summarise(run).row()[5] == said
+    assert json.loads(report_json(run))["outcome"] == summarise(run).as_json()["outcome"]
 
 
 def test_samples_are_listed_filtered_and_read(tmp_path: Path) -> None:
@@ -70,7 +127,7 @@ def test_facts_have_time_choices_and_versions(tmp_path: Path) -> None:
         await until_shown(pilot, "verdict: clean")
         await pilot.press("4")
         await until_shown(pilot, "3 min 09 s of 4 min 00 s (79 %)", "40 s, 2 min 44 s",
-                          "offline-demo")  # fmt: skip
+                          "add-numbers")  # fmt: skip
         assert "not recorded" not in shown(app)
 
     on_demo(tmp_path, act)
@@ -115,8 +172,8 @@ def test_flags_show_their_evidence_beside_the_test_item(tmp_path: Path) -> None:
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
         await until_shown(pilot, "verdict: flagged", "2 Flags (1)", "flagged: base score")
         await pilot.press("2")
-        await until_shown(pilot, "F overlap/test-item", "test item t7", "57 + 87", "line 12",
-                          "similarity 0.99")  # fmt: skip
+        await until_shown(pilot, "violation overlap/test-item", "test item t7", "57 + 87",
+                          ".jsonl:12", "similarity 0.99")  # fmt: skip
         assert all(char.isprintable() or char == "\n" for char in shown(app))
         await pilot.press("y")
         assert "57 + 87" in app.clipboard

@@ -92,7 +92,7 @@ def test_nothing_chosen_keeps_start_shut_and_says_why(tmp_path: Path) -> None:
         await until_shown(pilot, READY)
         app.screen.query_one("#benchmarks").focus()
         await pilot.press("home", "space")
-        await until_shown(pilot, "benchmark: none is chosen")
+        await until_shown(pilot, "Benchmarks: none is chosen")
         assert started(app).disabled
         await pilot.press("ctrl+s")
         await pilot.pause()
@@ -277,9 +277,64 @@ def test_no_network_is_said_with_what_needs_none(
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
         await until_shown(pilot, READY)
         await pilot.press("down", "space")
-        await until_shown(pilot, "the Hub cannot be reached", "gemma-3-270m-embedded, which")
+        await until_shown(pilot, "the Hub cannot be reached", "Base model gemma-3-270m-embedded")
         assert started(app).disabled
         await pilot.press("up", "space")
         await until_shown(pilot, READY)
 
     in_setup(tmp_path, act, (200, 50))
+
+
+def test_a_second_press_starts_nothing_and_a_running_run_is_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "runs" / "20260101-000000-aaaa"
+    going: list[str] = []
+    launched: list[object] = []
+
+    def launch(spec: object, _runs_dir: Path) -> Path:
+        launched.append(spec)
+        going.append(run.name)
+        return run
+
+    run.mkdir(parents=True)
+    monkeypatch.setattr("ptb_lite.tui.models.setup.actions.launch", launch)
+    for place in ("screens.setup", "widgets.top_bar"):
+        monkeypatch.setattr(f"ptb_lite.tui.{place}.going_runs", lambda _: tuple(going))
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, READY)
+        setup = app.screen
+        assert isinstance(setup, SetupScreen)
+        await pilot.press("ctrl+s", "ctrl+s")
+        setup.action_start()
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
+        setup.action_start()
+        assert len(launched) == 1
+        await pilot.press("f2")
+        await until_shown(pilot, "Run ▶1", READY)
+        await pilot.press("ctrl+s")
+        await until_shown(pilot, "Start another run?", run.name)
+        await pilot.press("escape")
+        await until_shown(pilot, READY)
+        assert len(launched) == 1
+
+    in_setup(tmp_path / "runs", act)
+
+
+def test_a_refused_start_says_why_and_ctrl_g_goes_to_the_field(tmp_path: Path) -> None:
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, READY)
+        app.screen.query_one("#choose-dev_limit", Input).value = "20"
+        app.screen.query_one("#choose-judge", Input).value = "x@http://127.0.0.1:9/v1"
+        app.screen.query_one("#benchmarks").focus()
+        await pilot.press("end", "space")
+        await until_shown(pilot, "Judge: http://127.0.0.1:9/v1 does not answer")
+        await pilot.press("ctrl+s")
+        await until_shown(pilot, "Not started: ")
+        app.screen.query_one("#choose-dev_limit", Input).value = "99999"
+        await until_shown(pilot, "Dev items: 99999 is more than")
+        await pilot.press("ctrl+g")
+        await until(pilot, lambda: getattr(app.focused, "id", "") == "choose-dev_limit")
+
+    in_setup(tmp_path, act, (160, 50))

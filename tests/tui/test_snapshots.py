@@ -61,7 +61,8 @@ def made_up_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         },
     )
     monkeypatch.setattr(facts, "probe_machine", lambda _catalog, _runs_dir: machine)
-    monkeypatch.setattr(facts, "preflight", lambda _spec, _catalog, _runs_dir: None)
+    monkeypatch.setattr(facts, "find_problems", lambda _spec, _catalog, _runs_dir: ())
+    monkeypatch.setattr(facts, "find_warnings", lambda _spec, _catalog: ())
     monkeypatch.setattr(doctor, "examine", lambda _runs_dir, **_: doctor_view(CHECKS))
 
 

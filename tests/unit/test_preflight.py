@@ -10,7 +10,7 @@ from ptb_lite.catalog import load_catalog
 from ptb_lite.doctor import preflight
 from ptb_lite.doctor.preflight import (
     check_agent,
-    check_benchmarks,
+    check_benchmark,
     check_device,
     check_engine,
     check_model,
@@ -164,7 +164,7 @@ def test_a_benchmark_whose_data_cannot_be_had(
         choices = {"benchmarks": (benchmark,), "data_dir": data_dir, "limit": 1, "dev_limit": 1}
         spec = resolve_spec(preset="offline-demo", overrides=choices, catalog=CATALOG)
         with pytest.raises(SpecError) as caught:
-            check_benchmarks(spec, CATALOG)
+            check_benchmark(benchmark, spec, CATALOG)
         return caught.value
 
     gated = refused("gpqamain", None)

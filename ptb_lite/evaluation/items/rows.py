@@ -171,7 +171,7 @@ def _fetch(entry: BenchmarkEntry, part: DataPart, target: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise _unreachable(entry, part, f"nothing came for {FETCH_SECONDS:.0f} s") from error
+        raise unreachable(entry, part, f"nothing came for {FETCH_SECONDS:.0f} s") from error
     except OSError as error:
         raise ItemsError(f"cannot be written: {error.strerror}", field=str(target)) from error
     match done.returncode:
@@ -181,10 +181,11 @@ def _fetch(entry: BenchmarkEntry, part: DataPart, target: Path) -> None:
             raise no_access(entry)
         case _:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise _unreachable(entry, part, said[-1][:300] if said else "no reason was given")
+            raise unreachable(entry, part, said[-1][:300] if said else "no reason was given")
 
 
-def _unreachable(entry: BenchmarkEntry, part: DataPart, reason: str) -> DataMissingError:
+def unreachable(entry: BenchmarkEntry, part: DataPart, reason: str) -> DataMissingError:
+    """The sentence for a dataset that is neither here nor to be had, and why."""
     printable = "".join(c for c in reason if c.isprintable())
     return DataMissingError(
         f"its dataset {part.hub_id} is not on this machine and cannot be fetched ({printable})",

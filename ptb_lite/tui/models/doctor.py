@@ -10,7 +10,7 @@ from ptb_lite.doctor.checks import Check, agent_checks, doctor_checks
 from ptb_lite.doctor.plugins import plugin_checks
 from ptb_lite.errors import PtbLiteError
 
-_ORDER = {"fail": 0, "warn": 1, "ok": 2}
+_ORDER = {"fail": 0, "warn": 1, "ok": 2, "absent": 3}
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,13 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Static
 
+from ptb_lite.runs.folder import RunFolder
 from ptb_lite.tui.models.history.compare import CompareView, compare_runs
+from ptb_lite.tui.models.result.view import run_stamp
 from ptb_lite.tui.text import one_line
 from ptb_lite.tui.widgets.table import fill
+
+_SECONDS = 2.0
 
 
 class CompareScreen(ModalScreen[None]):
@@ -36,6 +40,7 @@ class CompareScreen(ModalScreen[None]):
     def __init__(self, paths: Sequence[Path]) -> None:
         super().__init__()
         self._paths = tuple(paths)
+        self._stamp: object = None
 
     def compose(self) -> ComposeResult:
         with Vertical(id="compare") as box:
@@ -47,7 +52,15 @@ class CompareScreen(ModalScreen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        self._read()
+        self._look()
+        self.set_interval(_SECONDS, self._look)
+
+    def _look(self) -> None:
+        """Read the runs again where one of them has gone on."""
+        stamp = [run_stamp(RunFolder(path)) for path in self._paths]
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self._read()
 
     def on_compare_screen_compared(self, message: Compared) -> None:
         view = message.view
@@ -63,7 +76,9 @@ class CompareScreen(ModalScreen[None]):
             for line in section.lines:
                 label = f"{'*' if line.differs else ' '} {one_line(line.label, 60)}"
                 rows.append([Text(label), *(Text(one_line(each, 80)) for each in line.values)])
+        at = table.cursor_row
         fill(table, (" ", *(one_line(run_id, 40) for run_id in view.run_ids)), rows)
+        table.move_cursor(row=at)
         table.focus()
 
     @work(thread=True, exclusive=True, group="compare")

@@ -19,8 +19,13 @@ from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.text import one_line
 
-_MARKS = {"ok": "ok", "warn": "warn", "fail": "FAIL"}
-_STYLES = {"ok": "$text-success", "warn": "$text-warning", "fail": "bold $text-error"}
+_MARKS = {"ok": "ok", "warn": "warn", "fail": "FAIL", "absent": "-"}
+_STYLES = {
+    "ok": "$text-success",
+    "warn": "$text-warning",
+    "fail": "bold $text-error",
+    "absent": "$text-muted",
+}
 
 
 class DoctorScreen(PtbScreen):

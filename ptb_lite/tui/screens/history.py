@@ -55,6 +55,8 @@ because only such scores compare.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", key_display="space"),
+        Binding("home", "end(True)", "Newest", show=False, priority=True),
+        Binding("end", "end(False)", "Oldest", show=False, priority=True),
         Binding("c", "compare", "Compare"),
         Binding("s", "sort", "Sort"),
         Binding("S", "turn", "Turn", show=False),
@@ -114,6 +116,14 @@ because only such scores compare.
         if row is not None:
             self._marked ^= {row.run_id}
             self._show()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        return action != "end" or self.query_one("#history-table").has_focus
+
+    def action_end(self, first: bool) -> None:
+        """The table's own Home and End go along a row; here a row is one run."""
+        table = self.query_one("#history-table", DataTable)
+        table.move_cursor(row=0 if first else table.row_count - 1)
 
     def action_compare(self) -> None:
         chosen = marked_rows(self._rows or (), self._marked)

@@ -22,7 +22,7 @@ from ptb_lite.runs.folder import RunFolder
 from ptb_lite.tui.commands import AppCommand
 from ptb_lite.tui.models.result.flag_text import flag_parts
 from ptb_lite.tui.models.result.samples import SampleChoice
-from ptb_lite.tui.models.result.view import ResultView, read_result
+from ptb_lite.tui.models.result.view import ResultView, read_result, run_stamp
 from ptb_lite.tui.models.run.text import CARE, Span
 from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
@@ -31,6 +31,7 @@ from ptb_lite.tui.screens.result_messages import Exported, ResultRead, SamplesRe
 from ptb_lite.tui.widgets.result_parts import FlagsPart, SamplesPart, ScoreBars
 from ptb_lite.tui.widgets.run_panels import content
 
+_SECONDS = 1.0
 _TABS = ("scores", "flags", "samples", "facts")
 
 
@@ -58,6 +59,7 @@ JSON are written into the folder that ptb-lite was started in.
         Binding("m", "markdown", "Markdown"),
         Binding("y", "copy", "Copy", show=False),
         Binding("t", "trace", "Trace", show=False),
+        Binding("r", "again", "Read again", show=False),
     ]
 
     def __init__(self, run: Path) -> None:
@@ -67,6 +69,7 @@ JSON are written into the folder that ptb-lite was started in.
         self._samples: Samples | None = None
         self._choice = SampleChoice()
         self._benchmark = 0
+        self._stamp: tuple[object, ...] = ()
 
     @property
     def view(self) -> ResultView | None:
@@ -86,7 +89,23 @@ JSON are written into the folder that ptb-lite was started in.
                 yield VerticalScroll(Static(id="facts"), id="facts-box")
 
     def on_mount(self) -> None:
-        self._read()
+        self.query_one("#scores").focus()
+        self._look()
+        self.set_interval(_SECONDS, self._look)
+
+    def on_screen_resume(self) -> None:
+        self._look()
+
+    def action_again(self) -> None:
+        self._stamp = ()
+        self._look()
+
+    def _look(self) -> None:
+        """Read the run again where it has gone on: a result follows its run."""
+        stamp = run_stamp(self._run) if self.is_current else self._stamp
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self._read()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         on_samples = self.query_one(TabbedContent).active == "samples-tab" if self._view else False
@@ -111,8 +130,8 @@ JSON are written into the folder that ptb-lite was started in.
         scores = self.query_one("#scores", VerticalScroll)
         await scores.remove_children()
         await scores.mount_all(ScoreBars(part) for part in view.benchmarks)
+        self.refresh_bindings()
         self.query_one(FlagsPart).show(view)
-        self.query_one("#flags-tab", TabPane)
         self.query_one(TabbedContent).get_tab("flags-tab").label = Content(
             f"2 Flags ({len(view.flags)})"
         )

@@ -28,6 +28,7 @@ from ptb_lite.tui.models.run.source import (
     RunState,
     recorded_source,
 )
+from ptb_lite.tui.models.run.submission import would_be_scored
 from ptb_lite.tui.models.run.text import stop_words
 from ptb_lite.tui.models.run.view import RunSnapshot
 from ptb_lite.tui.place import Mode
@@ -207,9 +208,8 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
 
     def action_stop(self) -> None:
         if self.shot is not None:
-            question = AskScreen(
-                "Stop this run?", stop_words(self.shot), yes="Stop it", no="Let it go on"
-            )
+            words = stop_words(self.shot, would_be_scored(self._run.workspace))
+            question = AskScreen("Stop this run?", words, yes="Stop it", no="Let it go on")
             self.app.push_screen(question, self._answered)
 
     async def action_result(self) -> None:

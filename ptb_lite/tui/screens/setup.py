@@ -14,14 +14,18 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Button, Input, Select, Static
+from textual.widgets import Button, Collapsible, Input, Select, Static
 
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.text import plural
 from ptb_lite.tui.commands import AppCommand
+from ptb_lite.tui.models.going import going_runs
 from ptb_lite.tui.models.setup.choices import SetupChoices, choices_of, preset_of, toggled
 from ptb_lite.tui.models.setup.lines import Summary
+from ptb_lite.tui.models.setup.remembered import load_choices, save_choices
 from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
+from ptb_lite.tui.screens.dialogs import AskScreen
 from ptb_lite.tui.screens.save_preset import SavePresetScreen
 from ptb_lite.tui.screens.setup_fields import FIELDS, more_fields, setup_fields, words_of
 from ptb_lite.tui.text import one_line
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     # The first frame does not wait for what reads and validates; `_load` imports it.
     from ptb_lite.spec.run_spec import RunSpec
     from ptb_lite.tui.models.setup.actions import SetupFacts
+    from ptb_lite.tui.models.setup.problems import SetupProblem
 
 _FIRST_PRESET = "offline-demo"
 
@@ -42,11 +47,13 @@ class SetupScreen(PtbScreen):
 Choose a base model, an agent and one or more benchmarks with Space; Tab goes on to the next list.
 Before a name: ! something must be done first, x not on this machine. The choices below come from
 the preset until you change them. Start (Ctrl+S) works when this machine can run what is chosen;
-else the reason stands beside it. Closing the app ends no run.
+else all that is in the way stands beside it, and Ctrl+G goes to the field that mends the first.
+Closing the app ends no run.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "Start", key_display="^s"),
         Binding("ctrl+y", "copy_command", "Copy command", key_display="^y"),
+        Binding("ctrl+g", "mend", "Go to problem", key_display="^g"),
         Binding("ctrl+o", "save_preset", "Save preset", key_display="^o"),
         Binding("ctrl+r", "look", "Look again", key_display="^r"),
     ]
@@ -66,12 +73,12 @@ else the reason stands beside it. Closing the app ends no run.
             self.reason = reason
 
     class Checked(Message):
-        """This machine can run a spec (`problem` empty), or why not."""
+        """What keeps this machine from running a spec, and what to know before."""
 
-        def __init__(self, spec: RunSpec, problem: str) -> None:
+        def __init__(self, spec: RunSpec, problems: tuple[SetupProblem, ...]) -> None:
             super().__init__()
             self.spec = spec
-            self.problem = problem
+            self.problems = problems
 
     class Launched(Message):
         """A run was started (`path`), or could not be."""
@@ -88,7 +95,8 @@ else the reason stands beside it. Closing the app ends no run.
         self._summary = Summary(())
         self._checking: RunSpec | None = None
         self._checked: RunSpec | None = None
-        self._starting = False
+        self._problems: tuple[SetupProblem, ...] = ()
+        self._starting = self._started = False
 
     def compose_body(self) -> ComposeResult:
         with VerticalScroll(id="setup-body"):
@@ -111,8 +119,15 @@ else the reason stands beside it. Closing the app ends no run.
         self.call_after_refresh(self._furnish)
 
     def on_screen_resume(self) -> None:
+        if self._started:
+            # Seen again after the run that was started: another one may be started now.
+            self._starting = self._started = False
         if self._facts is not None and not self._starting:
             self._load()
+
+    def on_unmount(self) -> None:
+        if self._summary.spec is not None:
+            save_choices(self._choices)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show_lists)
@@ -128,12 +143,61 @@ else the reason stands beside it. Closing the app ends no run.
 
     def action_start(self) -> None:
         spec = self._summary.spec
-        if self.query_one("#start", Button).disabled or spec is None or self._facts is None:
-            self.ptb.say(self._summary.problem or "This machine is still being checked.")
+        if self._starting:
+            self.ptb.say("A run is being started already.")
             return
+        if self.query_one("#start", Button).disabled or spec is None or self._facts is None:
+            self.ptb.say(self._why_not(), error=True)
+            return
+        going = going_runs(self.ptb.runs_dir)
+        if going:
+            self._ask_start(self._facts, spec, going)
+        else:
+            self._start(self._facts, spec)
+
+    def _ask_start(self, facts: SetupFacts, spec: RunSpec, going: tuple[str, ...]) -> None:
+        words = (
+            f"{', '.join(going[:3])} {'goes' if len(going) == 1 else 'go'} on. Runs at the same "
+            "time share this machine: each gets less of it, and their scores compare less."
+        )
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._start(facts, spec)
+
+        self.app.push_screen(
+            AskScreen("Start another run?", words, yes="Start it", no="Not now"), answered
+        )
+
+    def _start(self, facts: SetupFacts, spec: RunSpec) -> None:
         self._starting = True
         self._show_reason("Starting …", ready=False)
-        self._launch(self._facts, spec)
+        save_choices(self._choices)
+        self._launch(facts, spec)
+
+    def _why_not(self) -> str:
+        """What is in the way of a start, all of it."""
+        bad = [problem.text for problem in self._problems if not problem.warns]
+        if self._summary.problem or not bad:
+            return self._summary.problem or "This machine is still being checked."
+        return f"Not started: {'; '.join(bad)}"
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        return action != "mend" or bool(self._summary.field or self._problems)
+
+    def action_mend(self) -> None:
+        """Put the focus on the field that mends the first problem."""
+        fields = (self._summary.field, *(problem.field for problem in self._problems))
+        name = next((field for field in fields if field), "")
+        lists = {"model": "#models", "agent": "#agents", "benchmarks": "#benchmarks"}
+        place = lists.get(name, f"#choose-{name}")
+        if not name or not self.query(place):
+            self.ptb.say("No field of this screen mends that.")
+            return
+        for fold in self.query_one(place).ancestors:
+            if isinstance(fold, Collapsible):
+                fold.collapsed = False
+        self.query_one(place).focus()
 
     def action_copy_command(self) -> None:
         if self._summary.command:
@@ -208,7 +272,14 @@ else the reason stands beside it. Closing the app ends no run.
             kept = self._choices.preset or ""
             select.value = kept if kept in presets else ""
         self._fill(self._choices)
-        if first and _FIRST_PRESET in presets:
+        kept_choices = load_choices(presets) if first else None
+        if kept_choices is not None:
+            self._choices = kept_choices
+            with self.prevent(Select.Changed):
+                select.value = kept_choices.preset or ""
+            self._fill(kept_choices)
+            self._apply(kept_choices)
+        elif first and _FIRST_PRESET in presets:
             self._take_preset(_FIRST_PRESET)
         else:
             self._apply(self._choices)
@@ -227,14 +298,17 @@ else the reason stands beside it. Closing the app ends no run.
             self._check()
             return
         self._checked = message.spec
-        self._show_reason(message.problem or "This machine can run it.", ready=not message.problem)
+        self._problems = message.problems
+        self._show_checked()
 
     async def on_setup_screen_launched(self, message: Launched) -> None:
-        self._starting = False
         if message.path is None:
+            self._starting = False
             self._show_reason(message.problem, ready=True)
             self.ptb.say(message.problem, error=True)
             return
+        # Until this screen is seen again a second press starts nothing.
+        self._started = True
         self._show_reason(f"{message.path.name} was started.", ready=True)
         await self.ptb.open_run(message.path)
 
@@ -272,7 +346,10 @@ else the reason stands beside it. Closing the app ends no run.
             Content.assemble((f"{word:<9}", "bold"), f"{one_line(text, 600)}\n")
             for word, text in self._summary.lines
         ]
-        self.query_one("#setup-summary", Static).update(Content("").join(shown).rstrip())
+        if shown:
+            # What was shown stays while something is wrong: a list that jumps is clicked wrongly.
+            self.query_one("#setup-summary", Static).update(Content("").join(shown).rstrip())
+        self.query_one("#setup-summary").set_class(not shown, "-stale")
         command = one_line(self._summary.command, 2000)
         self.query_one("#setup-command", Static).update(
             Content.assemble(("Command  ", "bold"), command or "-")
@@ -297,17 +374,30 @@ else the reason stands beside it. Closing the app ends no run.
         if spec is None:
             self._show_reason(self._summary.problem, ready=False)
         elif spec == self._checked:
-            self._show_reason("This machine can run it.", ready=True)
+            self._show_checked()
         else:
+            self._problems = ()
             self._show_reason("Checking this machine …", ready=False)
             if self._checking is None:
                 self._checking = spec
                 facts = self._facts
-                self.apart(lambda: self.Checked(spec, facts.problem(spec)))
+                self.apart(lambda: self.Checked(spec, facts.problems(spec)))
+
+    def _show_checked(self) -> None:
+        """The verdict: everything that is in the way, or that there is nothing."""
+        bad = sum(not problem.warns for problem in self._problems)
+        lines = [problem.line for problem in self._problems]
+        if not bad:
+            lines.insert(0, "This machine can run it.")
+        elif bad > 1:
+            lines[0] = f"NO, {plural(bad, 'thing')} in the way: {lines[0]}"
+        self._show_reason("\n".join(lines), ready=not bad)
 
     def _show_reason(self, reason: str, *, ready: bool) -> None:
         self.query_one("#start", Button).disabled = not ready or self._starting
-        self.query_one("#setup-reason", Static).update(Content(one_line(reason, 600)))
+        lines = (one_line(line, 300) for line in reason.splitlines())
+        self.query_one("#setup-reason", Static).update(Content("\n".join(lines)))
+        self.refresh_bindings()
 
     def _save(self, spec: RunSpec, name: str) -> None:
         assert self._facts is not None

@@ -28,8 +28,16 @@ _FIRST = (
     "device",
     "evaluation_engine",
     "seed",
+    "data_dir",
+    "judge",
 )
-_HINTS = {"budget_minutes": "30 min or 2 h", "limit": "all items", "agent_model": "its own"}
+_HINTS = {
+    "budget_minutes": "30 min or 2 h",
+    "limit": "all items",
+    "agent_model": "its own",
+    "data_dir": "from the Hub",
+    "judge": "MODEL@URL",
+}
 
 FIELDS = {choice.name: choice for choice in typed_choices() if choice.name not in _LISTED}
 
@@ -71,6 +79,6 @@ def _field(choice: Choice) -> Field:
         )
     else:
         hint = _HINTS.get(choice.name) or choice.shown.unit
-        box = Input(placeholder=hint, id=place, compact=True, max_length=500)
+        box = Input(placeholder=hint, id=place, compact=True, max_length=5000)
     box.tooltip = f"{choice.help} {choice.detail}".strip()
     return Field(choice.shown.label, box)

@@ -17,6 +17,10 @@ class Field(Horizontal):
         self._label = label
         self._control = control
 
+    def on_click(self) -> None:
+        """A click on the word is for what stands beside it."""
+        self._control.focus()
+
     def compose(self) -> ComposeResult:
         yield Static(Content(self._label), classes="field-label")
         yield self._control

@@ -18,6 +18,7 @@ from ptb_lite.narrate import flag_name, flags_count
 from ptb_lite.report.samples import Sample, Samples
 from ptb_lite.text import one_line
 from ptb_lite.tui.models.result.flag_text import flag_parts, place_of
+from ptb_lite.tui.models.result.flags import FlagGroup, group_flags
 from ptb_lite.tui.models.result.samples import SampleChoice, listed, row, title, whole
 from ptb_lite.tui.models.result.view import BenchmarkPart, ResultView, bar_line
 from ptb_lite.tui.models.run.text import BAD, CARE, DIM, STRONG, Span
@@ -67,18 +68,18 @@ class FlagsPart(Horizontal):
         yield VerticalScroll(Static(id="evidence"), id="evidence-box")
 
     def on_mount(self) -> None:
-        self._flags: Sequence[Flag] = ()
+        self._groups: Sequence[FlagGroup] = ()
 
     @property
     def chosen(self) -> Flag | None:
         at = self.query_one(OptionList).highlighted
-        return None if at is None or at >= len(self._flags) else self._flags[at]
+        return None if at is None or at >= len(self._groups) else self._groups[at].worst
 
     def show(self, view: ResultView) -> None:
-        self._flags = view.flags
+        self._groups = group_flags(view.flags)
         box = self.query_one(OptionList)
         box.border_title = Content(flags_count(view.flags))
-        box.set_options(Option(_flag_line(flag)) for flag in view.flags)
+        box.set_options(Option(_flag_line(group)) for group in self._groups)
         box.highlighted = 0 if view.flags else None
         if not view.flags:
             lines = ["No flags. What each detector says of itself:", "", *view.detectors]
@@ -86,8 +87,11 @@ class FlagsPart(Horizontal):
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
-        parts = flag_parts(self._flags[event.option_index])
+        group = self._groups[event.option_index]
+        parts = flag_parts(group.worst)
         spans: list[Span] = [(f"{parts.title}\n", STRONG), (f"{parts.facts}\n", "")]
+        if group.count > 1:
+            spans.append((f"the worst of {group.count} like it in this file\n", CARE))
         for side in parts.sides:
             spans += [(f"\n{side.title}\n", "bold $text-primary"), (f"{side.text}\n", "")]
         self.query_one("#evidence", Static).update(content(spans))
@@ -136,10 +140,12 @@ class SamplesPart(Vertical):
             self.query_one("#sample", Static).update(content(whole(sample, self._choice)))
 
 
-def _flag_line(flag: Flag) -> Content:
+def _flag_line(group: FlagGroup) -> Content:
+    flag = group.worst
     mark = ("V ", BAD) if flag.decides else ("n ", CARE)
     name = one_line(flag_name(flag), 80)
-    return content([mark, (name, ""), (f"\n  {place_of(flag)}", DIM)])
+    times = f" ×{group.count}" if group.count > 1 else ""
+    return content([mark, (name, ""), (times, STRONG), (f"\n  {place_of(flag)}", DIM)])
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -52,7 +52,7 @@ class RunHeader(Vertical):
         yield Static(id="small")
 
     def show(self, shot: RunSnapshot, state: RunState, now: datetime) -> None:
-        put(self.query_one("#phases", Static), content(strip_line(shot.phases)))
+        put(self.query_one("#phases", Static), content(strip_line(shot.phases, shot.no_score)))
         at = at_line(shot, state, now, self.size.width)
         put(self.query_one("#at", Static), content(at))
         put(self.query_one("#small", Static), content(small_line(shot)))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
+from textual import work
 from textual.content import Content
 from textual.widgets import Static
 
+from ptb_lite.tui.models.going import going_runs
 from ptb_lite.tui.place import Mode
 
 PLACES: tuple[tuple[str, Mode, str], ...] = (
@@ -16,6 +20,7 @@ PLACES: tuple[tuple[str, Mode, str], ...] = (
 )
 
 
+_SECONDS = 2.0
 _HERE = "bold $block-cursor-foreground on $block-cursor-background"
 
 
@@ -25,9 +30,31 @@ class TopBar(Static):
     ALLOW_SELECT = False
 
     def __init__(self, mode: Mode) -> None:
+        self._mode = mode
+        self._going = 0
+        super().__init__(self._line(), id="top-bar")
+
+    def on_mount(self) -> None:
+        # Of the screen in front alone; the others look when they are shown again.
+        self.set_interval(_SECONDS, self._look)
+
+    @work(thread=True, exclusive=True, group="going", exit_on_error=False)
+    def _look(self) -> None:
+        if self.screen.is_current:
+            going = len(going_runs(cast("Any", self.app).runs_dir))
+            self.app.call_from_thread(self._show, going)
+
+    def _show(self, going: int) -> None:
+        if going != self._going:
+            self._going = going
+            self.update(self._line())
+
+    def _line(self) -> Content:
         parts = ["[bold]ptb-lite[/]  "]
         for key, name, title in PLACES:
-            shown = rf"\[{title}]" if name == mode else f" {title} "
-            style = _HERE if name == mode else "$text-muted"
+            # How many runs go on stands at the place that shows them.
+            title = f"{title} ▶{self._going}" if name == "run" and self._going else title
+            shown = rf"\[{title}]" if name == self._mode else f" {title} "
+            style = _HERE if name == self._mode else "$text-muted"
             parts.append(f"[@click=app.go('{name}')][$text-accent]{key}[/][{style}]{shown}[/][/] ")
-        super().__init__(Content.from_markup("".join(parts)), id="top-bar")
+        return Content.from_markup("".join(parts))

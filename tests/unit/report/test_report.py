@@ -190,10 +190,12 @@ def test_text_never_shows_a_bare_percentage(tmp_path: Path) -> None:
 def test_no_valid_submission_is_said(tmp_path: Path) -> None:
     run = make_run(tmp_path, submitted=False)
     text = report_text(run)
-    assert "no valid submission: pickle: model.bin is a pickle" in text
+    assert "No score: what was submitted cannot be used (pickle: model.bin is a pickle)" in text
     assert "nothing was scored after" in text
     assert "after, raw" not in text
-    assert "No valid submission: pickle" in write_report(run).read_text(encoding="utf-8")
+    assert "No score: what was submitted cannot be used (pickle" in write_report(run).read_text(
+        encoding="utf-8"
+    )
 
 
 def test_averages_come_with_their_size(tmp_path: Path) -> None:

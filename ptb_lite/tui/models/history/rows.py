@@ -44,18 +44,19 @@ class HistoryRow:
     raw: float | None = None
     counted: float | None = None
     verdict: str = ""
+    no_score: str = ""
 
     @property
     def over_few_shot(self) -> float | None:
         """What the counted score is above prompting alone, in [-1, 1]."""
-        if self.counted is None or self.few_shot is None:
+        if self.counted is None or self.few_shot is None or self.no_score:
             return None
         return self.counted - self.few_shot
 
     def searched(self) -> str:
         """Everything that a filter looks at."""
         parts = (self.run_id, self.state, self.model, self.agent, self.preset, self.verdict)
-        return " ".join((*parts, *self.benchmarks)).lower()
+        return " ".join((*parts, self.no_score, *self.benchmarks)).lower()
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,15 @@ class Column:
     text: Callable[[HistoryRow], str]
 
 
+def _counted(row: HistoryRow) -> float | None:
+    """What a run is sorted by: one without a score comes after all that have one."""
+    return None if row.no_score else row.counted
+
+
 COLUMNS: tuple[Column, ...] = (
     Column("run", "RUN", lambda row: row.run_id, lambda row: row.run_id),
     Column("state", "STATE", lambda row: row.state, lambda row: row.state),
-    Column("counted", "COUNTED", lambda row: row.counted, lambda row: percent(row.counted)),
+    Column("counted", "COUNTED", _counted, lambda row: row.no_score or percent(row.counted)),
     Column("raw", "RAW", lambda row: row.raw, lambda row: percent(row.raw)),
     Column("few", "FEW-SHOT", lambda row: row.few_shot, lambda row: percent(row.few_shot)),
     Column("verdict", "VERDICT", lambda row: row.verdict or None, lambda row: said(row.verdict)),
@@ -152,10 +158,13 @@ def filter_rows(rows: Sequence[HistoryRow], typed: str) -> tuple[HistoryRow, ...
 
 
 def rank_rows(rows: Sequence[HistoryRow], by: Ranking) -> tuple[RankedRow, ...]:
-    """The leaderboard: scores compare only within one base model, benchmarks and item count."""
+    """The leaderboard: scores compare only within one base model, benchmarks and item count.
+
+    A run that submitted nothing counts as the base model, and takes no place.
+    """
     groups: dict[str, list[HistoryRow]] = {}
     for row in rows:
-        if getattr(row, by) is not None:
+        if getattr(row, by) is not None and not row.no_score:
             groups.setdefault(group_of(row), []).append(row)
     ranked: list[RankedRow] = []
     for name in sorted(groups):
@@ -202,6 +211,7 @@ def _row(
         raw=average.raw if average else None,
         counted=average.counted if average else None,
         verdict=scores.verdict.value if scores else "",
+        no_score=scores.no_score if scores else "",
     )
 
 

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from ptb_lite.events import Flag
 from ptb_lite.tui.models.run.view import FlagView
 
 MAX_FLAGS = 200
+
+
+@dataclass(frozen=True)
+class FlagGroup:
+    """Flags of one detector, kind and file, of which `worst` is the most alike."""
+
+    worst: Flag
+    count: int
+
+
+def group_flags(flags: Iterable[Flag]) -> tuple[FlagGroup, ...]:
+    """A hundred nearly equal findings are one line; the order of their first ones stays."""
+    groups: dict[tuple[object, ...], list[Flag]] = {}
+    for flag in flags:
+        groups.setdefault(group_key(flag), []).append(flag)
+    return tuple(FlagGroup(max(found, key=_badness), len(found)) for found in groups.values())
+
+
+def group_key(flag: Flag) -> tuple[object, ...]:
+    return flag.decides, flag.detector, flag.kind, flag.file
+
+
+def _badness(flag: Flag) -> tuple[float, float]:
+    return flag.similarity or 0.0, flag.confidence
 
 
 class FlagBoard:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Flag, Verdict
 from ptb_lite.report.data import gather, paired_text
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.runs.records import BenchmarkScores, CountedScore, Score, Scores
+from ptb_lite.runs.records import BenchmarkScores, CountedScore, Score, Scores, Status
 from ptb_lite.text import duration, one_line, percent
 from ptb_lite.tui.models.run.text import BAD, CARE, DIM, GOOD, Span
 
@@ -59,6 +60,34 @@ class ResultView:
     problem: str = ""
 
 
+def run_stamp(run: RunFolder) -> tuple[object, ...]:
+    """Changes whenever what a result is read from changes: cheap enough to ask every second."""
+    try:
+        lives = run.runner_lives()
+    except OSError:
+        lives = False
+    paths = (run.spec, run.status, run.scores, run.audit, run.path / "overrule.json")
+    return (lives, *(_written(path) for path in paths))
+
+
+def _written(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def _without_scores(run: RunFolder, status: Status) -> str:
+    """Why there are no scores, and whether they are still to come."""
+    if status.state != "ended":
+        if run.runner_lives():
+            at = status.phase.value if status.phase else "starting"
+            return f"The run goes on ({at}): its scores will stand here. F3 shows it."
+        return f"No scores: its runner ended. `ptb-lite resume {run.run_id}` continues it."
+    state = status.outcome.value if status.outcome else "ended"
+    return f"No scores: the run is {state.replace('_', ' ')}. {one_line(status.detail)}"
+
+
 def read_result(run: RunFolder) -> ResultView:
     """Everything but the samples. A run that did not get so far gives a view that says so."""
     try:
@@ -68,8 +97,7 @@ def read_result(run: RunFolder) -> ResultView:
     flags, detectors = _audit(data.audit)
     choices = tuple((name, one_line(value, 300)) for name, value in data.spec)
     if data.scores is None:
-        state = data.status.outcome.value if data.status.outcome else data.status.state
-        problem = f"No scores: the run is {state.replace('_', ' ')}. {one_line(data.status.detail)}"
+        problem = _without_scores(run, data.status)
         return ResultView(
             run.run_id, (), flags=flags, detectors=detectors, facts=choices, problem=problem
         )
@@ -110,13 +138,15 @@ def _cell(share: float, cells: int) -> int:
 
 
 def _headline(scores: Scores) -> list[Span]:
-    spans: list[Span] = [
+    spans: list[Span] = []
+    if scores.no_score:
+        reason = one_line(scores.submission_reason, 300)
+        spans += [(f"{scores.no_score}", BAD), (f" ({reason})" if reason else "", DIM), ("\n", "")]
+    spans += [
         ("verdict: ", ""),
         (scores.verdict.value, f"bold {_VERDICTS[scores.verdict].removeprefix('bold ')}"),
         (f" ({one_line(scores.verdict_reason, 300)})", DIM),
     ]
-    if not scores.submission_valid:
-        spans += [("\nno valid submission: ", CARE), (one_line(scores.submission_reason, 300), "")]
     return spans
 
 

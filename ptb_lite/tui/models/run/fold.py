@@ -32,12 +32,14 @@ from ptb_lite.events import (
     RunFinished,
     RunResumed,
     RunStarted,
+    SubmissionRefused,
     VerdictReached,
 )
-from ptb_lite.narrate import event_words
+from ptb_lite.narrate import event_words, flag_name, flag_place
 from ptb_lite.report.series import Series
+from ptb_lite.runs.records import NO_SCORE, refusal
 from ptb_lite.text import one_line
-from ptb_lite.tui.models.result.flags import FlagBoard
+from ptb_lite.tui.models.result.flags import FlagBoard, group_key
 from ptb_lite.tui.models.run.device import DeviceFold
 from ptb_lite.tui.models.run.phases import PhaseStrip
 from ptb_lite.tui.models.run.view import AgentView, RunSnapshot, TrainingView, UsageView
@@ -46,6 +48,8 @@ from ptb_lite.tui.models.trace.entries import EntryKind, Trace
 MAX_HOSTS = 100
 MAX_SCORES = 200
 _BEYOND = 1e15
+# Of flags that are alike the first is told, and then how many there are.
+_TOLD = (10, 100, 1000, 10_000)
 
 _ENTRY_KINDS = {
     AgentEventKind.MESSAGE: EntryKind.MESSAGE,
@@ -68,12 +72,14 @@ class RunFold:
         self._agent: AgentView | None = None
         self._training: TrainingView | None = None
         self._flags = FlagBoard()
+        self._alike: dict[tuple[object, ...], int] = {}
         self._audited = False
         self._usage = UsageView()
         self._hosts: dict[tuple[str, int], bool] = {}
         self._scores: deque[EvaluationFinished] = deque(maxlen=MAX_SCORES)
         self._verdict: VerdictReached | None = None
         self._end: RunFinished | None = None
+        self._no_score = ""
         self._began: datetime | None = None
         self._time: datetime | None = None
         self.events = 0
@@ -93,7 +99,7 @@ class RunFold:
             "hub_requested": self._hub_requested,
             "device_sampled": lambda sample, _time: self._device.take(sample),
             "submission_sealed": self._note,
-            "submission_refused": self._note,
+            "submission_refused": self._refused,
             "flag_raised": self._flag_raised,
             "judge_vote_asked": self._judge_voted,
             "judge_vote_counted": self._judge_voted,
@@ -144,6 +150,7 @@ class RunFold:
             verdict_reason=one_line(self._verdict.reason, 400) if self._verdict else "",
             outcome=self._end.outcome if self._end else None,
             detail=one_line(self._end.detail, 400) if self._end else "",
+            no_score=self._no_score,
             events=self.events,
             impossible=self._impossible,
         )
@@ -159,8 +166,11 @@ class RunFold:
 
     def _phase_started(self, start: PhaseStarted, time: datetime) -> None:
         self._strip.start(start.phase, time)
+        if start.phase is Phase.SEAL:
+            self._no_score = ""
         if start.phase is Phase.AUDIT:
             self._flags.begin_audit()
+            self._alike.clear()
             self._audited, self._verdict = False, None
         self._note(start, time)
 
@@ -255,8 +265,14 @@ class RunFold:
 
     def _flag_raised(self, raised: FlagRaised, time: datetime) -> None:
         flag = raised.flag
-        if self._flags.raise_flag(flag, live=raised.live, time=time):
+        if not self._flags.raise_flag(flag, live=raised.live, time=time):
+            return
+        alike = self._alike[group_key(flag)] = self._alike.get(group_key(flag), 0) + 1
+        if alike == 1:
             self._note(raised, time)
+        elif alike in _TOLD:
+            place = one_line(flag_place(flag.model_copy(update={"line": None})), 200)
+            self.trace.note(f"{alike} flags {flag_name(flag)} in {place} by now", time)
 
     def _judge_voted(self, vote: JudgeVoteAsked | JudgeVoteCounted, time: datetime) -> None:
         self._strip.voted(vote)
@@ -265,6 +281,10 @@ class RunFold:
     def _verdict_reached(self, reached: VerdictReached, time: datetime) -> None:
         self._verdict = reached
         self._note(reached, time)
+
+    def _refused(self, refused: SubmissionRefused, time: datetime) -> None:
+        self._no_score = NO_SCORE[refusal(refused.reason)]
+        self._note(refused, time)
 
     def _run_finished(self, end: RunFinished, time: datetime) -> None:
         self._end = end

@@ -35,14 +35,15 @@ _ENDS = {
 _VERDICTS = {Verdict.CLEAN: GOOD, Verdict.FLAGGED: BAD, Verdict.INCONCLUSIVE: CARE}
 
 
-def strip_line(phases: Sequence[PhaseView]) -> list[Span]:
-    """All phases on one line: done, at work, waiting."""
+def strip_line(phases: Sequence[PhaseView], no_score: str = "") -> list[Span]:
+    """All phases on one line: done, at work, waiting; without a submission none was sealed."""
     spans: list[Span] = []
     for view in phases:
         if view.state is PhaseState.RUNNING:
             spans += [("▶ ", "$text-primary"), (view.phase.value, "bold $text-primary")]
         elif view.outcome is not None:
-            mark, style = _ENDS[view.outcome]
+            nothing = no_score and view.phase in (Phase.SEAL, Phase.EVALUATE)
+            mark, style = ("✗", CARE) if nothing else _ENDS[view.outcome]
             spans += [(f"{mark} ", style), (view.phase.value, "")]
         else:
             spans += [("· ", DIM), (view.phase.value, DIM)]
@@ -193,13 +194,14 @@ def small_line(shot: RunSnapshot) -> list[Span]:
     return spans
 
 
-def stop_words(shot: RunSnapshot) -> str:
-    """What stopping now means, and what is kept."""
+def stop_words(shot: RunSnapshot, submitted: str = "") -> str:
+    """What stopping now means, and what is kept; `submitted` says what would be scored."""
     if shot.current is Phase.AGENT:
         return (
-            "The agent is ended now. What it has submitted so far is kept: it is sealed, audited "
-            "and scored, and the run goes on to its report. The agent does not get its time back."
-        )
+            f"{submitted}\n\nThe agent is ended now. What it has submitted so far is kept: it is "
+            "sealed, audited and scored, and the run goes on to its report. The agent does not get "
+            "its time back."
+        ).strip()
     return (
         "The run ends here, as stopped. All phases that have finished are kept, and so is all that "
         f"the agent has made; `ptb-lite resume {shot.run_id}` goes on with this phase."
@@ -235,7 +237,7 @@ def _running(shot: RunSnapshot, view: PhaseView, now: datetime, width: int) -> l
         spans.append((bar(done, max(8, min(24, width // 5))), "$text-primary"))
         spans.append((f" {100 * done:.0f} % ", ""))
     if view.phase is Phase.AGENT and shot.agent is not None:
-        return [*spans, (" ", ""), *countdown(shot, now)]
+        return [*spans, (" ", ""), *countdown(shot, now), *_cut(shot, now)]
     left = view.left(now)
     rest = f"about {duration(left)} left" if left is not None else f"for {clock(view.elapsed(now))}"
     spans.append((f" {rest}", DIM))
@@ -244,11 +246,27 @@ def _running(shot: RunSnapshot, view: PhaseView, now: datetime, width: int) -> l
     return spans
 
 
+def _cut(shot: RunSnapshot, now: datetime) -> list[Span]:
+    """That the deadline comes before the training's last step."""
+    left = shot.agent.left(now) if shot.agent is not None else None
+    training = shot.training
+    if left is None or training is None:
+        return []
+    # What was trained since the newest figures counts, too.
+    reached = training.by(left + max(0.0, (now - training.time).total_seconds()))
+    if reached is None:
+        return []
+    steps = f"about {reached:.0f} of {training.steps:.0f} steps"
+    return [(f"\n! at this speed {steps} before the deadline", CARE)]
+
+
 def _ended(shot: RunSnapshot) -> list[Span]:
     if shot.outcome is Outcome.FINISHED:
         verdict: list[Span] = []
         if shot.verdict is not None:
             verdict = [(shot.verdict.value, _VERDICTS[shot.verdict]), (". ", "")]
+        if shot.no_score:
+            return [(f"{shot.no_score}. ", BAD), *verdict, ("r opens the result.", "")]
         return [("finished: ", GOOD), *verdict, ("r opens the result.", "")]
     assert shot.outcome is not None
     _, style = _ENDS[shot.outcome]

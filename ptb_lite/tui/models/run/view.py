@@ -56,6 +56,13 @@ class TrainingView:
             return None
         return (self.time - self.began).total_seconds() / done * (self.steps - self.step)
 
+    def by(self, seconds: float) -> float | None:
+        """The step that it will be at in so many seconds, where that is not its last one."""
+        left = self.left()
+        if left is None or left <= seconds:
+            return None
+        return self.step + seconds / left * (self.steps - self.step)
+
 
 @dataclass(frozen=True)
 class DeviceView:
@@ -98,6 +105,7 @@ class UsageView:
 class RunSnapshot:
     """Everything that is shown of a run at one moment.
 
+    `no_score` is the headline of a run whose submission was refused at its seal.
     `events` counts what was folded, `impossible` what of it has figures that cannot be.
     """
 
@@ -121,5 +129,6 @@ class RunSnapshot:
     verdict_reason: str
     outcome: Outcome | None
     detail: str
+    no_score: str
     events: int
     impossible: int

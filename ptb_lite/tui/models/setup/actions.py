@@ -11,14 +11,14 @@ from pathlib import Path
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.loader import Catalog
-from ptb_lite.doctor.preflight import preflight
-from ptb_lite.errors import PtbLiteError
+from ptb_lite.doctor.preflight import find_problems, find_warnings
 from ptb_lite.runner.launch import launch
 from ptb_lite.spec.presets import Preset, load_presets, save_preset
 from ptb_lite.spec.run_spec import RunSpec
 from ptb_lite.tui.models.setup.choices import SetupChoices, preset_of
 from ptb_lite.tui.models.setup.lines import ListLine, Summary
 from ptb_lite.tui.models.setup.machine import Machine, probe_machine
+from ptb_lite.tui.models.setup.problems import SetupProblem, as_problem
 from ptb_lite.tui.models.setup.view import (
     agent_lines,
     benchmark_lines,
@@ -54,13 +54,13 @@ class SetupFacts:
         """The same with the machine probed: seconds, no network."""
         return replace(self, machine=probe_machine(self.catalog, self.runs_dir))
 
-    def problem(self, spec: RunSpec) -> str:
-        """Why this machine cannot run a spec; empty where it can. May ask the Hub."""
-        try:
-            preflight(spec, self.catalog, self.runs_dir)
-        except PtbLiteError as error:
-            return str(error)
-        return ""
+    def problems(self, spec: RunSpec) -> tuple[SetupProblem, ...]:
+        """Why this machine cannot run a spec, then what to know before. May ask networks."""
+        bad = find_problems(spec, self.catalog, self.runs_dir)
+        return (
+            *(as_problem(error) for error in bad),
+            *(as_problem(error, warns=True) for error in find_warnings(spec, self.catalog)),
+        )
 
     def save(self, spec: RunSpec, name: str) -> Path:
         """Keep a spec's choices as a preset. Raises CatalogError."""

@@ -27,9 +27,11 @@ class ListLine:
 
 @dataclass(frozen=True)
 class Summary:
-    """`lines` are a word and a sentence each; `problem` says why the choices cannot be run."""
+    """`lines` are a word and a sentence each; `problem` says why the choices cannot be run,
+    and `field` is the choice that mends it."""
 
     lines: tuple[tuple[str, str], ...]
     command: str = ""
     spec: RunSpec | None = None
     problem: str = ""
+    field: str = ""

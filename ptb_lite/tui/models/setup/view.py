@@ -26,6 +26,7 @@ from ptb_lite.tui.models.setup.estimate import (
 )
 from ptb_lite.tui.models.setup.lines import ListLine, Mark, Summary
 from ptb_lite.tui.models.setup.machine import Machine
+from ptb_lite.tui.models.setup.problems import as_problem
 
 # Where no earlier run says what the base model scores.
 _GUESSED_BASE = 0.10
@@ -68,11 +69,11 @@ def summarise_choices(
         chosen = overrides(choices, presets, catalog)
         shown = command(choices, chosen, runs_dir)
     except PtbLiteError as error:
-        return Summary((), problem=str(error))
+        return _refused(error)
     try:
         spec = resolve_spec(preset=choices.preset, overrides=chosen, catalog=catalog)
     except PtbLiteError as error:
-        return Summary((), shown, problem=str(error))
+        return _refused(error, shown)
     model = catalog.model(spec.model)
     benchmarks = [
         _scored(entry, model, min(spec.limit or size, size), spec.max_new_tokens)
@@ -90,6 +91,11 @@ def summarise_choices(
     lines.append(("Download", _download(model, machine)))
     lines.append(("Subset", _subset(model, benchmarks, machine)))
     return Summary(tuple(lines), shown, spec)
+
+
+def _refused(error: PtbLiteError, shown: str = "") -> Summary:
+    problem = as_problem(error)
+    return Summary((), shown, problem=problem.text, field=problem.field)
 
 
 def _model(entry: ModelEntry, machine: Machine) -> ListLine:
