@@ -57,6 +57,9 @@ ETC_NAMES = (
     "terminfo",
     "timezone",
 )
+# Of the whole machine, not of the sandbox: keys, and processes by their timers.
+_UNREADABLE = ("/proc/keys", "/proc/key-users", "/proc/timer_list")
+_STARTER = Path(__file__).with_name("hardened.py")
 _PROBE_SECONDS = 10.0
 
 
@@ -83,7 +86,8 @@ class Bubblewrap:
     def wrap(self, command: Sequence[str], plan: SandboxPlan) -> list[str]:
         program = shutil.which("bwrap") or "bwrap"
         workspace = os.fspath(plan.workspace.absolute())
-        arguments = [program, *_isolation(program)]
+        starter = [sys.executable, "-I", "-S", os.fspath(_STARTER)]
+        arguments = [*starter, program, *_isolation(program)]
         if plan.network != "full":
             arguments.append("--unshare-net")
         for mount in sorted(_mounts(plan), key=_depth):
@@ -152,11 +156,14 @@ def _kernel_mounts() -> Iterator[list[str]]:
     With them a sandbox of root could have the host start a program (kernel.core_pattern). bwrap
     covers only folders that can themselves be written, and these cannot.
     """
+    for name in _UNREADABLE:
+        if Path(name).exists():
+            yield ["--ro-bind", "/dev/null", name]
     if os.geteuid() != 0:
         return
     with os.scandir("/proc") as entries:
         for entry in sorted(entries, key=lambda each: each.name):
-            if entry.name.isdigit() or entry.is_symlink():
+            if entry.name.isdigit() or entry.is_symlink() or entry.path in _UNREADABLE:
                 continue
             if entry.is_dir() or entry.stat().st_mode & 0o222:
                 yield ["--ro-bind-try", entry.path, entry.path]
