@@ -15,6 +15,11 @@ from ptb_lite.events import Record
 
 # An id ends up in file names, so it may not climb out of a folder.
 EntryId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+# Of a benchmark also the name of a task of lm-eval, which has a file form of its own.
+BenchmarkId = Annotated[
+    str,
+    Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63}|lm-eval:[A-Za-z0-9][A-Za-z0-9._-]{0,119})$"),
+]
 Count = Annotated[int, Field(gt=0)]
 Line = Annotated[str, Field(min_length=1, max_length=300)]
 HubId = Annotated[str, Field(pattern=r"^[\w.-]{1,96}/[\w.-]{1,96}$")]
@@ -118,7 +123,7 @@ class DataSource(Record):
 
 
 class BenchmarkEntry(Entry):
-    """A benchmark of the catalogue: drawn by a generator, or read from a published dataset.
+    """A benchmark: drawn by a generator, read from a published dataset, or a task of lm-eval.
 
     `generator` is the name of the item generator and `generator_options` its settings; `data` is
     where a dataset's rows come from. `train_size`, `dev_size` and `test_size` count items. The dev
@@ -128,8 +133,9 @@ class BenchmarkEntry(Entry):
     in words how an answer is judged. `judge`: a language model has to, and how it is asked.
     """
 
+    id: BenchmarkId
     title: Line
-    kind: Literal["procedural", "dataset"]
+    kind: Literal["procedural", "dataset", "lm-eval"]
     generator: str = ""
     generator_options: dict[str, Any] = Field(default_factory=dict)
     data: DataSource | None = None

@@ -16,6 +16,7 @@ from ptb_lite.audit.judge.choice import audit_judge_choice
 from ptb_lite.audit.record import AuditRecord, DetectorResult, HarnessManifest
 from ptb_lite.audit.run import run_audit
 from ptb_lite.catalog import load_catalog
+from ptb_lite.catalog.embedded import cache_root
 from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.catalog.hub import cached_snapshot
 from ptb_lite.catalog.loader import Catalog
@@ -23,6 +24,8 @@ from ptb_lite.cli.output import say, say_error, say_json
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.items.item import read_items
 from ptb_lite.evaluation.items.splits import draw_splits
+from ptb_lite.evaluation.lm_tasks.find import find_lm_task, item_folder
+from ptb_lite.evaluation.lm_tasks.task import is_lm_task
 from ptb_lite.events import Record, Verdict
 from ptb_lite.files import read_record
 from ptb_lite.installation import item_salt
@@ -57,6 +60,8 @@ class Wanted:
     memorisation: bool = False
     embedder: Path | None = None
     feedback: Literal["dev", "test"] = "dev"
+    include_path: Path | None = None
+    trust_task_code: bool = False
 
 
 def audit_and_print(wanted: Wanted, *, runs_dir: Path, as_json: bool) -> int:
@@ -212,7 +217,14 @@ def _judge(wanted: Wanted, runs_dir: Path) -> JudgeOptions | None:
 def _benchmark_items(
     name: str, entry: BenchmarkEntry | None, wanted: Wanted
 ) -> tuple[TestItem, ...]:
-    """The test items of one benchmark: from the data folder, or drawn as a run would."""
+    """The test items of one benchmark: from the data folder, drawn as a run would, or those of a
+    task of lm-eval."""
+    if is_lm_task(name):
+        folder = _lm_task_folder(name, wanted)
+        return tuple(
+            TestItem(item.id, item.question, item.target, name)
+            for item in read_items(folder / "test.jsonl")
+        )
     if wanted.data_dir is not None:
         return read_benchmark(wanted.data_dir, name)
     if entry is not None and entry.kind == "procedural":
@@ -220,6 +232,23 @@ def _benchmark_items(
         return tuple(TestItem(item.id, item.question, item.target, name) for item in drawn)
     say_error(f"note: no test items of {name} (--data-dir), so less can be checked")
     return ()
+
+
+def _lm_task_folder(name: str, wanted: Wanted) -> Path:
+    """Where the items of a task of lm-eval were written. Raises ItemsError."""
+    include_path, trusted = wanted.include_path, wanted.trust_task_code
+    folder = item_folder(
+        name, cache_root(), seed=wanted.seed, include_path=include_path, trusted=trusted
+    )
+    found = find_lm_task(
+        name,
+        folder,
+        seed=wanted.seed,
+        feedback="test",
+        include_path=include_path,
+        trusted=trusted,
+    )
+    return found.folder
 
 
 def _with_base(case: AuditCase, name: str | None, catalog: Catalog) -> AuditCase:

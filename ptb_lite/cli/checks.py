@@ -12,6 +12,7 @@ from ptb_lite.cli.options import (
     RUNS,
     DataDir,
     EngineName,
+    IncludePath,
     Json,
     JudgeKey,
     JudgeName,
@@ -19,6 +20,7 @@ from ptb_lite.cli.options import (
     Limit,
     MaxNewTokens,
     RunsDir,
+    TrustTaskCode,
 )
 
 
@@ -38,13 +40,15 @@ def evaluate(
     judge: JudgeName = None,
     judge_key: JudgeKey = None,
     judge_max_tokens: JudgeTokens = None,
+    include_path: IncludePath = None,
+    trust_task_code: TrustTaskCode = False,
     as_json: Json = False,
 ) -> None:
     """Score a model on benchmarks, without an agent.
 
     The test items are those of a run with the same seed on this installation. A benchmark of a
     dataset is asked as a chat, in the template of the model's family, or with --shots as plain
-    text after solved examples.
+    text after solved examples. `lm-eval:TASK` is any task of lm-eval, asked and graded by lm-eval.
 
     Exit codes: 0 done, 1 the evaluation failed, 2 bad usage.
     """
@@ -63,6 +67,8 @@ def evaluate(
         device=device,
         engine=engine or "auto",
         judge=judge_choice(judge, key_variable=judge_key, max_tokens=judge_max_tokens),
+        include_path=include_path,
+        trust_task_code=trust_task_code,
     )
     raise typer.Exit(evaluate_and_print(choices, as_json=as_json))
 
@@ -168,6 +174,8 @@ def audit(
             help="Which split the agent was free to evaluate on, in a folder that is no run's."
         ),
     ] = "dev",
+    include_path: IncludePath = None,
+    trust_task_code: TrustTaskCode = False,
     runs_dir: RunsDir = RUNS,
     as_json: Json = False,
 ) -> None:
@@ -192,6 +200,8 @@ def audit(
         memorisation=memorisation,
         embedder=embedder,
         feedback=feedback,
+        include_path=include_path,
+        trust_task_code=trust_task_code,
     )
     raise typer.Exit(audit_and_print(wanted, runs_dir=runs_dir, as_json=as_json))
 

@@ -22,6 +22,8 @@ from ptb_lite.evaluation.engine.plan import EvaluationPlan
 from ptb_lite.evaluation.errors import EvaluationError
 from ptb_lite.evaluation.evaluate_model import Scored, evaluate_once
 from ptb_lite.evaluation.judge.choice import JudgeChoice
+from ptb_lite.evaluation.lm_tasks.find import entry_of, find_lm_task, item_folder
+from ptb_lite.evaluation.lm_tasks.task import LmTaskFound, is_lm_task
 from ptb_lite.evaluation.results import read_samples
 from ptb_lite.installation import item_salt
 from ptb_lite.runs.scores import score_of
@@ -44,19 +46,27 @@ class EvalChoices:
     judge: JudgeChoice | None = None
     max_new_tokens: int | None = None
     data_dir: Path | None = None
+    include_path: Path | None = None
+    trust_task_code: bool = False
 
 
 def evaluate_and_print(choices: EvalChoices, *, as_json: bool) -> int:
     """Score on every benchmark and print; the exit code. Raises PtbLiteError for bad choices."""
     catalog = load_catalog()
-    entries = [catalog.benchmark(name) for name in choices.benchmarks]
+    tasks = {name: _lm_task(choices, name) for name in choices.benchmarks if is_lm_task(name)}
+    entries = [
+        entry_of(name, tasks[name]) if name in tasks else catalog.benchmark(name)
+        for name in choices.benchmarks
+    ]
     _check(choices, entries)
     folder = _model_folder(choices.model, catalog)
     family = _chat_family(choices.model, folder, catalog)
     found = []
     for entry in entries:
         try:
-            scored = _judged(choices, entry, _score(choices, entry, folder, family))
+            scored = _judged(
+                choices, entry, _score(choices, entry, folder, family, tasks.get(entry.id))
+            )
         except EvaluationError as error:
             say_error(f"error: {error}")
             return EXIT_FAILED
@@ -88,6 +98,27 @@ def _check(choices: EvalChoices, entries: list[BenchmarkEntry]) -> None:
         )
 
 
+def _lm_task(choices: EvalChoices, name: str) -> LmTaskFound:
+    """What the task is. Raises ItemsError, and SpecError for an engine that it was not tried on."""
+    if choices.engine == "vllm":
+        raise SpecError(f"'{name}' is evaluated with transformers only", field="engine")
+    say_error(f"{name}: read with its dataset, which may be fetched first")
+    include_path, trusted = choices.include_path, choices.trust_task_code
+    found = find_lm_task(
+        name,
+        item_folder(
+            name, cache_root(), seed=choices.seed, include_path=include_path, trusted=trusted
+        ),
+        seed=choices.seed,
+        feedback="test",
+        include_path=include_path,
+        trusted=trusted,
+    )
+    if choices.shots and not found.own_shots:
+        raise SpecError(f"'{name}' has no examples but its test items", field="shots")
+    return found
+
+
 def _model_folder(name: str, catalog: Catalog) -> Path:
     if (Path(name) / "config.json").is_file():
         return Path(name)
@@ -112,7 +143,11 @@ def _chat_family(name: str, folder: Path, catalog: Catalog) -> ChatFamily | None
 
 
 def _score(
-    choices: EvalChoices, entry: BenchmarkEntry, folder: Path, family: ChatFamily | None
+    choices: EvalChoices,
+    entry: BenchmarkEntry,
+    folder: Path,
+    family: ChatFamily | None,
+    lm_task: LmTaskFound | None,
 ) -> Scored:
     return evaluate_once(
         folder,
@@ -127,7 +162,8 @@ def _score(
         max_new_tokens=choices.max_new_tokens,
         data_dir=choices.data_dir,
         device=choices.device,
-        engine=choices.engine,
+        engine=choices.engine if lm_task is None else "transformers",
+        lm_task=lm_task,
         on_plan=_tell_plan,
         on_progress=_tell,
     )
@@ -173,7 +209,8 @@ def _judged(choices: EvalChoices, entry: BenchmarkEntry, scored: Scored) -> Scor
 
 def _line(scored: Scored, *, judged: bool) -> str:
     result = scored.result
-    head = f"{result.benchmark}  {result.num_fewshot}-shot  "
+    metric = f"{result.metric}  " if result.metric else ""
+    head = f"{result.benchmark}  {result.num_fewshot}-shot  {metric}"
     tail = f"  {result.seconds:.1f} s  samples: {scored.folder / result.samples}"
     score = score_of(scored.samples, judged=judged)
     if score is None:

@@ -62,6 +62,10 @@ JudgeSpend = Annotated[
 JudgePrices = Annotated[
     str | None, typer.Option(help="INPUT,OUTPUT in dollars per million tokens.")
 ]
+IncludePath = Annotated[Path | None, typer.Option(help="A folder of your own lm-eval task files.")]
+TrustTaskCode = Annotated[
+    bool, typer.Option("--trust-task-code", help="Run the Python code of an lm-eval task.")
+]
 Plain = Annotated[
     bool, typer.Option("--plain", help="Plain lines instead of the app, also on a terminal.")
 ]

@@ -17,6 +17,8 @@ from ptb_lite.evaluation.errors import EngineFailed, EvaluationError
 from ptb_lite.evaluation.identity import task_key
 from ptb_lite.evaluation.items.splits import ItemFiles, prepare_items
 from ptb_lite.evaluation.job import Engine, EvaluationJob, EvaluationTask, Generation
+from ptb_lite.evaluation.lm_tasks.find import files_of
+from ptb_lite.evaluation.lm_tasks.task import LmTaskFound, file_form
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord, read_samples
 from ptb_lite.hardware import detect_device
 from ptb_lite.installation import package_versions
@@ -52,6 +54,7 @@ def evaluate_once(
     chat_family: ChatFamily | None = None,
     max_new_tokens: int | None = None,
     data_dir: Path | None = None,
+    lm_task: LmTaskFound | None = None,
     on_plan: Callable[[EvaluationPlan], None] = lambda _: None,
     on_progress: OnProgress = lambda _: None,
     should_stop: ShouldStop = lambda: False,
@@ -60,7 +63,8 @@ def evaluate_once(
 
     `shots` few-shot examples come from the train split. A benchmark of a dataset is asked as a chat
     in the template of `chat_family`, or with shots as plain text, for answers of at most
-    `max_new_tokens`; its rows come from `data_dir` or the Hub. `seed` and `salt` decide the items,
+    `max_new_tokens`; its rows come from `data_dir` or the Hub. A task of lm-eval was found before
+    (`lm_task`) and asks in its own way. `seed` and `salt` decide the items,
     `seed` also the shots. One that was cut short goes on from its completions. Engine (auto)
     and batch (None) are chosen by what is there, which `on_plan` is told. Raises `ItemsError`,
     `DeviceError`, and what `plan_evaluation` and `run_evaluation` raise.
@@ -72,13 +76,13 @@ def evaluate_once(
             field="limit",
         )
     place = f"{salt}\n{data_dir}\n{split}" if benchmark.kind == "dataset" else salt
-    items = prepare_items(
-        benchmark,
-        item_folder(benchmark, cache, seed=seed, salt=place),
-        seed=seed,
-        salt=salt,
-        data_dir=data_dir,
-        feedback=split,
+    folder = item_folder(benchmark, cache, seed=seed, salt=place)
+    items = (
+        files_of(benchmark.id, lm_task)
+        if lm_task is not None
+        else prepare_items(
+            benchmark, folder, seed=seed, salt=salt, data_dir=data_dir, feedback=split
+        )
     )
     task = EvaluationTask(
         label=split,
@@ -87,8 +91,11 @@ def evaluate_once(
         shots=items.train.path,
         num_fewshot=shots,
         limit=limit,
-        max_new_tokens=answer_length(benchmark, max_new_tokens),
+        max_new_tokens=answer_length(benchmark, max_new_tokens)
+        if lm_task is None
+        else max_new_tokens,
         chat_family=chat_family if benchmark.kind == "dataset" and shots == 0 else None,
+        lm_task=lm_task.task if lm_task is not None else None,
     )
     job = EvaluationJob(
         model=model.resolve(),
@@ -149,7 +156,7 @@ def answer_length(benchmark: BenchmarkEntry, wanted: int | None) -> int:
 def item_folder(benchmark: BenchmarkEntry, cache: Path, *, seed: int, salt: str) -> Path:
     """Where the cache keeps a benchmark's items for a seed and a salt."""
     key = _digest(f"{benchmark.model_dump_json()}\n{seed}\n{salt}")
-    return cache / "items" / f"{benchmark.id}-{key}"
+    return cache / "items" / f"{file_form(benchmark.id)}-{key}"
 
 
 def _files(folder: Path) -> str:

@@ -12,7 +12,10 @@ from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
 from ptb_lite.files import file_sha256
 from ptb_lite.plugins import origin
 
-_PLACES = {"label", "key", "items", "shots", "definition"}
+_PLACES: dict[str, bool | set[str]] = {
+    **dict.fromkeys(("label", "key", "items", "shots", "definition"), True),
+    "lm_task": {"definition"},
+}
 # How much memory the engine may take and where it is installed: no completion depends on either.
 _APART = {"model": True, "adapter": True, "tasks": True, "output": True, "plugins": True}
 _ENGINE_PLACE = {"python", "memory_share"}

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from ptb_lite.catalog.entries import ChatFamily
+from ptb_lite.evaluation.lm_tasks.task import LmTask
 from ptb_lite.events import Record
 
 
@@ -53,7 +54,8 @@ class EvaluationTask(Record):
     `max_new_tokens` cuts answers; None: the benchmark's own length. `chat_family` names the chat
     template that wraps the questions (`chat.py`); None: plain text. `key` is the identity of the
     result (`identity.task_key`): with one, completions are kept as they come, and a task that was
-    cut short goes on from them.
+    cut short goes on from them. `lm_task`: one of lm-eval's own, which has its own prompts,
+    examples and grading; `items` then says which of its documents are scored.
     """
 
     label: str
@@ -66,6 +68,7 @@ class EvaluationTask(Record):
     max_new_tokens: int | None = Field(default=None, ge=1, le=32768)
     key: str = ""
     chat_family: ChatFamily | None = None
+    lm_task: LmTask | None = None
 
     @model_validator(mode="after")
     def _shots_need_a_file(self) -> EvaluationTask:

@@ -42,7 +42,8 @@ class EvaluationResult(Record):
     folder, `packages` the versions of what affects a score. `chat_family` is the chat template's
     (None: plain text), `also` the means of the samples' other scores, `notes` what else a reader
     must know, such as how code was isolated. `engine` is what generated, transformers or vllm, with
-    its version: scores of different engines are not of the same measurement.
+    its version: scores of different engines are not of the same measurement. `metric` is what a
+    task of lm-eval counts, empty of every other benchmark.
     """
 
     version: Literal[1] = 1
@@ -68,6 +69,7 @@ class EvaluationResult(Record):
     max_new_tokens: int | None = None
     engine: str = "transformers"
     engine_version: str = ""
+    metric: str = ""
     also: dict[str, float] = Field(default_factory=dict)
     notes: dict[str, JsonValue] = Field(default_factory=dict)
 

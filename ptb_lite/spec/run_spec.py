@@ -15,6 +15,7 @@ from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.yaml_file import plain_message
 from ptb_lite.errors import CatalogError, SpecError
 from ptb_lite.evaluation.job import Generation
+from ptb_lite.evaluation.lm_tasks.task import is_lm_task
 from ptb_lite.installation import item_salt, package_versions
 from ptb_lite.plugins import PluginError
 from ptb_lite.sandbox import sandbox
@@ -148,6 +149,13 @@ def _build(values: dict[str, Any]) -> RunSpec:
             field="budget",
             hint="Give more than 0 minutes and at most 7 days (168 hours)",
         )
+    for name in values.get("benchmarks") or ():
+        if isinstance(name, str) and is_lm_task(name):
+            raise SpecError(
+                f"'{name}' cannot be the target of a run yet",
+                field="benchmark",
+                hint="`ptb-lite eval` scores a model on it",
+            )
     try:
         return RunSpec.model_validate(values)
     except ValidationError as error:

@@ -12,8 +12,7 @@ import pytest
 from ptb_lite.catalog import load_catalog
 from ptb_lite.evaluation.benchmark import find_benchmark
 from ptb_lite.evaluation.items.dataset import test_and_train_items as dataset_items
-
-DATA = Path(__file__).parents[2] / "../shared/data"
+from tests.real_data import folders
 
 
 def _score(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
@@ -27,11 +26,16 @@ def _score(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("benchmark", ["gsm8k", "bfcl", "humaneval"])
-def test_one_line_in_one_line_out(benchmark: str, tmp_path: Path) -> None:
-    if not (DATA / benchmark).is_dir():
-        pytest.skip(f"../shared/data/{benchmark} is absent")
-    items = dataset_items(load_catalog().benchmark(benchmark), DATA)[0][:3]
+@pytest.mark.parametrize(
+    ("benchmark", "folder"),
+    [
+        pytest.param(name, *one.values, id=f"{name}-{one.id}", marks=one.marks)
+        for name in ("gsm8k", "bfcl", "humaneval")
+        for one in folders(name)
+    ],
+)
+def test_one_line_in_one_line_out(benchmark: str, folder: Path, tmp_path: Path) -> None:
+    items = dataset_items(load_catalog().benchmark(benchmark), folder)[0][:3]
     reply = find_benchmark(benchmark).reply
     lines = [
         {"id": items[0].id, "completion": reply(items[0])},
@@ -41,14 +45,14 @@ def test_one_line_in_one_line_out(benchmark: str, tmp_path: Path) -> None:
     ]
     file = tmp_path / "completions.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines) + "\n")
-    done = _score(str(file), "--benchmark", benchmark, "--data-dir", str(DATA), "--json")
+    done = _score(str(file), "--benchmark", benchmark, "--data-dir", str(folder), "--json")
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["id"] for line in found] == [items[0].id, "1", items[2].id, items[0].id]
     assert [line["score"] for line in found] == [1.0, 1.0, 0.0, 0.0]
     assert found[0]["extracted"] is not None
     assert found[3]["extracted"] is None
-    told = _score("-", "--benchmark", benchmark, "--data-dir", str(DATA), text=file.read_text())
+    told = _score("-", "--benchmark", benchmark, "--data-dir", str(folder), text=file.read_text())
     assert "2 of 4 correct" in told.stdout
 
 

@@ -28,6 +28,7 @@ from ptb_lite.evaluation.engine.task_definition import write_task_file
 from ptb_lite.evaluation.errors import EvaluationError
 from ptb_lite.evaluation.items.item import Item, read_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
+from ptb_lite.evaluation.lm_tasks.task import LmTask, file_form
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord
 from ptb_lite.files import file_sha256, write_lines, write_text
 
@@ -114,6 +115,8 @@ def _run_task(
     emit: Emit,
     device: str,
 ) -> EvaluationResult:
+    if task.lm_task is not None:
+        return _run_lm_task(job, task, task.lm_task, lm, counter, emit, device)
     benchmark = find_benchmark(task.benchmark)
     definition = task.definition or write_task_file(
         benchmark,
@@ -150,12 +153,58 @@ def _run_task(
     samples = _judged(task, benchmark, outcome["samples"][name])
     seconds = time.monotonic() - started
     result = _result(job, task, samples, seconds, int(config.VERSION), device, lm)
-    write_lines(job.output / result.samples, samples)
-    write_text(job.output / f"{_stem(task)}.json", result.model_dump_json(indent=2))
+    _finish(job, task, result, samples, emit)
     if kept is not None:
         kept.discard()
-    emit(TaskFinished(result=result))
     return result
+
+
+def _run_lm_task(
+    job: EvaluationJob,
+    task: EvaluationTask,
+    found: LmTask,
+    lm: Any,
+    counter: _Counter,
+    emit: Emit,
+    device: str,
+) -> EvaluationResult:
+    """Of one of lm-eval's own tasks; nothing is kept of one that is cut short, since several of its
+    completions may be of one prompt."""
+    # Imported here: it knows this lm-eval inside, and an environment of vLLM's may have another.
+    from ptb_lite.evaluation.lm_tasks.score import items_of, load_task, score
+
+    counter.begin(task, len(items_of(task)))
+    config = load_task(found)
+    lm.kept = None
+    started = time.monotonic()
+    samples = score(job, task, found, config, lm, _settings(job.generation, task))
+    seconds = time.monotonic() - started
+    shots = int(config.get_config("num_fewshot") or 0)
+    result = _result(job, task, samples, seconds, _version(config), device, lm).model_copy(
+        update={"metric": found.measure, "num_fewshot": shots}
+    )
+    _finish(job, task, result, samples, emit)
+    return result
+
+
+def _version(config: Any) -> int:
+    """A task's version as a whole number; 0 where it has none."""
+    try:
+        return int(float(config.VERSION))
+    except (TypeError, ValueError):
+        return 0
+
+
+def _finish(
+    job: EvaluationJob,
+    task: EvaluationTask,
+    result: EvaluationResult,
+    samples: Sequence[SampleRecord],
+    emit: Emit,
+) -> None:
+    write_lines(job.output / result.samples, samples)
+    write_text(job.output / f"{_stem(task)}.json", result.model_dump_json(indent=2))
+    emit(TaskFinished(result=result))
 
 
 def _metadata(task: EvaluationTask, benchmark: Benchmark) -> dict[str, str | None]:
@@ -284,4 +333,4 @@ def package_versions(engine: str) -> dict[str, str]:
 
 
 def _stem(task: EvaluationTask) -> str:
-    return f"{task.label}.{task.benchmark}"
+    return f"{task.label}.{file_form(task.benchmark)}"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from ptb_lite.catalog import load_catalog
 from ptb_lite.evaluation.benchmark import find_benchmark
 from ptb_lite.evaluation.engine.chat import render
 from ptb_lite.evaluation.engine.lm_task import load_items
@@ -16,17 +14,16 @@ from ptb_lite.evaluation.items.item import read_items
 from ptb_lite.evaluation.items.splits import prepare_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
 from ptb_lite.evaluation.results import read_samples
-
-DATA = Path(__file__).parents[3] / "../shared/data"
-pytestmark = pytest.mark.skipif(
-    not (DATA / "bfcl").is_dir(), reason="the folder ../shared/data with benchmark data is absent"
-)
+from tests.real_data import fitted, folders
 
 
-def test_passes_over_datasets_in_one_process(tiny_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", folders("gsm8k"))
+def test_passes_over_datasets_in_one_process(
+    folder: Path, tiny_model: Path, tmp_path: Path
+) -> None:
     files = {
         name: prepare_items(
-            load_catalog().benchmark(name), tmp_path / name, seed=1, salt="s", data_dir=DATA
+            fitted(name, folder), tmp_path / name, seed=1, salt="s", data_dir=folder
         )
         for name in ("gsm8k", "bfcl", "humaneval")
     }
@@ -74,7 +71,10 @@ def test_prompts_are_rendered_here_and_examples_are_plain(
     family: str | None, tmp_path: Path
 ) -> None:
     benchmark = find_benchmark("gsm8k")
-    row = json.loads((DATA / "gsm8k/test.jsonl").read_text().splitlines()[0])
+    row = {
+        "question": "Ann packs 3 boxes with 4 kites each. How many kites is that?",
+        "answer": "She packs 3 * 4 = 12 kites.\n#### 12",
+    }
     item = benchmark.item(row)
     assert item is not None
     file = tmp_path / "items.jsonl"

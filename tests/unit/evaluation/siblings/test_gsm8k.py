@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from fractions import Fraction
@@ -15,8 +14,8 @@ from hypothesis import strategies as st
 from ptb_lite.benchmarks.gsm8k.arithmetic import parse
 from ptb_lite.benchmarks.gsm8k.siblings import family
 from ptb_lite.evaluation.family import Family, Refusal, source_for
+from tests.real_data import folders, rows
 
-REAL = Path(__file__).parents[4] / "../shared/data/gsm8k/test.jsonl"
 QUESTION = (
     "Ruta sells {a} jars of honey for ${b} each and gives half of the money to her aunt. Then she "
     "buys a hive for ${c}. How many dollars does she keep?"
@@ -145,13 +144,13 @@ def test_hostile_texts_are_refused_or_sound(question: str, solution: str) -> Non
         check_family(found, question, solution)
 
 
-@pytest.mark.skipif(not REAL.is_file(), reason="GSM8K is not beside the repository")
-def test_real_problems() -> None:
-    rows = [json.loads(line) for line in REAL.read_text().splitlines()[:300]]
+@pytest.mark.parametrize("folder", folders("gsm8k"))
+def test_real_problems(folder: Path) -> None:
+    problems = rows(folder / "gsm8k/test.jsonl")[:300]
     families = [
-        (made(row["question"], row["answer"], number), row) for number, row in enumerate(rows)
+        (made(row["question"], row["answer"], number), row) for number, row in enumerate(problems)
     ]
     sound = [(found, row) for found, row in families if isinstance(found, Family)]
-    assert len(sound) >= 100
+    assert len(sound) >= len(problems) // 3
     for found, row in sound:
         check_family(found, row["question"], row["answer"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import random
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from hypothesis import strategies as st
 from bench.audit.problems import PROBLEMS
 from ptb_lite.benchmarks.humaneval.siblings import family
 from ptb_lite.evaluation.family import Family, Refusal
+from tests.real_data import folders, rows
 
-REAL = Path(__file__).parents[4] / "../shared/data/humaneval/HumanEval.jsonl"
 PROMPT = '''from typing import List
 
 
@@ -108,10 +107,10 @@ def test_the_suites_own_problems() -> None:
     assert sum(isinstance(one, Family) for one in found) >= len(PROBLEMS) // 2
 
 
-@pytest.mark.skipif(not REAL.is_file(), reason="HumanEval is not beside the repository")
-def test_real_problems() -> None:
-    rows = [json.loads(line) for line in REAL.read_text().splitlines()]
-    found = [made(row["prompt"], row["canonical_solution"], n) for n, row in enumerate(rows)]
+@pytest.mark.parametrize("folder", folders("humaneval"))
+def test_real_problems(folder: Path) -> None:
+    problems = rows(folder / "humaneval/HumanEval.jsonl")
+    found = [made(row["prompt"], row["canonical_solution"], n) for n, row in enumerate(problems)]
     sound = [one for one in found if isinstance(one, Family)]
-    assert len(sound) >= 120
+    assert len(sound) >= len(problems) * 7 // 10
     assert all(len(s.spans) == len(one.original.spans) for one in sound for s in one.siblings)

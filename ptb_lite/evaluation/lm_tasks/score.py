@@ -1,0 +1,99 @@
+"""A task of lm-eval in the evaluation's process: lm-eval's filters and grading decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import lm_eval
+from lm_eval.tasks import TaskManager
+
+from ptb_lite.evaluation.errors import EvaluationError
+from ptb_lite.evaluation.items.item import Item, read_items
+from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
+from ptb_lite.evaluation.lm_tasks.definition import digest, load
+from ptb_lite.evaluation.lm_tasks.docs import DOC
+from ptb_lite.evaluation.lm_tasks.task import LmTask
+from ptb_lite.evaluation.results import SampleRecord
+
+
+def items_of(task: EvaluationTask) -> tuple[Item, ...]:
+    """The items that are scored, in the order of the task's documents."""
+    return read_items(task.items)[: task.limit]
+
+
+def load_task(found: LmTask) -> Any:
+    """The task as it was found. Raises EvaluationError where its files have changed since."""
+    if digest(found.definition) != found.sha256:
+        raise EvaluationError("has changed since it was read", field=str(found.definition))
+    return load(found.definition)
+
+
+def score(
+    job: EvaluationJob,
+    task: EvaluationTask,
+    found: LmTask,
+    config: Any,
+    lm: Any,
+    settings: dict[str, Any] | None,
+) -> tuple[SampleRecord, ...]:
+    """Samples in the order of the items; `settings` change the task's generation.
+
+    Raises EvaluationError where the metric of an item is no number in [0, 1].
+    """
+    items = items_of(task)
+    places = [int(str(item.metadata[DOC])) for item in items]
+    outcome = lm_eval.simple_evaluate(
+        model=lm,
+        tasks=[config],
+        # lm-eval keeps a task's own number of examples where none is asked for.
+        num_fewshot=task.num_fewshot or None,
+        samples={found.name: places},
+        task_manager=TaskManager(include_defaults=False),
+        gen_kwargs=settings,
+        apply_chat_template=job.chat_template is not None,
+        fewshot_random_seed=job.seed,
+        random_seed=job.seed,
+        numpy_random_seed=job.seed,
+        torch_random_seed=job.seed,
+        bootstrap_iters=0,
+        log_samples=True,
+    )
+    said = {
+        entry["doc_id"]: entry
+        for entry in outcome["samples"][found.name]
+        if entry["filter"] == found.filter
+    }
+    return tuple(
+        _sample(item, said[place], found) for item, place in zip(items, places, strict=True)
+    )
+
+
+def _sample(item: Item, entry: Mapping[str, Any], found: LmTask) -> SampleRecord:
+    value = entry.get(found.metric)
+    score = float(value) if isinstance(value, int | float) else -1.0
+    if not 0.0 <= score <= 1.0:
+        raise EvaluationError(
+            f"its {found.metric} of one item is {str(value)[:40]}, not a number in [0, 1]",
+            field=f"benchmark {found.name}",
+        )
+    completion, extracted = _answers(entry)
+    return SampleRecord(
+        item_id=item.id,
+        question=item.question,
+        target=item.target,
+        completion=completion,
+        extracted=extracted,
+        correct=score >= 1.0,
+        score=score,
+    )
+
+
+def _answers(entry: Mapping[str, Any]) -> tuple[str, str | None]:
+    """(completion, what the filter made of it); of choices the likeliest one."""
+    filtered: Sequence[Any] = entry["filtered_resps"]
+    if isinstance(filtered[0], tuple | list) and isinstance(filtered[0][0], int | float):
+        best = max(range(len(filtered)), key=lambda number: filtered[number][0])
+        return str(entry["arguments"][best][1]), None
+    first = entry["resps"][0]
+    return str(first[0] if isinstance(first, list | tuple) else first), str(filtered[0])
