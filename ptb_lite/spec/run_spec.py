@@ -149,7 +149,8 @@ def _build(values: dict[str, Any]) -> RunSpec:
             field="budget",
             hint="Give more than 0 minutes and at most 7 days (168 hours)",
         )
-    for name in values.get("benchmarks") or ():
+    given = values.get("benchmarks")
+    for name in given if isinstance(given, list | tuple) else ():
         if isinstance(name, str) and is_lm_task(name):
             raise SpecError(
                 f"'{name}' cannot be the target of a run yet",

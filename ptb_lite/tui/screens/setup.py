@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -13,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Button, Collapsible, Input, Select, Static
 
 from ptb_lite.errors import PtbLiteError
@@ -25,9 +23,15 @@ from ptb_lite.tui.models.setup.lines import Summary
 from ptb_lite.tui.models.setup.remembered import load_choices, save_choices
 from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
-from ptb_lite.tui.screens.dialogs import AskScreen
 from ptb_lite.tui.screens.save_preset import SavePresetScreen
-from ptb_lite.tui.screens.setup_fields import FIELDS, more_fields, setup_fields, words_of
+from ptb_lite.tui.screens.setup_fields import (
+    FIELDS,
+    SETUP_HELP,
+    more_fields,
+    setup_fields,
+    words_of,
+)
+from ptb_lite.tui.screens.setup_messages import Checked, Launched, Loaded, Unreadable
 from ptb_lite.tui.text import one_line
 from ptb_lite.tui.widgets.choice_list import ChoiceList
 
@@ -43,13 +47,7 @@ _FIRST_PRESET = "offline-demo"
 class SetupScreen(PtbScreen):
     MODE: ClassVar[Mode] = "setup"
     CSS_PATH = "../styles/setup.tcss"
-    HELP = """
-Choose a base model, an agent and one or more benchmarks with Space; Tab goes on to the next list.
-Before a name: ! something must be done first, x not on this machine. The choices below come from
-the preset until you change them. Start (Ctrl+S) works when this machine can run what is chosen;
-else all that is in the way stands beside it, and Ctrl+G goes to the field that mends the first.
-Closing the app ends no run.
-"""
+    HELP = SETUP_HELP
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "Start", key_display="^s"),
         Binding("ctrl+y", "copy_command", "Copy command", key_display="^y"),
@@ -57,36 +55,6 @@ Closing the app ends no run.
         Binding("ctrl+o", "save_preset", "Save preset", key_display="^o"),
         Binding("ctrl+r", "look", "Look again", key_display="^r"),
     ]
-
-    class Loaded(Message):
-        """Catalogue, presets and, the second time, the machine are known."""
-
-        def __init__(self, facts: SetupFacts) -> None:
-            super().__init__()
-            self.facts = facts
-
-    class Unreadable(Message):
-        """A catalogue or preset file is malformed."""
-
-        def __init__(self, reason: str) -> None:
-            super().__init__()
-            self.reason = reason
-
-    class Checked(Message):
-        """What keeps this machine from running a spec, and what to know before."""
-
-        def __init__(self, spec: RunSpec, problems: tuple[SetupProblem, ...]) -> None:
-            super().__init__()
-            self.spec = spec
-            self.problems = problems
-
-    class Launched(Message):
-        """A run was started (`path`), or could not be."""
-
-        def __init__(self, path: Path | None, problem: str = "") -> None:
-            super().__init__()
-            self.path = path
-            self.problem = problem
 
     def __init__(self) -> None:
         super().__init__()
@@ -160,6 +128,8 @@ Closing the app ends no run.
             f"{', '.join(going[:3])} {'goes' if len(going) == 1 else 'go'} on. Runs at the same "
             "time share this machine: each gets less of it, and their scores compare less."
         )
+
+        from ptb_lite.tui.screens.dialogs import AskScreen  # reads what validates
 
         def answered(yes: bool | None) -> None:
             if yes:
@@ -381,7 +351,7 @@ Closing the app ends no run.
             if self._checking is None:
                 self._checking = spec
                 facts = self._facts
-                self.apart(lambda: self.Checked(spec, facts.problems(spec)))
+                self.apart(lambda: Checked(spec, facts.problems(spec)))
 
     def _show_checked(self) -> None:
         """The verdict: everything that is in the way, or that there is nothing."""
@@ -420,17 +390,17 @@ Closing the app ends no run.
         try:
             facts = read_facts(self.ptb.runs_dir)
         except PtbLiteError as error:
-            self.post_message(self.Unreadable(str(error)))
+            self.post_message(Unreadable(str(error)))
             return
         if self._facts is None:
-            self.post_message(self.Loaded(facts))
-        self.post_message(self.Loaded(facts.with_machine()))
+            self.post_message(Loaded(facts))
+        self.post_message(Loaded(facts.with_machine()))
 
     @work(thread=True, group="launch")
     def _launch(self, facts: SetupFacts, spec: RunSpec) -> None:
         try:
-            self.post_message(self.Launched(facts.start(spec)))
+            self.post_message(Launched(facts.start(spec)))
         except PtbLiteError as error:
-            self.post_message(self.Launched(None, str(error)))
+            self.post_message(Launched(None, str(error)))
         except OSError as error:
-            self.post_message(self.Launched(None, f"The run cannot be started: {error}"))
+            self.post_message(Launched(None, f"The run cannot be started: {error}"))

@@ -39,6 +39,13 @@ _HINTS = {
     "judge": "MODEL@URL",
 }
 
+SETUP_HELP = """
+Choose a base model, an agent and one or more benchmarks with Space; Tab goes on to the next list.
+Before a name: ! something must be done first, x not on this machine. The choices below come from
+the preset until you change them. Start (Ctrl+S) works when this machine can run what is chosen;
+else all that is in the way stands beside it, and Ctrl+G goes to the field that mends the first.
+Closing the app ends no run.
+"""
 FIELDS = {choice.name: choice for choice in typed_choices() if choice.name not in _LISTED}
 
 

@@ -176,8 +176,8 @@ def test_a_plan_on_a_processor_leaves_room_for_what_a_step_allocates(
         ("gemma-3-270m", 6, 45),
         ("qwen3-1.7b-base", 8, 16),
         ("smollm3-3b-base", 12, 19),
-        ("qwen3-4b-base", 12, 15),
-        ("gemma-3-4b-pt", 12, 14),
+        ("qwen3-4b-base", 12, 14),
+        ("gemma-3-4b-pt", 12, 13),
     ],
 )
 def test_the_memory_plan_and_the_batch_that_fits(name: str, gigabytes: int, batch: int) -> None:

@@ -44,7 +44,7 @@ def test_it_is_played_at_its_pace() -> None:
     said: list[str] = []
     slept: list[float] = []
     play(recorded_demo(), 20, said.append, slept.append)
-    assert said[0].endswith("run 20261123-153201-3cc1")
+    assert "run 20261123-153201-3cc1" in said[0]
     assert said[-1].endswith("run finished")
     events = read_journal(recorded_demo().journal).events
     whole = (events[-1].time - events[0].time).total_seconds()

@@ -75,7 +75,8 @@ def test_refuses_what_it_would_compute_wrongly(settings: dict[str, object]) -> N
 
 def test_a_padded_batch_made_flat_in_few_sizes() -> None:
     mask = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0]])
-    batch = {"input_ids": mask * 7, "attention_mask": mask, "labels": mask * 7}
+    labels = torch.where(mask == 1, 7, -100)
+    batch = {"input_ids": mask * 7, "attention_mask": mask, "labels": labels}
     flat = flatten(batch, multiple=8, longest=6)
     given = flat.model_inputs
     assert given["input_ids"].tolist() == [[7] * 5 + [0] * 3]
