@@ -36,7 +36,7 @@ def test_stopping_asks_once_and_says_what_is_kept(tmp_path: Path) -> None:
         await until_shown(pilot, "left to codex")
         await pilot.press("s")
         await until(pilot, lambda: isinstance(app.screen, AskScreen))
-        await until_shown(pilot, "What it has handed in so far is", "Let it go on")
+        await until_shown(pilot, "NOTHING has been submitted yet", "Let it go on")
         # Enter is on the button that changes nothing.
         await pilot.press("enter")
         assert isinstance(app.screen, RunScreen)

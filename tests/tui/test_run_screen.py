@@ -156,12 +156,12 @@ def test_flags_appear_as_they_come_and_open_their_evidence(tmp_path: Path) -> No
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
         await until_shown(pilot, "Flags: none so far")
         write(run, FlagRaised(flag=flag, live=True))
-        await until_shown(pilot, "Flags: 1, 1 decide", "F overlap")
+        await until_shown(pilot, "Flags: 1 violation", "V overlap")
         await pilot.press("x", "enter")
         await until(pilot, lambda: isinstance(app.screen, FlagScreen))
         await until_shown(
-            pilot, "[F] overlap: test-item", "train.jsonl, line 12", "57 + 87 = 144",
-            "test item t7", "57 + 87 = ?", "decides the verdict, seen while the agent was at work",
+            pilot, "violation overlap/test-item", "train.jsonl:12", "57 + 87 = 144",
+            "test item t7", "57 + 87 = ?", "the verdict is flagged, seen while the agent was at work",
         )  # fmt: skip
         await pilot.press("y")
         assert "57 + 87 = 144" in app.clipboard

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Collapsible, Input, Select, Static
@@ -27,6 +27,7 @@ from ptb_lite.tui.screens.save_preset import SavePresetScreen
 from ptb_lite.tui.screens.setup_fields import (
     FIELDS,
     SETUP_HELP,
+    SETUP_KEYS,
     more_fields,
     setup_fields,
     words_of,
@@ -48,13 +49,7 @@ class SetupScreen(PtbScreen):
     MODE: ClassVar[Mode] = "setup"
     CSS_PATH = "../styles/setup.tcss"
     HELP = SETUP_HELP
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "start", "Start", key_display="^s"),
-        Binding("ctrl+y", "copy_command", "Copy command", key_display="^y"),
-        Binding("ctrl+g", "mend", "Go to problem", key_display="^g"),
-        Binding("ctrl+o", "save_preset", "Save preset", key_display="^o"),
-        Binding("ctrl+r", "look", "Look again", key_display="^r"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = SETUP_KEYS
 
     def __init__(self) -> None:
         super().__init__()
@@ -400,7 +395,5 @@ class SetupScreen(PtbScreen):
     def _launch(self, facts: SetupFacts, spec: RunSpec) -> None:
         try:
             self.post_message(Launched(facts.start(spec)))
-        except PtbLiteError as error:
-            self.post_message(Launched(None, str(error)))
-        except OSError as error:
+        except (PtbLiteError, OSError) as error:
             self.post_message(Launched(None, f"The run cannot be started: {error}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widget import Widget
 from textual.widgets import Collapsible, Input, Select
@@ -39,6 +40,13 @@ _HINTS = {
     "judge": "MODEL@URL",
 }
 
+SETUP_KEYS: list[BindingType] = [
+    Binding("ctrl+s", "start", "Start", key_display="^s"),
+    Binding("ctrl+y", "copy_command", "Copy command", key_display="^y"),
+    Binding("ctrl+g", "mend", "Go to problem", key_display="^g"),
+    Binding("ctrl+o", "save_preset", "Save preset", key_display="^o"),
+    Binding("ctrl+r", "look", "Look again", key_display="^r"),
+]
 SETUP_HELP = """
 Choose a base model, an agent and one or more benchmarks with Space; Tab goes on to the next list.
 Before a name: ! something must be done first, x not on this machine. The choices below come from
