@@ -161,7 +161,7 @@ def test_flags_appear_as_they_come_and_open_their_evidence(tmp_path: Path) -> No
         await until(pilot, lambda: isinstance(app.screen, FlagScreen))
         await until_shown(
             pilot, "violation overlap/test-item", "train.jsonl:12", "57 + 87 = 144",
-            "test item t7", "57 + 87 = ?", "the verdict is flagged, seen while the agent was at work",
+            "test item t7", "57 + 87 = ?", "the verdict is flagged, seen while the agent",
         )  # fmt: skip
         await pilot.press("y")
         assert "57 + 87 = 144" in app.clipboard
