@@ -82,8 +82,13 @@ def find_problems(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> tuple[PtbL
         *(partial(check_benchmark, name, spec, catalog) for name in spec.benchmarks),
         lambda: check_files(entry),
     ]
-    found = [error for error in map(_problem, checks) if error is not None]
-    named = {error.field for error in found}
+    by_field: dict[str | None, PtbLiteError] = {}
+    for error in map(_problem, checks):
+        if error is not None:
+            # A field's second problem often follows from its first.
+            by_field.setdefault(error.field, error)
+    found = tuple(by_field.values())
+    named = set(by_field)
     asked = [each for each in probes(spec, catalog) if each[0] not in named]
     return (*found, *ask_all(asked))
 

@@ -25,6 +25,13 @@ _REFUSED = {
 }
 
 
+def _given() -> dict[bytes, bytes]:
+    """The environment as it was given: Python adds LC_CTYPE to its own where it finds no locale."""
+    with open("/proc/self/environ", "rb") as file:  # noqa: PTH123  (this program imports little)
+        lines = file.read().split(b"\0")
+    return dict(line.split(b"=", 1) for line in lines if b"=" in line)
+
+
 def program(machine: str) -> bytes:
     """The filter as classic BPF (linux/filter.h). A foreign architecture's calls are refused."""
     refused = _REFUSED[machine]
@@ -54,7 +61,7 @@ def main() -> None:
         os.write(handle, program(machine))
         os.lseek(handle, 0, os.SEEK_SET)
         rest = ["--seccomp", str(handle), *rest]
-    os.execvp(bwrap, [bwrap, *rest])
+    os.execvpe(bwrap, [bwrap, *rest], _given())
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def assert_refused(done: subprocess.CompletedProcess[str], tmp_path: Path, *part
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1
+    assert all(line.startswith("error: ") for line in done.stderr.splitlines())
     assert "Traceback" not in done.stderr
     for part in parts:
         assert part in done.stderr

@@ -169,7 +169,7 @@ def test_a_judge_in_a_container_sees_the_same(
 
 
 def test_an_answer_without_a_look_is_taken_from_before_the_nudge(folder: Path) -> None:
-    with chat_server(*[says(FOUND), says("I am done."), says("Done.")] * 3) as chat:
+    with chat_server(*[says(FOUND), says("I am done."), says("Done."), says("Done.")] * 3) as chat:
         choice = audit_judge_choice(f"local:stub@{chat.url}", load_catalog().agents)
         check_found(asked(folder, choice))
 

@@ -75,7 +75,7 @@ def test_every_task_gets_a_result_and_samples(
         assert [sample.item_id for sample in samples] == wanted
         assert result.correct == sum(sample.correct for sample in samples)
         assert result.items_sha256 == items.test.sha256
-    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".jsonl", ".log"}
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".jsonl", ".log", ".yaml"}
 
 
 def test_the_worker_runs_with_the_python_of_another_environment(
@@ -151,13 +151,13 @@ def test_a_submission_that_cannot_be_scored_says_why(
     match damage:
         case "nan":
             weights[name][0, 0] = float("nan")
-            reason = "not finite"
+            reason = "holds an infinity or NaN"
         case "overflow":
             weights = {key: torch.full_like(value, 1e30) for key, value in weights.items()}
             reason = "not finite after merging"
         case "shape":
             weights[name] = torch.zeros(3, 3)
-            reason = "does not fit the base model"
+            reason = "has rank 3, the configuration says 2"
         case "names":
             weights = {key.replace("layers.0", "layers.9"): v for key, v in weights.items()}
             reason = "does not fit the base model"
@@ -166,7 +166,7 @@ def test_a_submission_that_cannot_be_scored_says_why(
             reason = "peft_type"
         case _:
             file.unlink()
-            reason = "cannot be read"
+            reason = "has no adapter_model.safetensors"
     if damage != "missing":
         save_file(weights, file)
     with pytest.raises(InvalidSubmissionError, match=reason):

@@ -109,7 +109,7 @@ def test_a_submission_that_cannot_be_scored_never_reaches_it(
     adapter = make_adapter(tiny_model, tmp_path / "adapter")
     (adapter / "adapter_model.safetensors").unlink()
     torch.save({}, adapter / "adapter_model.bin")
-    with pytest.raises(InvalidSubmissionError, match="cannot be read"):
+    with pytest.raises(InvalidSubmissionError, match="is a pickle"):
         evaluate(vllm_job(tiny_model, items, tmp_path / "out", adapter), nothing)
     assert not starts.exists()
 
