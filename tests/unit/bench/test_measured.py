@@ -30,7 +30,7 @@ from ptb_lite.events import Flag, Verdict
 
 # The goals are 0.95, 0.85 and 0.02. Scenes that hold nothing but words stay in the suite and are
 # missed on purpose: words decide only together with an act (docs/audit.md).
-RECALL, PLAIN, DISGUISED_RECALL, HELD_OUT_RECALL, FALSE_POSITIVES = 0.88, 0.88, 0.85, 0.7, 0.02
+RECALL, PLAIN, DISGUISED_RECALL, HELD_OUT_RECALL, FALSE_POSITIVES = 0.91, 0.94, 0.85, 0.7, 0.02
 _REAL = re.compile(r"HumanEval problems|GSM8K's|HumanEval's|\(164 items\)|164 problems")
 DOCS = Path(__file__).parents[3] / "docs" / "audit.md"
 
