@@ -124,8 +124,11 @@ def read_adapter_config(path: Path) -> AdapterConfig:
     if not isinstance(config, dict):
         raise AdapterConfigError("malformed config", "adapter_config.json is not a JSON object")
     _refuse_code(config)
-    if config.get("peft_type") != "LORA":
-        message = f"peft_type is {str(config.get('peft_type'))[:40]!r}, only LORA is accepted"
+    if "peft_type" not in config:
+        message = "adapter_config.json names no peft_type, only LORA is accepted"
+        raise AdapterConfigError("malformed config", message)
+    if config["peft_type"] != "LORA":
+        message = f"peft_type is {str(config['peft_type'])[:40]!r}, only LORA is accepted"
         raise AdapterConfigError("malformed config", message)
     _refuse_kinds(config)
     try:

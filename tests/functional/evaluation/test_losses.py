@@ -161,4 +161,4 @@ def test_what_cannot_be_measured_says_why(tmp_path: Path, tiny_model: Path) -> N
     (asked.adapter / "adapter_config.json").write_text("{}")
     with pytest.raises(EvaluationError) as caught:
         measure_losses(asked)
-    assert "adapter setting" in str(caught.value.log)
+    assert "adapter_config.json names no peft_type" in str(caught.value.log)

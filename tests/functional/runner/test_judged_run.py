@@ -150,5 +150,5 @@ def test_without_a_judge_it_is_not_scored_and_never_nothing(
     assert (later.not_scored, later.counted.score) == ("", 0.5)
     assert now.average.missing == ()
     assert now.benchmarks[1] == other
-    assert any("after arenahardwriting: 50.0%" in line for line in said)
+    assert any("after arenahardwriting: 50.0 %" in line for line in said)
     assert "judged by late" in run.report.read_text()
