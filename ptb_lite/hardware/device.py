@@ -14,6 +14,7 @@ import psutil
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.hardware.cgroup import read_limits
+from ptb_lite.hardware.run_gpus import is_uuid
 
 GB = 10**9
 
@@ -141,7 +142,7 @@ def _first_visible(nvml: Any, visible: str | None) -> Any | None:
     if visible is None:
         return nvml.nvmlDeviceGetHandleByIndex(0) if nvml.nvmlDeviceGetCount() else None
     first = visible.split(",")[0].strip()
-    if first.startswith("GPU-"):
+    if is_uuid(first):
         return nvml.nvmlDeviceGetHandleByUUID(first)
     if not first.isdigit() or int(first) >= nvml.nvmlDeviceGetCount():
         return None

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ptb_lite.sandbox.guide import PROGRAM, RELAY_INSIDE, guided
 from ptb_lite.sandbox.namespaces import way_out
-from ptb_lite.sandbox.plan import SandboxPlan
+from ptb_lite.sandbox.plan import SandboxPlan, gpu_files
 
 SANDBOX_HOME = "/home/agent"
 """The home inside when the plan's environment names none."""
@@ -131,7 +131,7 @@ def _mounts(plan: SandboxPlan) -> Iterator[list[str]]:
     # Thread pools of numerical libraries count the processors here.
     yield ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
     if plan.gpu:
-        yield from _gpu_mounts()
+        yield from _gpu_mounts(plan)
     home = Path(plan.environment.get("HOME", SANDBOX_HOME))
     if not home.is_relative_to(plan.workspace.absolute()):
         yield [*size, "--tmpfs", os.fspath(home)]
@@ -176,9 +176,8 @@ def _tmpfs_size(plan: SandboxPlan) -> list[str]:
     return ["--size", str(plan.limits.memory_bytes // 2)]
 
 
-def _gpu_mounts() -> Iterator[list[str]]:
-    nodes = [*sorted(Path("/dev").glob("nvidia*")), Path("/dev/dxg")]
-    for node in nodes:
+def _gpu_mounts(plan: SandboxPlan) -> Iterator[list[str]]:
+    for node in gpu_files(plan):
         yield ["--dev-bind-try", os.fspath(node), os.fspath(node)]
     yield ["--ro-bind-try", "/sys", "/sys"]
 

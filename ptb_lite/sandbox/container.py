@@ -19,7 +19,7 @@ from pathlib import Path
 from ptb_lite.sandbox.bubblewrap import ETC_NAMES, SANDBOX_HOME, SYSTEM_FOLDERS
 from ptb_lite.sandbox.guide import PROGRAM, RELAY_INSIDE, guided
 from ptb_lite.sandbox.inside import PACKED
-from ptb_lite.sandbox.plan import SandboxPlan, interpreter_paths
+from ptb_lite.sandbox.plan import SandboxPlan, gpu_files, interpreter_paths
 
 IMAGE = "ptb-lite-empty"
 _PROBE_SECONDS = 30.0
@@ -140,7 +140,7 @@ def _mounts(plan: SandboxPlan) -> Iterator[list[str]]:
         yield _bind(plan.relay.folder.resolve(), Path(RELAY_INSIDE), "ro")
     yield _bind(plan.workspace.resolve(), plan.workspace.absolute(), "rw")
     if plan.gpu:
-        for node in [*sorted(Path("/dev").glob("nvidia*")), Path("/dev/dxg")]:
+        for node in gpu_files(plan):
             if node.is_char_device():
                 yield ["--device", os.fspath(node)]
         yield _bind(Path("/sys"), Path("/sys"), "ro")

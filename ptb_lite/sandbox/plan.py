@@ -55,6 +55,8 @@ class SandboxPlan:
     environment: Mapping[str, str]
     network: Literal["off", "model-only", "hub", "full"] = "off"
     gpu: bool = False
+    gpu_nodes: tuple[Path, ...] | None = None
+    """The device files of the run's own GPUs; None: those of every GPU."""
     relay: RelayPlan | None = None
     limits: LimitPlan = LimitPlan()
     wait: bool = False
@@ -104,3 +106,11 @@ def interpreter_paths() -> tuple[Path, ...]:
         if path.exists() and not inside:
             kept.append(path)
     return tuple(kept)
+
+
+def gpu_files(plan: SandboxPlan) -> tuple[Path, ...]:
+    """The device files that a plan with a GPU shows; those of WSL2 among them."""
+    nodes = plan.gpu_nodes
+    if nodes is None:
+        nodes = tuple(sorted(Path("/dev").glob("nvidia*")))
+    return (*nodes, Path("/dev/dxg"))

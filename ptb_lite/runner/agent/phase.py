@@ -15,6 +15,7 @@ from ptb_lite.chat.masking import mask_line
 from ptb_lite.evaluation.task_file import Task, uptime_in
 from ptb_lite.events import AgentEnded, AgentStarted, Outcome
 from ptb_lite.files import read_record, write_record
+from ptb_lite.hardware.run_gpus import RunGpus, gpu_nodes, run_gpus
 from ptb_lite.runner.agent.hub import agent_hub, close_hub
 from ptb_lite.runner.agent.limits import agent_limits
 from ptb_lite.runner.agent.network import agent_network
@@ -102,6 +103,7 @@ def _work(context: RunContext, plan: AgentPlan) -> AgentEnd:
     write_record(context.run.harness, manifest)
     context.run.trace.mkdir(exist_ok=True)
     box = sandbox(context.spec.sandbox)
+    own = run_gpus() if task.device == "cuda" else None
     write_record(context.run.agent_end, AgentEnd(started=begun, budget_seconds=budget))
     context.journal.write(
         AgentStarted(
@@ -124,9 +126,10 @@ def _work(context: RunContext, plan: AgentPlan) -> AgentEnd:
                 *plan.read_only,
                 *context.spec.read_only,
             ),
-            environment={**_environment(context, task, plan), **network.environment},
+            environment={**_environment(context, task, plan, own), **network.environment},
             network=context.spec.network,
             gpu=task.device == "cuda",
+            gpu_nodes=gpu_nodes(own) if own is not None else None,
             relay=network.plan,
             limits=limits.plan,
             wait=True,
@@ -159,7 +162,9 @@ def _live_audit(context: RunContext, plan: AgentPlan) -> LiveAudit:
     )
 
 
-def _environment(context: RunContext, task: Task, plan: AgentPlan) -> dict[str, str]:
+def _environment(
+    context: RunContext, task: Task, plan: AgentPlan, gpus: RunGpus | None
+) -> dict[str, str]:
     """All that the agent's environment holds: nothing of the host's is inherited."""
     own = [str(Path(sys.executable).parent), *map(str, plan.folders)]
     isolated = sandbox(context.spec.sandbox).isolates
@@ -178,4 +183,9 @@ def _environment(context: RunContext, task: Task, plan: AgentPlan) -> dict[str, 
         environment["HF_HUB_OFFLINE"] = "1"
     if task.device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""
+    elif gpus is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = gpus.visible
+    elif named := os.environ.get("CUDA_VISIBLE_DEVICES"):
+        # The driver could not say which these are: all are shown, the choice stays.
+        environment["CUDA_VISIBLE_DEVICES"] = named
     return {**environment, **plan.backend.environment(plan.start)}

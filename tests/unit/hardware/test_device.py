@@ -99,6 +99,7 @@ def test_a_card_is_taken_when_there_is_one(gpu: FakeNvml) -> None:
         ("1", "Second Card"),
         ("1,0", "Second Card"),
         ("GPU-6a3f", "Second Card"),
+        ("MIG-6a3f", "Second Card"),
         ("", None),
         ("-1", None),
         ("7", None),

@@ -67,6 +67,13 @@ def test_devices_of_a_gpu_are_there_only_when_asked_for(plan: SandboxPlan) -> No
     place(box.wrap(["true"], gpu), "--ro-bind-try", "/sys", "/sys")
 
 
+def test_only_the_runs_own_gpus_are_shown(plan: SandboxPlan) -> None:
+    own = (Path("/dev/nvidia2"), Path("/dev/nvidiactl"))
+    gpu = SandboxPlan(plan.workspace, (), plan.environment, gpu=True, gpu_nodes=own)
+    command = sandbox("bubblewrap").wrap(["true"], gpu)
+    assert {part for part in command if part.startswith("/dev/nvidia")} == set(map(str, own))
+
+
 def test_a_home_in_the_workspace_is_not_hidden(plan: SandboxPlan) -> None:
     home = str(plan.workspace / "home")
     inside = SandboxPlan(plan.workspace, (), {"HOME": home})
