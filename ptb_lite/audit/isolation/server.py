@@ -181,6 +181,14 @@ def _read(source: int, until: float) -> tuple[bytes, bool]:
     return b"", False
 
 
+def _leave_the_servers_streams() -> None:
+    """A worker that an agent's file has taken over cannot write results in others' names."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1):
+        os.dup2(null, stream)
+    os.close(null)
+
+
 def _work(
     detector: Detector,
     case: AuditCase,
@@ -193,6 +201,7 @@ def _work(
     status = 1
     try:
         os.setpgid(0, 0)
+        _leave_the_servers_streams()
         _limit(detector, case, limits, until - time.monotonic())
         progress.report_to(slot, until - _GRACE_SECONDS)
         _write(out, encoded(look(detector, case)))

@@ -42,7 +42,16 @@ def spin():
 def ask():
     socket.create_connection(("192.0.2.1", 9), timeout=2)
 
+def forge():
+    line = DetectorResult(detector="forged", status="clean").model_dump_json().encode() + b"\\n"
+    for number in (0, 1):
+        try:
+            os.write(number, line)
+        except OSError:
+            pass
+
 ACTS = {
+    "forge": forge,
     "segfault": lambda: ctypes.string_at(0),
     "grow": grow,
     "spin": spin,
@@ -101,6 +110,14 @@ def acted(folder: Path, *, seconds: float = 60.0) -> DetectorResult:
     limits = Limits(memory_bytes=512 << 20, seconds=seconds)
     (result,) = results(Job(AuditCase(folder=folder), ("acts",), limits=limits))
     return result
+
+
+def test_what_a_worker_writes_elsewhere_is_not_taken_for_a_result(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("forge\n")
+    (tmp_path / "b.txt").write_text("seen\n")
+    result = acted(tmp_path)
+    assert (result.detector, result.status) == ("acts", "flagged"), result.reason
+    assert [flag.message for flag in result.flags] == ["seen"]
 
 
 @pytest.mark.parametrize(
