@@ -1,12 +1,14 @@
 """The server of one audit: it forks a worker for each detector and ends it at its limits.
 
 It reads nothing that an agent wrote: the job comes from the host, and of a worker it takes a
-bounded number of bytes which it passes on without reading them.
+bounded number of bytes, which it passes on only where they are one result of that detector. A file
+that takes a worker over cannot speak for the detectors after it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import mmap
 import os
 import resource
@@ -16,6 +18,8 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+
+from pydantic import ValidationError
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence import progress
@@ -28,6 +32,7 @@ from ptb_lite.audit.run_one import crashed, look
 from ptb_lite.events import Flag
 
 _GRACE_SECONDS = 5.0
+_PR_SET_DUMPABLE = 4
 _OUT_OF_MEMORY = 9
 """The exit status of a worker that met its limit of memory."""
 _CRASHED = 10
@@ -47,6 +52,7 @@ class Attempt:
 def serve() -> int:
     """Read one job from standard input, write one line a detector to standard output."""
     job = Job.decoded(sys.stdin.buffer.read())
+    _close_to_workers()
     known = {detector.name: detector for detector in installed().detectors()}
     until = time.monotonic() + job.limits.seconds
     without: tuple[str, ...] = ()
@@ -136,11 +142,21 @@ def _attempt(detector: Detector, case: AuditCase, limits: Limits, seconds: float
         return Attempt(b"", f"took more than {seconds:.0f} s", file, killed=True)
     if len(raw) > MAX_RESULT_BYTES:
         return Attempt(b"", f"gave more than {MAX_RESULT_BYTES >> 20} MiB of findings")
-    if status == 0 and raw.endswith(b"}"):
+    if status == 0 and raw and not _is_result_of(detector, raw):
+        return Attempt(b"", "gave what is no result of it", file, killed=True)
+    if status == 0 and raw:
         return Attempt(raw)
     if os.waitstatus_to_exitcode(status) == _CRASHED:
         return Attempt(b"", raw.decode("utf-8", "replace")[:500], file)
     return Attempt(b"", _how(status, limits, seconds), file, killed=True)
+
+
+def _is_result_of(detector: Detector, raw: bytes) -> bool:
+    try:
+        found = DetectorResult.model_validate_json(raw)
+    except ValidationError:
+        return False
+    return b"\n" not in raw and found.detector == detector.name
 
 
 def _relative(name: str, case: AuditCase) -> str:
@@ -181,8 +197,14 @@ def _read(source: int, until: float) -> tuple[bytes, bool]:
     return b"", False
 
 
-def _leave_the_servers_streams() -> None:
-    """A worker that an agent's file has taken over cannot write results in others' names."""
+def _close_to_workers() -> None:
+    """Let no process of the same user open this one's memory or streams through /proc: prctl(2),
+    PR_SET_DUMPABLE. Workers inherit it."""
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def _leave_streams() -> None:
+    """Give up the server's standard input and output, where results go."""
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1):
         os.dup2(null, stream)
@@ -201,7 +223,7 @@ def _work(
     status = 1
     try:
         os.setpgid(0, 0)
-        _leave_the_servers_streams()
+        _leave_streams()
         _limit(detector, case, limits, until - time.monotonic())
         progress.report_to(slot, until - _GRACE_SECONDS)
         _write(out, encoded(look(detector, case)))

@@ -19,6 +19,7 @@ from ptb_lite.audit.registry import deductions, installed, own_rules
 from ptb_lite.audit.run import run_audit
 from ptb_lite.events import Verdict
 
+OTHER = "key-misuse"
 MODULE = '''
 import ctypes, os, socket, subprocess, time
 from ptb_lite.audit.evidence.folder import Account, open_regular
@@ -42,16 +43,36 @@ def spin():
 def ask():
     socket.create_connection(("192.0.2.1", 9), timeout=2)
 
-def forge():
-    line = DetectorResult(detector="forged", status="clean").model_dump_json().encode() + b"\\n"
-    for number in (0, 1):
+def write_all(targets, raw):
+    for target in targets:
         try:
-            os.write(number, line)
+            os.write(target if isinstance(target, int) else os.open(target, os.O_WRONLY), raw)
         except OSError:
             pass
 
+def line(name):
+    return DetectorResult(detector=name, status="clean").model_dump_json().encode()
+
+def forge():
+    write_all([0, 1], line("acts") + b"\\n")
+
+def reopen():
+    write_all([f"/proc/{os.getppid()}/fd/1"], line("acts") + b"\\n")
+
+def speak_for_all():
+    write_all(range(3, 64), line("acts") + b"\\n" + line("OTHER"))
+    os._exit(0)
+
+def pose():
+    write_all(range(3, 64), line("OTHER"))
+    os._exit(0)
+
 ACTS = {
     "forge": forge,
+    "reopen": reopen,
+    "speak for all": speak_for_all,
+    "pose": pose,
+    "mem": lambda: os.open(f"/proc/{os.getppid()}/mem", os.O_RDWR),
     "segfault": lambda: ctypes.string_at(0),
     "grow": grow,
     "spin": spin,
@@ -86,7 +107,7 @@ ACTING = Acts()
 @pytest.fixture(autouse=True)
 def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     root = tmp_path_factory.mktemp("site")
-    (root / "ptb_acts.py").write_text(MODULE)
+    (root / "ptb_acts.py").write_text(MODULE.replace("OTHER", OTHER))
     info = root / "ptb_acts-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ptb-acts\nVersion: 1.0\n")
@@ -104,6 +125,13 @@ def forget() -> None:
         one.cache_clear()
 
 
+def needs_bubblewrap() -> None:
+    from ptb_lite.audit.isolation.host import isolation
+
+    if not isolation().startswith("bubblewrap"):
+        pytest.skip("bubblewrap does not work here")
+
+
 def acted(folder: Path, *, seconds: float = 60.0) -> DetectorResult:
     from ptb_lite.audit.isolation.host import results
 
@@ -112,12 +140,30 @@ def acted(folder: Path, *, seconds: float = 60.0) -> DetectorResult:
     return result
 
 
-def test_what_a_worker_writes_elsewhere_is_not_taken_for_a_result(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("forge\n")
+@pytest.mark.parametrize("act", ["forge", "reopen"])
+def test_what_a_worker_writes_elsewhere_is_not_taken_for_a_result(tmp_path: Path, act: str) -> None:
+    if act == "reopen":
+        # Root outside of a sandbox may open everything.
+        needs_bubblewrap()
+    (tmp_path / "a.txt").write_text(f"{act}\n")
     (tmp_path / "b.txt").write_text("seen\n")
     result = acted(tmp_path)
     assert (result.detector, result.status) == ("acts", "flagged"), result.reason
     assert [flag.message for flag in result.flags] == ["seen"]
+
+
+@pytest.mark.parametrize("act", ["speak for all", "pose"])
+def test_a_worker_speaks_for_its_own_detector_only(tmp_path: Path, act: str) -> None:
+    from ptb_lite.audit.isolation.host import results
+
+    (tmp_path / "a.txt").write_text(f"{act}\n")
+    (tmp_path / "b.txt").write_text("seen\n")
+    job = Job(AuditCase(folder=tmp_path), ("acts", OTHER))
+    own, other = results(job)
+    assert (own.status, own.flags[0].message) == ("skipped", "seen")
+    assert "a.txt" in own.reason
+    # Another's result is what another found: it ran, and took the time that it took.
+    assert (other.detector, other.seconds > 0) == (OTHER, True)
 
 
 @pytest.mark.parametrize(
@@ -159,12 +205,9 @@ def test_a_worker_that_never_ends_is_ended_in_time(tmp_path: Path) -> None:
     assert "evil.txt" in {flag.file for flag in result.flags}
 
 
-@pytest.mark.parametrize("act", ["net", "write"])
+@pytest.mark.parametrize("act", ["net", "write", "mem"])
 def test_a_worker_has_no_network_and_writes_nothing(tmp_path: Path, act: str) -> None:
-    from ptb_lite.audit.isolation.host import isolation
-
-    if not isolation().startswith("bubblewrap"):
-        pytest.skip("bubblewrap does not work here")
+    needs_bubblewrap()
     (tmp_path / "bad.txt").write_text(f"{act}\n")
     assert "crashed" in acted(tmp_path).reason
 
