@@ -14,7 +14,7 @@ import psutil
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.hardware.cgroup import read_limits
-from ptb_lite.hardware.run_gpus import is_uuid
+from ptb_lite.hardware.run_gpus import handle_of
 
 GB = 10**9
 
@@ -141,12 +141,7 @@ def _first_visible(nvml: Any, visible: str | None) -> Any | None:
     """The handle that CUDA would call device 0; None when everything is hidden."""
     if visible is None:
         return nvml.nvmlDeviceGetHandleByIndex(0) if nvml.nvmlDeviceGetCount() else None
-    first = visible.split(",")[0].strip()
-    if is_uuid(first):
-        return nvml.nvmlDeviceGetHandleByUUID(first)
-    if not first.isdigit() or int(first) >= nvml.nvmlDeviceGetCount():
-        return None
-    return nvml.nvmlDeviceGetHandleByIndex(int(first))
+    return handle_of(nvml, visible.split(",")[0].strip())
 
 
 def _text(value: str | bytes) -> str:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-DEV = Path("/dev")
-
 
 @dataclass(frozen=True)
 class RunGpus:
@@ -43,27 +41,30 @@ def run_gpus() -> RunGpus | None:
             pynvml.nvmlShutdown()
 
 
-def is_uuid(name: str) -> bool:
-    """Whether it names a GPU or a MIG device, and is no index."""
-    return name.startswith(("GPU-", "MIG-"))
+def handle_of(nvml: Any, name: str) -> Any | None:
+    """NVML's handle of a GPU or MIG device as `CUDA_VISIBLE_DEVICES` names it, with `nvml`
+    initialised; None for an index that no GPU has. Raises NVMLError for a UUID that is not here."""
+    if name.startswith(("GPU-", "MIG-")):
+        return nvml.nvmlDeviceGetHandleByUUID(name)
+    if not name.isdigit() or int(name) >= nvml.nvmlDeviceGetCount():
+        return None
+    return nvml.nvmlDeviceGetHandleByIndex(int(name))
 
 
-def gpu_nodes(gpus: RunGpus | None, dev: Path = DEV) -> tuple[Path, ...]:
-    """The device files of these GPUs and the driver's shared ones, which sit in `dev`; of all
-    GPUs for None."""
-    nodes = sorted(dev.glob("nvidia*"))
-    if gpus is None:
-        return tuple(nodes)
+def gpu_nodes(gpus: RunGpus, dev: Path = Path("/dev")) -> tuple[Path, ...]:
+    """The device files of these GPUs in `dev`, and those that the driver shares among all."""
     own = {f"nvidia{minor}" for minor in gpus.minors}
     return tuple(
-        node for node in nodes if node.name in own or not node.name.removeprefix("nvidia").isdigit()
+        node
+        for node in sorted(dev.glob("nvidia*"))
+        if node.name in own or not node.name.removeprefix("nvidia").isdigit()
     )
 
 
 def _read(nvml: Any, names: list[str]) -> RunGpus | None:
     uuids, minors = [], []
     for name in names:
-        handle = _handle(nvml, name)
+        handle = handle_of(nvml, name)
         # As CUDA does: what follows a name that is no GPU is not seen.
         if handle is None:
             break
@@ -72,11 +73,3 @@ def _read(nvml: Any, names: list[str]) -> RunGpus | None:
         whole = nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle if name[:4] == "MIG-" else None
         minors.append(int(nvml.nvmlDeviceGetMinorNumber(whole(handle) if whole else handle)))
     return RunGpus(",".join(uuids), tuple(minors)) if uuids else None
-
-
-def _handle(nvml: Any, name: str) -> Any | None:
-    if is_uuid(name):
-        return nvml.nvmlDeviceGetHandleByUUID(name)
-    if not name.isdigit() or int(name) >= nvml.nvmlDeviceGetCount():
-        return None
-    return nvml.nvmlDeviceGetHandleByIndex(int(name))
