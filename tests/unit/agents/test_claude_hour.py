@@ -8,7 +8,8 @@ from ptb_lite.agents.claude_code import ClaudeCodeBackend
 from ptb_lite.agents.start import AgentStart
 from ptb_lite.events import AgentEvent, AgentEventKind
 from tests.unit.agents.streams import ClaudeHour
-from tests.unit.agents.test_scaffolds import read, start, tokens
+from tests.unit.agents.test_commands import start
+from tests.unit.agents.test_scaffolds import read, tokens
 
 K = AgentEventKind
 

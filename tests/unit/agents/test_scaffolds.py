@@ -1,4 +1,4 @@
-"""The four scaffolds: their command lines, and what becomes of every kind of line they print."""
+"""The four scaffolds: what becomes of every kind of line they print."""
 
 from __future__ import annotations
 
@@ -15,17 +15,10 @@ from ptb_lite.agents.event_bounds import MAX_WHOLE
 from ptb_lite.agents.gemini import GeminiBackend
 from ptb_lite.agents.opencode import OpenCodeBackend
 from ptb_lite.agents.protocol import Backend
-from ptb_lite.agents.start import AgentStart, Key
-from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import AgentEvent, AgentEventKind
+from tests.unit.agents.test_commands import BACKENDS
 
 CAPTURED = Path(__file__).parents[3] / "../shared/agent-events"
-BACKENDS = {
-    "claude": ClaudeCodeBackend,
-    "codex": CodexBackend,
-    "gemini": GeminiBackend,
-    "opencode": OpenCodeBackend,
-}
 K = AgentEventKind
 
 
@@ -51,13 +44,6 @@ def priced(events: list[AgentEvent]) -> list[float]:
 
 def kinds(events: list[AgentEvent]) -> list[AgentEventKind]:
     return [event.kind for event in events if event.kind is not K.USAGE]
-
-
-def start(tmp_path: Path, **fields: object) -> AgentStart:
-    prompt = tmp_path / "prompt.md"
-    prompt.write_text("# Do it\n")
-    values = {"model": "m", "program": "/p/agent", "key": Key("SOME_KEY", "s3cret"), **fields}
-    return AgentStart(workspace=tmp_path, prompt_file=prompt, **values)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -311,77 +297,6 @@ def test_half_a_surrogate_pair_and_huge_numbers_do_no_harm(name: str) -> None:
     huge = b'{"type":"turn.completed","usage":{"input_tokens":1' + b"0" * 400 + b"}}"
     for line in (half, huge, huge.replace(b"0" * 400, b"e999")):
         _check(BACKENDS[name]().read_line(line))
-
-
-def test_claude_code_is_started_and_resumed(tmp_path: Path) -> None:
-    begin = start(tmp_path, key=Key("ANTHROPIC_API_KEY", "s3cret"), endpoint="http://h:1")
-    command = ClaudeCodeBackend().command(begin)
-    assert "/p/agent" in command
-    assert command[-1] == "-p"
-    assert {"--verbose", "stream-json", "--dangerously-skip-permissions", "m"} < set(command)
-    again = ClaudeCodeBackend().resume(begin, "sid")
-    assert again[-3:] == ["--resume", "sid", "-p"]
-    environment = ClaudeCodeBackend().environment(begin)
-    assert environment["ANTHROPIC_API_KEY"] == "s3cret"
-    assert environment["ANTHROPIC_BASE_URL"] == "http://h:1"
-
-
-def test_codex_gets_its_provider_as_toml(tmp_path: Path) -> None:
-    begin = start(tmp_path, endpoint='http://h:1/"v1')
-    command = CodexBackend().command(begin)
-    assert command[4:6] == ["/p/agent", "exec"]
-    assert command[-1] == "-"
-    assert 'model_providers.ptb-lite.base_url="http://h:1/\\"v1"' in command
-    assert 'model_providers.ptb-lite.wire_api="responses"' in command
-    assert CodexBackend().resume(begin, "tid")[4:7] == ["/p/agent", "exec", "resume"]
-    assert CodexBackend().resume(begin, "tid")[-2:] == ["tid", "-"]
-    assert CodexBackend().environment(begin)["CODEX_API_KEY"] == "s3cret"
-
-
-def test_opencode_wants_provider_and_model(tmp_path: Path) -> None:
-    for model in (None, "", "m", "/m", "p/"):
-        with pytest.raises(PtbLiteError, match="PROVIDER/MODEL"):
-            OpenCodeBackend().command(start(tmp_path, model=model))
-    begin = start(tmp_path, model="openrouter/a/b", endpoint="http://h:1")
-    assert OpenCodeBackend().resume(begin, "sid")[-2:] == ["--session", "sid"]
-    settings = json.loads(OpenCodeBackend().environment(begin)["OPENCODE_CONFIG_CONTENT"])
-    assert settings["provider"]["ptb-lite"]["options"]["baseURL"] == "http://h:1"
-    assert "a/b" in settings["provider"]["ptb-lite"]["models"]
-    assert "ptb-lite/a/b" in OpenCodeBackend().command(begin)
-
-
-@pytest.mark.parametrize("name", BACKENDS)
-def test_no_command_line_holds_the_key(name: str, tmp_path: Path) -> None:
-    backend, begin = BACKENDS[name](), start(tmp_path, model="p/m", endpoint="http://h:1")
-    assert "s3cret" not in " ".join([*backend.command(begin), *backend.resume(begin, "s")])
-    assert "s3cret" not in repr(begin)
-    values = [v for v in backend.environment(begin).values() if "s3cret" in v]
-    assert values == ["s3cret"]
-
-
-@pytest.mark.parametrize("name", BACKENDS)
-def test_no_command_line_holds_a_word_of_the_prompt(name: str, tmp_path: Path) -> None:
-    backend, begin = BACKENDS[name](), start(tmp_path, model="p/m", endpoint="http://h:1")
-    begin.prompt_file.write_text("train with evaluate.py, timer.sh and ptb-lite-train")
-    line = " ".join([*backend.command(begin), *backend.resume(begin, "s")])
-    line = line.replace(str(tmp_path), "")
-    for word in ("train", "evaluate", "timer.sh", "final_model"):
-        assert word not in line
-
-
-@pytest.mark.parametrize(
-    ("name", "setting"),
-    [
-        ("claude", '"BASH_DEFAULT_TIMEOUT_MS": "36000000"'),
-        ("codex", "background_terminal_max_timeout=36000000"),
-        ("gemini", '\\"inactivityTimeout\\": 0'),
-        ("opencode", '"OPENCODE_EXPERIMENTAL_BASH_DEFAULT_TIMEOUT_MS": "36000000"'),
-    ],
-)
-def test_a_command_may_run_for_hours(name: str, setting: str, tmp_path: Path) -> None:
-    backend, begin = BACKENDS[name](), start(tmp_path, model="p/m")
-    for command in (backend.command(begin), backend.resume(begin, "s")):
-        assert setting in json.dumps([command, dict(backend.environment(begin))])
 
 
 def test_what_a_tool_did_not_do_is_said_by_all() -> None:
