@@ -16,6 +16,8 @@ from itertools import pairwise
 
 MAX_SHELL = 1 << 20
 _MAX_COMMANDS = 20_000
+# Words of a pipeline that each of its commands carries: what it began with, and what came last.
+_PIPED_ENDS = 25
 MAX_LINES = 5000
 _SHELLS = {"sh", "bash", "zsh", "dash", "ash"}
 _PREFIXES = {
@@ -105,7 +107,7 @@ class _Reader:
                 own, waiting = waiting[:marks], waiting[marks:]
                 words = [word for word in words if word != HERE]
                 self._command(words, line, own, depth, piped)
-                piped = (*piped, *words) if pipes_on else ()
+                piped = _both_ends((*piped, *words)) if pipes_on else ()
             self._decoded(self.commands[start:], line, depth)
 
     def _command(
@@ -186,6 +188,13 @@ class _Reader:
             return value if self._room > 0 else match[0]
 
         return _VARIABLE.sub(put_in, word) if "$" in word else word
+
+
+def _both_ends(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Bounded: all words at every command of a long pipeline would be their square."""
+    if len(words) <= 2 * _PIPED_ENDS:
+        return words
+    return (*words[:_PIPED_ENDS], *words[-_PIPED_ENDS:])
 
 
 def _program_text(words: tuple[str, ...]) -> str:

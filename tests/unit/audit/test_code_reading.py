@@ -123,3 +123,14 @@ def test_views_find_what_was_packed(words: list[str]) -> None:
         hidden = hidden_texts(b'{"a": "' + packed + b'"}')
         assert hidden is not None
         assert text.encode() in hidden.text
+
+
+def test_a_long_pipeline_is_carried_by_its_ends() -> None:
+    commands, programs = read_shell("echo 1 | " + "cat x | " * 2000 + "tee y")
+    assert len(commands) == 2002
+    assert commands[-1].piped[:2] == ("echo", "1")
+    assert commands[-1].piped[-2:] == ("cat", "x")
+    # Not 4,002 words at the last and eight million in all.
+    assert sum(len(command.piped) for command in commands) < 60 * len(commands)
+    assert read_shell("echo " + "a " * 500 + "'print(1)' | python -")[1][0].source == "print(1)"
+    assert programs == []
