@@ -52,7 +52,7 @@ class AgentJudge:
         except (PtbLiteError, OSError) as error:
             raise JudgeError(str(error)) from error
         if self.should_stop():
-            raise JudgeStoppedError(heard.problem or "it was stopped")
+            raise JudgeStoppedError("it was stopped")
         if heard.problem:
             raise JudgeError(heard.problem)
         return heard.said

@@ -236,7 +236,7 @@ def test_a_stop_ends_the_judge(folder: Path, tmp_path: Path) -> None:
     stop = began = time.monotonic() + 1
     result = JudgeDetector().run(case_of(folder, options))
     assert time.monotonic() - began < 15
-    assert result.reason == "3 of 3 votes were lost: stopped: it was stopped"
+    assert result.reason == "3 of 3 votes were lost: it was stopped"
 
 
 def test_without_a_login_a_vote_is_lost(

@@ -110,7 +110,7 @@ def test_a_stop_ends_it_and_leaves_no_verdict(bench: Bench) -> None:
     asked, lost = votes_of(context.run)
     assert isinstance(asked, JudgeVoteAsked)
     assert isinstance(lost, JudgeVoteCounted)
-    assert (lost.vote, lost.answer, lost.reason) == (1, None, "stopped: it was stopped")
+    assert (lost.vote, lost.answer, lost.reason) == (1, None, "it was stopped")
 
 
 @pytest.mark.slow
