@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import lm_eval
 import torch
 from lm_eval.tasks import TaskManager
 
@@ -15,6 +14,7 @@ from ptb_lite import __version__
 from ptb_lite.evaluation.benchmark import Benchmark, Judged, find_benchmark, judge_all
 from ptb_lite.evaluation.engine.chat import stops
 from ptb_lite.evaluation.engine.completion_log import KeptCompletions
+from ptb_lite.evaluation.engine.harness import evaluate_task
 from ptb_lite.evaluation.engine.lm import FollowedLM
 from ptb_lite.evaluation.engine.messages import (
     Message,
@@ -135,22 +135,17 @@ def _run_task(
     kept = KeptCompletions(job.output / f"{_stem(task)}.kept.jsonl", task.key) if task.key else None
     lm.kept = kept
     started = time.monotonic()
-    outcome = lm_eval.simple_evaluate(
-        model=lm,
-        tasks=[config],
+    records = evaluate_task(
+        name,
+        config,
+        lm,
+        seed=job.seed,
         num_fewshot=task.num_fewshot,
+        generation=_settings(job.generation, task),
+        chat_template=job.chat_template is not None,
         limit=task.limit,
-        task_manager=manager,
-        gen_kwargs=_settings(job.generation, task),
-        apply_chat_template=job.chat_template is not None,
-        fewshot_random_seed=job.seed,
-        random_seed=job.seed,
-        numpy_random_seed=job.seed,
-        torch_random_seed=job.seed,
-        bootstrap_iters=0,
-        log_samples=True,
     )
-    samples = _judged(task, benchmark, outcome["samples"][name])
+    samples = _judged(task, benchmark, records)
     seconds = time.monotonic() - started
     result = _result(job, task, samples, seconds, int(config.VERSION), device, lm)
     _finish(job, task, result, samples, emit)

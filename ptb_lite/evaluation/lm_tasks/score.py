@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import lm_eval
-from lm_eval.tasks import TaskManager
-
+from ptb_lite.evaluation.engine.harness import evaluate_task
 from ptb_lite.evaluation.errors import EvaluationError
 from ptb_lite.evaluation.items.item import Item, read_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
@@ -43,27 +41,18 @@ def score(
     """
     items = items_of(task)
     places = [int(str(item.metadata[DOC])) for item in items]
-    outcome = lm_eval.simple_evaluate(
-        model=lm,
-        tasks=[config],
+    records = evaluate_task(
+        found.name,
+        config,
+        lm,
+        seed=job.seed,
         # lm-eval keeps a task's own number of examples where none is asked for.
         num_fewshot=task.num_fewshot or None,
-        samples={found.name: places},
-        task_manager=TaskManager(include_defaults=False),
-        gen_kwargs=settings,
-        apply_chat_template=job.chat_template is not None,
-        fewshot_random_seed=job.seed,
-        random_seed=job.seed,
-        numpy_random_seed=job.seed,
-        torch_random_seed=job.seed,
-        bootstrap_iters=0,
-        log_samples=True,
+        generation=settings,
+        chat_template=job.chat_template is not None,
+        samples=places,
     )
-    said = {
-        entry["doc_id"]: entry
-        for entry in outcome["samples"][found.name]
-        if entry["filter"] == found.filter
-    }
+    said = {entry["doc_id"]: entry for entry in records if entry["filter"] == found.filter}
     return tuple(
         _sample(item, said[place], found) for item, place in zip(items, places, strict=True)
     )
