@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ptb_lite.audit.evidence.folder import Account, open_regular, walk
-from ptb_lite.audit.evidence.prose import ProseReader, Turn, patched_files
+from ptb_lite.audit.evidence.prose import BY_SUB_AGENT, ProseReader, Turn, patched_files
 
 MAX_TRACE_BYTES = 256 << 20
 MAX_LINE = 4 << 20
@@ -122,7 +122,7 @@ def _lines(
         found = _parsed(text.strip())
         if found is not None and not prose.inside():
             yield from prose.end()
-            yield from _walk(found, "", name, number, 0)
+            yield from _event(found, name, number)
             understood.parsed += 1
             continue
         if understood.acts == 0 and understood.parsed == 0:
@@ -136,7 +136,7 @@ def read_line(line: str, name: str, number: int) -> Iterator[Turn]:
     text = _STAMP.sub("", line, count=1)
     found = _parsed(text.strip())
     if found is not None:
-        yield from _walk(found, "", name, number, 0)
+        yield from _event(found, name, number)
     elif text.strip()[:1] not in ("{", "["):
         prose = ProseReader(name)
         yield from prose.line(text, number)
@@ -175,6 +175,19 @@ def trace_files(trace: Path, account: Account) -> Iterator[tuple[str, Path]]:
             yield f"trace/{file.relative}", file.path
     else:
         yield f"trace/{trace.name}", trace
+
+
+def _event(found: dict[str, Any] | list[Any], name: str, number: int) -> Iterator[Turn]:
+    """The turns of one event of a stream, those of a sub-agent under a name that says so."""
+    by_sub_agent = isinstance(found, dict) and _of_sub_agent(found)
+    yield from _walk(found, "", name + BY_SUB_AGENT if by_sub_agent else name, number, 0)
+
+
+def _of_sub_agent(event: dict[str, Any]) -> bool:
+    """Claude Code names the call that began it, or in its session files a side chain; our own
+    vocabulary names its parent. Codex, Gemini CLI and OpenCode tell only what came of one."""
+    own = isinstance(event.get("kind"), str) and event.get("parent")
+    return bool(event.get("parent_tool_use_id") or event.get("isSidechain") is True or own)
 
 
 def _walk(node: Any, role: str, name: str, number: int, depth: int) -> Iterator[Turn]:
