@@ -1,7 +1,9 @@
 """Codex, driven by `codex exec --json` (tested with 0.171.0).
 
-Its counts are those of the whole thread, earlier processes included. Servers other than its own
-it reaches only as a provider that speaks the Responses protocol. `-` stands for standard input.
+Its counts are those of the whole thread, earlier processes included; a turn that fails has none.
+Sub-agents are threads of their own: their last word is told, their tokens are not. Servers other
+than its own it reaches only as a provider that speaks the Responses protocol. `-` stands for
+standard input.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any
 from ptb_lite.agents.json_lines import (
     increase,
     inner,
+    of_sub_agent,
     read_object,
     result,
     said,
@@ -20,6 +23,7 @@ from ptb_lite.agents.json_lines import (
     spoken,
     tokens,
     tool_call,
+    uncounted,
     usage,
 )
 from ptb_lite.agents.scaffold import Scaffold
@@ -73,7 +77,7 @@ class CodexBackend:
                 reason = inner(value, "error").get("message")
                 return (
                     said(AgentEventKind.ERROR, reason),
-                    said(AgentEventKind.END, "failed"),
+                    uncounted(said(AgentEventKind.END, "failed")),
                 )
             case "error":
                 return (said(AgentEventKind.ERROR, value.get("message")),)
@@ -136,8 +140,7 @@ def _completed(item: dict[str, Any]) -> tuple[AgentEvent, ...]:
             came = item.get("result") or item.get("error")
             return (result(came, item.get("tool"), failed=item.get("status") == "failed"),)
         case "collab_tool_call":
-            # Sub-agents are begun, asked and awaited by it; what they do is not told.
-            return (tool_call(item.get("tool"), item.get("prompt")),)
+            return _sub_agents(item)
         case "file_change":
             call = said(AgentEventKind.TOOL_CALL, item.get("changes"), "file_change")
             failed = item.get("status") == "failed"
@@ -149,6 +152,17 @@ def _completed(item: dict[str, Any]) -> tuple[AgentEvent, ...]:
         case "error":
             return (said(AgentEventKind.ERROR, item.get("message")),)
     return (said(AgentEventKind.UNKNOWN, item),)
+
+
+def _sub_agents(item: dict[str, Any]) -> tuple[AgentEvent, ...]:
+    """Sub-agents are begun, asked and awaited by such a call; only their last word is told."""
+    call = tool_call(item.get("tool"), item.get("prompt"))
+    states = inner(item, "agents_states")
+    said_last = [
+        of_sub_agent(name, spoken(AgentEventKind.MESSAGE, inner(states, name).get("message")))
+        for name in states
+    ]
+    return (uncounted(call), *(event for each in said_last for event in each))
 
 
 def _output(item: dict[str, Any]) -> str:

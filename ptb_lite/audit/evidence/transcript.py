@@ -30,6 +30,8 @@ _CONTENTS = ("content", "file_text", "new_string", "new_str", "newString", "text
 _OLD = ("old_string", "old_str", "oldString")
 _PATHS = ("file_path", "path", "filename", "absolute_path", "notebook_path", "filePath",
           "target_file", "TargetFile")  # fmt: skip
+# Beside the prompt of a call that begins a sub-agent: Claude Code and OpenCode, Gemini CLI.
+_SUB_AGENTS = ("description", "subagent_type", "agent_name")
 _PATCHES = ("patch", "input", "diff", "patchText", "unified_diff")
 _SAYING = {"agent_message", "message", "text", "output_text", "assistant"}
 _THINKING = {"reasoning", "thinking", "thought"}
@@ -281,7 +283,8 @@ def _patches(text: str, name: str, number: int) -> Iterator[Turn]:
 
 def _asked(node: dict[str, Any], name: str, number: int) -> Iterator[Turn]:
     prompt = node.get("prompt")
-    if isinstance(prompt, str) and prompt and ("description" in node or "subagent_type" in node):
+    asks = node.get("type") == "collab_tool_call" or any(key in node for key in _SUB_AGENTS)
+    if isinstance(prompt, str) and prompt and asks:
         yield Turn("asked", prompt, name, number)
     for key in ("url", "query"):
         value = node.get(key)

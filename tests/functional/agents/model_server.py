@@ -37,13 +37,20 @@ class ModelServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, command: str, *, refuses: bool = False, host: str = "127.0.0.1", answer: str = DONE
+        self,
+        command: str,
+        *,
+        refuses: bool = False,
+        host: str = "127.0.0.1",
+        answer: str = DONE,
+        once: bool = False,
     ) -> None:
         super().__init__((host, 0), _Handler)
         self.answer = answer
         self.host = host
         self.command = command
         self.refuses = refuses
+        self.once = once
         self.asked: list[str] = []
         self.keys: set[str] = set()
         self.calls = 0
@@ -57,10 +64,15 @@ class ModelServer(ThreadingHTTPServer):
 
 @contextmanager
 def model_server(
-    command: str, *, refuses: bool = False, host: str = "127.0.0.1", answer: str = DONE
+    command: str,
+    *,
+    refuses: bool = False,
+    host: str = "127.0.0.1",
+    answer: str = DONE,
+    once: bool = False,
 ) -> Iterator[ModelServer]:
-    """`refuses`: every key is a wrong one."""
-    server = ModelServer(command, refuses=refuses, host=host, answer=answer)
+    """`refuses`: every key is a wrong one. `once`: it calls its tool for the first request only."""
+    server = ModelServer(command, refuses=refuses, host=host, answer=answer, once=once)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -136,7 +148,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
 
-def _tool(names: list[Any]) -> str | None:
+def _tool(names: list[Any], server: ModelServer) -> str | None:
+    if server.once and server.calls:
+        return None
     return next((name for name in SHELL_TOOLS if name in names), None)
 
 
@@ -150,7 +164,7 @@ def _arguments(tool: str, command: str) -> dict[str, Any]:
 
 
 def anthropic(body: dict[str, Any], server: ModelServer) -> list[dict[str, Any]]:
-    tool = _tool([each.get("name") for each in body.get("tools", [])])
+    tool = _tool([each.get("name") for each in body.get("tools", [])], server)
     last = body["messages"][-1]["content"]
     answered = isinstance(last, list) and any(b.get("type") == "tool_result" for b in last)
     if tool and not answered:
@@ -193,7 +207,7 @@ def _called(number: str, name: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def responses(body: dict[str, Any], server: ModelServer) -> list[dict[str, Any]]:
-    tool = _tool([each.get("name") for each in body.get("tools", [])])
+    tool = _tool([each.get("name") for each in body.get("tools", [])], server)
     items = body.get("input", [])
     answered = bool(items) and items[-1].get("type", "").endswith("_call_output")
     running = _RUNNING.search(json.dumps(items[-1])) if answered else None
@@ -227,7 +241,7 @@ def responses(body: dict[str, Any], server: ModelServer) -> list[dict[str, Any]]
 
 
 def chat(body: dict[str, Any], server: ModelServer) -> list[dict[str, Any]]:
-    tool = _tool([each.get("function", {}).get("name") for each in body.get("tools", [])])
+    tool = _tool([each.get("function", {}).get("name") for each in body.get("tools", [])], server)
     answered = body["messages"][-1]["role"] == "tool"
     delta: dict[str, Any] = {"role": "assistant"}
     if tool and not answered:
@@ -263,7 +277,7 @@ def gemini(body: dict[str, Any], server: ModelServer) -> list[dict[str, Any]]:
         for each in body.get("tools", [])
         for function in each.get("functionDeclarations", [])
     ]
-    tool = _tool(declared)
+    tool = _tool(declared, server)
     contents = body.get("contents", [])
     answered = bool(contents) and any("functionResponse" in p for p in contents[-1]["parts"])
     if tool and not answered:

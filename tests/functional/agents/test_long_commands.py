@@ -48,7 +48,7 @@ def test_a_long_command_ends_in_the_foreground(
 ) -> None:
     # Claude Code refuses a plain `sleep`.
     wait = f"import time; time.sleep({SECONDS.get(agent, 10)}); print('trained')"
-    with model_server(f'python3 -c "{wait}"') as server:
+    with model_server(f'python3 -c "{wait}"', once=True) as server:
         stage = make_stage(agent, server, tmp_path, monkeypatch)
         if limited:
             _shorten(stage.plan.backend, *SHORT[agent], monkeypatch)
