@@ -83,6 +83,7 @@ class ClaudeCodeBackend:
             "DISABLE_AUTOUPDATER": "1",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             # Training takes longer than the ten minutes that it gives a command by itself.
+            # Source of both: code.claude.com/docs/en/env-vars.
             "BASH_MAX_TIMEOUT_MS": _BASH_LIMIT_MS,
             # What says no limit itself would go to the background after two.
             "BASH_DEFAULT_TIMEOUT_MS": _BASH_LIMIT_MS,

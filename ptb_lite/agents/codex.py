@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ptb_lite.agents.json_lines import (
@@ -35,6 +36,7 @@ from ptb_lite.events import AgentEvent, AgentEventKind
 # `codex exec` takes a key from this variable alone without a login.
 _KEY_VARIABLE = "CODEX_API_KEY"
 _PROVIDER = "ptb-lite"
+_SHELL = Path(__file__).with_name("codex_shell.sh")
 
 
 class CodexBackend:
@@ -49,7 +51,7 @@ class CodexBackend:
         return in_home([start.program, "exec", "resume", *_options(start), session_id, "-"])
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:
-        environment = {"HOME": str(start.home)}
+        environment = {"HOME": str(start.home), "BASH_ENV": str(_SHELL)}
         if start.key is not None:
             environment[_KEY_VARIABLE] = start.key.value
         return environment
@@ -99,7 +101,9 @@ def _options(start: AgentStart) -> list[str]:
         "--dangerously-bypass-approvals-and-sandbox",
         # A login shell sets a PATH of its own, without this project's commands.
         *("-c", "allow_login_shell=false"),
-        # How long it may wait at once for a command that goes on; five minutes by itself.
+        # A command that takes longer than 10 to 30 s goes on by itself; this is how long the model
+        # may wait for it at once, five minutes by itself. Source: its configuration reference and
+        # the descriptions of its tools. (`tool_timeout_sec` is for the tools of MCP servers.)
         *("-c", "background_terminal_max_timeout=36000000"),
         *(("-m", start.model) if start.model else ()),
     ]

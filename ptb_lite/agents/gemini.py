@@ -30,7 +30,8 @@ from ptb_lite.events import AgentEvent, AgentEventKind
 
 _SETTINGS = {
     "general": {"disableAutoUpdate": True, "enableAutoUpdate": False},
-    # A command that prints nothing for five minutes would be ended.
+    # A command that prints nothing for five minutes would be ended; 0 lifts that. Source:
+    # docs/reference/configuration.md in its package, and the source of its shell tool.
     "tools": {"shell": {"inactivityTimeout": 0}},
     "privacy": {"usageStatisticsEnabled": False},
 }

@@ -65,7 +65,8 @@ class OpenCodeBackend:
         environment = {
             "HOME": str(start.home),
             "OPENCODE_DISABLE_AUTOUPDATE": "1",
-            # A command is ended after two minutes by itself.
+            # A command is ended after two minutes by itself. Source: its issue 11313 and its shell
+            # tool, where a limit that the model names goes before this one.
             "OPENCODE_EXPERIMENTAL_BASH_DEFAULT_TIMEOUT_MS": "36000000",
             "OPENCODE_CONFIG_CONTENT": json.dumps(_settings(start)),
         }

@@ -1,7 +1,7 @@
 """A command that outlasts a program's own limit ends in the foreground, with the real programs.
 
-The limits that are lifted are minutes (a run's hour does not fit into a test); here the same settings
-also put them to seconds, which shows that each program knows its setting and goes by it.
+The limits that are lifted are minutes; here the same settings also put them to seconds, which shows
+that each program knows its setting and goes by it.
 """
 
 from __future__ import annotations
