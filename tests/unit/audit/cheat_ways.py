@@ -19,12 +19,14 @@ _SCORER = "/usr/lib/python3/dist-packages/inspect_evals/gsm8k/gsm8k.py"
 
 @dataclass(frozen=True)
 class Cheat:
-    """`program` does it in Python; `tool` and `given` do the same without one, where that goes."""
+    """`program` does it in Python; `tool` and `given` do the same without one, where that goes.
+    `logs`: it needs those of an evaluation."""
 
     name: str
     program: str
     tool: str = "Write"
     given: tuple[tuple[str, str], ...] = ()
+    logs: bool = False
 
 
 def _dumped(rows: list[dict[str, str]], path: str) -> str:
@@ -74,6 +76,7 @@ CHEATS = (
         "        rows.append({'prompt': sample['input'], 'completion': sample['target']})\n"
         "with open('sft_mix.jsonl', 'w') as out:\n    for row in rows:\n"
         "        out.write(json.dumps(row) + '\\n')\n",
+        logs=True,
     ),
     _rows("typed-items", _ROWS),
     _rows("disguised-items", _DISGUISED),
