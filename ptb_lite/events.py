@@ -92,7 +92,8 @@ class AgentEvent(Record):
     numbers of `usage` (input_tokens, of which cached_input_tokens came from a cache, and
     output_tokens, reasoning included, and cost_usd where there is a price, with cost_estimated 1
     where that is not the agent's own figure: all since the last usage event, so that they can be
-    summed) and of `training` (step, steps, loss, learning_rate, tokens_per_second).
+    summed) and of `training` (step, steps, loss, learning_rate, tokens_per_second); `uncounted` 1
+    stands where the program does not tell the tokens of a turn that ended or of a sub-agent.
     """
 
     kind: AgentEventKind
@@ -100,7 +101,7 @@ class AgentEvent(Record):
     tool: str | None = None
     session_id: str | None = None
     parent: str | None = None
-    """Of a sub-agent's event: the call by which the agent began it."""
+    """Of a sub-agent's event: the call by which the agent began it, or its own session."""
     data: dict[str, float] = Field(default_factory=dict)
 
 

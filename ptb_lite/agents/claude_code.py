@@ -22,6 +22,7 @@ from ptb_lite.agents.json_lines import (
     inner,
     largest,
     objects,
+    of_sub_agent,
     read_object,
     result,
     said,
@@ -40,7 +41,6 @@ from ptb_lite.events import AgentEvent, AgentEventKind
 
 _BASH_LIMIT_MS = "36000000"
 _MAX_MESSAGES = 10_000
-_MAX_PARENT = 100
 # Of the year 9999.
 _LAST_SECOND = 2.5e11
 # What says nothing of the agent's work.
@@ -83,6 +83,7 @@ class ClaudeCodeBackend:
             "DISABLE_AUTOUPDATER": "1",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             # Training takes longer than the ten minutes that it gives a command by itself.
+            # Source of both: code.claude.com/docs/en/env-vars.
             "BASH_MAX_TIMEOUT_MS": _BASH_LIMIT_MS,
             # What says no limit itself would go to the background after two.
             "BASH_DEFAULT_TIMEOUT_MS": _BASH_LIMIT_MS,
@@ -102,9 +103,9 @@ class ClaudeCodeBackend:
             case "system":
                 return _system(value)
             case "assistant":
-                return (*_of_sub_agent(value, _answer(value)), *self._usage(value))
+                return (*_marked(value, _answer(value)), *self._usage(value))
             case "user":
-                return _of_sub_agent(value, _results(value))
+                return _marked(value, _results(value))
             case "result":
                 return self._result(value)
             case "rate_limit_event":
@@ -202,13 +203,8 @@ def _rate_limit(info: dict[str, Any]) -> tuple[AgentEvent, ...]:
     return ()
 
 
-def _of_sub_agent(value: dict[str, Any], events: tuple[AgentEvent, ...]) -> tuple[AgentEvent, ...]:
-    """The events, marked with the call by which the agent began the sub-agent they are of."""
-    parent = value.get("parent_tool_use_id")
-    if not isinstance(parent, str) or not parent:
-        return events
-    name = clean(parent)[:_MAX_PARENT]
-    return tuple(event.model_copy(update={"parent": name}) for event in events)
+def _marked(value: dict[str, Any], events: tuple[AgentEvent, ...]) -> tuple[AgentEvent, ...]:
+    return of_sub_agent(value.get("parent_tool_use_id"), events)
 
 
 def _answer(value: dict[str, Any]) -> tuple[AgentEvent, ...]:

@@ -1,18 +1,22 @@
 """Codex, driven by `codex exec --json` (tested with 0.171.0).
 
-Its counts are those of the whole thread, earlier processes included. Servers other than its own
-it reaches only as a provider that speaks the Responses protocol. `-` stands for standard input.
+Its counts are those of the whole thread, earlier processes included; a turn that fails has none.
+Sub-agents are threads of their own: their last word is told, their tokens are not. Servers other
+than its own it reaches only as a provider that speaks the Responses protocol. `-` stands for
+standard input.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ptb_lite.agents.json_lines import (
     increase,
     inner,
+    of_sub_agent,
     read_object,
     result,
     said,
@@ -20,6 +24,7 @@ from ptb_lite.agents.json_lines import (
     spoken,
     tokens,
     tool_call,
+    uncounted,
     usage,
 )
 from ptb_lite.agents.scaffold import Scaffold
@@ -31,6 +36,7 @@ from ptb_lite.events import AgentEvent, AgentEventKind
 # `codex exec` takes a key from this variable alone without a login.
 _KEY_VARIABLE = "CODEX_API_KEY"
 _PROVIDER = "ptb-lite"
+_SHELL = Path(__file__).with_name("codex_shell.sh")
 
 
 class CodexBackend:
@@ -45,7 +51,7 @@ class CodexBackend:
         return in_home([start.program, "exec", "resume", *_options(start), session_id, "-"])
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:
-        environment = {"HOME": str(start.home)}
+        environment = {"HOME": str(start.home), "BASH_ENV": str(_SHELL)}
         if start.key is not None:
             environment[_KEY_VARIABLE] = start.key.value
         return environment
@@ -73,7 +79,7 @@ class CodexBackend:
                 reason = inner(value, "error").get("message")
                 return (
                     said(AgentEventKind.ERROR, reason),
-                    said(AgentEventKind.END, "failed"),
+                    uncounted(said(AgentEventKind.END, "failed")),
                 )
             case "error":
                 return (said(AgentEventKind.ERROR, value.get("message")),)
@@ -95,7 +101,9 @@ def _options(start: AgentStart) -> list[str]:
         "--dangerously-bypass-approvals-and-sandbox",
         # A login shell sets a PATH of its own, without this project's commands.
         *("-c", "allow_login_shell=false"),
-        # How long it may wait at once for a command that goes on; five minutes by itself.
+        # A command that takes longer than 10 to 30 s goes on by itself; this is how long the model
+        # may wait for it at once, five minutes by itself. Source: its configuration reference and
+        # the descriptions of its tools. (`tool_timeout_sec` is for the tools of MCP servers.)
         *("-c", "background_terminal_max_timeout=36000000"),
         *(("-m", start.model) if start.model else ()),
     ]
@@ -136,8 +144,7 @@ def _completed(item: dict[str, Any]) -> tuple[AgentEvent, ...]:
             came = item.get("result") or item.get("error")
             return (result(came, item.get("tool"), failed=item.get("status") == "failed"),)
         case "collab_tool_call":
-            # Sub-agents are begun, asked and awaited by it; what they do is not told.
-            return (tool_call(item.get("tool"), item.get("prompt")),)
+            return _sub_agents(item)
         case "file_change":
             call = said(AgentEventKind.TOOL_CALL, item.get("changes"), "file_change")
             failed = item.get("status") == "failed"
@@ -149,6 +156,17 @@ def _completed(item: dict[str, Any]) -> tuple[AgentEvent, ...]:
         case "error":
             return (said(AgentEventKind.ERROR, item.get("message")),)
     return (said(AgentEventKind.UNKNOWN, item),)
+
+
+def _sub_agents(item: dict[str, Any]) -> tuple[AgentEvent, ...]:
+    """Sub-agents are begun, asked and awaited by such a call; only their last word is told."""
+    call = tool_call(item.get("tool"), item.get("prompt"))
+    states = inner(item, "agents_states")
+    said_last = [
+        of_sub_agent(name, spoken(AgentEventKind.MESSAGE, inner(states, name).get("message")))
+        for name in states
+    ]
+    return (uncounted(call), *(event for each in said_last for event in each))
 
 
 def _output(item: dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """Gemini CLI, driven by `gemini` with the prompt on standard input (seen with 0.61.0).
 
-It takes a server of one's own from its environment only when a settings file says that a key is
-how it authenticates. It ignores SIGTERM for 15 s and leaves orphans: the supervisor ends those.
+Compactions and what sub-agents do are not told; the counts at the end are of all models and agents.
+It takes a server of one's own from its environment only when a settings file says that a key is how
+it authenticates. It ignores SIGTERM for 15 s and leaves orphans: the supervisor ends those.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ptb_lite.agents.json_lines import (
+    count,
     inner,
     read_object,
     result,
@@ -28,7 +30,8 @@ from ptb_lite.events import AgentEvent, AgentEventKind
 
 _SETTINGS = {
     "general": {"disableAutoUpdate": True, "enableAutoUpdate": False},
-    # A command that prints nothing for five minutes would be ended.
+    # A command that prints nothing for five minutes would be ended; 0 lifts that. Source:
+    # docs/reference/configuration.md in its package, and the source of its shell tool.
     "tools": {"shell": {"inactivityTimeout": 0}},
     "privacy": {"usageStatisticsEnabled": False},
 }
@@ -90,12 +93,19 @@ def _output(value: dict[str, Any]) -> object:
 
 def _result(value: dict[str, Any]) -> tuple[AgentEvent, ...]:
     stats = inner(value, "stats")
-    figures = tokens(*map(stats.get, ("input_tokens", "cached", "output_tokens")))
+    figures = _figures(stats)
     end = said(AgentEventKind.END, value.get("status"))
     if value.get("status") != "error":
         return (*usage(figures), end)
     reason = inner(value, "error").get("message") or "failed without a reason"
     return (*usage(figures), said(AgentEventKind.ERROR, reason), end)
+
+
+def _figures(stats: dict[str, Any]) -> dict[str, float]:
+    """Of all its models, sub-agents included; thoughts are part of the whole only."""
+    read = count(stats.get("input_tokens"))
+    written = max(count(stats.get("output_tokens")), count(stats.get("total_tokens")) - read)
+    return tokens(read, stats.get("cached"), written)
 
 
 GEMINI = Scaffold(

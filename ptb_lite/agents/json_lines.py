@@ -107,6 +107,17 @@ def tool_call(name: object, arguments: object) -> AgentEvent:
     return said(AgentEventKind.TOOL_CALL, command if isinstance(command, str) else arguments, name)
 
 
+def uncounted(event: AgentEvent) -> AgentEvent:
+    """An event of something whose tokens its program does not tell."""
+    return event.model_copy(update={"data": {"uncounted": 1.0}})
+
+
+def of_sub_agent(name: object, events: tuple[AgentEvent, ...]) -> tuple[AgentEvent, ...]:
+    """The events, marked with the name of the sub-agent that they are of; as they are for none."""
+    parent = _short(name, _MAX_TOOL)
+    return tuple(e.model_copy(update={"parent": parent}) for e in events) if parent else events
+
+
 def usage(figures: Mapping[str, float]) -> tuple[AgentEvent, ...]:
     """Tokens used since the last usage event; nothing where all figures are 0."""
     if not any(figures.values()):

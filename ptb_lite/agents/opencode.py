@@ -1,7 +1,9 @@
 """OpenCode, driven by `opencode run` (seen with 1.18.33).
 
-It has neither a first nor a last event, and tells of a tool only once it is done. Without a model
-it silently takes a hosted one, so a model is required.
+It has neither a first nor a last event, and tells of a tool only once it is done. Of a sub-agent
+this version tells only what came of it, not its tokens (its issue 49300); events of another session
+than the process's first would be a sub-agent's. Without a model it silently takes a hosted one, so
+a model is required.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from ptb_lite.agents.json_lines import (
     cost,
     count,
     inner,
+    of_sub_agent,
     read_object,
     result,
     said,
@@ -21,6 +24,7 @@ from ptb_lite.agents.json_lines import (
     spoken,
     tokens,
     tool_call,
+    uncounted,
     usage,
 )
 from ptb_lite.agents.scaffold import Scaffold
@@ -50,16 +54,19 @@ class OpenCodeBackend:
 
     def command(self, start: AgentStart) -> list[str]:
         """Raises PtbLiteError without a model as PROVIDER/MODEL."""
+        self._session_id = None
         return in_home(_program(start))
 
     def resume(self, start: AgentStart, session_id: str) -> list[str]:
+        self._session_id = None
         return in_home([*_program(start), "--session", session_id])
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:
         environment = {
             "HOME": str(start.home),
             "OPENCODE_DISABLE_AUTOUPDATE": "1",
-            # A command is ended after two minutes by itself.
+            # A command is ended after two minutes by itself. Source: its issue 11313 and its shell
+            # tool, where a limit that the model names goes before this one.
             "OPENCODE_EXPERIMENTAL_BASH_DEFAULT_TIMEOUT_MS": "36000000",
             "OPENCODE_CONFIG_CONTENT": json.dumps(_settings(start)),
         }
@@ -71,11 +78,13 @@ class OpenCodeBackend:
         return read_object(line, self._read)
 
     def _read(self, value: dict[str, Any]) -> tuple[AgentEvent, ...] | None:
-        events = _said(value)
-        if events is None or value.get("sessionID") in (None, self._session_id):
+        events, named = _said(value), value.get("sessionID")
+        if events is None or named in (None, self._session_id):
             return events
-        self._session_id = value.get("sessionID")
-        return (session(self._session_id), *events)
+        if self._session_id is not None:
+            return of_sub_agent(named, events)
+        self._session_id = named
+        return (session(named), *events)
 
 
 def provider_and_model(model: str | None) -> tuple[str, str]:
@@ -128,8 +137,9 @@ def _said(value: dict[str, Any]) -> tuple[AgentEvent, ...] | None:
         case "tool_use":
             state = inner(part, "state")
             came = state.get("output") or state.get("error")
+            call = tool_call(part.get("tool"), state.get("input"))
             return (
-                tool_call(part.get("tool"), state.get("input")),
+                uncounted(call) if part.get("tool") == "task" else call,
                 result(came, part.get("tool"), failed=state.get("status") == "error"),
             )
         case "step_finish":

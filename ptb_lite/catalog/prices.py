@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,8 @@ from ptb_lite.catalog.yaml_file import read_yaml, validate_at
 from ptb_lite.errors import CatalogError
 from ptb_lite.events import Record
 
+# Behind a model's name: of which day it is, or that it is the newest of that name.
+_DATE = re.compile(r"-(?:\d{4}-\d\d-\d\d|\d{8}|latest|preview-\d\d-\d{2,4})$")
 _OWN = Path(__file__).with_name("prices.yaml")
 Dollars = Annotated[float, Field(ge=0, le=1e6)]
 
@@ -27,7 +30,7 @@ class Price(Record):
     """Of input tokens that come from a cache."""
     output: Dollars
     dated: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
-    """The day since when the price is known to hold."""
+    """The day on which its source had the price."""
 
     def of(self, figures: Mapping[str, float]) -> float:
         """Dollars of a usage event's figures."""
@@ -38,7 +41,7 @@ class Price(Record):
 
 
 def load_prices(overlay: Path | None = None) -> Mapping[str, Price]:
-    """The prices by the beginning of a model's name; a person's prices.yaml goes first.
+    """The prices by the name of a model; a person's prices.yaml goes first.
 
     Raises CatalogError with file and line where one is malformed.
     """
@@ -56,7 +59,17 @@ def load_prices(overlay: Path | None = None) -> Mapping[str, Price]:
 
 
 def price_of(model: str, prices: Mapping[str, Price]) -> Price | None:
-    """The price of the longest name with which `model` begins, a provider before it left out."""
-    name = model.rpartition("/")[2]
-    fitting = [known for known in prices if model.startswith(known) or name.startswith(known)]
-    return prices[max(fitting, key=len)] if fitting else None
+    """The price of the name that `model` is, a provider before it and a date behind it left out.
+
+    Another variant (`-mini`, `-pro`, a later version) is another model: it has no price unless it
+    is named itself.
+    """
+    by_name = {_plain(name): price for name, price in prices.items()}
+    names = (_plain(model), _plain(model.rpartition("/")[2]))
+    wanted = (each for name in names for each in (name, _DATE.sub("", name)))
+    return next((by_name[name] for name in wanted if name in by_name), None)
+
+
+def _plain(name: str) -> str:
+    """Some providers write claude-opus-4.5 for claude-opus-4-5."""
+    return name.lower().replace(".", "-")

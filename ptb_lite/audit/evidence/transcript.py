@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ptb_lite.audit.evidence.folder import Account, open_regular, walk
-from ptb_lite.audit.evidence.prose import ProseReader, Turn, patched_files
+from ptb_lite.audit.evidence.prose import BY_SUB_AGENT, ProseReader, Turn, patched_files
 
 MAX_TRACE_BYTES = 256 << 20
 MAX_LINE = 4 << 20
@@ -30,6 +30,8 @@ _CONTENTS = ("content", "file_text", "new_string", "new_str", "newString", "text
 _OLD = ("old_string", "old_str", "oldString")
 _PATHS = ("file_path", "path", "filename", "absolute_path", "notebook_path", "filePath",
           "target_file", "TargetFile")  # fmt: skip
+# Beside the prompt of a call that begins a sub-agent: Claude Code and OpenCode, Gemini CLI.
+_SUB_AGENTS = ("description", "subagent_type", "agent_name")
 _PATCHES = ("patch", "input", "diff", "patchText", "unified_diff")
 _SAYING = {"agent_message", "message", "text", "output_text", "assistant"}
 _THINKING = {"reasoning", "thinking", "thought"}
@@ -122,7 +124,7 @@ def _lines(
         found = _parsed(text.strip())
         if found is not None and not prose.inside():
             yield from prose.end()
-            yield from _walk(found, "", name, number, 0)
+            yield from _event(found, name, number)
             understood.parsed += 1
             continue
         if understood.acts == 0 and understood.parsed == 0:
@@ -136,7 +138,7 @@ def read_line(line: str, name: str, number: int) -> Iterator[Turn]:
     text = _STAMP.sub("", line, count=1)
     found = _parsed(text.strip())
     if found is not None:
-        yield from _walk(found, "", name, number, 0)
+        yield from _event(found, name, number)
     elif text.strip()[:1] not in ("{", "["):
         prose = ProseReader(name)
         yield from prose.line(text, number)
@@ -175,6 +177,19 @@ def trace_files(trace: Path, account: Account) -> Iterator[tuple[str, Path]]:
             yield f"trace/{file.relative}", file.path
     else:
         yield f"trace/{trace.name}", trace
+
+
+def _event(found: dict[str, Any] | list[Any], name: str, number: int) -> Iterator[Turn]:
+    """The turns of one event of a stream, those of a sub-agent under a name that says so."""
+    by_sub_agent = isinstance(found, dict) and _of_sub_agent(found)
+    yield from _walk(found, "", name + BY_SUB_AGENT if by_sub_agent else name, number, 0)
+
+
+def _of_sub_agent(event: dict[str, Any]) -> bool:
+    """Claude Code names the call that began it, or in its session files a side chain; our own
+    vocabulary names its parent. Codex, Gemini CLI and OpenCode tell only what came of one."""
+    own = isinstance(event.get("kind"), str) and event.get("parent")
+    return bool(event.get("parent_tool_use_id") or event.get("isSidechain") is True or own)
 
 
 def _walk(node: Any, role: str, name: str, number: int, depth: int) -> Iterator[Turn]:
@@ -268,7 +283,8 @@ def _patches(text: str, name: str, number: int) -> Iterator[Turn]:
 
 def _asked(node: dict[str, Any], name: str, number: int) -> Iterator[Turn]:
     prompt = node.get("prompt")
-    if isinstance(prompt, str) and prompt and ("description" in node or "subagent_type" in node):
+    asks = node.get("type") == "collab_tool_call" or any(key in node for key in _SUB_AGENTS)
+    if isinstance(prompt, str) and prompt and asks:
         yield Turn("asked", prompt, name, number)
     for key in ("url", "query"):
         value = node.get(key)

@@ -155,6 +155,11 @@ class AgentTurns:
             context.warn(
                 "the agent was ended while it worked: its tokens and its cost are a lower bound"
             )
+        if counts and self._watch.sub_agents:
+            context.warn(
+                "its program does not tell what the agent's sub-agents used: its tokens and its "
+                "cost are a lower bound"
+            )
         self._left = left.read()
         if self._left:
             context.warn(

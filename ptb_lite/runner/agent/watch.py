@@ -45,7 +45,8 @@ def startup_limit(budget_seconds: float, chosen_minutes: float | None) -> float:
 
 class AgentWatch:
     """What the events of one agent say of it. `session_id` is the last one that it named;
-    `uncounted`: it worked since it last said how many tokens it used in all."""
+    `uncounted`: it worked since it last said how many tokens it used in all; `sub_agents`: it had
+    some whose tokens its program does not tell."""
 
     def __init__(self, startup_seconds: float | None) -> None:
         self._startup_seconds = startup_seconds
@@ -56,6 +57,7 @@ class AgentWatch:
         self._last_refusal = ""
         self._limit = ""
         self.uncounted = False
+        self.sub_agents = False
 
     def begin_turn(self) -> None:
         """A new process of the agent: what the last one said does not count for it."""
@@ -64,13 +66,16 @@ class AgentWatch:
         self._refusals = 0
         self._limit = ""
         self.uncounted = False
+        self.sub_agents = False
 
     def hear(self, event: AgentEvent) -> None:
         self.session_id = event.session_id or self.session_id
         self.tool_calls += event.kind is AgentEventKind.TOOL_CALL
         self._alive = self._alive or event.kind not in _NO_LIFE
-        if event.kind is AgentEventKind.END:
+        untold = "uncounted" in event.data
+        if event.kind is AgentEventKind.END and not untold:
             self.uncounted = False
+        self.sub_agents |= event.kind is AgentEventKind.TOOL_CALL and untold
         if event.kind in _WORK:
             self._refusals = 0
             self._limit = ""

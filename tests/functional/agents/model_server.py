@@ -1,13 +1,14 @@
 """A model on loopback that speaks four protocols and always does the same.
 
 Asked by a person, it calls the shell tool once, with the command it was made with; given the
-tool's result, it says that it is done, or what else it was given to say. Everything else that it is
-asked gets the last answer.
+tool's result, it says that it is done, or what else it was given to say. Of a command that goes on
+(Codex) it waits for the end. Everything else that it is asked gets the last answer.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,28 +21,40 @@ REFUSAL = {
     "error": {"type": "authentication_error", "code": 401, "message": "invalid x-api-key"},
 }
 INPUT_TOKENS, OUTPUT_TOKENS = 100, 20
+# How Codex tells of a command that goes on.
+_RUNNING = re.compile(r"running with session ID (\d+)")
+WAIT_MS = 120_000
 SHELL_TOOLS = ("Bash", "shell", "shell_command", "exec_command", "run_shell_command", "bash")
 
 
 class ModelServer(ThreadingHTTPServer):
     """`asked` are the paths of all requests, `keys` what they authenticated with.
 
-    `last` is the body of the last request that was answered as a model does.
+    `last` is the body of the last request that was answered as a model does, `waits` how often it
+    waited for a command.
     """
 
     daemon_threads = True
 
     def __init__(
-        self, command: str, *, refuses: bool = False, host: str = "127.0.0.1", answer: str = DONE
+        self,
+        command: str,
+        *,
+        refuses: bool = False,
+        host: str = "127.0.0.1",
+        answer: str = DONE,
+        once: bool = False,
     ) -> None:
         super().__init__((host, 0), _Handler)
         self.answer = answer
         self.host = host
         self.command = command
         self.refuses = refuses
+        self.once = once
         self.asked: list[str] = []
         self.keys: set[str] = set()
         self.calls = 0
+        self.waits = 0
         self.last = ""
 
     @property
@@ -51,10 +64,15 @@ class ModelServer(ThreadingHTTPServer):
 
 @contextmanager
 def model_server(
-    command: str, *, refuses: bool = False, host: str = "127.0.0.1", answer: str = DONE
+    command: str,
+    *,
+    refuses: bool = False,
+    host: str = "127.0.0.1",
+    answer: str = DONE,
+    once: bool = False,
 ) -> Iterator[ModelServer]:
-    """`refuses`: every key is a wrong one."""
-    server = ModelServer(command, refuses=refuses, host=host, answer=answer)
+    """`refuses`: every key is a wrong one. `once`: it calls its tool for the first request only."""
+    server = ModelServer(command, refuses=refuses, host=host, answer=answer, once=once)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -130,7 +148,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
 
-def _tool(names: list[Any]) -> str | None:
+def _tool(names: list[Any], server: ModelServer) -> str | None:
+    if server.once and server.calls:
+        return None
     return next((name for name in SHELL_TOOLS if name in names), None)
 
 
@@ -144,7 +164,7 @@ def _arguments(tool: str, command: str) -> dict[str, Any]:
 
 
 def anthropic(body: dict[str, Any], server: ModelServer) -> list[dict[str, Any]]:
-    tool = _tool([each.get("name") for each in body.get("tools", [])])
+    tool = _tool([each.get("name") for each in body.get("tools", [])], server)
     last = body["messages"][-1]["content"]
     answered = isinstance(last, list) and any(b.get("type") == "tool_result" for b in last)
     if tool and not answered:
@@ -181,19 +201,23 @@ def anthropic(body: dict[str, Any], server: ModelServer) -> list[dict[str, Any]]
     ]
 
 
+def _called(number: str, name: str, given: dict[str, Any]) -> dict[str, Any]:
+    call = {"type": "function_call", "id": f"fc_{number}", "call_id": f"call_{number}"}
+    return {**call, "name": name, "arguments": json.dumps(given)}
+
+
 def responses(body: dict[str, Any], server: ModelServer) -> list[dict[str, Any]]:
-    tool = _tool([each.get("name") for each in body.get("tools", [])])
+    tool = _tool([each.get("name") for each in body.get("tools", [])], server)
     items = body.get("input", [])
     answered = bool(items) and items[-1].get("type", "").endswith("_call_output")
-    if tool and not answered:
+    running = _RUNNING.search(json.dumps(items[-1])) if answered else None
+    if running:
+        server.waits += 1
+        given = {"session_id": int(running[1]), "chars": "", "yield_time_ms": WAIT_MS}
+        item = _called(f"wait_{server.waits}", "write_stdin", given)
+    elif tool and not answered:
         server.calls += 1
-        item = {
-            "type": "function_call",
-            "id": f"fc_{server.calls}",
-            "call_id": f"call_{server.calls}",
-            "name": tool,
-            "arguments": json.dumps(_arguments(tool, server.command)),
-        }
+        item = _called(str(server.calls), tool, _arguments(tool, server.command))
     else:
         item = {
             "type": "message",
@@ -217,7 +241,7 @@ def responses(body: dict[str, Any], server: ModelServer) -> list[dict[str, Any]]
 
 
 def chat(body: dict[str, Any], server: ModelServer) -> list[dict[str, Any]]:
-    tool = _tool([each.get("function", {}).get("name") for each in body.get("tools", [])])
+    tool = _tool([each.get("function", {}).get("name") for each in body.get("tools", [])], server)
     answered = body["messages"][-1]["role"] == "tool"
     delta: dict[str, Any] = {"role": "assistant"}
     if tool and not answered:
@@ -253,7 +277,7 @@ def gemini(body: dict[str, Any], server: ModelServer) -> list[dict[str, Any]]:
         for each in body.get("tools", [])
         for function in each.get("functionDeclarations", [])
     ]
-    tool = _tool(declared)
+    tool = _tool(declared, server)
     contents = body.get("contents", [])
     answered = bool(contents) and any("functionResponse" in p for p in contents[-1]["parts"])
     if tool and not answered:

@@ -196,26 +196,6 @@ def test_a_tool_call_a_file_an_answer_and_on_again(stage: Stage, server: ModelSe
     assert "Go on." in server.last
 
 
-def test_ending_processes_by_a_word_of_the_prompt_does_not_end_the_agent(
-    agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The brackets keep the tool's own shell, which holds the pattern, from being found by it.
-    words = ("evaluate.p[y]", "ptb-lite-trai[n]", "trai[n]", "timer.s[h]", "final_mode[l]")
-    ends = "; ".join(f"pkill -f '{word}'" for word in words)
-    with model_server(f"{ends}; pgrep -fl 'trai[n]'; echo written") as server:
-        stage = make_stage(agent, server, tmp_path, monkeypatch)
-        text = "Run ptb-lite-train, evaluate.py and timer.sh, submit final_model/; train."
-        stage.plan.start.prompt_file.write_text(text)
-        ended, events = stage.run(stage.plan.backend.command(stage.plan.start))
-        check_turn(stage, ended, events)
-        assert text in server.last
-        (session_id,) = session_ids(events)
-        backend = stage.plan.backend
-        assert isinstance(backend, ResumableBackend)
-        ended, events = stage.run(backend.resume(stage.plan.start, session_id), f"Again: {text}")
-        check_turn(stage, ended, events)
-
-
 def test_no_process_is_left_after_a_stop(
     agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -82,8 +83,7 @@ def test_a_training_in_the_background_is_there_at_the_end(
     (script := bench.config / "train.py").write_text(
         SUBMIT + "import time; time.sleep(8); submit()"
     )
-    # Codex ends what is left in the process group of a command: setsid needs a moment to leave it.
-    command = f"setsid nohup python {script} >train.log 2>&1 & sleep 3; echo started"
+    command = f"nohup python {script} >train.log 2>&1 & echo started"
     with model_server(command) as server:
         model = prepare(agent, server.url, monkeypatch)
         phase = agent_phase(
@@ -94,6 +94,40 @@ def test_a_training_in_the_background_is_there_at_the_end(
     assert phase.end.submissions
     # Its program is gone long before: what it left is waited for, and that is said.
     assert any("its processes were running" in text for text in phase.warnings())
+
+
+# The brackets keep the tool's own shell, which holds the pattern, from being found by it.
+WORDS = ("evaluate.p[y]", "ptb-lite-trai[n]", "trai[n]", "timer.s[h]", "final_mode[l]")
+ENDS = "; ".join(f"pkill -f '{word}'" for word in WORDS)
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        *("claude-code", "local", "command"),
+        *(pytest.param(n, marks=pytest.mark.slow) for n in AGENTS if n[:2] != "cl"),
+    ],
+)
+def test_an_agent_that_ends_trainings_by_name_lives_on(
+    bench: Bench, agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if agent == "local":
+        # Where the runs lie may be called so, too.
+        bench.runs_dir = tmp_path / "post-train" / "evaluate.py" / "runs"
+    train = "(n=n; exec -a ptb-lite-trai$n sleep 1000)"
+    work = f"{train} & sleep 1; {ENDS}; wait $!; echo $? >lived"
+    if agent == "command":
+        phase = agent_phase(bench, ["bash", "-c", work])
+    else:
+        with model_server(work) as server:
+            model = f"stub@{server.url}/v1" if agent == "local" else None
+            model = model or prepare(agent, server.url, monkeypatch)
+            phase = agent_phase(bench, "", agent=agent, agent_model=model, network="model-only")
+            # It heard the task, which is full of these words, and its tool's result.
+            assert server.calls == 1
+    assert phase.end.outcome is Outcome.FINISHED, (phase.end, phase.printed()[-2000:])
+    # The training itself was ended, by SIGTERM.
+    assert (phase.run.workspace / "lived").read_text() == "143\n"
 
 
 @pytest.mark.slow

@@ -25,11 +25,20 @@ PRICE = Price(input=2.0, cached=0.5, output=8.0, dated="2026-01-01")
         ("gpt-5-mini-2025-08-07", "gpt-5-mini"),
         ("openrouter/openai/gpt-5", "gpt-5"),
         ("google/gemini-2.5-flash-lite", "gemini-2.5-flash-lite"),
+        ("anthropic/claude-opus-4.6", "claude-opus-4-6"),
+        ("claude-sonnet-4-5-20250929", "claude-sonnet-4-5"),
+        ("gemini-2.5-pro-preview-05-06", "gemini-2.5-pro"),
+        # Other models, though their names begin like one.
+        ("gpt-5-pro", None),
+        ("gpt-5.9", None),
+        ("claude-opus-4-9", None),
+        ("gemini-2.5-flash-image", None),
+        ("openai/gpt-5:free", None),
         ("my-own/model", None),
         ("", None),
     ],
 )
-def test_a_model_has_the_price_of_the_longest_name(model: str, known: str | None) -> None:
+def test_a_model_has_the_price_of_its_own_name(model: str, known: str | None) -> None:
     assert price_of(model, PRICES) == (PRICES[known] if known else None)
 
 
