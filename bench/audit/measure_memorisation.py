@@ -94,7 +94,7 @@ def _measured(one: Planned, base: Path, adapter: Path, work: Path) -> Losses:
     known = Losses.model_validate_json(before.read_bytes()).items
     if [item.item_id for item in known] != [asked_.item_id for asked_ in questions]:
         raise SystemExit(f"{before} is of other items: remove {work}")
-    after = score(models.merge_adapter(model, adapter).eval(), tokenizer, questions, "cpu")
+    after = score(models.put_on(model, adapter).eval(), tokenizer, questions, "cpu")
     return Losses(
         items=tuple(
             _item(question, was.base_loss, was.base_correct, now.loss, now.exact)

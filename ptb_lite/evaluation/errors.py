@@ -21,6 +21,10 @@ class EngineFailed(EvaluationError):  # noqa: N818  (said of the engine, not of 
     """An optional engine did not start; another one can do the work."""
 
 
+class SubmissionUnservable(EngineFailed):
+    """An optional engine cannot give what PEFT would compute of this submission."""
+
+
 class EvaluationStopped(PtbLiteError):  # noqa: N818  (a person's choice, not a fault)
     """Stopped because the caller's `should_stop` said so; the process group is gone."""
 

@@ -47,8 +47,11 @@ class WorkerFailed(Record):
 
 
 class EngineDidNotStart(Record):
+    """`by_submission`: it would, without this submission."""
+
     type: Literal["engine_did_not_start"] = "engine_did_not_start"
     reason: str
+    by_submission: bool = False
 
 
 Message = Annotated[

@@ -45,11 +45,23 @@ def load_tokenizer(model: Path) -> PreTrainedTokenizerBase:
 def load_model(
     model: Path, adapter: Path | None, *, dtype: Literal["bfloat16", "float32"], device: str
 ) -> PreTrainedModel:
-    """The model of a folder, `adapter` merged into it, in evaluation mode on `device`.
+    """The model of a folder, with `adapter` as PEFT runs it, in evaluation mode on `device`.
 
     Raises `EvaluationError` when the folder is no model, `InvalidSubmissionError` when the adapter
     is malformed, does not fit the base or makes a weight that is not finite.
     """
+    loaded = load_base(model, dtype=dtype, device=device)
+    if adapter is not None:
+        loaded = put_on(loaded, adapter)
+    check_finite(loaded, model, adapter)
+    contiguous_head_input(loaded)
+    return loaded.eval()
+
+
+def load_base(
+    model: Path, *, dtype: Literal["bfloat16", "float32"], device: str
+) -> PreTrainedModel:
+    """Raises `EvaluationError` when the folder is no model."""
     try:
         loaded: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             model,
@@ -63,17 +75,18 @@ def load_model(
             f"cannot be loaded: {_first_line(error)}", field=f"model {model}"
         ) from error
     loaded.to(device)
-    if adapter is not None:
-        loaded = merge_adapter(loaded, adapter)
+    return loaded
+
+
+def check_finite(loaded: PreTrainedModel, model: Path, adapter: Path | None) -> None:
+    """Raises as `load_model` does when a weight is a NaN or an infinity."""
     bad = non_finite(dict(loaded.named_parameters()))
     if bad and adapter is not None:
         raise InvalidSubmissionError(
-            f"weights that are not finite after merging: {_some(bad)}", field="submission"
+            f"weights that are not finite: {_some(bad)}", field="submission"
         )
     if bad:
         raise EvaluationError(f"weights that are not finite: {_some(bad)}", field=f"model {model}")
-    contiguous_head_input(loaded)
-    return loaded.eval()
 
 
 def load_whole(
@@ -127,12 +140,22 @@ def contiguous_head_input(model: PreTrainedModel) -> None:
         head.register_forward_pre_hook(lambda _, given: (given[0].contiguous(), *given[1:]))
 
 
-def merge_adapter(base: PreTrainedModel, adapter: Path) -> PreTrainedModel:
-    """`base` with the LoRA adapter of a folder in it (in place): what PEFT's own loading computes.
+def put_on(base: PreTrainedModel, adapter: Path) -> PreTrainedModel:
+    """`base` with the LoRA adapter of a folder (in place): what PEFT's own loading computes.
 
-    Merged into the weights where that gives the same, see `_merged`. Raises
-    `InvalidSubmissionError` with the sentence of `validate_submission`, or what does not fit.
+    Raises `InvalidSubmissionError` with the sentence of `validate_submission`, or what does not
+    fit.
     """
+    return _as_peft_runs_it(*_read_adapter(base, adapter))
+
+
+def merge_into(base: PreTrainedModel, adapter: Path) -> tuple[PreTrainedModel, float]:
+    """The same as one matrix a layer, in the base's precision, for engines that want that; with the
+    share of the update in [0, 1] that rounding to it has kept."""
+    return _merged(*_read_adapter(base, adapter))
+
+
+def _read_adapter(base: PreTrainedModel, adapter: Path) -> tuple[PeftModel, AdapterConfig]:
     check = validate_submission(adapter)
     if not check.valid:
         raise InvalidSubmissionError(check.reason, field="submission")
@@ -141,13 +164,13 @@ def merge_adapter(base: PreTrainedModel, adapter: Path) -> PreTrainedModel:
         weights: dict[str, torch.Tensor] = load_file(adapter / WEIGHTS)
     except (OSError, SafetensorError) as error:
         raise InvalidSubmissionError(f"{WEIGHTS} cannot be read: {_first_line(error)}") from error
-    return _merged(adapted(base, config, weights), config)
+    return adapted(base, config, weights), config
 
 
 def check_fit(base: Path, adapter: Path) -> None:
     """Put an adapter on the base model without numbers: the shapes alone, in a few MB.
 
-    Raises `InvalidSubmissionError` when the adapter does not fit, as `merge_adapter` would.
+    Raises `InvalidSubmissionError` when the adapter does not fit, as `put_on` would.
     """
     config = read_adapter_config(adapter / CONFIG)
     with torch.device("meta"):
@@ -191,34 +214,73 @@ def adapted(
     return wrapped
 
 
-def _merged(wrapped: PeftModel, config: AdapterConfig) -> PreTrainedModel:
-    """The model with the adapter in its weights, or on top where merging would change the result.
+def _as_peft_runs_it(wrapped: PeftModel, config: AdapterConfig) -> PreTrainedModel:
+    """The model with the adapter on top, or in its weights where that gives the same.
 
-    Of a weight that two layers share (a tied lm_head) each gets its own before, as PEFT adapts
-    one of them only. Layers without a bias have no place for one of the adapter (`lora_bias`): such
-    a model stays as PEFT runs it.
+    In float32 merging moves the logits by less than 1e-4. In bfloat16 a weight keeps eight bits: of
+    an update a thousandth as large as the weights most is rounded away, and the base is scored.
+    """
+    if wrapped.dtype == torch.float32:
+        return _merged(wrapped, config)[0]
+    if bad := _overflowing(wrapped):
+        raise InvalidSubmissionError(
+            f"weights that are not finite: {_some(bad)}", field="submission"
+        )
+    plain: PreTrainedModel = wrapped.get_base_model()
+    return plain
+
+
+def _overflowing(wrapped: PeftModel) -> list[str]:
+    """The layers of which the adapter's finite factors have a product that is not."""
+    from peft.tuners.lora import LoraLayer
+
+    return [
+        name
+        for name, module in wrapped.named_modules()
+        if isinstance(module, LoraLayer)
+        and not bool(torch.isfinite(module.get_delta_weight("default").to(wrapped.dtype)).all())
+    ]
+
+
+def _merged(wrapped: PeftModel, config: AdapterConfig) -> tuple[PreTrainedModel, float]:
+    """The model with the adapter in its weights, and which share of the update they keep.
+
+    The share is that of the update's length along its own direction, 1 when nothing is rounded
+    away. Of a weight that two layers share (a tied lm_head) each gets its own before, as PEFT
+    adapts one of them only. Layers without a bias have no place for one of the adapter
+    (`lora_bias`): such a model stays as PEFT runs it.
     """
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     if config.lora_bias:
-        plain: PreTrainedModel = wrapped.get_base_model()
-        return plain
+        return wrapped.get_base_model(), 1.0
     owners: dict[int, int] = {}
     for _, weight in wrapped.named_parameters(remove_duplicate=False):
         owners[id(weight)] = owners.get(id(weight), 0) + 1
+    kept = whole = 0.0
     for module in wrapped.modules():
-        if not isinstance(module, BaseTunerLayer):
+        if not isinstance(module, BaseTunerLayer) or _of_tokens(module):
             continue
         inner = module.get_base_layer()
         weight = getattr(inner, "weight", None)
-        if weight is not None and owners.get(id(weight), 0) > 1 and not _of_tokens(module):
+        if weight is None:
+            continue
+        if owners.get(id(weight), 0) > 1:
             inner.weight = torch.nn.Parameter(weight.detach().clone(), requires_grad=False)
+        before = inner.weight.data
+        inner.weight.data = before.float()
+        module.merge()
+        exact = inner.weight.data
+        inner.weight.data = exact.to(before.dtype)
+        update = exact - before
+        kept += float(((inner.weight.data - before).float() * update).sum())
+        whole += float((update * update).sum())
     merged: PreTrainedModel = wrapped.merge_and_unload()
     head, embedded = merged.get_output_embeddings(), merged.get_input_embeddings()
     if head is not None and head.weight is not embedded.weight:
         merged.config.get_text_config().tie_word_embeddings = False
         merged.config.tie_word_embeddings = False
-    return merged
+    return merged, kept / whole if whole else 1.0
 
 
 def unlike_the_base(model: PreTrainedModel, base: Path) -> str:

@@ -32,6 +32,7 @@ from ptb_lite.evaluation.errors import (
     EvaluationError,
     EvaluationStopped,
     InvalidSubmissionError,
+    SubmissionUnservable,
 )
 from ptb_lite.evaluation.job import EvaluationJob
 from ptb_lite.evaluation.results import EvaluationResult
@@ -93,6 +94,8 @@ def run_evaluation(
     match fault:
         case SubmissionInvalid():
             raise InvalidSubmissionError(fault.reason, log=tail, field="submission")
+        case EngineDidNotStart(by_submission=True):
+            raise SubmissionUnservable(fault.reason, log=tail, field="submission")
         case EngineDidNotStart():
             raise EngineFailed(
                 f"vLLM did not start: {fault.reason}",

@@ -26,7 +26,11 @@ from ptb_lite.evaluation.engine.messages import (
     SubmissionInvalid,
     WorkerFailed,
 )
-from ptb_lite.evaluation.errors import EngineFailed, InvalidSubmissionError
+from ptb_lite.evaluation.errors import (
+    EngineFailed,
+    InvalidSubmissionError,
+    SubmissionUnservable,
+)
 from ptb_lite.evaluation.job import EvaluationJob
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
@@ -55,7 +59,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except EngineFailed as error:
         traceback.print_exc()
-        emit(EngineDidNotStart(reason=error.message))
+        emit(
+            EngineDidNotStart(
+                reason=error.message, by_submission=isinstance(error, SubmissionUnservable)
+            )
+        )
         return 1
     except PtbLiteError as error:
         emit(WorkerFailed(reason=str(error)))

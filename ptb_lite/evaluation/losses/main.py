@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measure(job: LossesJob) -> Losses:
-    """The base first, then the submission; an adapter is merged into the base in memory."""
+    """The base first, then the submission; an adapter is put on the base in memory."""
     # Imported late: torch and transformers read the environment when imported.
     from ptb_lite.evaluation.engine import model_loading as models
     from ptb_lite.evaluation.losses.answer_loss import score
@@ -42,7 +42,7 @@ def _measure(job: LossesJob) -> Losses:
     base = models.load_model(job.model, None, dtype="bfloat16", device=device)
     before = score(base, tokenizer, job.questions, device)
     if (job.adapter / "adapter_config.json").is_file():
-        submission = models.merge_adapter(base, job.adapter).eval()
+        submission = models.put_on(base, job.adapter).eval()
     else:
         del base  # memory for one model is enough
         submission = models.load_whole(job.adapter, job.model, dtype="bfloat16", device=device)

@@ -17,10 +17,14 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
-from ptb_lite.evaluation.engine.model_loading import load_model, unlike_the_base
+from ptb_lite.evaluation.engine.model_loading import check_finite as finite
+from ptb_lite.evaluation.engine.model_loading import load_base, merge_into, unlike_the_base
 from ptb_lite.evaluation.engine.process import SERVED_NAME
-from ptb_lite.evaluation.errors import EngineFailed, EvaluationError
+from ptb_lite.evaluation.errors import EvaluationError, SubmissionUnservable
 from ptb_lite.evaluation.job import EvaluationJob
+
+LEAST_KEPT = 0.95
+"""Of an adapter's change: below it, another model than the submission would be scored."""
 
 
 @contextmanager
@@ -46,12 +50,19 @@ def served_folder(job: EvaluationJob) -> Iterator[Path]:
 def merge_to(job: EvaluationJob, folder: Path) -> None:
     """Write the base model with the job's adapter in it to `folder`, as safetensors.
 
-    On the CPU: the GPU is vLLM's, and CUDA may not be up before it. Raises EngineFailed for an
-    adapter that makes another architecture of the base model; transformers can run it.
+    On the CPU: the GPU is vLLM's, and CUDA may not be up before it. Raises
+    SubmissionUnservable for an
+    adapter that makes another architecture of the base model, or whose change the precision rounds
+    away; transformers can run it.
     """
-    model = load_model(job.model, job.adapter, dtype=job.dtype, device="cpu")
-    if why := unlike_the_base(model, job.model):
-        raise EngineFailed(f"vLLM cannot serve this adapter as it is: {why}")
+    assert job.adapter is not None
+    model, kept = merge_into(load_base(job.model, dtype=job.dtype, device="cpu"), job.adapter)
+    finite(model, job.model, job.adapter)
+    why = unlike_the_base(model, job.model)
+    if not why and kept < LEAST_KEPT:
+        why = f"merged in {job.dtype}, {1 - kept:.0%} of its change is rounded away"
+    if why:
+        raise SubmissionUnservable(f"vLLM cannot serve this adapter as it is: {why}")
     try:
         model.save_pretrained(folder)
     except (OSError, SafetensorError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ptb_lite.catalog.embedded import cache_root
 from ptb_lite.catalog.entries import ChatFamily
 from ptb_lite.evaluation.baseline_cache import BaselineCache
-from ptb_lite.evaluation.errors import InvalidSubmissionError
+from ptb_lite.evaluation.errors import InvalidSubmissionError, SubmissionUnservable
 from ptb_lite.evaluation.evaluate_model import answer_length
 from ptb_lite.evaluation.job import EvaluationTask
 from ptb_lite.events import SubmissionRefused
@@ -48,7 +48,12 @@ def evaluate(context: RunContext) -> PhaseResult:
         adapter=context.run.sealed,
     )
     try:
-        measure(context, prepared, tasks, what)
+        try:
+            measure(context, prepared, tasks, what)
+        except SubmissionUnservable:
+            # Before and after are compared, so both by the engine that can run both.
+            baseline(context)
+            measure(context, prepared, tasks, what)
     except InvalidSubmissionError as error:
         refused = seal.model_copy(update={"valid": False, "reason": error.message})
         write_record(context.run.seal, refused)

@@ -9,7 +9,12 @@ from pathlib import Path
 from ptb_lite.evaluation.baseline_cache import BaselineCache
 from ptb_lite.evaluation.engine.messages import Message, Progressed, TaskFinished, WorkerWarned
 from ptb_lite.evaluation.engine.process import run_evaluation
-from ptb_lite.evaluation.errors import EngineFailed, EvaluationError, EvaluationStopped
+from ptb_lite.evaluation.errors import (
+    EngineFailed,
+    EvaluationError,
+    EvaluationStopped,
+    SubmissionUnservable,
+)
 from ptb_lite.evaluation.identity import task_key
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
 from ptb_lite.evaluation.results import EvaluationResult, read_result, read_samples
@@ -18,7 +23,7 @@ from ptb_lite.hardware import detect_device
 from ptb_lite.installation import package_versions
 from ptb_lite.runner.context import Prepared, RunContext, RunStopped
 from ptb_lite.runner.phases.judging import judge_results
-from ptb_lite.runner.phases.planning import planned, planned_again
+from ptb_lite.runner.phases.planning import planned, planned_again, without_vllm
 from ptb_lite.runs.scores import score_of
 
 _PROGRESS_SECONDS = 1.0
@@ -45,7 +50,8 @@ def measure(
     is needed.
 
     A task that this run has measured before it was killed is not measured again, and one that was
-    cut short goes on from its completions. Raises RunStopped, and what `run_evaluation` raises.
+    cut short goes on from its completions. Raises RunStopped, and what `run_evaluation` raises;
+    after SubmissionUnservable the next call is by transformers.
     """
     output = context.run.evaluations / what.name
     job = EvaluationJob(
@@ -59,6 +65,9 @@ def measure(
     )
     try:
         _measure(context, planned(context, job), what)
+    except SubmissionUnservable as error:
+        without_vllm(context, job, error)
+        raise
     except EngineFailed as error:
         again = planned_again(context, job, error, first=what.name == BASELINE)
         _measure(context, again, what)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ptb_lite.evaluation.engine.capability import plan_evaluation, plan_without_vllm, with_plan
 from ptb_lite.evaluation.engine.plan import EvaluationPlan
-from ptb_lite.evaluation.errors import EngineFailed
+from ptb_lite.evaluation.errors import EngineFailed, SubmissionUnservable
 from ptb_lite.evaluation.job import EvaluationJob
 from ptb_lite.events import EvaluationPlanned
 from ptb_lite.files import read_record, write_record
@@ -43,6 +43,13 @@ def planned_again(
     plan = plan_without_vllm(job, plan, error.message)
     _keep(context, plan)
     return with_plan(job, plan)
+
+
+def without_vllm(context: RunContext, job: EvaluationJob, error: SubmissionUnservable) -> None:
+    """From here on the run's evaluations are by transformers, also where vLLM was asked for."""
+    context.warn(f"{error.message}: base and submission are scored by transformers instead")
+    plan = read_record(context.run.evaluation_plan, EvaluationPlan)
+    _keep(context, plan_without_vllm(job, plan, error.message))
 
 
 def _as_of_now(context: RunContext, job: EvaluationJob, plan: EvaluationPlan) -> EvaluationPlan:

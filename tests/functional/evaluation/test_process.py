@@ -154,7 +154,7 @@ def test_a_submission_that_cannot_be_scored_says_why(
             reason = "holds an infinity or NaN"
         case "overflow":
             weights = {key: torch.full_like(value, 1e30) for key, value in weights.items()}
-            reason = "not finite after merging"
+            reason = "not finite"
         case "shape":
             weights[name] = torch.zeros(3, 3)
             reason = "has rank 3, the configuration says 2"
