@@ -128,7 +128,7 @@ class PtbLiteApp(App[None]):
             for found in screen.active_bindings.values()
             if found.binding.description and found.enabled
         ]
-        self.push_screen(HelpScreen(_TITLES[screen.MODE], screen.HELP, keys))
+        self.push_screen(HelpScreen(_TITLES[screen.MODE], screen.help_text(), keys))
 
     def action_leave(self) -> None:
         """Ctrl+C copies where something is selected, and leaves otherwise."""

@@ -23,7 +23,7 @@ from tests.tui.run_pilot import Act, demo_copy, until, until_shown
 from tests.tui.snapshots import assert_snapshot
 from tests.unit.report.test_report import make_run
 
-SIZES = ((80, 24), (100, 30), (200, 60))
+SIZES = ((80, 24), (100, 30), (160, 45))
 
 
 @pytest.fixture(autouse=True)
