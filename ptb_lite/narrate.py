@@ -5,8 +5,10 @@ The text is as its author wrote it; who shows it escapes and bounds it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
+from ptb_lite.audit.record import AuditRecord
 from ptb_lite.events import (
     AgentEnded,
     AgentStarted,
@@ -42,6 +44,31 @@ def success_words(success: Success) -> list[str]:
             more = f"; about {term.needed_n:,} items would tell" if term.needed_n else ""
             lines.append(f"  {term.term}: {term.told} ({term.why}{more})")
     return lines
+
+
+# How earlier versions said of a clean verdict how many detectors ran.
+_FOUND_NOTHING = re.compile(r"^(?:nothing-decides: )?(\d+ detectors?) found nothing that decides")
+
+
+def verdict_reason(reason: str) -> str:
+    """Why a verdict is what it is; what earlier versions wrote is said as it is said now."""
+    return _FOUND_NOTHING.sub(r"\1 ran", reason)
+
+
+def detector_lines(audit: AuditRecord) -> list[str]:
+    """How many detectors ran, then why each of the others could not, then what ran."""
+    absent = [result for result in audit.results if result.status == "skipped"]
+    ran = [result for result in audit.results if result.status != "skipped"]
+    lines = [detectors_count(audit)]
+    lines += [f"could not run: {each.detector}: {each.reason or 'no reason'}" for each in absent]
+    return [*lines, *(f"ran: {each.detector}: {each.status}" for each in ran)]
+
+
+def detectors_count(audit: AuditRecord) -> str:
+    """ "9 detectors ran, 4 could not"."""
+    absent = sum(result.status == "skipped" for result in audit.results)
+    ran = f"{plural(len(audit.results) - absent, 'detector')} ran"
+    return f"{ran}, {absent} could not" if absent else ran
 
 
 def severity(flag: Flag) -> str:
@@ -129,7 +156,7 @@ def event_words(payload: Payload) -> str:
         case JudgeVoteAsked() | JudgeVoteCounted():
             return vote_words(payload)
         case VerdictReached(verdict=verdict, reason=reason):
-            return f"verdict: {verdict.value} ({reason})"
+            return f"verdict: {verdict.value} ({verdict_reason(reason)})"
         case Warned(message=message):
             return f"warning: {message}"
         case RunFinished(outcome=outcome, detail=detail):

@@ -35,7 +35,7 @@ from ptb_lite.events import (
     SubmissionRefused,
     VerdictReached,
 )
-from ptb_lite.narrate import event_words, flag_name, flag_place
+from ptb_lite.narrate import event_words, flag_name, flag_place, verdict_reason
 from ptb_lite.report.series import Series
 from ptb_lite.runs.records import NO_SCORE, refusal
 from ptb_lite.text import one_line
@@ -147,13 +147,17 @@ class RunFold:
             hosts=tuple((host, port, ok) for (host, port), ok in self._hosts.items()),
             scores=tuple(self._scores),
             verdict=self._verdict.verdict if self._verdict else None,
-            verdict_reason=one_line(self._verdict.reason, 400) if self._verdict else "",
+            verdict_reason=self._why(),
             outcome=self._end.outcome if self._end else None,
             detail=one_line(self._end.detail, 400) if self._end else "",
             no_score=self._no_score,
             events=self.events,
             impossible=self._impossible,
         )
+
+    def _why(self) -> str:
+        """The verdict's reason."""
+        return one_line(verdict_reason(self._verdict.reason), 400) if self._verdict else ""
 
     def _run_started(self, start: RunStarted, time: datetime) -> None:
         self._run_id = one_line(start.run_id, 80)
