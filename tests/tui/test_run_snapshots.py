@@ -81,7 +81,7 @@ async def ended(pilot: Pilot[None], app: PtbLiteApp) -> None:
 
 
 async def scores(pilot: Pilot[None], _app: PtbLiteApp) -> None:
-    await until_shown(pilot, "verdict: clean", "27.3 %")
+    await until_shown(pilot, "CLEAN", "27.3 %", "against few-shot")
 
 
 async def samples(pilot: Pilot[None], app: PtbLiteApp) -> None:
@@ -91,7 +91,7 @@ async def samples(pilot: Pilot[None], app: PtbLiteApp) -> None:
 
 
 async def flags(pilot: Pilot[None], _app: PtbLiteApp) -> None:
-    await until_shown(pilot, "verdict: flagged")
+    await until_shown(pilot, "FLAGGED")
     await pilot.press("2")
     await until_shown(pilot, "test item t7")
 

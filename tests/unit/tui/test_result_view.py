@@ -12,7 +12,7 @@ from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import BenchmarkScores, PaperLine
 from ptb_lite.tui.models.result.flag_text import flag_parts
 from ptb_lite.tui.models.result.samples import Filter, SampleChoice, listed, row, title, whole
-from ptb_lite.tui.models.result.view import ScoreBar, _part, bar_line, read_result
+from ptb_lite.tui.models.result.view import ScoreBar, _part, answer_line, bar_line, read_result
 from tests.unit.report.test_report import make_run
 from tests.unit.tui.journals import HOSTILE, is_harmless
 
@@ -45,12 +45,13 @@ def test_everything_of_a_flagged_run_is_there(tmp_path: Path) -> None:
     assert any("15 items gained, 4 lost" in remark for remark in part.remarks)
     assert any("flagged: base score" in remark for remark in part.remarks)
     assert len(view.flags) == 1
-    assert any("harness skipped: crashed" in line for line in view.detectors)
+    assert any("could not run: harness: crashed" in line for line in view.detectors)
     facts = dict(view.facts)
     assert facts["agent's time"] == "1 min 30 s of 3 min 00 s (50 %), finished"
     assert facts["version of torch"] == "2.13.0"
     assert "item_salt" not in facts
-    texts = [text for text, _ in view.headline]
+    texts = ["".join(text for text, _ in answer_line(each, 200)) for each in view.answers]
+    assert any("FLAGGED" in text for text in texts)
     texts += [part.title, *part.remarks, *view.detectors, *facts.values()]
     assert all(is_harmless(text) for text in texts)
 

@@ -47,19 +47,23 @@ def agent_at_work() -> RunSnapshot:
 
 def test_every_phase_has_a_mark_besides_its_colour() -> None:
     line = plain(run_text.strip_line(agent_at_work().phases))
-    assert line.startswith("✓ prepare  · baseline  ▶ agent  · seal")
+    assert line.startswith("✓prepare  ·baseline  ▶agent  ·seal")
     failed = shot_of(
         PhaseStarted(phase=Phase.BASELINE),
         PhaseFinished(phase=Phase.BASELINE, outcome=Outcome.FAILED, seconds=1),
     )
-    assert "✗ baseline" in plain(run_text.strip_line(failed.phases))
+    assert "✗baseline" in plain(run_text.strip_line(failed.phases))
 
 
 def test_the_budget_is_counted_down() -> None:
-    line = plain(run_text.at_line(agent_at_work(), RunState.GOING, at(52), 100))
-    assert line.startswith("agent ██████████")
-    assert "50 %" in line
-    assert "0:50 of 1:40 left to codex" in line
+    line = plain(run_text.at_line(agent_at_work(), RunState.GOING, at(52)))
+    assert line == "0:50 of 1:40 left to codex"
+    for width in (60, 80, 200):
+        strip = plain(run_text.strip_line(agent_at_work().phases, "", at(52), width))
+        assert "▶agent" in strip
+        assert "50 %" in strip
+        assert ("█" in strip) is (width >= 80)
+        assert len(strip) <= max(width, 76)
 
 
 @pytest.mark.parametrize(
@@ -70,16 +74,16 @@ def test_the_budget_is_counted_down() -> None:
     ],
 )
 def test_bad_states_say_what_to_do(state: RunState, words: str) -> None:
-    assert words in plain(run_text.at_line(agent_at_work(), state, at(9), 80))
+    assert words in plain(run_text.at_line(agent_at_work(), state, at(9)))
 
 
 def test_ends_are_named() -> None:
     verdict = VerdictReached(verdict=Verdict.FLAGGED, reason="x")
     done = shot_of(verdict, RunFinished(outcome=Outcome.FINISHED))
-    line = plain(run_text.at_line(done, RunState.ENDED, at(9), 80))
+    line = plain(run_text.at_line(done, RunState.ENDED, at(9)))
     assert line == "finished: flagged. r opens the result."
     failed = shot_of(RunFinished(outcome=Outcome.FAILED, detail="seal: disk full"))
-    line = plain(run_text.at_line(failed, RunState.ENDED, at(9), 80))
+    line = plain(run_text.at_line(failed, RunState.ENDED, at(9)))
     assert "failed: seal: disk full" in line
     assert "`ptb-lite resume r1`" in line
 
