@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ptb_lite.events import (
+    AgentEvent,
+    AgentEventKind,
+    AgentSpoke,
     AgentStarted,
     DeviceSampled,
     Flag,
@@ -119,6 +122,23 @@ def test_flags_have_a_letter() -> None:
     assert second == "n overlap a.py:4 found"
     assert run_text.flags_title(shot) == "Flags: 1 violation, 1 note"
     assert "not in the final audit" in plain(run_text.flag_spans(shot.flags[0], True))
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("checkpoints on dev of add-numbers: 30.0%", "feedback 30.0"),
+        ("m  b  12.5% (5 of 40, 95 % interval 5.0% to 26.0%)  3 s", "feedback 12.5"),
+        ("disk 97.0% full", ""),
+        ("on dev of b: 999.9%", "feedback 100.0"),
+    ],
+)
+def test_the_agents_own_feedback_is_the_last_that_evaluate_told(said: str, shown: str) -> None:
+    event_ = AgentSpoke(event=AgentEvent(kind=AgentEventKind.TOOL_RESULT, text=said))
+    line = plain(run_text.facts_line(shot_of(event_), "NOTHING YET"))
+    assert line.startswith("Submitted NOTHING YET   Violations 0  Notes 0")
+    assert line.endswith(shown)
+    assert ("feedback" in line) is bool(shown)
 
 
 def test_cost_is_never_invented() -> None:

@@ -50,8 +50,10 @@ from ptb_lite.tui.models.trace.entries import EntryKind, Trace
 MAX_HOSTS = 100
 MAX_SCORES = 200
 _BEYOND = 1e15
-# A line of the workspace's evaluate.py: "checkpoints on dev of add-numbers: 30.0%".
-_DEV = re.compile(r"on dev of [^\s:]+: (\d{1,3}(?:\.\d{1,3})?)%")
+# A line of the workspace's evaluate.py, and the recipe's words for it.
+_FEEDBACK = re.compile(
+    r"(?:on dev of [^\s:]+: (?=[\d.]+%)|(?=[\d.]+% \(\d+ of \d+, 95 % interval))(\d{1,3}\.\d)%"
+)
 _TAIL = 4000
 # Of flags that are alike the first is told, and then how many there are.
 _TOLD = (10, 100, 1000, 10_000)
@@ -86,7 +88,7 @@ class RunFold:
         self._end: RunFinished | None = None
         self._no_score = ""
         self._sealed: int | None = None
-        self._dev: float | None = None
+        self._feedback: float | None = None
         self._began: datetime | None = None
         self._time: datetime | None = None
         self.events = 0
@@ -159,7 +161,7 @@ class RunFold:
             detail=one_line(self._end.detail, 400) if self._end else "",
             no_score=self._no_score,
             sealed_bytes=self._sealed,
-            dev_score=self._dev,
+            feedback_score=self._feedback,
             events=self.events,
             impossible=self._impossible,
         )
@@ -217,7 +219,7 @@ class RunFold:
                 name = f"sub-agent {tool}".strip() if event.parent else tool
                 self.trace.say(kind, event.text, time, name)
                 if kind is EntryKind.RESULT:
-                    self._told_dev(event.text)
+                    self._told_feedback(event.text)
         elif event.kind is AgentEventKind.NOTE:
             self.trace.note(event.text, time)
         elif event.kind is AgentEventKind.TRAINING:
@@ -225,11 +227,11 @@ class RunFold:
         elif event.kind is AgentEventKind.USAGE:
             self._used(event)
 
-    def _told_dev(self, text: str) -> None:
+    def _told_feedback(self, text: str) -> None:
         """The agent may say what it likes: this is shown as its own figure and counts nowhere."""
-        found = _DEV.findall(text[-_TAIL:])
+        found = _FEEDBACK.findall(text[-_TAIL:])
         if found:
-            self._dev = min(1.0, float(found[-1]) / 100)
+            self._feedback = min(1.0, float(found[-1]) / 100)
 
     def _agent_ended(self, end: AgentEnded, time: datetime) -> None:
         if self._agent is not None:

@@ -104,8 +104,8 @@ def _scores(shot: RunSnapshot) -> list[Span]:
         if len(found) == 1:
             aside = f"{100 * only.low:.0f}–{100 * only.high:.0f}"
         spans += [(f"{word} ", DIM), (f"{mean:.1f}", STRONG), (f" [{aside}]  ", "")]
-    if shot.dev_score is not None:
-        spans += [("dev ", DIM), (f"{100 * shot.dev_score:.1f}", STRONG)]
+    if shot.feedback_score is not None:
+        spans += [("feedback ", DIM), (f"{100 * shot.feedback_score:.1f}", STRONG)]
     return spans
 
 
