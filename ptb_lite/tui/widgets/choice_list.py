@@ -167,11 +167,10 @@ class ChoiceList(OptionList):
         named = bool(widths and self._headings)
         words = (f"{h:>{w}}" for h, w in zip(self._headings, widths, strict=False))
         heads = " ".join(words) if named else ""
-        # The border keeps one cell at either end, and a blank stands on each side of the title.
-        gap = self.content_size.width - cell_len(self._title) - cell_len(heads) - 3
-        self.border_title = (
-            f"{self._title} {'─' * gap}{heads}" if heads and gap > 0 else self._title
-        )
+        # The border keeps two cells at either end, and there are four blanks.
+        gap = self.outer_size.width - cell_len(self._title) - cell_len(heads) - 8
+        filled = f"{self._title} {'─' * gap} {heads}"
+        self.border_title = filled if heads and gap > 0 else self._title
 
     def _point(self) -> None:
         if self.has_focus and self.pointed is not None:

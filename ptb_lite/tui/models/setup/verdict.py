@@ -128,5 +128,7 @@ def _line(way: Way, width: int, *, key: bool) -> list[tuple[str, str]]:
 def _figures(figures: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     spans: list[tuple[str, str]] = []
     for word, figure in figures:
-        spans += [(f"{word} ", "$text-muted"), (f"{figure}   ", "bold")]
+        careful = figure.endswith(("!", "TOO MUCH", "none"))
+        spans.append((f"{word} ", "$text-muted"))
+        spans.append((f"{figure}   ", "bold $text-warning" if careful else "bold"))
     return spans

@@ -31,6 +31,8 @@ from ptb_lite.tui.models.setup.steps import speed_word, steps_of, steps_text
 # Where no earlier run says what the base model scores.
 _GUESSED_BASE = 0.10
 _BYTES_A_WEIGHT = 2
+# Seconds of evaluation that nobody minds.
+_LONG = 3600.0
 
 
 MODEL_HEADINGS = ("GB", "speed")
@@ -100,12 +102,19 @@ def summarise_choices(
         times = expected_times(model, benchmarks, budget, device, machine.earlier, engine.plan)
         lines.append(("Time", _time(times, machine)))
         lines.append(("Engine", engine.text))
-        figures.insert(0, ("Time", duration(times.total) + ("" if times.measured else " (guess)")))
+        figures.insert(0, ("Time", _time_figure(times)))
         parts = _parts(times)
     lines.append(("Download", _download(model, machine)))
     lines.append(("Subset", _subset(model, benchmarks, machine)))
     figures.append(("Shows gains", _gains(model, benchmarks, machine)))
     return Summary(tuple(lines), shown, spec, figures=tuple(figures), times=parts)
+
+
+def _time_figure(times: PhaseTimes) -> str:
+    """The whole time; marked where the evaluations dwarf what the agent is given."""
+    besides = times.total - times.agent
+    mark = " !" if besides > max(_LONG, 3 * times.agent) else ""
+    return f"{duration(times.total)}{'' if times.measured else ' (guess)'}{mark}"
 
 
 def _parts(times: PhaseTimes) -> tuple[TimePart, ...]:
