@@ -57,9 +57,9 @@ def _decide(results: Sequence[DetectorResult], known: tuple[Rule, ...]) -> Decis
     if not any(result.deciding for result in results):
         reason = "nothing-looked: no deciding detector ran"
         return Decision(Verdict.INCONCLUSIVE, reason, ("nothing-looked",))
-    skipped = [result.detector for result in results if result.status == "skipped"]
-    ran = f"{plural(len(results) - len(skipped), 'detector')} ran"
-    could_not = f", {len(skipped)} could not: {', '.join(skipped)}" if skipped else ""
+    absent = [result.detector for result in results if result.status == "skipped"]
+    ran = f"{plural(len(results) - len(absent), 'detector')} ran"
+    could_not = f", {len(absent)} could not: {', '.join(absent)}" if absent else ""
     informing = sum(len(result.flags) for result in results)
     aside = plural(informing, "flag that only informs", "flags that only inform")
     aside = f"; {aside}" if informing else ""
