@@ -5,8 +5,11 @@ The text is as its author wrote it; who shows it escapes and bounds it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
+from ptb_lite.audit.record import AuditRecord
 from ptb_lite.events import (
     AgentEnded,
     AgentStarted,
@@ -27,11 +30,88 @@ from ptb_lite.events import (
     RunStarted,
     SubmissionRefused,
     SubmissionSealed,
+    Verdict,
     VerdictReached,
     Warned,
 )
-from ptb_lite.runs.records import Success
+from ptb_lite.runs.records import Scores, Success
 from ptb_lite.text import duration, percent, plural
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question about a run, answered: a word, and the figures behind it."""
+
+    question: str
+    word: str
+    text: str
+    good: bool | None = None
+    """None: neither good nor bad."""
+
+
+def gain_answer(scores: Scores) -> Answer:
+    """Whether the submission is better than prompting alone, by the paired tests."""
+    question = "Gain real?"
+    if scores.no_score:
+        why = f"{scores.no_score[len('No score: ') :]}: {scores.submission_reason}".rstrip(": ")
+        return Answer(question, "NO SCORE", why, False)
+    tests = [each.after_vs_few_shot for each in scores.benchmarks]
+    told = [test for test in tests if test is not None]
+    if not told:
+        return Answer(question, "CANNOT BE TOLD", "nothing was tested against few-shot")
+    gained = sum(test.p_value < 0.05 and test.difference > 0 for test in told)
+    lost = sum(test.p_value < 0.05 and test.difference < 0 for test in told)
+    if len(told) == 1:
+        (test,) = told
+        figures = (
+            f"{100 * test.difference:+.1f} points over few-shot "
+            f"[{100 * test.low:+.0f}, {100 * test.high:+.0f}]"
+        )
+        word = "YES" if gained else "NO" if lost else "NOT SHOWN"
+        return Answer(question, word, figures, True if gained else False if lost else None)
+    mean = sum(test.difference for test in told) / len(told)
+    word = "YES" if gained and not lost else "NO" if lost and not gained else "MIXED"
+    word = word if gained or lost else "NOT SHOWN"
+    good = {"YES": True, "NO": False}.get(word)
+    figures = f"{gained} of {plural(len(told), 'benchmark')} gained over few-shot, {lost} lost"
+    return Answer(question, word, f"{figures}, mean {100 * mean:+.1f} points", good)
+
+
+def trust_answer(scores: Scores, audit: AuditRecord | None) -> Answer:
+    """The verdict in force, and what looked at the run."""
+    ran = detectors_count(audit) if audit is not None else verdict_reason(scores.verdict_reason)
+    words = {Verdict.CLEAN: True, Verdict.FLAGGED: False, Verdict.INCONCLUSIVE: None}
+    text = ran if scores.verdict is Verdict.CLEAN else verdict_reason(scores.verdict_reason)
+    if scores.overrule is not None:
+        text = f"overruled by {scores.overrule.by}: {text}"
+    return Answer("Trust it?", scores.verdict.value.upper(), text, words[scores.verdict])
+
+
+def score_answer(scores: Scores) -> Answer:
+    """Raw and counted, and what became of the declared success."""
+    raw, counted = scores.average.raw, scores.average.counted
+    same = raw == counted
+    word = f"raw {percent(raw)} {'=' if same else '→'} counted {percent(counted)}"
+    policy = "" if same else f"policy {scores.policy}"
+    declared = f"declared success: {scores.success.told}" if scores.success is not None else ""
+    text = ", ".join(part for part in (policy, declared) if part)
+    good = (
+        None if scores.success is None else {"met": True, "not met": False}.get(scores.success.told)
+    )
+    return Answer("Score", word, text, good)
+
+
+def seeds_answer(counted: Mapping[int, float]) -> Answer:
+    """The counted scores of runs that differ in nothing but the seed, by seed."""
+    if len(counted) < 2:
+        return Answer("Seeds", str(len(counted)), "spread unknown: another seed would tell")
+    low, high = min(counted.values()), max(counted.values())
+    spread = f"counted {percent(low)} to {percent(high)}"
+    return Answer("Seeds", str(len(counted)), f"{spread} with seeds {_listed(counted)}")
+
+
+def _listed(seeds: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(seeds)))
 
 
 def success_words(success: Success) -> list[str]:
@@ -42,6 +122,31 @@ def success_words(success: Success) -> list[str]:
             more = f"; about {term.needed_n:,} items would tell" if term.needed_n else ""
             lines.append(f"  {term.term}: {term.told} ({term.why}{more})")
     return lines
+
+
+# How earlier versions said of a clean verdict how many detectors ran.
+_FOUND_NOTHING = re.compile(r"(?:nothing-decides: )?(\d+ detectors?) found nothing that decides")
+
+
+def verdict_reason(reason: str) -> str:
+    """Why a verdict is what it is; what earlier versions wrote is said as it is said now."""
+    return _FOUND_NOTHING.sub(r"\1 ran", reason)
+
+
+def detector_lines(audit: AuditRecord) -> list[str]:
+    """How many detectors ran, then why each of the others could not, then what ran."""
+    absent = [result for result in audit.results if result.status == "skipped"]
+    ran = [result for result in audit.results if result.status != "skipped"]
+    lines = [detectors_count(audit)]
+    lines += [f"could not run: {each.detector}: {each.reason or 'no reason'}" for each in absent]
+    return [*lines, *(f"ran: {each.detector}: {each.status}" for each in ran)]
+
+
+def detectors_count(audit: AuditRecord) -> str:
+    """ "9 detectors ran, 4 could not"."""
+    absent = sum(result.status == "skipped" for result in audit.results)
+    ran = f"{plural(len(audit.results) - absent, 'detector')} ran"
+    return f"{ran}, {absent} could not" if absent else ran
 
 
 def severity(flag: Flag) -> str:
@@ -129,7 +234,7 @@ def event_words(payload: Payload) -> str:
         case JudgeVoteAsked() | JudgeVoteCounted():
             return vote_words(payload)
         case VerdictReached(verdict=verdict, reason=reason):
-            return f"verdict: {verdict.value} ({reason})"
+            return f"verdict: {verdict.value} ({verdict_reason(reason)})"
         case Warned(message=message):
             return f"warning: {message}"
         case RunFinished(outcome=outcome, detail=detail):
@@ -138,7 +243,7 @@ def event_words(payload: Payload) -> str:
 
 
 def _ended(what: str, end: PhaseFinished | AgentEnded) -> str:
-    detail = f": {end.detail}" if end.detail else ""
+    detail = f": {verdict_reason(end.detail)}" if end.detail else ""
     return f"{what} {end.outcome.value.replace('_', ' ')} after {duration(end.seconds)}{detail}"
 
 

@@ -187,6 +187,8 @@ class AgentEntry(Entry):
     needs_network: bool
     needs_test_items: bool = False
     """It can only work where the test split is handed out (`feedback: test`)."""
+    red_team: bool = False
+    """It cheats on purpose, to test the audit: lists keep it apart from the others."""
     has_model: bool = True
     """There is a language model in it that can be asked a question, as the audit's judge."""
     on_early_stop: EarlyStop = "accept"

@@ -29,9 +29,9 @@ def check_and_print(
     else:
         width = max(len(check.name) for check in checks)
         for check in checks:
-            say(f"{check.status:<4}  {check.name.ljust(width)}  {check.message}")
+            say(f"{check.status:<6}  {check.name.ljust(width)}  {check.message}")
             if check.fix:
-                say(f"{'':<4}  {'':<{width}}  -> {check.fix}")
+                say(f"{'':<6}  {'':<{width}}  -> {check.fix}")
     return EXIT_FAILED if any(check.status == "fail" for check in checks) else 0
 
 

@@ -107,12 +107,17 @@ def _ask_model(entry: ModelEntry) -> None:
             raise SpecError(error.message, field="model", hint=error.hint) from error
 
 
-def _ask_data(entry: BenchmarkEntry) -> None:
-    """Ask the Hub for each data set whose rows are not kept here, and which no cache holds."""
-    assert entry.data is not None
+def missing_data(entry: BenchmarkEntry) -> tuple[DataPart, ...]:
+    """The parts of its data set whose rows are not kept here, and which no cache holds."""
+    if entry.data is None:
+        return ()
     parts = [part for part in (entry.data.test, entry.data.train) if part is not None]
-    wanted = [part for part in parts if not kept_file(part).is_file() and not _is_cached(part)]
-    for part in {part.hub_id: part for part in wanted}.values():
+    return tuple(p for p in parts if not kept_file(p).is_file() and not _is_cached(p))
+
+
+def _ask_data(entry: BenchmarkEntry) -> None:
+    """Ask the Hub for each data set that is not here."""
+    for part in {part.hub_id: part for part in missing_data(entry)}.values():
         _ask_data_set(entry, part)
 
 

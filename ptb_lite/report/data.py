@@ -11,6 +11,7 @@ from ptb_lite.audit.record import AuditRecord
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Phase
 from ptb_lite.files import read_record
+from ptb_lite.narrate import verdict_reason
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import (
     Average,
@@ -227,7 +228,7 @@ def verdict_text(scores: Scores) -> str:
     """The verdict in force with its reason; where a person overruled the audit, both."""
     said = scores.overrule
     if said is None:
-        return f"{scores.verdict.value} ({scores.verdict_reason})"
+        return f"{scores.verdict.value} ({verdict_reason(scores.verdict_reason)})"
     return (
         f"{said.verdict.value} by {said.by} on {said.time:%Y-%m-%d} ({said.reason}), overruling "
         f"the audit's {said.audit_verdict.value} ({said.audit_reason})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.narrate import flag_words
+from ptb_lite.narrate import flag_words, verdict_reason
 from ptb_lite.report.data import gather, headline
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import BenchmarkScores, CountedScore, Score
@@ -49,7 +49,7 @@ def export_markdown(run: RunFolder) -> str:
         "|---|---|---|---|---|---|",
         *(_row(item) for item in scores.benchmarks),
         "",
-        f"Verdict: **{scores.verdict.value}** ({_cell(scores.verdict_reason)})",
+        f"Verdict: **{scores.verdict.value}** ({_cell(verdict_reason(scores.verdict_reason))})",
     ]
     for flag in data.audit.flags() if data.audit else ():
         lines.append(f"- {_cell(flag_words(flag))}")

@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ptb_lite.files import write_text
-from ptb_lite.narrate import flag_place, flags_count, severity, success_words
+from ptb_lite.narrate import flag_place, flags_count, severity, success_words, verdict_reason
 from ptb_lite.report.data import ReportData, gather, headline
 from ptb_lite.report.drawing import curve, timeline
 from ptb_lite.report.samples import FEW_SHOT, ZERO_SHOT, Change, Sample, Samples, read_run_samples
@@ -47,6 +47,7 @@ def render_html(data: ReportData, course: RunTimeline, samples: list[Samples]) -
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "verdict_reason": verdict_reason,
         "duration": duration,
         "severity": severity,
         "flags_count": flags_count,

@@ -57,6 +57,7 @@ class PtbLiteApp(App[None]):
         self._harmless = HarmlessFilter()
         for theme in THEMES:
             self.register_theme(theme)
+        self._going: set[str] = set()
         self.look = load_look()
         self.theme = self.look.theme
         self._use_ascii()
@@ -94,6 +95,23 @@ class PtbLiteApp(App[None]):
         shown = one_line(text, 400)
         self.notify(shown, severity="error" if error else "information", markup=False)
 
+    def runs_go_on(self, going: tuple[str, ...]) -> None:
+        """Take the runs that go on now; of one that has ended since, a person is told.
+
+        By a notice, the terminal's bell and, where it knows them, its own notifications (OSC 9).
+        """
+        ended, self._going = self._going - set(going), set(going)
+        if not ended:
+            return
+        from ptb_lite.tui.models.history.rows import end_words
+
+        for run_id in sorted(ended):
+            words = one_line(end_words(self.runs_dir / run_id), 200)
+            self.say(words)
+            self.bell()
+            if self._driver is not None and not self.is_headless:
+                self._driver.write(f"\x1b]9;ptb-lite: {words}\x07")
+
     def commands(self) -> Iterable[AppCommand]:
         """What can be done anywhere."""
         for mode, title in _TITLES.items():
@@ -128,7 +146,7 @@ class PtbLiteApp(App[None]):
             for found in screen.active_bindings.values()
             if found.binding.description and found.enabled
         ]
-        self.push_screen(HelpScreen(_TITLES[screen.MODE], screen.HELP, keys))
+        self.push_screen(HelpScreen(_TITLES[screen.MODE], screen.help_text(), keys))
 
     def action_leave(self) -> None:
         """Ctrl+C copies where something is selected, and leaves otherwise."""

@@ -28,7 +28,7 @@ def test_the_demo_is_played_read_in_the_pager_and_copied(opened: Terminal) -> No
     opened._run("set-option", "-s", "set-clipboard", "on")
     opened.type("unset PAGER; export LESS=", "Enter")
     opened.command("replay", "demo", "--speed", "200")
-    opened.wait_for("[Run]", "demo replayed ×200", "▶ agent")
+    opened.wait_for("[Run]", "demo replayed ×200", "▶agent")
     opened.wait_for("finished: clean", "✓ report")
     opened.type("o")
     # The pager has the terminal; its first lines are the run's first.

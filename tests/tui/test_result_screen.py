@@ -37,10 +37,17 @@ def on_demo(tmp_path: Path, act: Act, size: tuple[int, int] = (120, 40)) -> None
 def test_scores_stand_with_intervals_counts_and_the_verdict(tmp_path: Path) -> None:
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
         await until_shown(
-            pilot, "verdict: clean", "zero-shot", "few-shot (5)", "27.3 %  41 of 150, 21 to 35 %",
+            pilot, "CLEAN", "zero-shot", "few-shot (5)", "27.3 %  41 of 150, 21 to 35 %",
             "38 items gained, 3 lost", "2 Flags (0)",
         )  # fmt: skip
         assert "●" in shown(app)
+        await until_shown(pilot, "YES  +24.7 points over few-shot", "3 detectors ran", "Seeds")
+        await until_shown(pilot, "39 gained, 2 lost against few-shot", "+ gained", "- lost")
+        # The arrows go from part to part before anything was focused.
+        await pilot.press("right")
+        await until_shown(pilot, "No flags")
+        await pilot.press("left", "left")
+        await until_shown(pilot, "agent's time")
 
     on_demo(tmp_path, act)
 
@@ -59,7 +66,7 @@ def test_it_follows_a_run_that_goes_on(tmp_path: Path) -> None:
         run.scores.write_bytes(kept)
         write_record(run.status, ended)
         await pilot.press("f4")
-        await until_shown(pilot, "verdict: clean", "27.3 %")
+        await until_shown(pilot, "CLEAN", "27.3 %")
         run.scores.unlink()
         await until_shown(pilot, "No scores: the run is finished")
         assert "27.3 %" not in shown(app)
@@ -84,9 +91,9 @@ def test_a_run_without_a_submission_has_no_score(tmp_path: Path, reason: str, sa
     write_record(run.scores, scores.model_copy(update=changed))
 
     async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
-        await until_shown(pilot, said, reason)
+        await until_shown(pilot, "NO SCORE", said.removeprefix("No score: "), reason)
         await pilot.press("f5")
-        await until_shown(pilot, "No score: ")
+        await until_shown(pilot, "No score")
         await pilot.press("l")
         await until(pilot, lambda: pilot.app.screen.query_one(DataTable).row_count == 0)
 
@@ -100,7 +107,7 @@ def test_a_run_without_a_submission_has_no_score(tmp_path: Path, reason: str, sa
 
 def test_samples_are_listed_filtered_and_read(tmp_path: Path) -> None:
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
-        await until_shown(pilot, "verdict: clean")
+        await until_shown(pilot, "CLEAN")
         await pilot.press("3")
         await until_shown(pilot, "all items, zero-shot against after · 38 gained, 3 lost of 150")
         table = app.screen.query_one(DataTable)
@@ -124,7 +131,7 @@ def test_samples_are_listed_filtered_and_read(tmp_path: Path) -> None:
 
 def test_facts_have_time_choices_and_versions(tmp_path: Path) -> None:
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
-        await until_shown(pilot, "verdict: clean")
+        await until_shown(pilot, "CLEAN")
         await pilot.press("4")
         await until_shown(pilot, "3 min 09 s of 4 min 00 s (79 %)", "40 s, 2 min 44 s",
                           "add-numbers")  # fmt: skip
@@ -135,7 +142,7 @@ def test_facts_have_time_choices_and_versions(tmp_path: Path) -> None:
 
 def test_it_is_exported_and_copied(tmp_path: Path) -> None:
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
-        await until_shown(pilot, "verdict: clean")
+        await until_shown(pilot, "CLEAN")
         await pilot.press("h")
         await until_shown(pilot, "Written: ")
         await pilot.press("j")
@@ -158,7 +165,7 @@ def test_an_export_that_cannot_be_written_is_said(
     monkeypatch.setattr("pathlib.Path.cwd", lambda: gone / "deeper")
 
     async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
-        await until_shown(pilot, "verdict: clean")
+        await until_shown(pilot, "CLEAN")
         await pilot.press("h")
         await until_shown(pilot, "Not written: ")
 
@@ -170,7 +177,7 @@ def test_flags_show_their_evidence_beside_the_test_item(tmp_path: Path) -> None:
     run = make_run(tmp_path / "runs")
 
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
-        await until_shown(pilot, "verdict: flagged", "2 Flags (1)", "flagged: base score")
+        await until_shown(pilot, "FLAGGED", "2 Flags (1)", "flagged: base score")
         await pilot.press("2")
         await until_shown(pilot, "violation overlap/test-item", "test item t7", "57 + 87",
                           ".jsonl:12", "similarity 0.99")  # fmt: skip
@@ -191,9 +198,11 @@ def test_flags_show_their_evidence_beside_the_test_item(tmp_path: Path) -> None:
 
 def test_a_run_without_flags_says_what_each_detector_did(tmp_path: Path) -> None:
     async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
-        await until_shown(pilot, "verdict: clean")
+        await until_shown(pilot, "CLEAN")
         await pilot.press("2")
-        await until_shown(pilot, "No flags", "overlap clean", "submission clean")
+        await until_shown(
+            pilot, "No flags", "3 detectors ran", "overlap: clean", "submission: clean"
+        )
 
     on_demo(tmp_path, act)
 
@@ -238,7 +247,7 @@ def test_several_benchmarks_take_turns(tmp_path: Path) -> None:
         write(run, label, {"a": label == "after", "c": True})
 
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
-        await until_shown(pilot, "verdict: flagged")
+        await until_shown(pilot, "FLAGGED")
         await pilot.press("3")
         await until_shown(pilot, "bench: all items")
         await pilot.press("g")
@@ -250,12 +259,12 @@ def test_several_benchmarks_take_turns(tmp_path: Path) -> None:
 
 def test_every_part_fits_every_size(tmp_path: Path) -> None:
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
-        await until_shown(pilot, "verdict: clean")
+        await until_shown(pilot, "CLEAN")
         for size in ((80, 24), (40, 12), (200, 60)):
             await pilot.resize_terminal(*size)
             for key in ("1", "2", "3", "4"):
                 await pilot.press(key)
-                assert "clean" in shown(app)
+                assert "CLEAN" in shown(app)
                 assert max(map(len, shown(app).splitlines())) <= size[0]
 
     on_demo(tmp_path, act)

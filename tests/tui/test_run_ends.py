@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 
 from ptb_lite.events import (
@@ -13,6 +14,7 @@ from ptb_lite.events import (
     RunFinished,
     Warned,
 )
+from ptb_lite.files import write_record
 from ptb_lite.tui.app import PtbLiteApp
 from ptb_lite.tui.screens.dialogs import AskScreen
 from ptb_lite.tui.screens.run import RunScreen
@@ -116,3 +118,24 @@ def test_a_lost_gpu_is_said(tmp_path: Path) -> None:
 
     with runner_at_work(run):
         in_app(run, act)
+
+
+def test_the_end_of_a_run_is_told_on_any_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = demo_copy(tmp_path)
+    ended = run.read_status()
+    write_record(run.status, ended.model_copy(update={"state": "started", "outcome": None}))
+    rung: list[bool] = []
+    monkeypatch.setattr(PtbLiteApp, "bell", lambda _app: rung.append(True))
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        with runner_at_work(run):
+            await until_shown(pilot, "Run ▶1", "running")
+            assert not rung
+            write_record(run.status, ended)
+        await until_shown(pilot, f"{run.run_id} finished, counted 27.3 %, clean")
+        assert rung == [True]
+        assert "▶1" not in shown(app)
+
+    in_app(run, act, mode="history")

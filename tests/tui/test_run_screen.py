@@ -56,7 +56,7 @@ def trace(app: PtbLiteApp) -> TraceView:
 def test_a_run_that_ended_while_nobody_watched_shows_its_end(tmp_path: Path) -> None:
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
         await until_shown(pilot, "finished: clean", "run finished", "loss 0.346", "no GPU")
-        assert "✓ report" in shown(app)
+        assert "✓report" in shown(app)
         assert "Flags: none" in shown(app)
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, ResultScreen))
@@ -201,6 +201,45 @@ def test_hostile_text_reaches_no_cell_of_the_screen(tmp_path: Path) -> None:
         assert "[bold]x[/]" in shown(app)
 
     in_app(run, act)
+
+
+def test_a_filter_shows_a_part_and_flags_alike_are_one(tmp_path: Path) -> None:
+    alike = [
+        Flag(
+            detector="overlap", kind="x", message=f"test item {number} is hidden",
+            file="augment.py", line=number, similarity=number / 100,
+        )
+        for number in range(1, 100)
+    ]  # fmt: skip
+    run = new_run(
+        tmp_path, *agent_at_work(), *talk(30), *(FlagRaised(flag=flag) for flag in alike), *talk(2)
+    )
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "Flags: 99 violations", "V overlap ×99 augment.py:99")
+        await until_shown(pilot, "Violations 99", "Submitted NOTHING YET", "codex")
+        await pilot.press("exclamation_mark")
+        await until_shown(pilot, "is hidden", "10 flags overlap/x")
+        assert "agent began" not in shown(app)
+        assert "thought number" not in shown(app)
+        assert "⚑ violation overlap/x" in shown(app)
+        await pilot.press("h")
+        await until_shown(pilot, "agent began", "is hidden")
+        assert "command number" not in shown(app)
+        await pilot.press("g")
+        await until_shown(pilot, "command number 1")
+        assert "⚑" not in shown(app)
+        # What comes is filtered, too, and so is what the cursor walks over.
+        write(run, Warned(message="of the host"), *talk(1, 70))
+        await until_shown(pilot, "command number 70")
+        assert "of the host" not in shown(app)
+        await pilot.press("up", "up", "up", "up")
+        assert trace(app).current.text == "result 1\n" * 29 + "result 1"
+        await pilot.press("a")
+        await until_shown(pilot, "of the host")
+
+    with runner_at_work(run):
+        in_app(run, act)
 
 
 def test_the_smallest_screen_shows_panels_instead_of_the_trace(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from tests.tui.run_pilot import Act, demo_copy, until, until_shown
 from tests.tui.snapshots import assert_snapshot
 from tests.unit.report.test_report import make_run
 
-SIZES = ((80, 24), (100, 30), (200, 60))
+SIZES = ((80, 24), (100, 30), (160, 45))
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +81,7 @@ async def ended(pilot: Pilot[None], app: PtbLiteApp) -> None:
 
 
 async def scores(pilot: Pilot[None], _app: PtbLiteApp) -> None:
-    await until_shown(pilot, "verdict: clean", "27.3 %")
+    await until_shown(pilot, "CLEAN", "27.3 %", "against few-shot")
 
 
 async def samples(pilot: Pilot[None], app: PtbLiteApp) -> None:
@@ -91,7 +91,7 @@ async def samples(pilot: Pilot[None], app: PtbLiteApp) -> None:
 
 
 async def flags(pilot: Pilot[None], _app: PtbLiteApp) -> None:
-    await until_shown(pilot, "verdict: flagged")
+    await until_shown(pilot, "FLAGGED")
     await pilot.press("2")
     await until_shown(pilot, "test item t7")
 

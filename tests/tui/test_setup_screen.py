@@ -18,7 +18,7 @@ from ptb_lite.tui.screens.run import RunScreen
 from ptb_lite.tui.screens.setup import SetupScreen
 from tests.tui.run_pilot import shown, until, until_shown
 
-READY = "This machine can run it."
+READY = "YES: this machine can run it"
 
 
 def in_setup(
@@ -58,7 +58,7 @@ def test_it_begins_with_a_run_that_this_machine_can_start(tmp_path: Path) -> Non
         text = shown(app)
         assert "(•)  gemma-3-270m-embedded" in text
         assert "[x]  add-numbers" in text
-        await until_shown(pilot, "smallest gain they can show", "a rough guess")
+        await until_shown(pilot, "Shows gains ≥ 12 points", "(guess)", "a rough guess")
 
     in_setup(tmp_path, act)
 
@@ -81,10 +81,39 @@ def test_space_chooses_and_tab_goes_on(tmp_path: Path) -> None:
 def test_a_click_chooses_too(tmp_path: Path) -> None:
     async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
         await settled(pilot)
-        await pilot.click("#agents", offset=(6, 3))
+        await pilot.click("#agents", offset=(6, 2))
         await until_shown(pilot, "--agent prompt-only")
 
     in_setup(tmp_path, act)
+
+
+def test_a_key_does_what_mends_and_the_red_team_is_folded_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, READY, "▸ red team (5)")
+        assert "cheat-tamper" not in shown(app)
+        # Hopeless on these cores, and nowhere to be had: said in the list and on top.
+        await pilot.press("down", "down", "down", "space")
+        await until_shown(pilot, "NO: 1 thing in the way", "f take gemma-3-270m-embedded")
+        row = next(line for line in shown(app).splitlines() if "qwen3-4b-base" in line)
+        assert "10.0    no" in row
+        await pilot.press("f")
+        await until_shown(pilot, READY, "(•)  gemma-3-270m-em")
+        await pilot.press("tab", "end", "space")
+        await until_shown(pilot, "▾ red team (5)", "cheat-tamper")
+        assert "--agent" not in shown(app)
+        app.screen.query_one("#choose-policy", Select).focus()
+        await until_shown(pilot, "Policy  What a violation does")
+        await pilot.press("f1")
+        await until_shown(pilot, "Setup: help", "Policy: What a violation does")
+
+    in_setup(tmp_path, act, (80, 24))
 
 
 def test_nothing_chosen_keeps_start_shut_and_says_why(tmp_path: Path) -> None:

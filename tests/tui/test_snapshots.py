@@ -27,7 +27,7 @@ from tests.tui.snapshots import assert_snapshot, svg_of
 from tests.unit.tui.folders import FLAG, finished_run
 
 GB = 10**9
-SIZES = ((80, 24), (100, 30), (200, 60))
+SIZES = ((80, 24), (100, 30), (160, 45))
 CARD = Device("cuda", "NVIDIA RTX 4060", 8 * GB, 7 * GB, 8, (8, 9), "580.1")
 Act = Callable[[Pilot[None], PtbLiteApp], Awaitable[None]]
 CHECKS = (
@@ -47,6 +47,8 @@ def made_up_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     catalog = load_catalog()
     machine = Machine(
         device=CARD,
+        rates={"cuda": 2e13},
+        data={name: entry.data is None for name, entry in catalog.benchmarks.items()},
         models={
             entry.id: "download" if entry.source == "hub" else "here"
             for entry in catalog.models.values()
@@ -84,7 +86,7 @@ def runs() -> Path:
 
 
 async def setup(pilot: Pilot[None], _app: PtbLiteApp) -> None:
-    await until_shown(pilot, "This machine can run it.", "7.0 GB", "5.2 GB")
+    await until_shown(pilot, "YES: this machine can run it", "7.0 GB", "▸ red team (5)")
 
 
 async def history(pilot: Pilot[None], _app: PtbLiteApp) -> None:

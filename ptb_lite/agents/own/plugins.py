@@ -92,7 +92,8 @@ PROMPT_ONLY = OwnProgram(
 
 def _cheat(kind: str, title: str, summary: str, *, items: bool = False) -> OwnProgram:
     entry = _entry(f"cheat-{kind}", f"Red team: {title}", summary, 90, items=items)
-    return OwnProgram(entry, f"ptb_lite.agents.redteam.{kind}")
+    apart = entry.model_copy(update={"red_team": True})
+    return OwnProgram(apart, f"ptb_lite.agents.redteam.{kind}")
 
 
 INGEST = _cheat(

@@ -57,13 +57,13 @@ def _decide(results: Sequence[DetectorResult], known: tuple[Rule, ...]) -> Decis
     if not any(result.deciding for result in results):
         reason = "nothing-looked: no deciding detector ran"
         return Decision(Verdict.INCONCLUSIVE, reason, ("nothing-looked",))
-    looked = sum(result.status != "skipped" for result in results)
+    absent = [result.detector for result in results if result.status == "skipped"]
+    ran = f"{plural(len(results) - len(absent), 'detector')} ran"
+    could_not = f", {len(absent)} could not: {', '.join(absent)}" if absent else ""
     informing = sum(len(result.flags) for result in results)
     aside = plural(informing, "flag that only informs", "flags that only inform")
     aside = f"; {aside}" if informing else ""
-    found = plural(looked, "detector")
-    reason = f"nothing-decides: {found} found nothing that decides{aside}"
-    return Decision(Verdict.CLEAN, reason, ("nothing-decides",))
+    return Decision(Verdict.CLEAN, f"{ran}{could_not}{aside}", ("nothing-decides",))
 
 
 def _findings(results: Sequence[DetectorResult], rules: tuple[Rule, ...]) -> dict[str, str]:

@@ -64,6 +64,10 @@ class PtbScreen(Screen[None]):
         """The widgets between the bar and the footer."""
         raise NotImplementedError
 
+    def help_text(self) -> str:
+        """What F1 says above the keys."""
+        return " ".join(self.HELP.split())
+
     def commands(self) -> Iterable[AppCommand]:
         """What the palette offers while this screen is in front."""
         return ()

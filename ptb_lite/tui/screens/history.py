@@ -23,6 +23,7 @@ from ptb_lite.tui.models.history.rows import (
     HistoryRow,
     filter_rows,
     marked_rows,
+    over_text,
     rank_rows,
     said,
     sort_rows,
@@ -89,7 +90,7 @@ because only such scores compare.
         yield Input(placeholder="words to look for: model, agent, verdict …", id="history-filter")
         table: DataTable[Text] = DataTable(id="history-table", cursor_type="row")
         table.zebra_stripes = True
-        table.fixed_columns = 2
+        table.fixed_columns = 3
         yield table
 
     def on_mount(self) -> None:
@@ -273,14 +274,13 @@ because only such scores compare.
 
 
 def _rank_cells(row: HistoryRow) -> tuple[str, ...]:
-    over = row.over_few_shot
     return (
         row.run_id,
         row.agent,
         percent(row.few_shot),
         percent(row.raw),
         percent(row.counted),
-        "-" if over is None else f"{100 * over:+.1f}",
+        over_text(row),
         said(row.verdict),
     )
 

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import OptionList, Static, TabbedContent, TabPane
+from textual.widgets import DataTable, OptionList, Static, TabbedContent, TabPane, Tabs
 from textual.worker import Worker, WorkerState
 
 from ptb_lite.errors import PtbLiteError
@@ -23,13 +23,17 @@ from ptb_lite.tui.commands import AppCommand
 from ptb_lite.tui.models.result.flag_text import flag_parts
 from ptb_lite.tui.models.result.samples import SampleChoice
 from ptb_lite.tui.models.result.view import ResultView, read_result, run_stamp
-from ptb_lite.tui.models.run.text import CARE, Span
 from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.dialogs import FlagScreen
 from ptb_lite.tui.screens.result_messages import Exported, ResultRead, SamplesRead
-from ptb_lite.tui.widgets.result_parts import FlagsPart, SamplesPart, ScoreBars
-from ptb_lite.tui.widgets.run_panels import content
+from ptb_lite.tui.widgets.result_parts import (
+    Answers,
+    Changed,
+    FlagsPart,
+    SamplesPart,
+    ScoreBars,
+)
 
 _SECONDS = 1.0
 _TABS = ("scores", "flags", "samples", "facts")
@@ -41,16 +45,20 @@ class ResultScreen(PtbScreen):
     MODE: ClassVar[Mode] = "result"
     CSS_PATH = "../styles/result.tcss"
     HELP = """
-Scores: every bar is solid up to the lower end of its 95 % interval, the dot is the score; ◆ is a
-published figure, not measured here. Flags: V is a violation, n a note. Samples: the same
-question before and after; + was gained, - was lost. Facts: time, choices, versions. HTML and
-JSON are written into the folder that ptb-lite was started in.
+On top: is the gain over prompting alone real (a paired test), did the audit find anything, which
+score counts. Left and Right go from part to part. Scores: every bar is solid up to the lower end of
+its 95 % interval, the dot is the score; ◆ is a published figure, not measured here. Flags: V is a
+violation, n a note; without any, what each detector did. Samples: the same question before and
+after; + was gained, - was lost. Facts: time, choices, versions. HTML and JSON are written into the
+folder that ptb-lite was started in.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "tab(0)", "Scores", show=False),
         Binding("2", "tab(1)", "Flags", show=False),
         Binding("3", "tab(2)", "Samples", show=False),
         Binding("4", "tab(3)", "Facts", show=False),
+        Binding("left", "next_tab(-1)", "Part before", show=False, priority=True),
+        Binding("right", "next_tab(1)", "Next part", show=False, priority=True),
         Binding("c", "filter", "Changed"),
         Binding("b", "baseline", "Baseline"),
         Binding("g", "benchmark", "Next benchmark"),
@@ -77,7 +85,7 @@ JSON are written into the folder that ptb-lite was started in.
         return self._view
 
     def compose_body(self) -> ComposeResult:
-        yield Static(Content("Reading the result …"), id="result-headline")
+        yield Answers()
         with TabbedContent(id="result-tabs"):
             with TabPane("1 Scores", id="scores-tab"):
                 yield VerticalScroll(id="scores")
@@ -108,6 +116,8 @@ JSON are written into the folder that ptb-lite was started in.
             self._read()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        if action == "next_tab":
+            return not isinstance(self.focused, DataTable | Tabs)
         on_samples = self.query_one(TabbedContent).active == "samples-tab" if self._view else False
         if action in ("filter", "baseline"):
             return on_samples
@@ -123,13 +133,11 @@ JSON are written into the folder that ptb-lite was started in.
 
     async def on_result_read(self, message: ResultRead) -> None:
         self._view = view = message.view
-        spans: list[Span] = [(f"{view.run_id}  ", "bold"), *view.headline]
-        if view.problem:
-            spans.append((view.problem, CARE))
-        self.query_one("#result-headline", Static).update(content(spans))
+        self.query_one(Answers).show(view)
         scores = self.query_one("#scores", VerticalScroll)
         await scores.remove_children()
-        await scores.mount_all(ScoreBars(part) for part in view.benchmarks)
+        await scores.mount_all(ScoreBars(part, view.benchmarks) for part in view.benchmarks)
+        await scores.mount(Changed())
         self.refresh_bindings()
         self.query_one(FlagsPart).show(view)
         self.query_one(TabbedContent).get_tab("flags-tab").label = Content(
@@ -168,6 +176,11 @@ JSON are written into the folder that ptb-lite was started in.
         tabs.active = f"{_TABS[number]}-tab"
         focus = {0: "#scores", 1: "#result-flags", 2: "#samples-table", 3: "#facts-box"}
         self.query_one(focus[number]).focus()
+
+    def action_next_tab(self, by: int) -> None:
+        """The arrows go from part to part, except where they move within one."""
+        at = _TABS.index(self.query_one(TabbedContent).active.removesuffix("-tab"))
+        self.action_tab((at + by) % len(_TABS))
 
     def action_filter(self) -> None:
         self._choice = self._choice.next_filter()
@@ -214,6 +227,8 @@ JSON are written into the folder that ptb-lite was started in.
     def _show_samples(self) -> None:
         if self._samples is not None:
             self.query_one(SamplesPart).show(self._samples, self._choice)
+            for part in self.query(Changed):
+                part.show(self._samples)
 
     @work(thread=True, exclusive=True, group="result", exit_on_error=False)
     def _read(self) -> None:

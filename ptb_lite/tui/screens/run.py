@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -28,9 +29,10 @@ from ptb_lite.tui.models.run.source import (
     RunState,
     recorded_source,
 )
-from ptb_lite.tui.models.run.submission import would_be_scored
-from ptb_lite.tui.models.run.text import stop_words
+from ptb_lite.tui.models.run.submission import submitted_now, would_be_scored
+from ptb_lite.tui.models.run.text import stop_words, what_line
 from ptb_lite.tui.models.run.view import RunSnapshot
+from ptb_lite.tui.models.trace.entries import TraceFilter
 from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.dialogs import AskScreen, FlagScreen
@@ -46,6 +48,12 @@ from ptb_lite.tui.widgets.run_panels import RunHeader, SidePanels
 from ptb_lite.tui.widgets.trace_view import TraceView
 
 TICK_SECONDS = 0.5
+_FILTERS = {
+    TraceFilter.ALL: "[a]ll",
+    TraceFilter.AGENT: "a[g]ent",
+    TraceFilter.HOST: "[h]ost",
+    TraceFilter.FLAGS: "[!]flags",
+}
 _SPEEDS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -55,10 +63,11 @@ class RunScreen(PtbScreen):
     MODE: ClassVar[Mode] = "run"
     CSS_PATH = "../styles/run.tcss"
     HELP = """
-The run's phases, what it is at and the time left are on top, the agent's trace below: messages
-as they are, $ commands, > results and ~ thoughts folded to one line, · what the host says. Enter
-unfolds. Scrolling back holds the trace; End follows again. F flags decide, n flags inform: Enter
-on one shows its evidence. Leaving this screen, or the app, ends no run.
+What is run, its phases, what it is at and what there is so far are on top, the agent's trace below:
+messages as they are, $ commands, > results and ~ thoughts folded to one line, · what the host says,
+⚑ flags. Enter unfolds. a shows all of it, g the agent's part, h the host's, ! the flags alone.
+Scrolling back holds the trace; End follows again. V is a violation, n a note: Enter on one shows
+its evidence. Leaving this screen, or the app, ends no run.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "follow", "Follow", show=False),
@@ -69,6 +78,10 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
         Binding("o", "pager", "Pager"),
         Binding("p", "panels", "Panels", show=False),
         Binding("x", "flags", "Flags"),
+        Binding("a", "show_only('all')", "All", show=False),
+        Binding("g", "show_only('agent')", "The agent's", show=False),
+        Binding("h", "show_only('host')", "The host's", show=False),
+        Binding("exclamation_mark", "show_only('flags')", "Flags alone", show=False),
         Binding("s", "stop", "Stop"),
         Binding("r", "result", "Result"),
         Binding("space", "hold", "Hold"),
@@ -86,6 +99,7 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
         self._told = False
         self._can_plot = False
         self._term = self._found = ""
+        self._what = "its choices cannot be read"
 
     @property
     def shot(self) -> RunSnapshot | None:
@@ -231,6 +245,10 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
 
     @work(thread=True, exclusive=True, group="journal", exit_on_error=False)
     def _follow(self) -> None:
+        count = 1
+        with suppress(PtbLiteError, OSError):
+            spec = self._run.read_spec()
+            count, self._what = len(spec.benchmarks), what_line(spec)
         try:
             if self._speed is None:
                 self._source = LiveSource(self._run)
@@ -238,7 +256,7 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
                 self._source = recorded_source(self._run, self._speed)
             follow(
                 self._source,
-                RunFold(self._run.run_id, _count(self._run)),
+                RunFold(self._run.run_id, count),
                 self._left,
                 self._tell,
             )
@@ -263,7 +281,9 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
 
     def _tell(self, shot: RunSnapshot, piece: Piece) -> None:
         """Called by the worker: the newest wins, and one message at a time is under way."""
-        self._advance = Advance(shot, piece.state, piece.skipped, piece.newer)
+        live = self._speed is None and shot.agent is not None and shot.sealed_bytes is None
+        submitted = submitted_now(self._run.workspace) if live else ""
+        self._advance = Advance(shot, piece.state, piece.skipped, piece.newer, submitted)
         self._announce()
         if shot.training is not None and not self._can_plot:
             import ptb_lite.tui.widgets.loss_plot  # noqa: F401  (slow, so here and not on screen)
@@ -283,15 +303,29 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
     def _tick(self) -> None:
         if self._advance is not None and self._source is not None:
             header = self.query_one(RunHeader)
-            header.show(self._advance.shot, self._advance.state, self._source.now())
+            now = self._source.now()
+            header.name_run(self._what)
+            header.show(self._advance.shot, self._advance.state, now, self._advance.submitted)
             self.query_one(SidePanels).show(self._advance.shot)
-            self.query_one(TraceView).border_title = Content(self._title())
+            self._name_trace()
 
     def _title(self) -> str:
         if isinstance(self._source, ReplaySource):
             held = ", held (space goes on)" if self._source.held else ""
             return f"{self._run.run_id} replayed ×{self._speed_now():g}{held}"
         return self._run.run_id
+
+    def _name_trace(self) -> None:
+        """The run, and what of its trace is shown: the letter in brackets is the key."""
+        view = self.query_one(TraceView)
+        parts: list[Content | str | tuple[str, str]] = [f"{self._title()}  "]
+        for kind, word in _FILTERS.items():
+            parts += [(word, "bold reverse" if kind is view.filter else ""), " "]
+        view.border_title = Content.assemble(*parts)
+
+    def action_show_only(self, kind: str) -> None:
+        self.query_one(TraceView).take_filter(TraceFilter(kind))
+        self._name_trace()
 
     def _speed_now(self) -> float:
         return self._source.speed if isinstance(self._source, ReplaySource) else 1.0
@@ -338,11 +372,3 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
         notice = self.query_one("#notice", Static)
         notice.update(Content(words))
         notice.set_class(bool(words), "-said")
-
-
-def _count(run: RunFolder) -> int:
-    """How many benchmarks the run scores; 1 where its spec cannot be read."""
-    try:
-        return len(run.read_spec().benchmarks)
-    except (PtbLiteError, OSError):
-        return 1

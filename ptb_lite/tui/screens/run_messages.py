@@ -14,12 +14,13 @@ from ptb_lite.tui.models.run.view import RunSnapshot
 @dataclass(frozen=True)
 class Advance:
     """A run as it stands. `skipped` and `newer` count lines of its journal that say nothing here:
-    damaged ones, and those of a newer version."""
+    damaged ones, and those of a newer version. `submitted` says what lies in the workspace."""
 
     shot: RunSnapshot
     state: RunState
     skipped: int = 0
     newer: int = 0
+    submitted: str = ""
 
 
 class RunAdvanced(Message):

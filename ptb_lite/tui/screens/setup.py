@@ -12,15 +12,17 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Button, Collapsible, Input, Select, Static
 
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.text import plural
+from ptb_lite.text import duration, plural
 from ptb_lite.tui.commands import AppCommand
 from ptb_lite.tui.models.going import going_runs
 from ptb_lite.tui.models.setup.choices import SetupChoices, choices_of, preset_of, toggled
 from ptb_lite.tui.models.setup.lines import Summary
 from ptb_lite.tui.models.setup.remembered import load_choices, save_choices
+from ptb_lite.tui.models.setup.verdict import CHECKING, Verdict, Way, time_bar
 from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.save_preset import SavePresetScreen
@@ -28,13 +30,17 @@ from ptb_lite.tui.screens.setup_fields import (
     FIELDS,
     SETUP_HELP,
     SETUP_KEYS,
+    field_help,
+    label_of,
     more_fields,
+    preset_field,
     setup_fields,
     words_of,
 )
 from ptb_lite.tui.screens.setup_messages import Checked, Launched, Loaded, Unreadable
 from ptb_lite.tui.text import one_line
 from ptb_lite.tui.widgets.choice_list import ChoiceList
+from ptb_lite.tui.widgets.verdict_box import VerdictBox
 
 if TYPE_CHECKING:
     # The first frame does not wait for what reads and validates; `_load` imports it.
@@ -55,27 +61,34 @@ class SetupScreen(PtbScreen):
         super().__init__()
         self._facts: SetupFacts | None = None
         self._choices = SetupChoices()
-        self._summary = Summary(())
+        self._summary = self._figures = Summary(())
+        self._pointed = ("", "")
+        # The newest choices that make a run: they are kept for the next start.
+        self._sound: SetupChoices | None = None
         self._checking: RunSpec | None = None
         self._checked: RunSpec | None = None
         self._problems: tuple[SetupProblem, ...] = ()
         self._starting = self._started = False
 
     def compose_body(self) -> ComposeResult:
-        with VerticalScroll(id="setup-body"):
+        with Horizontal(id="setup-top"):
+            yield Static("Preset", classes="field-label")
+            yield Container(id="setup-preset")
+            yield Static("", id="setup-presets")
+            yield Button("Start", id="start", variant="success", disabled=True, compact=True)
+        yield VerdictBox()
+        with VerticalScroll(id="setup-body", can_focus=False):
             with Horizontal(id="setup-lists"):
-                yield ChoiceList("Base model", several=False, id="models")
+                headings = ("GB", "speed")
+                yield ChoiceList("Base model", several=False, id="models", headings=headings)
                 yield ChoiceList("Agent", several=False, id="agents")
                 yield ChoiceList("Benchmarks", several=True, id="benchmarks")
-            yield Static(Content("Reading the catalogue …"), id="setup-detail")
+                yield VerticalScroll(Static("", id="facts"), id="setup-facts", can_focus=False)
             yield Container(id="setup-fields", classes="setup-grid")
             yield Container(id="setup-more")
-            yield Static("", id="setup-summary")
         with Container(id="setup-bottom"):
+            yield Static(Content("Reading the catalogue …"), id="setup-detail")
             yield Static("", id="setup-command")
-            with Horizontal(id="setup-start"):
-                yield Button("Start", id="start", variant="success", disabled=True, compact=True)
-                yield Static("", id="setup-reason")
 
     def on_mount(self) -> None:
         self.query_one("#models").focus()
@@ -89,11 +102,19 @@ class SetupScreen(PtbScreen):
             self._load()
 
     def on_unmount(self) -> None:
-        if self._summary.spec is not None:
-            save_choices(self._choices)
+        if self._sound is not None:
+            save_choices(self._sound)
 
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._show_lists)
+    def help_text(self) -> str:
+        """What the focused field is for, what is in the way, and what the screen is for."""
+        parts = [super().help_text()]
+        box = self.query_one(VerdictBox).verdict
+        if box.ways:
+            parts.insert(0, f"{box.title}\n{box.whole()}\n")
+        name = _choice_of(self.focused)
+        if name is not None:
+            parts.insert(0, f"{label_of(name)}: {field_help(name)}\n")
+        return "\n".join(parts)
 
     def commands(self) -> Iterable[AppCommand]:
         yield AppCommand("Start the run", "As chosen", self.action_start)
@@ -136,33 +157,45 @@ class SetupScreen(PtbScreen):
 
     def _start(self, facts: SetupFacts, spec: RunSpec) -> None:
         self._starting = True
-        self._show_reason("Starting …", ready=False)
+        self._say("Starting …")
         save_choices(self._choices)
         self._launch(facts, spec)
 
     def _why_not(self) -> str:
         """What is in the way of a start, all of it."""
-        bad = [problem.text for problem in self._problems if not problem.warns]
-        if self._summary.problem or not bad:
-            return self._summary.problem or "This machine is still being checked."
+        bad = [way.problem.text for way in self._ways() if not way.problem.warns]
+        if not bad:
+            return "This machine is still being checked."
         return f"Not started: {'; '.join(bad)}"
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        return action != "mend" or bool(self._summary.field or self._problems)
+        return action != "mend" or any(way.fix for way in self._ways())
 
     def action_mend(self) -> None:
-        """Put the focus on the field that mends the first problem."""
-        fields = (self._summary.field, *(problem.field for problem in self._problems))
-        name = next((field for field in fields if field), "")
-        lists = {"model": "#models", "agent": "#agents", "benchmarks": "#benchmarks"}
-        place = lists.get(name, f"#choose-{name}")
-        if not name or not self.query(place):
+        """Do what mends the first problem: choose what works, or go to the field that does."""
+        fix = next((way.fix for way in self._ways() if way.fix), None)
+        if fix is None:
             self.ptb.say("No field of this screen mends that.")
             return
-        for fold in self.query_one(place).ancestors:
+        if fix.value:
+            choices = self._choices.but(**{fix.field: fix.value})
+            self._fill(choices)
+            self._apply(choices)
+            self.ptb.say(f"{label_of(fix.field)}: {fix.value}")
+        lists = {"model": "#models", "agent": "#agents", "benchmarks": "#benchmarks"}
+        place = self.query_one(lists.get(fix.field, f"#choose-{fix.field}"))
+        for fold in place.ancestors:
             if isinstance(fold, Collapsible):
                 fold.collapsed = False
-        self.query_one(place).focus()
+        place.focus()
+
+    def _ways(self) -> tuple[Way, ...]:
+        """What is in the way, each with what mends it."""
+        if self._facts is None:
+            return ()
+        refused = self._summary.refused
+        found = self._problems if refused is None else (refused,)
+        return tuple(Way(each, self._facts.fix(each, self._choices)) for each in found)
 
     def action_copy_command(self) -> None:
         if self._summary.command:
@@ -199,8 +232,35 @@ class SetupScreen(PtbScreen):
 
     def on_choice_list_pointed(self, message: ChoiceList.Pointed) -> None:
         line = message.line
-        shown = Content.assemble((f"{one_line(line.id)}  ", "bold"), one_line(line.detail, 900))
+        self._detail(line.id.removeprefix("fold:"), line.detail)
+
+    def on_descendant_focus(self) -> None:
+        """The focused field says what it is for."""
+        name = _choice_of(self.focused)
+        if name is not None:
+            self._detail(label_of(name), field_help(name))
+
+    def _detail(self, name: str, words: str) -> None:
+        self._pointed = (name, words)
+        shown = Content.assemble((f"{one_line(name)}  ", "bold"), one_line(words, 900))
         self.query_one("#setup-detail", Static).update(shown)
+        self._show_facts()
+
+    def _show_facts(self) -> None:
+        """Where there is room: the focused thing in full, what the run takes, and its time."""
+        if not self.has_class("-wide"):
+            return
+        name, words = self._pointed
+        bar = time_bar(self._summary.times, 40)
+        parts = " · ".join(f"{p.name} {duration(p.seconds)}" for p in self._summary.times)
+        shown = [Content.assemble((f"{one_line(name)}\n", "bold"), f"{one_line(words, 2000)}\n\n")]
+        if bar:
+            shown.append(Content.assemble((bar, "$text-primary"), f"\n{parts}\n\n"))
+        shown += [
+            Content.assemble((f"{word}  ", "bold"), f"{one_line(text, 600)}\n")
+            for word, text in self._summary.lines
+        ]
+        self.query_one("#facts", Static).update(Content("").join(shown))
 
     @on(Select.Changed)
     def _selected(self, message: Select.Changed) -> None:
@@ -231,7 +291,8 @@ class SetupScreen(PtbScreen):
         self._facts = message.facts
         presets = message.facts.presets
         select: Select[str] = self.query_one("#choose-preset", Select)
-        options = [("(none)", ""), *((name, name) for name in presets)]
+        labels = message.facts.preset_labels()
+        options = [("(none)", ""), *((one_line(labels[name], 60), name) for name in presets)]
         with self.prevent(Select.Changed):
             select.set_options(options)
             kept = self._choices.preset or ""
@@ -253,8 +314,8 @@ class SetupScreen(PtbScreen):
             self.on_choice_list_pointed(ChoiceList.Pointed(focused.pointed))
 
     def on_setup_screen_unreadable(self, message: Unreadable) -> None:
-        self.query_one("#setup-detail", Static).update(Content(one_line(message.reason, 900)))
-        self._show_reason(message.reason, ready=False)
+        self._detail("Unreadable", message.reason)
+        self._say(message.reason)
 
     def on_setup_screen_checked(self, message: Checked) -> None:
         self._checking = None
@@ -264,21 +325,22 @@ class SetupScreen(PtbScreen):
             return
         self._checked = message.spec
         self._problems = message.problems
-        self._show_checked()
+        self._show_verdict()
 
     async def on_setup_screen_launched(self, message: Launched) -> None:
         if message.path is None:
             self._starting = False
-            self._show_reason(message.problem, ready=True)
+            self._show_verdict()
             self.ptb.say(message.problem, error=True)
             return
         # Until this screen is seen again a second press starts nothing.
         self._started = True
-        self._show_reason(f"{message.path.name} was started.", ready=True)
+        self._say(f"{message.path.name} was started.")
         await self.ptb.open_run(message.path)
 
     async def _furnish(self) -> None:
         """The many controls come after the first frame, what they show after them."""
+        await self.query_one("#setup-preset").mount(preset_field())
         await self.query_one("#setup-fields").mount(*setup_fields())
         await self.query_one("#setup-more").mount(more_fields())
         self._load()
@@ -306,19 +368,21 @@ class SetupScreen(PtbScreen):
         assert self._facts is not None
         self._choices = choices
         self._summary = self._facts.summary(choices)
+        if self._summary.spec is not None:
+            self._sound = choices
         self._show_lists()
-        shown = [
-            Content.assemble((f"{word:<9}", "bold"), f"{one_line(text, 600)}\n")
-            for word, text in self._summary.lines
-        ]
-        if shown:
-            # What was shown stays while something is wrong: a list that jumps is clicked wrongly.
-            self.query_one("#setup-summary", Static).update(Content("").join(shown).rstrip())
-        self.query_one("#setup-summary").set_class(not shown, "-stale")
         command = one_line(self._summary.command, 2000)
         self.query_one("#setup-command", Static).update(
             Content.assemble(("Command  ", "bold"), command or "-")
         )
+        others = self._facts.presets_for_gpus(choices.preset)
+        words = (
+            f"{plural(others, 'other')} {'needs' if others == 1 else 'need'} a GPU"
+            if others
+            else ""
+        )
+        self.query_one("#setup-presets", Static).update(Content(words))
+        self._show_facts()
         self._check()
 
     def _show_lists(self) -> None:
@@ -336,33 +400,33 @@ class SetupScreen(PtbScreen):
         """Have the machine checked for what is chosen now; one check at a time."""
         assert self._facts is not None
         spec = self._summary.spec
-        if spec is None:
-            self._show_reason(self._summary.problem, ready=False)
-        elif spec == self._checked:
-            self._show_checked()
+        if spec is None or spec == self._checked:
+            self._show_verdict()
         else:
             self._problems = ()
-            self._show_reason("Checking this machine …", ready=False)
+            self._say(CHECKING)
             if self._checking is None:
                 self._checking = spec
                 facts = self._facts
                 self.apart(lambda: Checked(spec, facts.problems(spec)))
 
-    def _show_checked(self) -> None:
+    def _show_verdict(self) -> None:
         """The verdict: everything that is in the way, or that there is nothing."""
-        bad = sum(not problem.warns for problem in self._problems)
-        lines = [problem.line for problem in self._problems]
-        if not bad:
-            lines.insert(0, "This machine can run it.")
-        elif bad > 1:
-            lines[0] = f"NO, {plural(bad, 'thing')} in the way: {lines[0]}"
-        self._show_reason("\n".join(lines), ready=not bad)
+        self._show(Verdict(self._kept_figures(), self._ways()))
 
-    def _show_reason(self, reason: str, *, ready: bool) -> None:
-        self.query_one("#start", Button).disabled = not ready or self._starting
-        lines = (one_line(line, 300) for line in reason.splitlines())
-        self.query_one("#setup-reason", Static).update(Content("\n".join(lines)))
+    def _say(self, note: str) -> None:
+        self._show(Verdict(self._kept_figures(), note=note))
+
+    def _show(self, verdict: Verdict) -> None:
+        self.query_one("#start", Button).disabled = not verdict.ready or self._starting
+        self.query_one(VerdictBox).show(verdict)
         self.refresh_bindings()
+
+    def _kept_figures(self) -> Summary:
+        """What was shown stays while something is wrong."""
+        if self._summary.figures:
+            self._figures = self._summary
+        return self._figures
 
     def _save(self, spec: RunSpec, name: str) -> None:
         assert self._facts is not None
@@ -397,3 +461,9 @@ class SetupScreen(PtbScreen):
             self.post_message(Launched(facts.start(spec)))
         except (PtbLiteError, OSError) as error:
             self.post_message(Launched(None, f"The run cannot be started: {error}"))
+
+
+def _choice_of(widget: Widget | None) -> str | None:
+    """The choice that a control is for."""
+    name = (widget.id or "") if widget is not None else ""
+    return name.removeprefix("choose-") if name.startswith("choose-") else None

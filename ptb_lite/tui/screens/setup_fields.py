@@ -10,28 +10,14 @@ from textual.widget import Widget
 from textual.widgets import Collapsible, Input, Select
 
 from ptb_lite import plugins
-from ptb_lite.spec.choices import Choice
+from ptb_lite.spec.choices import Choice, run_choices
 from ptb_lite.tui.models.setup.choices import typed_choices
 from ptb_lite.tui.widgets.field import Field
 
 # Chosen in lists of their own.
 _LISTED = ("model", "agent")
 # Always in sight; every other choice stands under "more".
-_FIRST = (
-    "budget_minutes",
-    "limit",
-    "feedback",
-    "policy",
-    "disclosure",
-    "network",
-    "agent_model",
-    "sandbox",
-    "device",
-    "evaluation_engine",
-    "seed",
-    "data_dir",
-    "judge",
-)
+_FIRST = ("budget_minutes", "limit", "seed", "success")
 _HINTS = {
     "budget_minutes": "30 min or 2 h",
     "limit": "all items",
@@ -43,16 +29,16 @@ _HINTS = {
 SETUP_KEYS: list[BindingType] = [
     Binding("ctrl+s", "start", "Start", key_display="^s"),
     Binding("ctrl+y", "copy_command", "Copy command", key_display="^y"),
-    Binding("ctrl+g", "mend", "Go to problem", key_display="^g"),
+    Binding("f,ctrl+g", "mend", "Fix", key_display="f"),
     Binding("ctrl+o", "save_preset", "Save preset", key_display="^o"),
     Binding("ctrl+r", "look", "Look again", key_display="^r"),
 ]
 SETUP_HELP = """
 Choose a base model, an agent and one or more benchmarks with Space; Tab goes on to the next list.
-Before a name: ! something must be done first, x not on this machine. The choices below come from
-the preset until you change them. Start (Ctrl+S) works when this machine can run what is chosen;
-else all that is in the way stands beside it, and Ctrl+G goes to the field that mends the first.
-Closing the app ends no run.
+Before a name: ! something must be done first, x not on this machine. The box on top says whether
+this machine can run what is chosen, and what is in the way; f (in a field Ctrl+G) does what stands
+beside the first line. The choices below come from the preset until you change them, and are kept.
+F1 in a field says what it is for. Closing the app ends no run.
 """
 FIELDS = {choice.name: choice for choice in typed_choices() if choice.name not in _LISTED}
 
@@ -66,20 +52,40 @@ def words_of(choice: Choice) -> tuple[str, ...]:
     return ("", *choice.words) if choice.words and choice.default is None else choice.words
 
 
+def preset_field() -> Select[str]:
+    return Select([("(none)", "")], allow_blank=False, id="choose-preset", compact=True)
+
+
 def setup_fields() -> Iterator[Field]:
-    """The fields in sight, the preset first; each control's id is choose-NAME."""
-    preset: Select[str] = Select(
-        [("(none)", "")], allow_blank=False, id="choose-preset", compact=True
-    )
-    yield Field("Preset", preset)
+    """The fields in sight; each control's id is choose-NAME."""
     for name in _FIRST:
         yield _field(FIELDS[name])
 
 
 def more_fields() -> Collapsible:
     """The other fields, folded away."""
-    others = [_field(choice) for name, choice in FIELDS.items() if name not in _FIRST]
-    return Collapsible(Container(*others, classes="setup-grid"), title="more choices")
+    others = [choice for name, choice in FIELDS.items() if name not in _FIRST]
+    names = ", ".join(choice.shown.label.lower() for choice in others)
+    fields = Container(*map(_field, others), classes="setup-grid")
+    return Collapsible(fields, title=f"more: {names}")
+
+
+def label_of(name: str) -> str:
+    """A choice's label, as it stands beside its control."""
+    labels = {each.name: each.shown.label for each in run_choices()}
+    return labels.get(name, name.capitalize())
+
+
+def field_help(name: str) -> str:
+    """What a choice is for, from its own doc, with its words or unit."""
+    if name == "preset":
+        return "A set of choices to begin with; what is changed below stays changed."
+    choice = FIELDS[name]
+    words = [word for word in words_of(choice) if word]
+    said = f" One of: {', '.join(words)}." if words and choice.type is not bool else ""
+    known = words or choice.shown.unit in choice.help
+    unit = f" In {choice.shown.unit}." if choice.shown.unit and not known else ""
+    return f"{choice.help}{said}{unit} {choice.detail}".strip()
 
 
 def _field(choice: Choice) -> Field:
@@ -95,5 +101,7 @@ def _field(choice: Choice) -> Field:
     else:
         hint = _HINTS.get(choice.name) or choice.shown.unit
         box = Input(placeholder=hint, id=place, compact=True, max_length=5000)
-    box.tooltip = f"{choice.help} {choice.detail}".strip()
-    return Field(choice.shown.label, box)
+    box.tooltip = field_help(choice.name)
+    field = Field(choice.shown.label, box)
+    field.set_class(choice.name == "success", "-long")
+    return field

@@ -14,27 +14,84 @@ from textual.widgets import DataTable, OptionList, Static
 from textual.widgets.option_list import Option
 
 from ptb_lite.events import Flag
-from ptb_lite.narrate import flag_name, flags_count
+from ptb_lite.narrate import Answer, flag_name, flags_count
 from ptb_lite.report.samples import Sample, Samples
 from ptb_lite.text import one_line
 from ptb_lite.tui.models.result.flag_text import flag_parts, place_of
 from ptb_lite.tui.models.result.flags import FlagGroup, group_flags
-from ptb_lite.tui.models.result.samples import SampleChoice, listed, row, title, whole
-from ptb_lite.tui.models.result.view import BenchmarkPart, ResultView, bar_line
+from ptb_lite.tui.models.result.samples import (
+    SampleChoice,
+    changed_lines,
+    changed_title,
+    listed,
+    row,
+    title,
+    whole,
+)
+from ptb_lite.tui.models.result.view import BenchmarkPart, ResultView, answer_line, bar_line
 from ptb_lite.tui.models.run.text import BAD, CARE, DIM, STRONG, Span
 from ptb_lite.tui.widgets.run_panels import content
 from ptb_lite.tui.widgets.table import fill
 
 MAX_LISTED = 1000
+MAX_CHANGED = 12
+MAX_BAR = 80
 _BELOW = 70
 
 
-class ScoreBars(Widget):
-    """One benchmark: a bar with its interval for every score, the words beside or below it."""
+class Answers(Widget):
+    """What a person asks first, answered: is the gain real, can it be trusted, by which score."""
 
-    def __init__(self, part: BenchmarkPart) -> None:
+    def __init__(self) -> None:
+        super().__init__(id="answers")
+        self._lines: tuple[Answer, ...] = ()
+        self._problem = "Reading the result …"
+
+    def show(self, view: ResultView) -> None:
+        self._lines, self._problem = view.answers, view.problem
+        self.border_title = Content(view.run_id)
+        self.refresh(layout=True)
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:  # noqa: ARG002
+        return len(self._lines) or len(_wrapped(self._problem, width))
+
+    def render(self) -> RenderResult:
+        width = self.size.width
+        if not self._lines:
+            return Content("\n").join(Content(line) for line in _wrapped(self._problem, width))
+        return Content("\n").join(content(answer_line(each, width)) for each in self._lines)
+
+
+class Changed(Widget):
+    """The items that were gained and lost against few-shot, gained first."""
+
+    def __init__(self) -> None:
+        super().__init__(classes="bars")
+        self._lines: Sequence[Sequence[Span]] = ()
+
+    def show(self, samples: Samples) -> None:
+        self.border_title = Content(changed_title(samples))
+        self._lines = changed_lines(samples, MAX_CHANGED)
+        self.display = bool(self._lines)
+        self.refresh(layout=True)
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:  # noqa: ARG002
+        return len(self._lines)
+
+    def render(self) -> RenderResult:
+        return Content("\n").join(content(line) for line in self._lines)
+
+
+class ScoreBars(Widget):
+    """One benchmark: a bar with its interval for every score, the words beside or below it.
+
+    `like` are all benchmarks of the screen: their bars stand on one axis.
+    """
+
+    def __init__(self, part: BenchmarkPart, like: Sequence[BenchmarkPart]) -> None:
         super().__init__(classes="bars")
         self._part = part
+        self._all = [bar for each in like for bar in each.bars]
         self.border_title = Content(f"{part.name}: {part.title}")
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:  # noqa: ARG002
@@ -44,15 +101,17 @@ class ScoreBars(Widget):
         return Content("\n").join(self._lines(self.size.width))
 
     def _lines(self, width: int) -> list[Content]:
-        names = max((cell_len(bar.label) for bar in self._part.bars), default=0)
+        names = max((cell_len(bar.label) for bar in self._all), default=0)
         beside = width >= _BELOW
-        words = max((cell_len(bar.text) for bar in self._part.bars), default=0) if beside else 0
-        cells = max(8, min(60, width - names - words - 4))
+        words = max((cell_len(bar.text) for bar in self._all), default=0) if beside else 0
+        cells = max(8, min(MAX_BAR, width - names - words - 4))
         found = []
         for bar in self._part.bars:
             spans: list[Span] = [(f"{bar.label:<{names}}  ", STRONG), *bar_line(bar, cells)]
             between = "  " if beside else "\n  "
             found.append(content([*spans, (f"{between}{bar.text}", "")]))
+        axis = f"0{'50':^{max(2, cells - 5)}}100 %" if cells >= 12 else ""
+        found.append(content([(f"{'':<{names}}  {axis}", DIM)]))
         found += [
             Content("\n").join(Content(line) for line in _wrapped(remark, width))
             for remark in self._part.remarks
@@ -82,7 +141,7 @@ class FlagsPart(Horizontal):
         box.set_options(Option(_flag_line(group)) for group in self._groups)
         box.highlighted = 0 if view.flags else None
         if not view.flags:
-            lines = ["No flags. What each detector says of itself:", "", *view.detectors]
+            lines = ["No flags.", "", *view.detectors]
             self.query_one("#evidence", Static).update(Content("\n".join(lines)))
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
@@ -102,8 +161,9 @@ class SamplesPart(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static("Reading the samples …", id="samples-title")
-        yield DataTable[Text](id="samples-table", cursor_type="row", zebra_stripes=True)
-        yield VerticalScroll(Static(id="sample"), id="sample-box")
+        with Horizontal(id="samples-both"):
+            yield DataTable[Text](id="samples-table", cursor_type="row", zebra_stripes=True)
+            yield VerticalScroll(Static(id="sample"), id="sample-box")
 
     def on_mount(self) -> None:
         self._listed: tuple[Sample, ...] = ()
@@ -126,7 +186,7 @@ class SamplesPart(Vertical):
         table = self.query_one(DataTable)
         before = choice.before.replace("_", "-")
         rows = [
-            [Text(cell, no_wrap=True) for cell in row(sample, choice, self.size.width)]
+            [Text(cell, no_wrap=True) for cell in row(sample, choice, table.size.width)]
             for sample in self._listed
         ]
         fill(table, ("change", "question", "answer", before, "after"), rows)

@@ -11,11 +11,13 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from ptb_lite.tui.models.result.flags import group_views
 from ptb_lite.tui.models.run.source import RunState
 from ptb_lite.tui.models.run.text import (
     Span,
     at_line,
     device_lines,
+    facts_line,
     flag_spans,
     flags_title,
     small_line,
@@ -44,43 +46,54 @@ def put(static: Static, shown: Content) -> None:
 
 
 class RunHeader(Vertical):
-    """Phases, what the run is at, and, where the panels have no room, their figures."""
+    """What is run, its phases, what it is at, what there is so far, and, where the panels have no
+    room, their figures."""
 
     def compose(self) -> ComposeResult:
+        yield Static(id="what")
         yield Static(id="phases")
         yield Static(id="at")
+        yield Static(id="so-far")
         yield Static(id="small")
 
-    def show(self, shot: RunSnapshot, state: RunState, now: datetime) -> None:
-        put(self.query_one("#phases", Static), content(strip_line(shot.phases, shot.no_score)))
-        at = at_line(shot, state, now, self.size.width)
-        put(self.query_one("#at", Static), content(at))
+    def name_run(self, what: str) -> None:
+        """What is run, on one line."""
+        put(self.query_one("#what", Static), Content(what))
+
+    def show(self, shot: RunSnapshot, state: RunState, now: datetime, submitted: str) -> None:
+        strip = strip_line(shot.phases, shot.no_score, now, self.content_size.width)
+        put(self.query_one("#phases", Static), content(strip))
+        put(self.query_one("#at", Static), content(at_line(shot, state, now)))
+        put(self.query_one("#so-far", Static), content(facts_line(shot, submitted)))
         put(self.query_one("#small", Static), content(small_line(shot)))
 
 
 class SidePanels(VerticalScroll, can_focus=False):
-    """Training, flags, machine and tokens."""
+    """Training and flags; machine and tokens below them, or beside where there is room."""
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="training", classes="panel") as training:
-            training.border_title = "Training"
-            yield Static(id="training-figures")
-        flags = OptionList(id="flags", classes="panel", markup=False)
-        flags.border_title = "Flags"
-        yield flags
-        machine = Static(id="machine", classes="panel")
-        machine.border_title = "Machine"
-        yield machine
-        usage = Static(id="usage", classes="panel")
-        usage.border_title = "Agent's model"
-        yield usage
+        with Vertical(classes="side"):
+            with Vertical(id="training", classes="panel") as training:
+                training.border_title = "Training"
+                yield Static(id="training-figures")
+            flags = OptionList(id="flags", classes="panel", markup=False)
+            flags.border_title = "Flags"
+            yield flags
+        with Vertical(classes="side"):
+            machine = Static(id="machine", classes="panel")
+            machine.border_title = "Machine"
+            yield machine
+            usage = Static(id="usage", classes="panel")
+            usage.border_title = "Agent's model"
+            yield usage
 
     def on_mount(self) -> None:
         self._flags: tuple[FlagView, ...] = ()
+        self._groups: tuple[tuple[FlagView, int], ...] = ()
         self._audited = False
 
     def flag(self, index: int) -> FlagView:
-        return self._flags[index]
+        return self._groups[index][0]
 
     def show(self, shot: RunSnapshot) -> None:
         put(self.query_one("#training-figures", Static), lines(training_lines(shot.training)))
@@ -101,6 +114,7 @@ class SidePanels(VerticalScroll, can_focus=False):
             found = self.query(LossPlot)
         if found:
             found.first().show(shot.training.points, shot.training.per_point)
+            self.query_one("#training").border_title = found.first().title
 
     def _show_flags(self, shot: RunSnapshot) -> None:
         box = self.query_one("#flags", OptionList)
@@ -109,6 +123,7 @@ class SidePanels(VerticalScroll, can_focus=False):
             return
         at = box.highlighted
         self._flags, self._audited = shot.flags, shot.audited
-        options = (Option(content(flag_spans(view, shot.audited))) for view in shot.flags)
-        box.set_options(options)
-        box.highlighted = min(at, len(shot.flags) - 1) if at is not None and shot.flags else None
+        self._groups = group_views(shot.flags)
+        told = (flag_spans(view, shot.audited, count) for view, count in self._groups)
+        box.set_options(Option(content(spans)) for spans in told)
+        box.highlighted = min(at, len(self._groups) - 1) if at is not None and shot.flags else None

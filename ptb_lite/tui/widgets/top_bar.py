@@ -41,12 +41,13 @@ class TopBar(Static):
     @work(thread=True, exclusive=True, group="going", exit_on_error=False)
     def _look(self) -> None:
         if self.screen.is_current:
-            going = len(going_runs(cast("Any", self.app).runs_dir))
+            going = going_runs(cast("Any", self.app).runs_dir)
             self.app.call_from_thread(self._show, going)
 
-    def _show(self, going: int) -> None:
-        if going != self._going:
-            self._going = going
+    def _show(self, going: tuple[str, ...]) -> None:
+        cast("Any", self.app).runs_go_on(going)
+        if len(going) != self._going:
+            self._going = len(going)
             self.update(self._line())
 
     def _line(self) -> Content:

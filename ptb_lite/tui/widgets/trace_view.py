@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -18,7 +19,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from ptb_lite.tui.models.trace.book import TraceBook
-from ptb_lite.tui.models.trace.entries import Entry
+from ptb_lite.tui.models.trace.entries import Entry, TraceFilter
 from ptb_lite.tui.models.trace.rows import Row, can_fold
 
 _GUTTER = 1
@@ -40,6 +41,7 @@ class TraceView(ScrollView, can_focus=True):
         "trace--result",
         "trace--error",
         "trace--note",
+        "trace--flag",
         "trace--cursor",
         "trace--match",
     }
@@ -47,7 +49,7 @@ class TraceView(ScrollView, can_focus=True):
         Binding("up,k", "move(-1)", "Entry up", show=False),
         Binding("down,j", "move(1)", "Entry down", show=False),
         Binding("enter", "fold", "Unfold"),
-        Binding("home,g", "first", "First entry", show=False),
+        Binding("home", "first", "First entry", show=False),
         Binding("end,G", "follow", "Newest entry, and follow", show=False),
     ]
     following: var[bool] = var(True, init=False)
@@ -63,7 +65,9 @@ class TraceView(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  (Textual's name)
         super().__init__(id=id)
         self._book = TraceBook()
+        self._all: Sequence[Entry] = ()
         self._newest: Sequence[Entry] = ()
+        self.filter = TraceFilter.ALL
         self._cursor: int | None = None
         self._term = ""
 
@@ -83,13 +87,27 @@ class TraceView(ScrollView, can_focus=True):
     def waiting(self) -> int:
         """Entries that came while it held still."""
         last = self._book.entries[-1].number if self._book.entries else 0
-        return self._newest[-1].number - last if self._newest else 0
+        return len(self._newest) - bisect_right(self._newest, last, key=lambda each: each.number)
+
+    def take_filter(self, chosen: TraceFilter) -> None:
+        """Show another part of the trace; the cursor goes to its end."""
+        self.filter = chosen
+        self._newest = self._kept(self._all)
+        self._book.restart(self._newest)
+        self._resize()
+        self.action_follow()
+        self._to_end()
+
+    def _kept(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        if self.filter is TraceFilter.ALL:
+            return entries
+        return tuple(entry for entry in entries if self.filter.shows(entry))
 
     def show(self, entries: Sequence[Entry]) -> None:
         """Take the entries as they are now: the last ones of a run, in order."""
-        if self._newest and entries and entries[-1] is self._newest[-1]:
+        if self._all and entries and entries[-1] is self._all[-1]:
             return
-        self._newest = entries
+        self._all, self._newest = entries, self._kept(entries)
         if self.following and self.text_selection is None:
             self._take()
         else:
@@ -117,7 +135,7 @@ class TraceView(ScrollView, can_focus=True):
         numbers = [entry.number for entry in self.entries]
         if not numbers:
             return
-        at = len(numbers) - 1 if self._cursor is None else self._cursor - numbers[0] + by
+        at = len(numbers) - 1 if self._cursor is None else bisect_left(numbers, self._cursor) + by
         if at >= len(numbers):
             self.action_follow()
             return

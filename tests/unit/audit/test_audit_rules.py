@@ -37,9 +37,9 @@ ASIDE = DetectorResult(detector="e", status="skipped", reason="not asked", decid
 @pytest.mark.parametrize(
     ("results", "verdict", "words"),
     [
-        ([CLEAN], Verdict.CLEAN, "found nothing"),
+        ([CLEAN], Verdict.CLEAN, "1 detector ran"),
         ([CLEAN, INFORMS], Verdict.CLEAN, "1 flag that only informs"),
-        ([CLEAN, ASIDE], Verdict.CLEAN, "found nothing"),
+        ([CLEAN, ASIDE], Verdict.CLEAN, "1 detector ran, 1 could not: e"),
         ([CLEAN, DECIDES], Verdict.FLAGGED, "unnamed-finding: d k ×1"),
         ([SKIPPED, DECIDES], Verdict.FLAGGED, "unnamed-finding: d k ×1"),
         ([CLEAN, INFORMS, SKIPPED], Verdict.INCONCLUSIVE, "d: no reader"),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from ptb_lite.events import Flag
+from ptb_lite.files import write_record
+from ptb_lite.narrate import gain_answer, seeds_answer
 from ptb_lite.report.samples import Answer, Sample, Samples
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.runs.records import BenchmarkScores, PaperLine
+from ptb_lite.runs.records import BenchmarkScores, Paired, PaperLine
 from ptb_lite.tui.models.result.flag_text import flag_parts
 from ptb_lite.tui.models.result.samples import Filter, SampleChoice, listed, row, title, whole
-from ptb_lite.tui.models.result.view import ScoreBar, _part, bar_line, read_result
+from ptb_lite.tui.models.result.seeds import counted_by_seed
+from ptb_lite.tui.models.result.view import ScoreBar, _part, answer_line, bar_line, read_result
 from tests.unit.report.test_report import make_run
 from tests.unit.tui.journals import HOSTILE, is_harmless
 
@@ -45,14 +49,63 @@ def test_everything_of_a_flagged_run_is_there(tmp_path: Path) -> None:
     assert any("15 items gained, 4 lost" in remark for remark in part.remarks)
     assert any("flagged: base score" in remark for remark in part.remarks)
     assert len(view.flags) == 1
-    assert any("harness skipped: crashed" in line for line in view.detectors)
+    assert any("could not run: harness: crashed" in line for line in view.detectors)
     facts = dict(view.facts)
     assert facts["agent's time"] == "1 min 30 s of 3 min 00 s (50 %), finished"
     assert facts["version of torch"] == "2.13.0"
     assert "item_salt" not in facts
-    texts = [text for text, _ in view.headline]
+    texts = ["".join(text for text, _ in answer_line(each, 200)) for each in view.answers]
+    assert any("FLAGGED" in text for text in texts)
     texts += [part.title, *part.remarks, *view.detectors, *facts.values()]
     assert all(is_harmless(text) for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("tests", "word", "good"),
+    [
+        ([(0.2, 0.001)], "YES", True),
+        ([(-0.2, 0.001)], "NO", False),
+        ([(0.2, 0.2)], "NOT SHOWN", None),
+        ([(0.2, 0.001), (0.0, 1.0)], "YES", True),
+        ([(0.2, 0.001), (-0.2, 0.001)], "MIXED", None),
+        ([(0.1, 0.5), (0.0, 1.0)], "NOT SHOWN", None),
+        ([], "CANNOT BE TOLD", None),
+    ],
+)
+def test_whether_a_gain_is_real_is_what_the_paired_tests_say(
+    tests: list[tuple[float, float]], word: str, good: bool | None, tmp_path: Path
+) -> None:
+    scores = make_run(tmp_path).read_scores()
+    assert scores is not None
+    paired = [
+        Paired(gained=1, lost=0, p_value=p, difference=by, low=by - 0.1, high=by + 0.1)
+        for by, p in tests
+    ]
+    items = tuple(
+        scores.benchmarks[0].model_copy(update={"after_vs_few_shot": test})
+        for test in paired or [None]
+    )
+    answer = gain_answer(scores.model_copy(update={"benchmarks": items}))
+    assert (answer.word, answer.good) == (word, good)
+    if len(tests) == 1:
+        assert answer.text == f"{100 * tests[0][0]:+.1f} points over few-shot " + (
+            f"[{100 * tests[0][0] - 10:+.0f}, {100 * tests[0][0] + 10:+.0f}]"
+        )
+
+
+def test_the_spread_is_that_of_runs_which_differ_in_their_seed_alone(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    assert len(counted_by_seed(run)) == 1
+    assert "unknown" in seeds_answer(counted_by_seed(run)).text
+    spec = run.read_spec()
+    for name, changed in ((1, {"seed": spec.seed + 1}), (2, {"seed": 9, "budget_minutes": 7})):
+        other = RunFolder(tmp_path / f"20990101-00000{name}-aaaa")
+        shutil.copytree(run.path, other.path)
+        write_record(other.spec, spec.model_copy(update=changed))
+    found = counted_by_seed(run)
+    assert set(found) == {spec.seed, spec.seed + 1}
+    assert seeds_answer(found).text.startswith("counted ")
+    assert seeds_answer({1: 0.1, 3: 0.25}).text == "counted 10.0 % to 25.0 % with seeds 1, 3"
 
 
 def test_figures_that_are_missing_are_said_to_be_missing(tmp_path: Path) -> None:

@@ -252,7 +252,7 @@ def test_impossible_figures_upset_nothing(payload: dict[str, object]) -> None:
     fold.fold([event(PhaseStarted(phase=Phase.AGENT)), whole, event(Warned(message="after"), 2)])
     shot = fold.snapshot()
     assert shot.entries[-1].text == "warning: after"
-    assert run_text.at_line(shot, RunState.GOING, at(5), 80)
+    assert run_text.at_line(shot, RunState.GOING, at(5))
     assert run_text.training_lines(shot.training)
     assert run_text.device_lines(shot.device, 30)
     assert run_text.small_line(shot)

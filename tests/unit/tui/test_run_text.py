@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ptb_lite.events import (
+    AgentEvent,
+    AgentEventKind,
+    AgentSpoke,
     AgentStarted,
     DeviceSampled,
     Flag,
@@ -47,19 +50,23 @@ def agent_at_work() -> RunSnapshot:
 
 def test_every_phase_has_a_mark_besides_its_colour() -> None:
     line = plain(run_text.strip_line(agent_at_work().phases))
-    assert line.startswith("✓ prepare  · baseline  ▶ agent  · seal")
+    assert line.startswith("✓prepare  ·baseline  ▶agent  ·seal")
     failed = shot_of(
         PhaseStarted(phase=Phase.BASELINE),
         PhaseFinished(phase=Phase.BASELINE, outcome=Outcome.FAILED, seconds=1),
     )
-    assert "✗ baseline" in plain(run_text.strip_line(failed.phases))
+    assert "✗baseline" in plain(run_text.strip_line(failed.phases))
 
 
 def test_the_budget_is_counted_down() -> None:
-    line = plain(run_text.at_line(agent_at_work(), RunState.GOING, at(52), 100))
-    assert line.startswith("agent ██████████")
-    assert "50 %" in line
-    assert "0:50 of 1:40 left to codex" in line
+    line = plain(run_text.at_line(agent_at_work(), RunState.GOING, at(52)))
+    assert line == "0:50 of 1:40 left to codex"
+    for width in (60, 80, 200):
+        strip = plain(run_text.strip_line(agent_at_work().phases, "", at(52), width))
+        assert "▶agent" in strip
+        assert "50 %" in strip
+        assert ("█" in strip) is (width >= 80)
+        assert len(strip) <= max(width, 76)
 
 
 @pytest.mark.parametrize(
@@ -70,16 +77,16 @@ def test_the_budget_is_counted_down() -> None:
     ],
 )
 def test_bad_states_say_what_to_do(state: RunState, words: str) -> None:
-    assert words in plain(run_text.at_line(agent_at_work(), state, at(9), 80))
+    assert words in plain(run_text.at_line(agent_at_work(), state, at(9)))
 
 
 def test_ends_are_named() -> None:
     verdict = VerdictReached(verdict=Verdict.FLAGGED, reason="x")
     done = shot_of(verdict, RunFinished(outcome=Outcome.FINISHED))
-    line = plain(run_text.at_line(done, RunState.ENDED, at(9), 80))
+    line = plain(run_text.at_line(done, RunState.ENDED, at(9)))
     assert line == "finished: flagged. r opens the result."
     failed = shot_of(RunFinished(outcome=Outcome.FAILED, detail="seal: disk full"))
-    line = plain(run_text.at_line(failed, RunState.ENDED, at(9), 80))
+    line = plain(run_text.at_line(failed, RunState.ENDED, at(9)))
     assert "failed: seal: disk full" in line
     assert "`ptb-lite resume r1`" in line
 
@@ -115,6 +122,23 @@ def test_flags_have_a_letter() -> None:
     assert second == "n overlap a.py:4 found"
     assert run_text.flags_title(shot) == "Flags: 1 violation, 1 note"
     assert "not in the final audit" in plain(run_text.flag_spans(shot.flags[0], True))
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("checkpoints on dev of add-numbers: 30.0%", "feedback 30.0"),
+        ("m  b  12.5% (5 of 40, 95 % interval 5.0% to 26.0%)  3 s", "feedback 12.5"),
+        ("disk 97.0% full", ""),
+        ("on dev of b: 999.9%", "feedback 100.0"),
+    ],
+)
+def test_the_agents_own_feedback_is_the_last_that_evaluate_told(said: str, shown: str) -> None:
+    event_ = AgentSpoke(event=AgentEvent(kind=AgentEventKind.TOOL_RESULT, text=said))
+    line = plain(run_text.facts_line(shot_of(event_), "NOTHING YET"))
+    assert line.startswith("Submitted NOTHING YET   Violations 0  Notes 0")
+    assert line.endswith(shown)
+    assert ("feedback" in line) is bool(shown)
 
 
 def test_cost_is_never_invented() -> None:

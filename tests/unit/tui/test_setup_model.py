@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +17,11 @@ from ptb_lite.tui.models.setup.choices import SetupChoices, choices_of
 from ptb_lite.tui.models.setup.earlier import Earlier, read_earlier
 from ptb_lite.tui.models.setup.engine import expected_engine
 from ptb_lite.tui.models.setup.estimate import Scored, expected_times
-from ptb_lite.tui.models.setup.lines import Summary
+from ptb_lite.tui.models.setup.fixes import fix_of
+from ptb_lite.tui.models.setup.lines import Fix, Summary
 from ptb_lite.tui.models.setup.machine import AgentState, Machine, probe_machine
+from ptb_lite.tui.models.setup.problems import SetupProblem
+from ptb_lite.tui.models.setup.verdict import Verdict, Way, verdict_rows
 from ptb_lite.tui.models.setup.view import (
     agent_lines,
     benchmark_lines,
@@ -109,6 +113,55 @@ def test_a_summary_has_memory_time_download_and_subset() -> None:
 def test_what_does_not_fit_is_said_in_the_summary_too() -> None:
     small = replace(CPU, available_bytes=GB)
     assert "DOES NOT FIT" in dict(summary(demo(), Machine(device=small)).lines)["Memory"]
+
+
+def test_what_is_hopeless_on_this_machine_is_said_before_the_start() -> None:
+    slow = Machine(
+        device=CPU,
+        models={"gemma-3-270m-embedded": "here", "qwen3-4b-base": "here"},
+        rates={"cpu": 1.3e11},
+    )
+    lines = {line.id: line for line in model_lines(CATALOG, slow, demo())}
+    assert lines["gemma-3-270m-embedded"].cells == ("1.8", "good")
+    assert lines["qwen3-4b-base"].cells == ("10.0", "no")
+    assert lines["qwen3-4b-base"].mark == "bad"  # 8 GB are free
+    roomy = replace(slow, device=replace(CPU, available_bytes=14 * GB))
+    line = {line.id: line for line in model_lines(CATALOG, roomy, demo())}["qwen3-4b-base"]
+    assert line.mark == "warn"
+    assert re.search(r"about [0-3] of \d+ training steps", line.detail)
+    # The way out: the largest model that is here, fits and is quick enough.
+    chosen = demo().but(model="qwen3-4b-base")
+    problem = SetupProblem("Base model: too slow", "model", warns=True)
+    fix = fix_of(problem, chosen, CATALOG, roomy)
+    assert fix == Fix("take gemma-3-270m-embedded", "model", "gemma-3-270m-embedded")
+    assert fix_of(SetupProblem("x", "judge"), chosen, CATALOG, roomy) == Fix(
+        "name a judge", "judge"
+    )
+    assert fix_of(SetupProblem("x"), chosen, CATALOG, roomy) is None
+
+
+def test_no_fix_is_a_cheat() -> None:
+    ready = AgentState(True, "built in")
+    agents = {name: ready for name, entry in CATALOG.agents.items() if entry.red_team}
+    fix = fix_of(SetupProblem("x", "agent"), demo(), CATALOG, Machine(device=CPU, agents=agents))
+    assert fix == Fix("choose another", "agent")
+    grouped = [line for line in agent_lines(CATALOG, Machine()) if line.group]
+    assert {line.id for line in grouped} == set(agents)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4])
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+def test_the_box_never_grows(count: int, rows: int) -> None:
+    long = "a problem of many words " * 30
+    ways = tuple(
+        Way(SetupProblem(long, "judge"), Fix("name a judge", "judge")) for _ in range(count)
+    )
+    machine = Machine(device=CPU, rates={"cpu": 1.3e11})
+    found = verdict_rows(Verdict(summary(demo(), machine), ways), 76, rows)
+    assert len(found) <= max(2, rows)
+    assert all(len("".join(text for text, _ in row)) <= 80 for row in found)
+    if count:
+        assert sum("f " in text for row in found for text, style in row if "accent" in style) == 1
 
 
 def test_without_a_device_the_summary_says_why() -> None:

@@ -74,15 +74,40 @@ def _counted(row: HistoryRow) -> float | None:
     return None if row.no_score else row.counted
 
 
+def _state_text(row: HistoryRow) -> str:
+    """How it stands, and why there is no score where there is none."""
+    why = row.no_score.removeprefix("No score: ")
+    return f"{row.state}, {why}" if why else row.state
+
+
+def over_text(row: HistoryRow) -> str:
+    """Points over few-shot, with their sign."""
+    return "-" if row.over_few_shot is None else f"{100 * row.over_few_shot:+.1f}"
+
+
+# The run and its score stand fixed at the left; what lies to the right may be scrolled to.
 COLUMNS: tuple[Column, ...] = (
     Column("run", "RUN", lambda row: row.run_id, lambda row: row.run_id),
-    Column("state", "STATE", lambda row: row.state, lambda row: row.state),
-    Column("counted", "COUNTED", _counted, lambda row: row.no_score or percent(row.counted)),
-    Column("raw", "RAW", lambda row: row.raw, lambda row: percent(row.raw)),
-    Column("few", "FEW-SHOT", lambda row: row.few_shot, lambda row: percent(row.few_shot)),
+    Column(
+        "counted",
+        "COUNTED",
+        _counted,
+        lambda row: "No score" if row.no_score else percent(row.counted),
+    ),
+    Column("over", "OVER FEW", lambda row: row.over_few_shot, over_text),
+    Column("n", "N", lambda row: row.n or None, lambda row: str(row.n or "-")),
     Column("verdict", "VERDICT", lambda row: row.verdict or None, lambda row: said(row.verdict)),
+    Column("state", "STATE", lambda row: row.state, _state_text),
     Column("agent", "AGENT", lambda row: row.agent, lambda row: row.agent),
     Column("model", "MODEL", lambda row: row.model, lambda row: row.model),
+    Column(
+        "date",
+        "DATE",
+        lambda row: row.started,
+        lambda row: f"{row.started.astimezone():%Y-%m-%d %H:%M}" if row.started else "-",
+    ),
+    Column("raw", "RAW", lambda row: row.raw, lambda row: percent(row.raw)),
+    Column("few", "FEW-SHOT", lambda row: row.few_shot, lambda row: percent(row.few_shot)),
     Column(
         "time",
         "AGENT'S TIME",
@@ -139,6 +164,14 @@ def history_row(run: RunFolder) -> HistoryRow:
     status = _or_none(run.read_status)
     scores = _or_none(run.read_scores)
     return _row(run, spec, status, scores)
+
+
+def end_words(path: Path) -> str:
+    """How a run ended, on one line."""
+    row = history_row(RunFolder(path))
+    score = row.no_score or (f"counted {percent(row.counted)}" if row.counted is not None else "")
+    parts = (f"{row.run_id} {row.state.replace('_', ' ')}", score, said(row.verdict))
+    return ", ".join(part for part in parts if part not in ("", "-"))
 
 
 def sort_rows(

@@ -28,6 +28,19 @@ def group_flags(flags: Iterable[Flag]) -> tuple[FlagGroup, ...]:
     return tuple(FlagGroup(max(found, key=_badness), len(found)) for found in groups.values())
 
 
+def group_views(views: Iterable[FlagView]) -> tuple[tuple[FlagView, int], ...]:
+    """The same for flags of the Run screen: the worst view of each group, and how many there are.
+
+    What was seen live and what the final audit says stay apart.
+    """
+    groups: dict[tuple[object, ...], list[FlagView]] = {}
+    for view in views:
+        groups.setdefault((view.live, *group_key(view.flag)), []).append(view)
+    return tuple(
+        (max(found, key=lambda view: _badness(view.flag)), len(found)) for found in groups.values()
+    )
+
+
 def group_key(flag: Flag) -> tuple[object, ...]:
     return flag.decides, flag.detector, flag.kind, flag.file
 

@@ -52,10 +52,29 @@ class SampleChoice:
 
 
 def listed(samples: Samples, choice: SampleChoice) -> tuple[Sample, ...]:
+    """The items that the filter keeps: gained ones first, then lost ones, then the others."""
     kept = _KEPT.get(choice.filter)
-    if kept is None:
-        return samples.items
-    return tuple(item for item in samples.items if item.change(choice.before) in kept)
+    found = [item for item in samples.items if kept is None or item.change(choice.before) in kept]
+    order = {Change.GAINED: 0, Change.LOST: 1}
+    return tuple(sorted(found, key=lambda item: order.get(item.change(choice.before), 2)))
+
+
+def changed_title(samples: Samples) -> str:
+    """How many items were gained and lost against few-shot."""
+    counts = Counter(item.change(FEW_SHOT) for item in samples.items)
+    name = one_line(samples.benchmark, 60)
+    return f"{name}: {counts[Change.GAINED]} gained, {counts[Change.LOST]} lost against few-shot"
+
+
+def changed_lines(samples: Samples, most: int) -> list[list[Span]]:
+    """Some gained items, then some lost ones: question, right answer, before and after."""
+    found: list[list[Span]] = []
+    for kept, style in ((Filter.GAINED, GOOD), (Filter.LOST, BAD)):
+        for item in listed(samples, SampleChoice(FEW_SHOT, kept))[: most // 2]:
+            mark, question, target, before, after = row(item, SampleChoice(FEW_SHOT), 100)
+            words = f"  {question}  = {target}   before {before}   after {after}"
+            found.append([(f"{mark:<8}", style), (words, "")])
+    return found
 
 
 def title(samples: Samples, choice: SampleChoice) -> str:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.events import Flag, Verdict
+from ptb_lite.events import Flag
+from ptb_lite.narrate import (
+    Answer,
+    detector_lines,
+    gain_answer,
+    score_answer,
+    seeds_answer,
+    trust_answer,
+)
 from ptb_lite.report.data import gather, paired_text
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import BenchmarkScores, CountedScore, Score, Scores, Status
 from ptb_lite.text import duration, one_line, percent
+from ptb_lite.tui.models.result.seeds import counted_by_seed
 from ptb_lite.tui.models.run.text import BAD, CARE, DIM, GOOD, Span
 
 NOT_SCORED = "not scored"
+_QUESTION = 12
 MAX_FLAGS = 500
 _BARS = {"before": "$foreground 65%", "raw": "$text-primary", "counted": "$text-success"}
-_VERDICTS = {Verdict.CLEAN: GOOD, Verdict.FLAGGED: BAD, Verdict.INCONCLUSIVE: CARE}
 
 
 @dataclass(frozen=True)
@@ -48,11 +57,12 @@ class BenchmarkPart:
 class ResultView:
     """`problem`, where it is not empty, says why there are no scores.
 
-    `facts` are pairs of name and value: the time, the choices, the versions.
+    `answers` are to what a person asks first. `facts` are pairs of name and value: the time, the
+    choices, the versions.
     """
 
     run_id: str
-    headline: tuple[Span, ...]
+    answers: tuple[Answer, ...] = ()
     benchmarks: tuple[BenchmarkPart, ...] = ()
     flags: tuple[Flag, ...] = ()
     detectors: tuple[str, ...] = ()
@@ -93,18 +103,18 @@ def read_result(run: RunFolder) -> ResultView:
     try:
         data = gather(run)
     except (PtbLiteError, OSError) as error:
-        return ResultView(run.run_id, (), problem=f"This run cannot be read: {error}")
+        return ResultView(run.run_id, problem=f"This run cannot be read: {error}")
     flags, detectors = _audit(data.audit)
     choices = tuple((name, one_line(value, 300)) for name, value in data.spec)
     if data.scores is None:
         problem = _without_scores(run, data.status)
         return ResultView(
-            run.run_id, (), flags=flags, detectors=detectors, facts=choices, problem=problem
+            run.run_id, flags=flags, detectors=detectors, facts=choices, problem=problem
         )
     packages = tuple((f"version of {name}", version) for name, version in data.packages)
     return ResultView(
         run_id=run.run_id,
-        headline=tuple(_headline(data.scores)),
+        answers=_answers(run, data.scores, data.audit),
         benchmarks=tuple(_part(item) for item in data.scores.benchmarks),
         flags=flags,
         detectors=detectors,
@@ -137,17 +147,28 @@ def _cell(share: float, cells: int) -> int:
     return round(min(1.0, max(0.0, share)) * (cells - 1)) if math.isfinite(share) else 0
 
 
-def _headline(scores: Scores) -> list[Span]:
-    spans: list[Span] = []
-    if scores.no_score:
-        reason = one_line(scores.submission_reason, 300)
-        spans += [(f"{scores.no_score}", BAD), (f" ({reason})" if reason else "", DIM), ("\n", "")]
-    spans += [
-        ("verdict: ", ""),
-        (scores.verdict.value, f"bold {_VERDICTS[scores.verdict].removeprefix('bold ')}"),
-        (f" ({one_line(scores.verdict_reason, 300)})", DIM),
+def _answers(run: RunFolder, scores: Scores, audit: AuditRecord | None) -> tuple[Answer, ...]:
+    trust = trust_answer(scores, audit)
+    if "could not" in trust.text:
+        trust = replace(trust, text=f"{trust.text} (2 tells why)")
+    return (
+        gain_answer(scores),
+        trust,
+        score_answer(scores),
+        seeds_answer(counted_by_seed(run)),
+    )
+
+
+def answer_line(answer: Answer, width: int) -> list[Span]:
+    """One answer on one line of at most `width` cells."""
+    style = {True: GOOD, False: BAD, None: CARE}[answer.good] if answer.word.isupper() else ""
+    word = one_line(answer.word, 60)
+    room = max(8, width - _QUESTION - len(word) - 2)
+    return [
+        (f"{answer.question:<{_QUESTION}}", DIM),
+        (f"{word}  ", f"bold {style.removeprefix('bold ')}".strip()),
+        (one_line(answer.text, room), ""),
     ]
-    return spans
 
 
 def _part(item: BenchmarkScores) -> BenchmarkPart:
@@ -232,8 +253,5 @@ def _audit(audit: AuditRecord | None) -> tuple[tuple[Flag, ...], tuple[str, ...]
     if audit is None:
         return (), ("no audit was made, or it cannot be read",)
     flags = sorted(audit.flags(), key=lambda flag: not flag.decides)
-    lines = []
-    for result in audit.results:
-        reason = f": {one_line(result.reason, 200)}" if result.reason else ""
-        lines.append(f"{one_line(result.detector, 60)} {result.status}{reason}")
-    return tuple(flags[:MAX_FLAGS]), tuple(lines)
+    lines = tuple(one_line(line, 300) for line in detector_lines(audit))
+    return tuple(flags[:MAX_FLAGS]), lines

@@ -5,6 +5,7 @@ Pure and bounded: however long a journal is, what is kept of it here does not gr
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -33,9 +34,10 @@ from ptb_lite.events import (
     RunResumed,
     RunStarted,
     SubmissionRefused,
+    SubmissionSealed,
     VerdictReached,
 )
-from ptb_lite.narrate import event_words, flag_name, flag_place
+from ptb_lite.narrate import event_words, flag_name, flag_place, verdict_reason
 from ptb_lite.report.series import Series
 from ptb_lite.runs.records import NO_SCORE, refusal
 from ptb_lite.text import one_line
@@ -48,6 +50,11 @@ from ptb_lite.tui.models.trace.entries import EntryKind, Trace
 MAX_HOSTS = 100
 MAX_SCORES = 200
 _BEYOND = 1e15
+# A line of the workspace's evaluate.py, and the recipe's words for it.
+_FEEDBACK = re.compile(
+    r"(?:on dev of [^\s:]+: (?=[\d.]+%)|(?=[\d.]+% \(\d+ of \d+, 95 % interval))(\d{1,3}\.\d)%"
+)
+_TAIL = 4000
 # Of flags that are alike the first is told, and then how many there are.
 _TOLD = (10, 100, 1000, 10_000)
 
@@ -80,6 +87,8 @@ class RunFold:
         self._verdict: VerdictReached | None = None
         self._end: RunFinished | None = None
         self._no_score = ""
+        self._sealed: int | None = None
+        self._feedback: float | None = None
         self._began: datetime | None = None
         self._time: datetime | None = None
         self.events = 0
@@ -98,7 +107,7 @@ class RunFold:
             "host_asked": self._host_asked,
             "hub_requested": self._hub_requested,
             "device_sampled": lambda sample, _time: self._device.take(sample),
-            "submission_sealed": self._note,
+            "submission_sealed": self._submitted,
             "submission_refused": self._refused,
             "flag_raised": self._flag_raised,
             "judge_vote_asked": self._judge_voted,
@@ -147,13 +156,19 @@ class RunFold:
             hosts=tuple((host, port, ok) for (host, port), ok in self._hosts.items()),
             scores=tuple(self._scores),
             verdict=self._verdict.verdict if self._verdict else None,
-            verdict_reason=one_line(self._verdict.reason, 400) if self._verdict else "",
+            verdict_reason=self._why(),
             outcome=self._end.outcome if self._end else None,
             detail=one_line(self._end.detail, 400) if self._end else "",
             no_score=self._no_score,
+            sealed_bytes=self._sealed,
+            feedback_score=self._feedback,
             events=self.events,
             impossible=self._impossible,
         )
+
+    def _why(self) -> str:
+        """The verdict's reason."""
+        return one_line(verdict_reason(self._verdict.reason), 400) if self._verdict else ""
 
     def _run_started(self, start: RunStarted, time: datetime) -> None:
         self._run_id = one_line(start.run_id, 80)
@@ -167,7 +182,7 @@ class RunFold:
     def _phase_started(self, start: PhaseStarted, time: datetime) -> None:
         self._strip.start(start.phase, time)
         if start.phase is Phase.SEAL:
-            self._no_score = ""
+            self._no_score, self._sealed = "", None
         if start.phase is Phase.AUDIT:
             self._flags.begin_audit()
             self._alike.clear()
@@ -203,12 +218,20 @@ class RunFold:
                 tool = event.tool or ""
                 name = f"sub-agent {tool}".strip() if event.parent else tool
                 self.trace.say(kind, event.text, time, name)
+                if kind is EntryKind.RESULT:
+                    self._told_feedback(event.text)
         elif event.kind is AgentEventKind.NOTE:
             self.trace.note(event.text, time)
         elif event.kind is AgentEventKind.TRAINING:
             self._trained(event, time)
         elif event.kind is AgentEventKind.USAGE:
             self._used(event)
+
+    def _told_feedback(self, text: str) -> None:
+        """The agent may say what it likes: this is shown as its own figure and counts nowhere."""
+        found = _FEEDBACK.findall(text[-_TAIL:])
+        if found:
+            self._feedback = min(1.0, float(found[-1]) / 100)
 
     def _agent_ended(self, end: AgentEnded, time: datetime) -> None:
         if self._agent is not None:
@@ -269,10 +292,11 @@ class RunFold:
             return
         alike = self._alike[group_key(flag)] = self._alike.get(group_key(flag), 0) + 1
         if alike == 1:
-            self._note(raised, time)
+            self.trace.note(event_words(raised), time, EntryKind.FLAG)
         elif alike in _TOLD:
             place = one_line(flag_place(flag.model_copy(update={"line": None})), 200)
-            self.trace.note(f"{alike} flags {flag_name(flag)} in {place} by now", time)
+            words = f"{alike} flags {flag_name(flag)} in {place} by now"
+            self.trace.note(words, time, EntryKind.FLAG)
 
     def _judge_voted(self, vote: JudgeVoteAsked | JudgeVoteCounted, time: datetime) -> None:
         self._strip.voted(vote)
@@ -281,6 +305,10 @@ class RunFold:
     def _verdict_reached(self, reached: VerdictReached, time: datetime) -> None:
         self._verdict = reached
         self._note(reached, time)
+
+    def _submitted(self, seal: SubmissionSealed, time: datetime) -> None:
+        self._sealed = seal.bytes
+        self._note(seal, time)
 
     def _refused(self, refused: SubmissionRefused, time: datetime) -> None:
         self._no_score = NO_SCORE[refusal(refused.reason)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import time
 from itertools import islice
@@ -12,7 +13,17 @@ from ptb_lite.runner.agent.submissions import ADAPTER_FILES
 from ptb_lite.text import duration
 
 SUBMISSION = "final_model"
+_SIZE = re.compile(r"\(([\d.]+ MB), written (.+) ago\)")
 _MAX_FILES = 100
+
+
+def submitted_now(workspace: Path) -> str:
+    """The same in two or three words, for a line that has room for no more."""
+    words = would_be_scored(workspace)
+    if words.startswith("NOTHING"):
+        return "NOTHING YET"
+    found = _SIZE.search(words)
+    return f"{found[1]}, {found[2]} ago" if found else "INCOMPLETE"
 
 
 def would_be_scored(workspace: Path, now: float | None = None) -> str:

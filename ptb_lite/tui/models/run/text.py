@@ -8,7 +8,8 @@ from datetime import datetime
 
 from ptb_lite.events import Outcome, Phase, Verdict
 from ptb_lite.narrate import flag_place, flags_count
-from ptb_lite.text import duration, one_line
+from ptb_lite.spec.run_spec import RunSpec
+from ptb_lite.text import duration, one_line, plural
 from ptb_lite.tui.models.run.phases import PhaseState, PhaseView
 from ptb_lite.tui.models.run.source import RunState
 from ptb_lite.tui.models.run.view import DeviceView, FlagView, RunSnapshot, TrainingView, UsageView
@@ -35,24 +36,81 @@ _ENDS = {
 _VERDICTS = {Verdict.CLEAN: GOOD, Verdict.FLAGGED: BAD, Verdict.INCONCLUSIVE: CARE}
 
 
-def strip_line(phases: Sequence[PhaseView], no_score: str = "") -> list[Span]:
-    """All phases on one line: done, at work, waiting; without a submission none was sealed."""
+def strip_line(
+    phases: Sequence[PhaseView], no_score: str = "", now: datetime | None = None, width: int = 80
+) -> list[Span]:
+    """All phases on one line: done, at work with a bar, waiting; without a submission none was
+    sealed."""
     spans: list[Span] = []
+    # What all the names take, and a figure, is not the bar's.
+    room = width - sum(len(view.phase.value) + 3 for view in phases) - 7
     for view in phases:
         if view.state is PhaseState.RUNNING:
-            spans += [("▶ ", "$text-primary"), (view.phase.value, "bold $text-primary")]
+            spans += [("▶", "$text-primary"), (view.phase.value, "bold $text-primary")]
+            done = view.done(now) if now is not None else None
+            if done is not None:
+                shown = f" {bar(done, min(20, room))}" if room >= 4 else ""
+                spans += [(shown, "$text-primary"), (f" {100 * done:.0f} %", "")]
         elif view.outcome is not None:
             nothing = no_score and view.phase in (Phase.SEAL, Phase.EVALUATE)
             mark, style = ("✗", CARE) if nothing else _ENDS[view.outcome]
-            spans += [(f"{mark} ", style), (view.phase.value, "")]
+            spans += [(mark, style), (view.phase.value, "")]
         else:
-            spans += [("· ", DIM), (view.phase.value, DIM)]
+            spans += [("·", DIM), (view.phase.value, DIM)]
         spans.append(("  ", ""))
+    return spans[:-1]
+
+
+def what_line(spec: RunSpec) -> str:
+    """What is run: base model, agent, benchmarks, items and time box."""
+    agent = f"{spec.agent} {spec.agent_model}" if spec.agent_model else spec.agent
+    items = f" {plural(spec.limit, 'item')}" if spec.limit else ""
+    names = ", ".join(spec.benchmarks[:3])
+    more = f" and {len(spec.benchmarks) - 3} more" if len(spec.benchmarks) > 3 else ""
+    minutes = duration(60 * spec.budget_minutes).removesuffix(" 00 s")
+    return one_line(f"{spec.model} · {agent} · {names}{more}{items} · time box {minutes}", 300)
+
+
+def facts_line(shot: RunSnapshot, submitted: str = "") -> list[Span]:
+    """What is submitted by now, what was found, and the scores so far; `submitted` is what lies in
+    the workspace while the agent is at work."""
+    if shot.no_score:
+        submitted, style = "NOTHING THAT COUNTS", BAD
+    elif shot.sealed_bytes is not None:
+        submitted, style = f"{shot.sealed_bytes / 1e6:.1f} MB, sealed", GOOD
+    else:
+        style = CARE if submitted.isupper() else ""
+    spans: list[Span] = []
+    if submitted:
+        spans += [("Submitted ", DIM), (submitted, style), ("   ", "")]
+    deciding = sum(view.flag.decides for view in shot.flags)
+    notes = len(shot.flags) - deciding
+    more = "+" if shot.more_flags else ""
+    spans += [("Violations ", DIM), (f"{deciding}{more}", BAD if deciding else "")]
+    spans += [("  Notes ", DIM), (f"{notes}{more}", CARE if notes else ""), ("   ", "")]
+    return [*spans, *_scores(shot)]
+
+
+def _scores(shot: RunSnapshot) -> list[Span]:
+    """Each pass's score in percent with its interval; of several benchmarks the mean."""
+    spans: list[Span] = []
+    for label, word in (("zero_shot", "zero"), ("few_shot", "few"), ("after", "after")):
+        found = {each.benchmark: each for each in shot.scores if each.label == label}
+        if not found:
+            continue
+        mean = 100 * sum(each.score for each in found.values()) / len(found)
+        only = next(iter(found.values()))
+        aside = f"mean of {len(found)}"
+        if len(found) == 1:
+            aside = f"{100 * only.low:.0f}–{100 * only.high:.0f}"
+        spans += [(f"{word} ", DIM), (f"{mean:.1f}", STRONG), (f" [{aside}]  ", "")]
+    if shot.feedback_score is not None:
+        spans += [("feedback ", DIM), (f"{100 * shot.feedback_score:.1f}", STRONG)]
     return spans
 
 
-def at_line(shot: RunSnapshot, state: RunState, now: datetime, width: int) -> list[Span]:
-    """What the run is at, how far, and the time left; or how it ended, and the way on."""
+def at_line(shot: RunSnapshot, state: RunState, now: datetime) -> list[Span]:
+    """What the run is at and the time left; or how it ended, and the way on."""
     if state is RunState.GONE:
         return [("The run's folder is gone: it was moved or deleted while it was shown.", BAD)]
     if shot.outcome is not None and state is not RunState.GOING:
@@ -65,7 +123,7 @@ def at_line(shot: RunSnapshot, state: RunState, now: datetime, width: int) -> li
     current = next((view for view in shot.phases if view.phase is shot.current), None)
     if current is None:
         return [("waiting for the next phase …", DIM)]
-    return _running(shot, current, now, width)
+    return _running(shot, current, now)
 
 
 def countdown(shot: RunSnapshot, now: datetime) -> list[Span]:
@@ -154,8 +212,8 @@ def usage_lines(usage: UsageView, hosts: Sequence[tuple[str, int, bool]]) -> lis
     return lines
 
 
-def flag_spans(view: FlagView, audited: bool) -> list[Span]:
-    """A flag on one line. V is a violation, n a note."""
+def flag_spans(view: FlagView, audited: bool, count: int = 1) -> list[Span]:
+    """A flag on one line, the worst of `count` alike. V is a violation, n a note."""
     flag = view.flag
     place = f" {one_line(flag_place(flag), 120)}" if flag.file else ""
     when = ""
@@ -164,6 +222,7 @@ def flag_spans(view: FlagView, audited: bool) -> list[Span]:
     return [
         ("V ", BAD) if flag.decides else ("n ", CARE),
         (one_line(flag.detector, 40), STRONG),
+        (f" ×{count}" if count > 1 else "", STRONG),
         (place, ""),
         (when, DIM),
         (f" {one_line(flag.message, 160)}", DIM),
@@ -189,9 +248,7 @@ def small_line(shot: RunSnapshot) -> list[Span]:
         if last.gpu is not None:
             spans.append((f" GPU {_percent(last.gpu)}", ""))
         spans.append(("  ", ""))
-    deciding = any(view.flag.decides for view in shot.flags)
-    spans.append((flags_count(view.flag for view in shot.flags), BAD if deciding else ""))
-    return spans
+    return spans or [("no figures yet", DIM)]
 
 
 def stop_words(shot: RunSnapshot, submitted: str = "") -> str:
@@ -230,17 +287,12 @@ def sparkline(shares: Sequence[float], cells: int) -> str:
     return "".join(_BLOCKS[min(7, int(share * 8))] for share in newest)
 
 
-def _running(shot: RunSnapshot, view: PhaseView, now: datetime, width: int) -> list[Span]:
-    spans: list[Span] = [(f"{view.phase.value} ", STRONG)]
-    done = view.done(now)
-    if done is not None:
-        spans.append((bar(done, max(8, min(24, width // 5))), "$text-primary"))
-        spans.append((f" {100 * done:.0f} % ", ""))
+def _running(shot: RunSnapshot, view: PhaseView, now: datetime) -> list[Span]:
     if view.phase is Phase.AGENT and shot.agent is not None:
-        return [*spans, (" ", ""), *countdown(shot, now), *_cut(shot, now)]
+        return [*countdown(shot, now), *_cut(shot, now)]
     left = view.left(now)
     rest = f"about {duration(left)} left" if left is not None else f"for {clock(view.elapsed(now))}"
-    spans.append((f" {rest}", DIM))
+    spans: list[Span] = [(f"{view.phase.value} ", STRONG), (rest, DIM)]
     if view.label:
         spans.append((f"  {one_line(view.label, 60)}", ""))
     return spans

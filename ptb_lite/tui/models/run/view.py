@@ -105,7 +105,8 @@ class UsageView:
 class RunSnapshot:
     """Everything that is shown of a run at one moment.
 
-    `no_score` is the headline of a run whose submission was refused at its seal.
+    `no_score` is the headline of a run whose submission was refused at its seal, `sealed_bytes` the
+    size of one that was not. `feedback_score` in [0, 1] is what evaluate.py last told the agent.
     `events` counts what was folded, `impossible` what of it has figures that cannot be.
     """
 
@@ -130,5 +131,7 @@ class RunSnapshot:
     outcome: Outcome | None
     detail: str
     no_score: str
+    sealed_bytes: int | None
+    feedback_score: float | None
     events: int
     impossible: int

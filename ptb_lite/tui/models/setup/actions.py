@@ -15,8 +15,9 @@ from ptb_lite.doctor.preflight import find_problems, find_warnings
 from ptb_lite.runner.launch import launch
 from ptb_lite.spec.presets import Preset, load_presets, save_preset
 from ptb_lite.spec.run_spec import RunSpec
-from ptb_lite.tui.models.setup.choices import SetupChoices, preset_of
-from ptb_lite.tui.models.setup.lines import ListLine, Summary
+from ptb_lite.tui.models.setup.choices import SetupChoices, preset_of, time_text
+from ptb_lite.tui.models.setup.fixes import fix_of
+from ptb_lite.tui.models.setup.lines import Fix, ListLine, Summary
 from ptb_lite.tui.models.setup.machine import Machine, probe_machine
 from ptb_lite.tui.models.setup.problems import SetupProblem, as_problem
 from ptb_lite.tui.models.setup.view import (
@@ -45,10 +46,26 @@ class SetupFacts:
         preset = self.presets.get(choices.preset or "")
         most = preset.max_new_tokens if preset is not None else None
         return {
-            "models": model_lines(self.catalog, self.machine),
+            "models": model_lines(self.catalog, self.machine, choices),
             "agents": agent_lines(self.catalog, self.machine),
             "benchmarks": benchmark_lines(self.catalog, self.machine, choices, most),
         }
+
+    def fix(self, problem: SetupProblem, choices: SetupChoices) -> Fix | None:
+        """What mends a problem by one key."""
+        return fix_of(problem, choices, self.catalog, self.machine)
+
+    def preset_labels(self) -> Mapping[str, str]:
+        """Each preset's name with what it needs: a GPU of so much memory, or any machine."""
+        return {name: f"{name}: {preset_needs(each)}" for name, each in self.presets.items()}
+
+    def presets_for_gpus(self, chosen: str | None) -> int:
+        """How many presets other than the chosen one need a GPU that is not here."""
+        device = self.machine.device
+        have = device.memory_bytes if device is not None and device.kind == "cuda" else 0
+        return sum(
+            each.min_gpu_gb * 2**30 > have for name, each in self.presets.items() if name != chosen
+        )
 
     def with_machine(self) -> SetupFacts:
         """The same with the machine probed: seconds, no network."""
@@ -69,6 +86,12 @@ class SetupFacts:
     def start(self, spec: RunSpec) -> Path:
         """Start a run; returns its folder. Raises PtbLiteError and OSError."""
         return launch(spec, self.runs_dir)
+
+
+def preset_needs(preset: Preset) -> str:
+    """ "any machine, 4 min", or "GPU of 12 GB, 2 h"."""
+    where = f"GPU of {preset.min_gpu_gb:g} GB" if preset.min_gpu_gb else "any machine"
+    return f"{where}, {time_text(preset.budget_minutes)}"
 
 
 def read_facts(runs_dir: Path) -> SetupFacts:

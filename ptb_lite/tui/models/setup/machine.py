@@ -11,9 +11,11 @@ from typing import Literal
 
 from ptb_lite.agents.registry import check_agent
 from ptb_lite.catalog.embedded import model_folder, read_record
-from ptb_lite.catalog.entries import AgentEntry, ModelEntry
+from ptb_lite.catalog.entries import AgentEntry, BenchmarkEntry, ModelEntry
 from ptb_lite.catalog.hub import is_cached
 from ptb_lite.catalog.loader import Catalog
+from ptb_lite.doctor import speed
+from ptb_lite.doctor.reach import missing_data
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.vllm.place import NOT_INSTALLED, Missing, Vllm, find_vllm
 from ptb_lite.files import existing_folder
@@ -37,8 +39,9 @@ class AgentState:
 class Machine:
     """`device` None: not known (yet), and `problem` then may say why; `processor` beside a card.
 
-    `models` says where each model's files are, `agents` how each agent stands, `disk_free` the
-    bytes free in the folder of the runs (None: not known).
+    `models` says where each model's files are, `agents` how each agent stands, `data` whether a
+    benchmark's rows are here, `disk_free` the bytes free in the folder of the runs (None: not
+    known), `rates` floating point operations a second by kind of device.
     """
 
     device: Device | None = None
@@ -49,6 +52,8 @@ class Machine:
     vllm: Vllm | Missing = field(default_factory=lambda: Missing(NOT_INSTALLED))
     disk_free: int | None = None
     processor: Device | None = None
+    data: Mapping[str, bool] = field(default_factory=dict)
+    rates: Mapping[str, float] = field(default_factory=dict)
 
     def used(self, choice: str) -> Device | None:
         """The device of a run that chooses auto, cpu or cuda."""
@@ -57,7 +62,7 @@ class Machine:
 
 def probe_machine(catalog: Catalog, runs_dir: Path) -> Machine:
     """Ask the machine; takes seconds where scaffolds are installed, uses no network."""
-    device, problem = None, ""
+    device, problem, processor = None, "", cpu_device()
     try:
         device = detect_device()
     except PtbLiteError as error:
@@ -70,8 +75,19 @@ def probe_machine(catalog: Catalog, runs_dir: Path) -> Machine:
         earlier=read_earlier(runs_dir),
         vllm=find_vllm(),
         disk_free=_disk_free(runs_dir),
-        processor=cpu_device(),
+        processor=processor,
+        data={entry.id: _data_is_here(entry) for entry in catalog.benchmarks.values()},
+        rates={
+            each.kind: speed.machine_rate(each) for each in (device, processor) if each is not None
+        },
     )
+
+
+def _data_is_here(entry: BenchmarkEntry) -> bool:
+    try:
+        return not missing_data(entry)
+    except (OSError, ValueError):
+        return False
 
 
 def _disk_free(folder: Path) -> int | None:

@@ -21,11 +21,13 @@ _COMMAND = re.compile(r" \(`ptb-lite list [a-z]+`[^)]*\)")
 
 @dataclass(frozen=True)
 class SetupProblem:
-    """`field` is the name of the choice that mends it, empty where none does."""
+    """`field` is the name of the choice that mends it, empty where none does; `brief` is `text`
+    without the way out, for where that stands beside it."""
 
     text: str
     field: str = ""
     warns: bool = False
+    brief: str = ""
 
     @property
     def line(self) -> str:
@@ -37,11 +39,14 @@ def as_problem(error: PtbLiteError, *, warns: bool = False) -> SetupProblem:
     """An error that was worded for the command line, as Setup says it."""
     choice, rest = _choice(error.field)
     if choice is None:
-        return SetupProblem(in_setup(str(error)), warns=warns)
+        brief = PtbLiteError(error.message, field=error.field)
+        return SetupProblem(in_setup(str(error)), warns=warns, brief=in_setup(str(brief)))
     said = PtbLiteError(error.message, field=_label(choice, rest), hint=error.hint)
+    brief = PtbLiteError(error.message, field=_label(choice, rest))
     # Rows that cannot be had are given in a folder: there is no other benchmark to take.
     missing = choice.name == "benchmarks" and "--data-dir" in error.hint
-    return SetupProblem(in_setup(str(said)), "data_dir" if missing else choice.name, warns)
+    field = "data_dir" if missing else choice.name
+    return SetupProblem(in_setup(str(said)), field, warns, in_setup(str(brief)))
 
 
 def in_setup(text: str) -> str:

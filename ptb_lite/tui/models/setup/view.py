@@ -9,9 +9,7 @@ from typing import cast
 from ptb_lite.catalog.entries import AgentEntry, BenchmarkEntry, ModelEntry
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.choices import EngineChoice
-from ptb_lite.doctor.preflight import smallest_jobs
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.hardware import Device, MemoryEstimate
 from ptb_lite.spec.presets import Preset
 from ptb_lite.spec.run_spec import resolve_spec
 from ptb_lite.stats.scoring import smallest_detectable_gain
@@ -24,18 +22,32 @@ from ptb_lite.tui.models.setup.estimate import (
     evaluation_seconds,
     expected_times,
 )
-from ptb_lite.tui.models.setup.lines import ListLine, Mark, Summary
+from ptb_lite.tui.models.setup.lines import ListLine, Mark, Summary, TimePart
 from ptb_lite.tui.models.setup.machine import Machine
+from ptb_lite.tui.models.setup.memory import fit, memory_figure, memory_text, most_memory
 from ptb_lite.tui.models.setup.problems import as_problem
+from ptb_lite.tui.models.setup.steps import speed_word, steps_of, steps_text
 
 # Where no earlier run says what the base model scores.
 _GUESSED_BASE = 0.10
 _BYTES_A_WEIGHT = 2
+# Seconds of evaluation that nobody minds.
+_LONG = 3600.0
 
 
-def model_lines(catalog: Catalog, machine: Machine) -> tuple[ListLine, ...]:
-    """The base models, in the catalogue's order."""
-    return tuple(_model(e, machine) for e in catalog.models.values() if e.role == "base")
+MODEL_HEADINGS = ("GB", "speed")
+_RED_TEAM = "red team"
+
+
+def model_lines(
+    catalog: Catalog, machine: Machine, choices: SetupChoices | None = None
+) -> tuple[ListLine, ...]:
+    """The base models, in the catalogue's order, with the speed of training with the choices."""
+    return tuple(
+        _model(entry, catalog, machine, choices or SetupChoices())
+        for entry in catalog.models.values()
+        if entry.role == "base"
+    )
 
 
 def agent_lines(catalog: Catalog, machine: Machine) -> tuple[ListLine, ...]:
@@ -81,24 +93,55 @@ def summarise_choices(
         for size in (entry.scored_size(spec.feedback),)
     ]
     device = machine.used(spec.device)
-    lines = [("Memory", _memory(model, device, machine.problem))]
+    figures = [("Memory", memory_figure(model, device))]
+    parts: tuple[TimePart, ...] = ()
+    lines = [("Memory", memory_text(model, device, machine.problem))]
     if device is not None:
         budget = spec.budget_minutes * 60
         engine = expected_engine(spec.evaluation_engine, model, benchmarks, device, machine)
         times = expected_times(model, benchmarks, budget, device, machine.earlier, engine.plan)
         lines.append(("Time", _time(times, machine)))
         lines.append(("Engine", engine.text))
+        figures.insert(0, ("Time", _time_figure(times)))
+        parts = _parts(times)
     lines.append(("Download", _download(model, machine)))
     lines.append(("Subset", _subset(model, benchmarks, machine)))
-    return Summary(tuple(lines), shown, spec)
+    figures.append(("Shows gains", _gains(model, benchmarks, machine)))
+    return Summary(tuple(lines), shown, spec, figures=tuple(figures), times=parts)
+
+
+def _time_figure(times: PhaseTimes) -> str:
+    """The whole time; marked where the evaluations dwarf what the agent is given."""
+    besides = times.total - times.agent
+    mark = " !" if besides > max(_LONG, 3 * times.agent) else ""
+    return f"{duration(times.total)}{'' if times.measured else ' (guess)'}{mark}"
+
+
+def _parts(times: PhaseTimes) -> tuple[TimePart, ...]:
+    return (
+        TimePart("baseline", times.prepare + times.baseline),
+        TimePart("agent", times.agent),
+        TimePart("scoring", times.evaluate + times.rest),
+    )
+
+
+def _gains(model: ModelEntry, benchmarks: list[Scored], machine: Machine) -> str:
+    """The smallest gains in points that the items can show, over all benchmarks."""
+    found = [_smallest(model, each.entry, each.items, machine)[0] for each in benchmarks]
+    if any(gain is None for gain in found):
+        return "none" if all(gain is None for gain in found) else "not of every benchmark"
+    points = sorted({round(100 * gain) for gain in found if gain is not None})
+    least = f"{points[0]}" if len(points) == 1 else f"{points[0]} to {points[-1]}"
+    return f"≥ {least} points"
 
 
 def _refused(error: PtbLiteError, shown: str = "") -> Summary:
-    problem = as_problem(error)
-    return Summary((), shown, problem=problem.text, field=problem.field)
+    return Summary((), shown, refused=as_problem(error))
 
 
-def _model(entry: ModelEntry, machine: Machine) -> ListLine:
+def _model(
+    entry: ModelEntry, catalog: Catalog, machine: Machine, choices: SetupChoices
+) -> ListLine:
     size = large(entry.parameters)
     here = machine.models.get(entry.id)
     source = {
@@ -108,31 +151,23 @@ def _model(entry: ModelEntry, machine: Machine) -> ListLine:
         "download": f"downloads {gigabytes(entry.parameters * _BYTES_A_WEIGHT)}",
     }[here]
     gate = f"gated: {entry.licence}" if entry.gated else entry.licence
-    mark, fit, full = _fit(entry, machine.device)
+    mark, fits, full = fit(entry, machine.device)
     if mark == "ok" and entry.gated and here == "download":
         mark = "warn"
     summary = f" {entry.summary}" if entry.summary else ""
     network = ", needs the network" if here == "download" else ", no network needed"
+    steps = steps_of(entry, catalog, choices, machine)
+    speed = speed_word(steps)
+    pace = f"about {steps_text(steps)} in the time box; " if steps is not None else ""
+    if mark == "ok" and speed == "no":
+        mark = "warn"
     return ListLine(
         entry.id,
         mark,
-        f"{size}, {fit}, {'gated, ' if entry.gated else ''}{source}",
-        f"{size}; {full}; {source}{network}; {gate}. {entry.title}.{summary}",
+        f"{size}, {fits}, {'gated, ' if entry.gated else ''}{source}",
+        f"{size}; {pace}{full}; {source}{network}; {gate}. {entry.title}.{summary}",
+        (f"{most_memory(entry) / 1e9:.1f}", speed),
     )
-
-
-def _fit(entry: ModelEntry, device: Device | None) -> tuple[Mark, str, str]:
-    what, most = max(smallest_jobs(entry), key=lambda job: job[1].total)
-    needed = gigabytes(most.total)
-    if device is None:
-        return "unknown", f"needs {needed}", f"{what} needs about {needed}"
-    where = "the GPU" if device.kind == "cuda" else "this machine"
-    spare = device.available_bytes - most.total
-    free = f"{what} needs about {needed}, {gigabytes(device.available_bytes)} are free"
-    if spare < 0:
-        over = gigabytes(-spare)
-        return "bad", f"{over} too big", f"{free} on {where}: {over} too much"
-    return "ok", f"fits ({needed})", f"{free} on {where}: {gigabytes(spare)} to spare"
 
 
 def _agent(entry: AgentEntry, machine: Machine) -> ListLine:
@@ -154,7 +189,15 @@ def _agent(entry: AgentEntry, machine: Machine) -> ListLine:
         mark,
         f"{short}, {price.split(':')[0].split(' on ')[0]}, {network}",
         f"{said}{price}; {network}.{fix} {entry.title}. {entry.summary}".strip(),
+        ("missing" if mark == "bad" else _kind(entry),),
+        _RED_TEAM if entry.red_team else "",
     )
+
+
+def _kind(entry: AgentEntry) -> str:
+    if not entry.has_model:
+        return "no LLM"
+    return "account" if entry.needs_account else "server"
 
 
 def _benchmark(
@@ -177,13 +220,17 @@ def _benchmark(
         plan = expected_engine(engine, model, [scored], device, machine).plan
         seconds, measured = evaluation_seconds(model, scored, device, machine.earlier, plan)
         takes = duration(seconds) + ("" if measured else " (guess)")
+    here = entry.data is None or bool(choices.text("data_dir")) or machine.data.get(entry.id, True)
+    away = "" if here else "; its data are not here: the Hub has them, or name a data folder"
+    warns = (judged and not choices.text("judge").strip()) or not here
     each = f"; {n} of them take {takes} each time with this model" if takes else ""
     return ListLine(
         entry.id,
-        "warn" if judged else "ok",
+        "warn" if warns else "ok",
         f"{size} items, {judge}{', ' + takes if takes else ''}",
-        f"{size} test items{each}; {judge}; right where {entry.scored_as}; "
+        f"{size} test items{each}{away}; {judge}; right where {entry.scored_as}; "
         f"{entry.num_fewshot} examples few-shot. {entry.title}. {entry.summary}".strip(),
+        ("no data" if not here else "judge" if judged else takes.split(" (")[0],),
     )
 
 
@@ -194,20 +241,6 @@ def _scored(
     longest = min(entry.max_new_tokens, model.context // 2)
     cut = max_new_tokens if entry.kind == "dataset" else None
     return Scored(entry, items, min(longest, cut or longest))
-
-
-def _memory(model: ModelEntry, device: Device | None, problem: str) -> str:
-    jobs = [f"{what} about {gigabytes(each.total)}" for what, each in smallest_jobs(model)]
-    needs = ", ".join(jobs)
-    if device is None:
-        return f"{needs}; {problem or 'looking at this machine …'}"
-    fits = _most(model).total <= device.available_bytes
-    free = f"{gigabytes(device.available_bytes)} free"
-    return f"{needs}; {free}: {'fits' if fits else 'DOES NOT FIT'}"
-
-
-def _most(model: ModelEntry) -> MemoryEstimate:
-    return max((each for _, each in smallest_jobs(model)), key=lambda each: each.total)
 
 
 def _time(times: PhaseTimes, machine: Machine) -> str:
@@ -243,9 +276,16 @@ def _subset(model: ModelEntry, benchmarks: list[Scored], machine: Machine) -> st
 
 
 def _gain(model: ModelEntry, entry: BenchmarkEntry, n: int, machine: Machine) -> str:
-    known = machine.earlier.zero_shot.get((model.id, entry.id))
-    base = _GUESSED_BASE if known is None else known
-    gain = smallest_detectable_gain(n, base)
-    source = "if the base scores" if known is None else "above the base's"
+    gain, base, known = _smallest(model, entry, n, machine)
+    source = "above the base's" if known else "if the base scores"
     shown = f"{100 * gain:.0f} points" if gain is not None else "none"
     return f"{entry.id}: {n} items, smallest gain they can show {shown} ({source} {base:.0%})"
+
+
+def _smallest(
+    model: ModelEntry, entry: BenchmarkEntry, n: int, machine: Machine
+) -> tuple[float | None, float, bool]:
+    """The smallest gain, above which base score, and whether that was measured here."""
+    known = machine.earlier.zero_shot.get((model.id, entry.id))
+    base = _GUESSED_BASE if known is None else known
+    return smallest_detectable_gain(n, base), base, known is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import islice
 
@@ -10,7 +11,7 @@ from ptb_lite.tui.models.trace.rows import Row, rows_of
 
 
 class TraceBook:
-    """Rows of entries at one width. `entries` have numbers without gaps."""
+    """Rows of entries at one width. The numbers of `entries` grow; a filter leaves gaps in them."""
 
     def __init__(self, width: int = 80) -> None:
         self.width = width
@@ -26,14 +27,19 @@ class TraceBook:
         if not before or not entries or not before[0].number <= entries[0].number:
             self._lay_out()
             return
-        gone = entries[0].number - before[0].number
+        gone = bisect_left(before, entries[0].number, key=_number)
         if gone >= len(before):
             self._lay_out()
             return
         del self.rows[: sum(self._counts[:gone])]
         del self._counts[:gone]
         self._opened = {number for number in self._opened if number >= entries[0].number}
-        self._add(len(before) - gone)
+        self._add(bisect_right(entries, before[-1].number, key=_number))
+
+    def restart(self, entries: Sequence[Entry]) -> None:
+        """Other entries in place of all that are shown."""
+        self.entries = entries
+        self._lay_out()
 
     def set_width(self, width: int) -> None:
         self.width = width
@@ -61,8 +67,8 @@ class TraceBook:
         return self.rows[row].number if 0 <= row < len(self.rows) else None
 
     def _index(self, number: int) -> int | None:
-        at = number - self.entries[0].number if self.entries else -1
-        return at if 0 <= at < len(self.entries) else None
+        at = bisect_left(self.entries, number, key=_number)
+        return at if at < len(self.entries) and self.entries[at].number == number else None
 
     def _lay_out(self) -> None:
         self.rows.clear()
@@ -78,3 +84,7 @@ class TraceBook:
             self.rows.extend(rows)
             self._counts.append(len(rows))
             self._turn = entry.turn or self._turn
+
+
+def _number(entry: Entry) -> int:
+    return entry.number

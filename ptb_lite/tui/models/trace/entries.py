@@ -21,9 +21,11 @@ class EntryKind(StrEnum):
     RESULT = "result"
     ERROR = "error"
     NOTE = "note"
+    FLAG = "flag"
 
 
 FOLDED = frozenset({EntryKind.RESULT, EntryKind.REASONING})
+_HOST = frozenset({EntryKind.NOTE, EntryKind.FLAG})
 _TALK = frozenset({EntryKind.MESSAGE, EntryKind.REASONING})
 
 
@@ -40,6 +42,25 @@ class Entry:
     time: datetime
     text: str
     tool: str = ""
+
+
+class TraceFilter(StrEnum):
+    """What of a trace is shown."""
+
+    ALL = "all"
+    AGENT = "agent"
+    HOST = "host"
+    FLAGS = "flags"
+
+    def shows(self, entry: Entry) -> bool:
+        match self:
+            case TraceFilter.AGENT:
+                return entry.kind not in _HOST
+            case TraceFilter.HOST:
+                return entry.kind in _HOST
+            case TraceFilter.FLAGS:
+                return entry.kind is EntryKind.FLAG
+        return True
 
 
 class Trace:
@@ -64,9 +85,9 @@ class Trace:
         self._talking = kind in _TALK
         self._add(kind, text, time, self._turn, tool)
 
-    def note(self, text: str, time: datetime) -> None:
-        """Something that the host has to say."""
-        self._add(EntryKind.NOTE, text, time, 0, "")
+    def note(self, text: str, time: datetime, kind: EntryKind = EntryKind.NOTE) -> None:
+        """Something that the host has to say; a flag is of its own kind."""
+        self._add(kind, text, time, 0, "")
 
     def entries(self) -> tuple[Entry, ...]:
         return tuple(self._entries)

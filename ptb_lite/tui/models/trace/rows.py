@@ -19,6 +19,7 @@ MARKS = {
     EntryKind.RESULT: "> ",
     EntryKind.ERROR: "! ",
     EntryKind.NOTE: "· ",
+    EntryKind.FLAG: "⚑ ",
 }
 
 
