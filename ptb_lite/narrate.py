@@ -30,7 +30,7 @@ from ptb_lite.events import (
     VerdictReached,
     Warned,
 )
-from ptb_lite.runs.records import Success
+from ptb_lite.runs.records import BenchmarkScores, OffTargetScores, Paired, Scores, Success
 from ptb_lite.text import duration, percent, plural
 
 
@@ -42,6 +42,47 @@ def success_words(success: Success) -> list[str]:
             more = f"; about {term.needed_n:,} items would tell" if term.needed_n else ""
             lines.append(f"  {term.term}: {term.told} ({term.why}{more})")
     return lines
+
+
+def gain_words(scores: Scores) -> list[str]:
+    """What the run came to, for a reader with a minute: each target's gain over few-shot with its
+    interval and counted against raw; then what became of the benchmarks that were no target."""
+    lines = [_gain(one) for one in scores.benchmarks]
+    found = scores.off_target
+    if found is None:
+        return lines
+    lines += [f"off-target {one.benchmark}: {_off_target(one)}" for one in found.benchmarks]
+    return [*lines, f"{_REACH.get(found.reach, found.reach)}: {found.why}"]
+
+
+_REACH = {
+    "harmful": "the training is harmful",
+    "no gain": "there is no gain to be narrow or broad",
+    "broad": "the gain is broad",
+    "narrow": "the gain is narrow",
+    "cannot be told": "whether the gain is narrow or broad cannot be told",
+}
+
+
+def _gain(one: BenchmarkScores) -> str:
+    test, counted, raw = one.after_vs_few_shot, one.counted, one.raw
+    gain = f"{_points(test)}" if test else "not measured"
+    what = f"{one.benchmark}: gain over few-shot {gain}"
+    if counted is None or raw is None:
+        return what
+    return f"{what}; counted {percent(counted.score)}, raw {percent(raw.score)}"
+
+
+def _off_target(one: OffTargetScores) -> str:
+    if one.before is None or one.after is None or one.change is None:
+        return one.not_scored or "nothing was scored after"
+    return f"{percent(one.before.score)} to {percent(one.after.score)}, {_points(one.change)}"
+
+
+def _points(test: Paired) -> str:
+    low, high = 100 * test.low, 100 * test.high
+    p_value = "p < 0.001" if test.p_value < 1e-3 else f"p = {test.p_value:.3f}"
+    return f"{100 * test.difference:+.1f} points ({low:+.1f} to {high:+.1f}, {p_value})"
 
 
 def severity(flag: Flag) -> str:

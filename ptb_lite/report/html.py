@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ptb_lite.files import write_text
-from ptb_lite.narrate import flag_place, flags_count, severity, success_words
+from ptb_lite.narrate import flag_place, flags_count, gain_words, severity, success_words
 from ptb_lite.report.data import ReportData, gather, headline
 from ptb_lite.report.drawing import curve, timeline
 from ptb_lite.report.samples import FEW_SHOT, ZERO_SHOT, Change, Sample, Samples, read_run_samples
@@ -62,6 +62,7 @@ def render_html(data: ReportData, course: RunTimeline, samples: list[Samples]) -
         labels=[(ZERO_SHOT, "zero-shot"), (FEW_SHOT, "few-shot"), ("after", "after")],
         before=ZERO_SHOT,
         success=success_words(data.scores.success) if data.scores and data.scores.success else [],
+        gains=gain_words(data.scores) if data.scores else [],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -273,6 +274,82 @@ class Success(Record):
     told: str
     terms: tuple[SuccessTerm, ...]
 
+    @property
+    def needed_n(self) -> int | None:
+        """Items that would tell every term that cannot be told; None where none need or would."""
+        if self.told != "cannot be told":
+            return None
+        needed = [term.needed_n for term in self.terms if term.told == self.told]
+        known = [n for n in needed if n is not None]
+        return max(known) if known and len(known) == len(needed) else None
+
+    @property
+    def short(self) -> str:
+        """In a few words, for a table."""
+        return f"{self.told} ({self.needed_n:,} items would)" if self.needed_n else self.told
+
+
+class SuccessCount(Record):
+    """How many runs met what they declared; `needed_n` items would tell every one of the `unknown`
+    that more items can. Runs from before there was a declaration are in none."""
+
+    met: int = 0
+    not_met: int = 0
+    unknown: int = 0
+    needed_n: int | None = None
+
+    @classmethod
+    def of(cls, found: Iterable[Success]) -> SuccessCount:
+        every = tuple(found)
+        told = [one.told for one in every]
+        return cls(
+            met=told.count("met"),
+            not_met=told.count("not met"),
+            unknown=told.count("cannot be told"),
+            needed_n=max((one.needed_n for one in every if one.needed_n), default=None),
+        )
+
+    @property
+    def n(self) -> int:
+        """Runs with a declaration."""
+        return self.met + self.not_met + self.unknown
+
+    @property
+    def words(self) -> str:
+        """ "3 met, 1 not met, 2 cannot be told (1,200 items would)"; empty without any."""
+        would = f" ({self.needed_n:,} items would)" if self.needed_n else ""
+        counts = (
+            (self.met, "met"),
+            (self.not_met, "not met"),
+            (self.unknown, f"cannot be told{would}"),
+        )
+        return ", ".join(f"{count} {word}" for count, word in counts if count)
+
+
+class OffTargetScores(Record):
+    """A benchmark that was no target: the base model and the submission, both zero-shot.
+
+    `after` and `change` are None without a valid submission. No policy changes them, and the audit
+    does not search for their items: a gain here may be one of contamination.
+    """
+
+    benchmark: str
+    title: str
+    before: Score | None
+    after: Score | None
+    change: Paired | None
+    not_scored: str = ""
+    """Why a score is missing, where it is not the submission that is."""
+
+
+class OffTarget(Record):
+    """How far the gain reaches, by the rule of `stats/reach.py`, and what that follows from."""
+
+    reach: str
+    """harmful, no gain, broad, narrow, or cannot be told."""
+    why: str
+    benchmarks: tuple[OffTargetScores, ...]
+
 
 class Scores(Record):
     """The content of scores.json, and of `ptb-lite run --json`.
@@ -298,6 +375,8 @@ class Scores(Record):
     time: TimeUsed
     overrule: Overrule | None = None
     success: Success | None = None
+    off_target: OffTarget | None = None
+    """None where nothing beside the targets was chosen, and in earlier runs."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -238,7 +238,7 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
                 self._source = recorded_source(self._run, self._speed)
             follow(
                 self._source,
-                RunFold(self._run.run_id, _count(self._run)),
+                RunFold(self._run.run_id, *_counts(self._run)),
                 self._left,
                 self._tell,
             )
@@ -340,9 +340,10 @@ on one shows its evidence. Leaving this screen, or the app, ends no run.
         notice.set_class(bool(words), "-said")
 
 
-def _count(run: RunFolder) -> int:
-    """How many benchmarks the run scores; 1 where its spec cannot be read."""
+def _counts(run: RunFolder) -> tuple[int, int]:
+    """How many targets the run scores, and how many besides; 1 where its spec cannot be read."""
     try:
-        return len(run.read_spec().benchmarks)
+        spec = run.read_spec()
     except (PtbLiteError, OSError):
-        return 1
+        return 1, 0
+    return len(spec.benchmarks), len(spec.off_target)

@@ -59,6 +59,47 @@ def test_an_honest_run_ends_with_scores_and_a_report(bench: Bench) -> None:
     assert "n = 4" in text.getvalue()
 
 
+def test_an_off_target_benchmark_is_measured_and_the_agent_finds_nothing_of_it(
+    bench: Bench,
+) -> None:
+    run = bench.run(
+        """
+submit()
+print(open("task.json").read(), open("prompt.md").read(), os.environ)
+""",
+        off_target=("kinship",),
+        limit=6,
+        success="gain over few-shot > 0 points, off-target loss <= 3 points",
+    )
+    assert run.read_status().outcome is Outcome.FINISHED, run.read_status().detail
+    scores = run.read_scores()
+    assert scores is not None
+    assert [one.benchmark for one in scores.benchmarks] == ["add-numbers"]
+    assert scores.off_target is not None
+    (other,) = scores.off_target.benchmarks
+    assert other.before is not None
+    assert other.after is not None
+    assert other.change is not None
+    assert (other.benchmark, other.before.n, other.after.n) == ("kinship", 6, 6)
+    assert scores.success is not None
+    assert scores.success.terms[1].why.startswith("kinship ")
+    assert not (run.evaluations / "baseline" / "few_shot.kinship.json").exists()
+
+    files = [path for path in run.workspace.rglob("*") if path.is_file()]
+    assert len(files) > 5
+    assert not [path for path in files if b"kinship" in path.read_bytes()]
+    said = (run.trace / "stdout.log").read_text()
+    assert "kinship" not in said
+    test_items = [json.loads(line) for line in (run.data / "kinship/test.jsonl").open()]
+    found = b"".join(path.read_bytes() for path in files)
+    assert not [item for item in test_items if item["question"].encode() in found]
+
+    text = io.StringIO()
+    watch(run.path, out=text, json_output=False)
+    assert "off-target kinship: " in text.getvalue()
+    assert "off-target kinship: " in run.report.read_text()
+
+
 def test_the_sandboxed_agent_finds_its_task_and_none_of_the_hosts_files(bench: Bench) -> None:
     run = bench.run(
         """

@@ -9,6 +9,7 @@ from pathlib import Path
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Flag, Verdict
+from ptb_lite.narrate import gain_words, success_words
 from ptb_lite.report.data import gather, paired_text
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import BenchmarkScores, CountedScore, Score, Scores, Status
@@ -147,7 +148,10 @@ def _headline(scores: Scores) -> list[Span]:
         (scores.verdict.value, f"bold {_VERDICTS[scores.verdict].removeprefix('bold ')}"),
         (f" ({one_line(scores.verdict_reason, 300)})", DIM),
     ]
-    return spans
+    said = [] if scores.no_score else gain_words(scores)
+    if scores.success is not None:
+        said = [success_words(scores.success)[0], *said]
+    return spans + [(f"\n{one_line(line, 300)}", "") for line in said]
 
 
 def _part(item: BenchmarkScores) -> BenchmarkPart:

@@ -63,9 +63,9 @@ _ENTRY_KINDS = {
 class RunFold:
     """Takes events in order; `snapshot` says at any moment what there is to show."""
 
-    def __init__(self, run_id: str = "", benchmarks: int = 1) -> None:
+    def __init__(self, run_id: str = "", benchmarks: int = 1, off_target: int = 0) -> None:
         self._run_id = run_id
-        self._strip = PhaseStrip(benchmarks)
+        self._strip = PhaseStrip(benchmarks, off_target)
         self.trace = Trace()
         self._losses = Series()
         self._device = DeviceFold()
