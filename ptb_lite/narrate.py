@@ -30,6 +30,14 @@ from ptb_lite.events import (
     VerdictReached,
     Warned,
 )
+from ptb_lite.ledger_notes import (
+    CommandSeen,
+    LedgerChanged,
+    ModelScored,
+    SubmissionChanged,
+    TrainingBegan,
+    TrainingEnded,
+)
 from ptb_lite.runs.records import BenchmarkScores, OffTargetScores, Paired, Scores, Success
 from ptb_lite.text import duration, percent, plural
 
@@ -160,6 +168,19 @@ def event_words(payload: Payload) -> str:
         case HubRequested(repo=repo, path=path, allowed=allowed, reason=reason):
             outcome = "let through" if allowed else f"refused: {reason}"
             return f"the agent asked the Hub for {repo} {path}: {outcome}"
+        case TrainingBegan() as note:
+            rows = plural(note.rows, "row")
+            return f"training of {plural(note.steps, 'step')} on {rows} of {note.file}"
+        case TrainingEnded() as note:
+            return f"training {note.outcome.value.replace('_', ' ')} after {note.steps} steps"
+        case ModelScored(model=model, benchmark=benchmark, split=split, score=score, n=n):
+            return f"{model} on {split} of {benchmark}: {percent(score, 'not scored')} (n = {n})"
+        case CommandSeen(what=what, command=command):
+            return f"{what} seen in trace: {command}"
+        case LedgerChanged():
+            return "the agent replaced or shortened its ledger: what that says is incomplete"
+        case SubmissionChanged(files=files, bytes=size):
+            return f"final_model/ holds {plural(files, 'file')}, {size / 1e6:.1f} MB"
         case SubmissionSealed() as seal:
             size = f"{seal.bytes / 1e6:.1f} MB"
             return f"sealed {plural(seal.files, 'file')}, {size}, sha256 {seal.sha256[:16]}"

@@ -9,6 +9,7 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Verdict
 from ptb_lite.narrate import flag_words, gain_words, success_words
 from ptb_lite.report.data import BenchmarkView, ReportData, gather, headline, verdict_text
+from ptb_lite.report.ledger_text import ledger_lines
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import PaperLine, TimeUsed
 from ptb_lite.text import duration, visible
@@ -69,6 +70,7 @@ def _lines(data: ReportData) -> Iterator[str]:
     ended = scores.time.agent_outcome.value
     yield f"agent's time: {duration(used)} of {duration(budget)}{share} ({ended})"
     yield from _work_lines(scores.time)
+    yield from ledger_lines(data.ledger, scores.iterations)
     yield "phases: " + ", ".join(f"{name} {duration(seconds)}" for name, seconds in data.phases)
     if data.harness_text:
         yield from textwrap.wrap(f"harness: {data.harness_text}", 98, subsequent_indent="  ")

@@ -89,6 +89,9 @@ class SubmissionSeen(Record):
     seconds: float
     files: int
     bytes: int
+    weights: str = ""
+    """SHA-256 of the adapter's weights; empty where there are none, or too many to be read beside
+    the agent."""
 
 
 class AgentTurn(Record):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
 from pydantic import Field, computed_field
 
 from ptb_lite.events import Outcome, Phase, Record, Verdict
+from ptb_lite.runs.findings import Iterations as Iterations
+from ptb_lite.runs.findings import Optimism as Optimism
+from ptb_lite.runs.findings import Success as Success
+from ptb_lite.runs.findings import SuccessCount as SuccessCount
+from ptb_lite.runs.findings import SuccessTerm as SuccessTerm
 
 
 class PhaseEnd(Record):
@@ -257,75 +261,6 @@ class TimeUsed(Record):
     """That the agent's program has a version that was not tested with this project."""
 
 
-class SuccessTerm(Record):
-    """One declared term and what became of it: met, not met, or cannot be told."""
-
-    term: str
-    told: str
-    why: str
-    needed_n: int | None = None
-    """Items that would tell, where more of them would (power 80 %)."""
-
-
-class Success(Record):
-    """What was declared as success before the run, judged after it."""
-
-    declared: str
-    told: str
-    terms: tuple[SuccessTerm, ...]
-
-    @property
-    def needed_n(self) -> int | None:
-        """Items that would tell every term that cannot be told; None where none need or would."""
-        if self.told != "cannot be told":
-            return None
-        needed = [term.needed_n for term in self.terms if term.told == self.told]
-        known = [n for n in needed if n is not None]
-        return max(known) if known and len(known) == len(needed) else None
-
-    @property
-    def short(self) -> str:
-        """In a few words, for a table."""
-        return f"{self.told} ({self.needed_n:,} items would)" if self.needed_n else self.told
-
-
-class SuccessCount(Record):
-    """How many runs met what they declared; `needed_n` items would tell every one of the `unknown`
-    that more items can. Runs from before there was a declaration are in none."""
-
-    met: int = 0
-    not_met: int = 0
-    unknown: int = 0
-    needed_n: int | None = None
-
-    @classmethod
-    def of(cls, found: Iterable[Success]) -> SuccessCount:
-        every = tuple(found)
-        told = [one.told for one in every]
-        return cls(
-            met=told.count("met"),
-            not_met=told.count("not met"),
-            unknown=told.count("cannot be told"),
-            needed_n=max((one.needed_n for one in every if one.needed_n), default=None),
-        )
-
-    @property
-    def n(self) -> int:
-        """Runs with a declaration."""
-        return self.met + self.not_met + self.unknown
-
-    @property
-    def words(self) -> str:
-        """ "3 met, 1 not met, 2 cannot be told (1,200 items would)"; empty without any."""
-        would = f" ({self.needed_n:,} items would)" if self.needed_n else ""
-        counts = (
-            (self.met, "met"),
-            (self.not_met, "not met"),
-            (self.unknown, f"cannot be told{would}"),
-        )
-        return ", ".join(f"{count} {word}" for count, word in counts if count)
-
-
 class OffTargetScores(Record):
     """A benchmark that was no target: the base model and the submission, both zero-shot.
 
@@ -377,6 +312,8 @@ class Scores(Record):
     success: Success | None = None
     off_target: OffTarget | None = None
     """None where nothing beside the targets was chosen, and in earlier runs."""
+    iterations: Iterations | None = None
+    """None in earlier runs."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property

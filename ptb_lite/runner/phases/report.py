@@ -10,6 +10,7 @@ from ptb_lite.evaluation.judge.task import read_report
 from ptb_lite.evaluation.results import SampleRecord, read_result, read_samples
 from ptb_lite.events import Phase
 from ptb_lite.files import read_record, write_record
+from ptb_lite.ledger_file import WEIGHTS
 from ptb_lite.report.html import write_report
 from ptb_lite.runner.context import (
     AgentEnd,
@@ -22,6 +23,7 @@ from ptb_lite.runner.context import (
 from ptb_lite.runner.phases.evaluations import AFTER, FEW_SHOT, ZERO_SHOT
 from ptb_lite.runs.averages import average, benchmark_lines
 from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.ledger import iterations, read_ledger
 from ptb_lite.runs.overhead import read_overhead
 from ptb_lite.runs.records import OffTargetScores, Scores, Status, TimeUsed
 from ptb_lite.runs.scores import BenchmarkSamples, benchmark_scores, off_target_scores
@@ -67,6 +69,12 @@ def report(context: RunContext) -> PhaseResult:
         benchmarks=benchmarks,
         success=judge_success(spec.success, benchmarks, found.verdict, off_target),
         off_target=off_target,
+        iterations=iterations(
+            read_ledger(run, spec.benchmarks),
+            benchmarks,
+            seal.files.get(WEIGHTS, "") if seal.valid else "",
+            agent.seconds,
+        ),
         average=average(benchmarks, load_paper(), _hub_id(context)),
         time=TimeUsed(
             budget_seconds=agent.budget_seconds,

@@ -11,9 +11,10 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Flag, Verdict
 from ptb_lite.narrate import gain_words, success_words
 from ptb_lite.report.data import gather, paired_text
+from ptb_lite.report.ledger_text import ledger_lines
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import BenchmarkScores, CountedScore, Score, Scores, Status
-from ptb_lite.text import duration, one_line, percent
+from ptb_lite.text import duration, one_line, percent, visible
 from ptb_lite.tui.models.run.text import BAD, CARE, DIM, GOOD, Span
 
 NOT_SCORED = "not scored"
@@ -59,6 +60,8 @@ class ResultView:
     detectors: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     problem: str = ""
+    ledger: tuple[str, ...] = ()
+    """When the agent iterated, in lines with a time axis."""
 
 
 def run_stamp(run: RunFolder) -> tuple[object, ...]:
@@ -110,6 +113,7 @@ def read_result(run: RunFolder) -> ResultView:
         flags=flags,
         detectors=detectors,
         facts=(*_time(data.scores), *choices, *packages),
+        ledger=tuple(visible(line) for line in ledger_lines(data.ledger, data.scores.iterations)),
     )
 
 
