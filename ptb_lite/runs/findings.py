@@ -1,4 +1,4 @@
-"""What a run came to, beside its scores: success as it was declared, and when the agent iterated."""
+"""What a run came to beside its scores: declared success, and when the agent iterated."""
 
 from __future__ import annotations
 
