@@ -10,7 +10,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
+
+from ptb_lite.ledger_notes import (
+    AdapterSaved,
+    CommandSeen,
+    LedgerChanged,
+    ModelScored,
+    ScoringBegan,
+    SubmissionChanged,
+    TrainingBegan,
+    TrainingEnded,
+)
+from ptb_lite.record import Outcome as Outcome
+from ptb_lite.record import Record as Record
 
 
 class Phase(StrEnum):
@@ -25,28 +38,10 @@ class Phase(StrEnum):
     REPORT = "report"
 
 
-class Outcome(StrEnum):
-    """Every way in which a phase, an agent or a run can end."""
-
-    FINISHED = "finished"
-    TIME_EXCEEDED = "time_exceeded"
-    STOPPED = "stopped"
-    INTERRUPTED = "interrupted"
-    RATE_LIMITED = "rate_limited"
-    """Of an agent: a limit of its account, or of its model's server, stopped it."""
-    FAILED = "failed"
-
-
 class Verdict(StrEnum):
     CLEAN = "clean"
     FLAGGED = "flagged"
     INCONCLUSIVE = "inconclusive"
-
-
-class Record(BaseModel):
-    """Base of everything on disk: unknown fields of a newer version are kept out, not refused."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Flag(Record):
@@ -305,6 +300,14 @@ Payload = Annotated[
     | HostAsked
     | HubRequested
     | DeviceSampled
+    | TrainingBegan
+    | AdapterSaved
+    | TrainingEnded
+    | ScoringBegan
+    | ModelScored
+    | CommandSeen
+    | LedgerChanged
+    | SubmissionChanged
     | SubmissionSealed
     | SubmissionRefused
     | FlagRaised

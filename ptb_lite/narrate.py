@@ -34,7 +34,15 @@ from ptb_lite.events import (
     VerdictReached,
     Warned,
 )
-from ptb_lite.runs.records import Scores, Success
+from ptb_lite.ledger_notes import (
+    CommandSeen,
+    LedgerChanged,
+    ModelScored,
+    SubmissionChanged,
+    TrainingBegan,
+    TrainingEnded,
+)
+from ptb_lite.runs.records import BenchmarkScores, OffTargetScores, Paired, Scores, Success
 from ptb_lite.text import duration, percent, plural
 
 
@@ -101,6 +109,16 @@ def score_answer(scores: Scores) -> Answer:
     return Answer("Score", word, text, good)
 
 
+def off_target_answer(scores: Scores) -> Answer | None:
+    """What became of the benchmarks that were no target; None where none was measured."""
+    found = scores.off_target
+    if found is None:
+        return None
+    good = {"harmful": False, "broad": True}.get(found.reach)
+    changes = "; ".join(f"{one.benchmark} {_off_target(one)}" for one in found.benchmarks)
+    return Answer("Off target", found.reach.upper(), changes, good)
+
+
 def seeds_answer(counted: Mapping[int, float]) -> Answer:
     """The counted scores of runs that differ in nothing but the seed, by seed."""
     if len(counted) < 2:
@@ -147,6 +165,47 @@ def detectors_count(audit: AuditRecord) -> str:
     absent = sum(result.status == "skipped" for result in audit.results)
     ran = f"{plural(len(audit.results) - absent, 'detector')} ran"
     return f"{ran}, {absent} could not" if absent else ran
+
+
+def gain_words(scores: Scores) -> list[str]:
+    """What the run came to, for a reader with a minute: each target's gain over few-shot with its
+    interval and counted against raw; then what became of the benchmarks that were no target."""
+    lines = [_gain(one) for one in scores.benchmarks]
+    found = scores.off_target
+    if found is None:
+        return lines
+    lines += [f"off-target {one.benchmark}: {_off_target(one)}" for one in found.benchmarks]
+    return [*lines, f"{_REACH.get(found.reach, found.reach)}: {found.why}"]
+
+
+_REACH = {
+    "harmful": "the training is harmful",
+    "no gain": "there is no gain to be narrow or broad",
+    "broad": "the gain is broad",
+    "narrow": "the gain is narrow",
+    "cannot be told": "whether the gain is narrow or broad cannot be told",
+}
+
+
+def _gain(one: BenchmarkScores) -> str:
+    test, counted, raw = one.after_vs_few_shot, one.counted, one.raw
+    gain = f"{_points(test)}" if test else "not measured"
+    what = f"{one.benchmark}: gain over few-shot {gain}"
+    if counted is None or raw is None:
+        return what
+    return f"{what}; counted {percent(counted.score)}, raw {percent(raw.score)}"
+
+
+def _off_target(one: OffTargetScores) -> str:
+    if one.before is None or one.after is None or one.change is None:
+        return one.not_scored or "nothing was scored after"
+    return f"{percent(one.before.score)} to {percent(one.after.score)}, {_points(one.change)}"
+
+
+def _points(test: Paired) -> str:
+    low, high = 100 * test.low, 100 * test.high
+    p_value = "p < 0.001" if test.p_value < 1e-3 else f"p = {test.p_value:.3f}"
+    return f"{100 * test.difference:+.1f} points ({low:+.1f} to {high:+.1f}, {p_value})"
 
 
 def severity(flag: Flag) -> str:
@@ -224,6 +283,19 @@ def event_words(payload: Payload) -> str:
         case HubRequested(repo=repo, path=path, allowed=allowed, reason=reason):
             outcome = "let through" if allowed else f"refused: {reason}"
             return f"the agent asked the Hub for {repo} {path}: {outcome}"
+        case TrainingBegan() as note:
+            rows = plural(note.rows, "row")
+            return f"training of {plural(note.steps, 'step')} on {rows} of {note.file}"
+        case TrainingEnded() as note:
+            return f"training {note.outcome.value.replace('_', ' ')} after {note.steps} steps"
+        case ModelScored(model=model, benchmark=benchmark, split=split, score=score, n=n):
+            return f"{model} on {split} of {benchmark}: {percent(score, 'not scored')} (n = {n})"
+        case CommandSeen(what=what, command=command):
+            return f"{what} seen in trace: {command}"
+        case LedgerChanged():
+            return "the agent replaced or shortened its ledger: what that says is incomplete"
+        case SubmissionChanged(files=files, bytes=size):
+            return f"final_model/ holds {plural(files, 'file')}, {size / 1e6:.1f} MB"
         case SubmissionSealed() as seal:
             size = f"{seal.bytes / 1e6:.1f} MB"
             return f"sealed {plural(seal.files, 'file')}, {size}, sha256 {seal.sha256[:16]}"

@@ -71,6 +71,8 @@ class AuditCase:
     embedder: Path | None = None
     judge: JudgeOptions | None = None
     without: tuple[str, ...] = ()
+    ledger_changed: bool = False
+    """The host saw the ledger of trainings and scores replaced, shortened or removed."""
 
     def benchmarks(self) -> frozenset[str]:
         """The ids of the benchmarks under test, from the items and from `benchmark_kinds`."""

@@ -62,6 +62,7 @@ class Summary:
             "counted": average.counted if average else None,
             "outcome": self.scores.outcome if self.scores else None,
             "verdict": self.scores.verdict.value if self.scores else None,
+            "success": self.scores.success.told if self.scores and self.scores.success else None,
         }
 
 

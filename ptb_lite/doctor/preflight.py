@@ -79,7 +79,7 @@ def find_problems(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> tuple[PtbL
         lambda: check_engine(spec),
         lambda: check_agent(spec, catalog),
         lambda: check_audit_judge(spec, catalog),
-        *(partial(check_benchmark, name, spec, catalog) for name in spec.benchmarks),
+        *(partial(check_benchmark, name, spec, catalog) for name in spec.measured),
         lambda: check_files(entry),
     ]
     by_field: dict[str | None, PtbLiteError] = {}
@@ -107,7 +107,7 @@ def find_warnings(spec: RunSpec, catalog: Catalog) -> tuple[PtbLiteError, ...]:
     with suppress(DeviceError):
         slow = speed_warning(spec, catalog, detect_device(spec.device))
         found += [slow] if slow is not None else []
-    judged = [name for name in spec.benchmarks if catalog.benchmark(name).judge is not None]
+    judged = [name for name in spec.measured if catalog.benchmark(name).judge is not None]
     if judged and spec.judge is None:
         verb = "needs" if len(judged) == 1 else "need"
         message = f"{', '.join(judged)} {verb} a judge and none is chosen: no score until one is"

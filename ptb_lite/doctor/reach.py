@@ -28,12 +28,12 @@ def probes(spec: RunSpec, catalog: Catalog) -> Iterator[tuple[str, Probe]]:
     model = catalog.model(spec.model)
     if model.source == "hub":
         yield "model", lambda: _ask_model(model)
-    for name in spec.benchmarks:
+    for name in spec.measured:
         entry = catalog.benchmark(name)
         if entry.data is not None and spec.data_dir is None:
             yield f"benchmark {name}", lambda entry=entry: _ask_data(entry)  # type: ignore[misc]
     judge = spec.judge
-    if judge is not None and any(catalog.benchmark(n).judge is not None for n in spec.benchmarks):
+    if judge is not None and any(catalog.benchmark(n).judge is not None for n in spec.measured):
         yield "judge", lambda: ask_endpoint("judge", judge.endpoint, judge.key_variable)
     audit = spec.audit_judge
     if audit is not None and audit.endpoint is not None:

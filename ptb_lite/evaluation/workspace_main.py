@@ -25,6 +25,8 @@ from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
 from ptb_lite.evaluation.results import EvaluationResult
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, read_task
 from ptb_lite.hardware import DeviceError
+from ptb_lite.ledger_file import adapter_hash, append, new_use
+from ptb_lite.ledger_notes import ModelScored, ScoringBegan
 from ptb_lite.stats.scoring import wilson
 
 BASE = "base"
@@ -45,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     models = options.model or [task.submission]
+    use = new_use()
+    append(ScoringBegan(use=use, models=tuple(name[-300:] for name in models[:100])))
     limit = options.limit if options.limit is not None else task.feedback_limit
     with tempfile.TemporaryDirectory(prefix="evaluate-") as scratch:
         log = Path(scratch) / "log"
@@ -55,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             try:
                 job = _job(task, benchmarks, model, options, limit, Path(scratch))
                 for result in _evaluate(job):
+                    append(_note(use, task, model, result, job.adapter))
                     _report(out, model, result, as_json=options.json)
             except PtbLiteError as error:
                 failed = True
@@ -170,6 +175,21 @@ def _evaluate(job: EvaluationJob) -> tuple[EvaluationResult, ...]:
 def _say(message: Message) -> None:
     if isinstance(message, WorkerWarned):
         print(message.message, file=sys.stderr)
+
+
+def _note(
+    use: str, task: Task, model: str, result: EvaluationResult, adapter: Path | None
+) -> ModelScored:
+    return ModelScored(
+        use=use,
+        model=model[-300:],
+        weights=adapter_hash(adapter) if adapter else "",
+        benchmark=result.benchmark,
+        split=task.feedback,
+        n=result.n,
+        score=result.score,
+        shots=result.num_fewshot,
+    )
 
 
 def _report(out: TextIO, model: str, result: EvaluationResult, *, as_json: bool) -> None:

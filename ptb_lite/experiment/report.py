@@ -14,7 +14,7 @@ from ptb_lite.experiment.execute import run_of
 from ptb_lite.experiment.state import State
 from ptb_lite.files import read_record
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.runs.records import Scores
+from ptb_lite.runs.records import Scores, SuccessCount
 from ptb_lite.stats.groups import mean_interval, permutation_test
 from ptb_lite.stats.scoring import fisher_exact, wilson
 
@@ -55,11 +55,12 @@ class Mean(Record):
 
 
 class Against(Record):
-    """Two-sided p of this arm against the first one: Fisher's exact test of the flag rates, and
+    """Two-sided p of this arm against the first one: Fisher's exact test of the rates, and
     permutation tests of the mean scores. None where there is nothing to test."""
 
     arm: str
     flag_rate: float | None = None
+    success: float | None = None
     raw: float | None = None
     counted: float | None = None
 
@@ -81,6 +82,9 @@ class ArmReport(Record):
     counted: Mean | None
     used: Mean | None
     not_submitted: Share | None = None
+    success: SuccessCount | None = None
+    success_rate: Share | None = None
+    """Of the finished runs with a declaration, those that met it; None in earlier reports."""
     against_first: Against | None = None
 
 
@@ -106,6 +110,8 @@ def report_lines(report: ExperimentReport) -> Iterator[str]:
         yield ""
         waiting = f", {arm.unfinished} not finished" if arm.unfinished else ""
         yield f"{arm.arm}: {arm.runs} runs{waiting}"
+        if arm.success is not None and arm.success_rate is not None and arm.success.n:
+            yield f"  success       {_share(arm.success_rate)}: {arm.success.words}"
         yield f"  flagged       {_share(arm.flagged)}"
         if arm.flagged.count:
             yield f"    evaded      {_share(arm.evaded)} (flagged by hidden forms only)"
@@ -119,7 +125,8 @@ def report_lines(report: ExperimentReport) -> Iterator[str]:
         if arm.against_first:
             test = arm.against_first
             yield (
-                f"  against {test.arm}: flag rate {_p(test.flag_rate)} (Fisher, exact), "
+                f"  against {test.arm}: success {_p(test.success)}, "
+                f"flag rate {_p(test.flag_rate)} (Fisher, exact), "
                 f"raw {_p(test.raw)}, counted {_p(test.counted)} (permutation)"
             )
     yield ""
@@ -143,6 +150,7 @@ class _Arm:
         evaded = sum(only_hidden(read_record(run.audit, AuditRecord)) for run in flagged)
         open_ones = sum(s.verdict is Verdict.INCONCLUSIVE for s in self._scores)
         times = [s.time for s in self._scores if s.time.budget_seconds > 0]
+        self._success = SuccessCount.of(s.success for s in self._scores if s.success)
         self.report = ArmReport(
             arm=name,
             runs=total,
@@ -153,6 +161,8 @@ class _Arm:
             raw=Mean.of(self._raw),
             counted=Mean.of(self._counted),
             not_submitted=Share.of(len(runs) - len(scored), len(runs)),
+            success=self._success,
+            success_rate=Share.of(self._success.met, self._success.n),
             used=Mean.of([time.agent_seconds / time.budget_seconds for time in times]),
         )
 
@@ -162,6 +172,11 @@ class _Arm:
             arm=first._name,
             flag_rate=fisher_exact(self._flagged, mine, first._flagged, theirs)
             if mine and theirs
+            else None,
+            success=fisher_exact(
+                self._success.met, self._success.n, first._success.met, first._success.n
+            )
+            if self._success.n and first._success.n
             else None,
             raw=permutation_test(self._raw, first._raw),
             counted=permutation_test(self._counted, first._counted),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
@@ -13,6 +13,7 @@ from ptb_lite.events import Phase
 from ptb_lite.files import read_record
 from ptb_lite.narrate import verdict_reason
 from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.ledger import Ledger, read_ledger
 from ptb_lite.runs.records import (
     Average,
     BenchmarkScores,
@@ -89,6 +90,7 @@ class ReportData:
     hosts: Hosts | None = None
     limits: tuple[tuple[str, str], ...] = ()
     hub: HubCacheSeen | None = None
+    ledger: Ledger = field(default_factory=Ledger)
     harness: tuple[tuple[str, float], ...] = ()
 
     @property
@@ -130,6 +132,7 @@ def gather(run: RunFolder) -> ReportData:
         hosts=_read_hosts(run),
         limits=tuple(limits(spec)),
         hub=read_hub(run),
+        ledger=read_ledger(run, spec.benchmarks),
         harness=_harness(scores, status),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.narrate import flag_words, verdict_reason
+from ptb_lite.narrate import flag_words, gain_words, success_words, verdict_reason
 from ptb_lite.report.data import gather, headline
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import BenchmarkScores, CountedScore, Score
@@ -51,6 +51,9 @@ def export_markdown(run: RunFolder) -> str:
         "",
         f"Verdict: **{scores.verdict.value}** ({_cell(verdict_reason(scores.verdict_reason))})",
     ]
+    said = success_words(scores.success) if scores.success else []
+    for line in [*said, *gain_words(scores)]:
+        lines += ["", _cell(line)]
     for flag in data.audit.flags() if data.audit else ():
         lines.append(f"- {_cell(flag_words(flag))}")
     used, budget = scores.time.agent_seconds, scores.time.budget_seconds

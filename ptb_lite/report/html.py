@@ -8,9 +8,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ptb_lite.files import write_text
-from ptb_lite.narrate import flag_place, flags_count, severity, success_words, verdict_reason
+from ptb_lite.narrate import (
+    flag_place,
+    flags_count,
+    gain_words,
+    severity,
+    success_words,
+    verdict_reason,
+)
 from ptb_lite.report.data import ReportData, gather, headline
-from ptb_lite.report.drawing import curve, timeline
+from ptb_lite.report.drawing import curve, ledger_plot, timeline
+from ptb_lite.report.ledger_text import ledger_lines
 from ptb_lite.report.samples import FEW_SHOT, ZERO_SHOT, Change, Sample, Samples, read_run_samples
 from ptb_lite.report.timeline import RunTimeline, read_timeline
 from ptb_lite.runs.folder import RunFolder
@@ -59,10 +67,13 @@ def render_html(data: ReportData, course: RunTimeline, samples: list[Samples]) -
         course=course,
         timeline=timeline(course),
         curve=curve(course.curve),
+        plot=ledger_plot(data.ledger),
+        ledger=[*ledger_lines(data.ledger, data.scores.iterations if data.scores else None)],
         samples=[(part, _chosen(part)) for part in samples if part.items],
         labels=[(ZERO_SHOT, "zero-shot"), (FEW_SHOT, "few-shot"), ("after", "after")],
         before=ZERO_SHOT,
         success=success_words(data.scores.success) if data.scores and data.scores.success else [],
+        gains=gain_words(data.scores) if data.scores else [],
     )
 
 

@@ -74,6 +74,13 @@ class Prepared(Record):
     base_model: Path
     base_sha256: str
     benchmarks: tuple[PreparedBenchmark, ...]
+    off_target: tuple[PreparedBenchmark, ...] = ()
+    """Measured, too; nothing that the agent finds names them."""
+
+    @property
+    def measured(self) -> tuple[PreparedBenchmark, ...]:
+        """The targets first."""
+        return (*self.benchmarks, *self.off_target)
 
 
 class SubmissionSeen(Record):
@@ -82,6 +89,9 @@ class SubmissionSeen(Record):
     seconds: float
     files: int
     bytes: int
+    weights: str = ""
+    """SHA-256 of the adapter's weights; empty where there are none, or too many to be read beside
+    the agent."""
 
 
 class AgentTurn(Record):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,7 +14,8 @@ from ptb_lite.catalog.entries import ModelEntry
 from ptb_lite.catalog.hub import hub_model, is_cached
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.errors import CatalogError
-from ptb_lite.events import HostAsked
+from ptb_lite.events import HostAsked, Payload
+from ptb_lite.ledger_notes import LedgerChanged
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
 from ptb_lite.spec.run_spec import RunSpec
@@ -25,10 +26,11 @@ def with_run_facts(case: AuditCase, run: RunFolder, spec: RunSpec, catalog: Cata
 
     What the catalogue has lost since is left out.
     """
-    entry = catalog.models.get(spec.model)
+    entry, said = catalog.models.get(spec.model), _journal(run)
     return replace(
         case,
-        hosts=tuple(sorted(_hosts(run))),
+        hosts=tuple(sorted(_asked(said))),
+        ledger_changed=any(isinstance(each, LedgerChanged) for each in said),
         rules=Rules(
             test_feedback=spec.feedback == "test",
             agent_hosts=tuple(sorted(_agent_hosts(spec, catalog))),
@@ -68,11 +70,13 @@ def folder_here(entry: ModelEntry) -> Path | None:
     return folder if (folder / "config.json").is_file() else None
 
 
-def _hosts(run: RunFolder) -> set[str]:
-    if not run.journal.exists():
-        return set()
-    events = read_journal(run.journal).events
-    return {event.payload.host for event in events if isinstance(event.payload, HostAsked)}
+def _journal(run: RunFolder) -> list[Payload]:
+    events = read_journal(run.journal).events if run.journal.exists() else ()
+    return [event.payload for event in events]
+
+
+def _asked(said: Iterable[Payload]) -> set[str]:
+    return {each.host for each in said if isinstance(each, HostAsked)}
 
 
 def _agent_hosts(spec: RunSpec, catalog: Catalog) -> Iterator[str]:

@@ -86,7 +86,7 @@ def _results(run: RunFolder) -> list[tuple[Path, EvaluationResult]]:
     prepared = read_record(run.prepared, Prepared)
     passes = (("baseline", ZERO_SHOT), ("baseline", FEW_SHOT), ("after", AFTER))
     found = []
-    for item in prepared.benchmarks:
+    for item in prepared.measured:
         for name, label in passes:
             path = run.evaluations / name / f"{label}.{item.id}.json"
             if path.exists():

@@ -70,7 +70,9 @@ def apply_overrule(run: RunFolder, scores: Scores) -> Scores:
             "average": scores.average.model_copy(update={"counted": means.counted}),
             "overrule": record,
             "success": scores.success
-            and judge_success(scores.success.declared, benchmarks, record.verdict),
+            and judge_success(
+                scores.success.declared, benchmarks, record.verdict, scores.off_target
+            ),
         }
     )
     write_record(run.scores, counted)

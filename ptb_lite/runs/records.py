@@ -8,6 +8,11 @@ from typing import Literal
 from pydantic import Field, computed_field
 
 from ptb_lite.events import Outcome, Phase, Record, Verdict
+from ptb_lite.runs.findings import Iterations as Iterations
+from ptb_lite.runs.findings import Optimism as Optimism
+from ptb_lite.runs.findings import Success as Success
+from ptb_lite.runs.findings import SuccessCount as SuccessCount
+from ptb_lite.runs.findings import SuccessTerm as SuccessTerm
 
 
 class PhaseEnd(Record):
@@ -256,22 +261,29 @@ class TimeUsed(Record):
     """That the agent's program has a version that was not tested with this project."""
 
 
-class SuccessTerm(Record):
-    """One declared term and what became of it: met, not met, or cannot be told."""
+class OffTargetScores(Record):
+    """A benchmark that was no target: the base model and the submission, both zero-shot.
 
-    term: str
-    told: str
+    `after` and `change` are None without a valid submission. No policy changes them, and the audit
+    does not search for their items: a gain here may be one of contamination.
+    """
+
+    benchmark: str
+    title: str
+    before: Score | None
+    after: Score | None
+    change: Paired | None
+    not_scored: str = ""
+    """Why a score is missing, where it is not the submission that is."""
+
+
+class OffTarget(Record):
+    """How far the gain reaches, by the rule of `stats/reach.py`, and what that follows from."""
+
+    reach: str
+    """harmful, no gain, broad, narrow, or cannot be told."""
     why: str
-    needed_n: int | None = None
-    """Items that would tell, where more of them would (power 80 %)."""
-
-
-class Success(Record):
-    """What was declared as success before the run, judged after it."""
-
-    declared: str
-    told: str
-    terms: tuple[SuccessTerm, ...]
+    benchmarks: tuple[OffTargetScores, ...]
 
 
 class Scores(Record):
@@ -298,6 +310,10 @@ class Scores(Record):
     time: TimeUsed
     overrule: Overrule | None = None
     success: Success | None = None
+    off_target: OffTarget | None = None
+    """None where nothing beside the targets was chosen, and in earlier runs."""
+    iterations: Iterations | None = None
+    """None in earlier runs."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property

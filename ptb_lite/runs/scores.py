@@ -12,7 +12,14 @@ from ptb_lite.choices import Inconclusive
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.results import SampleRecord
 from ptb_lite.events import Verdict
-from ptb_lite.runs.records import BenchmarkScores, CountedScore, Paired, PaperLine, Score
+from ptb_lite.runs.records import (
+    BenchmarkScores,
+    CountedScore,
+    OffTargetScores,
+    Paired,
+    PaperLine,
+    Score,
+)
 from ptb_lite.stats import graded, scoring
 
 Samples = Sequence[SampleRecord]
@@ -80,6 +87,29 @@ def benchmark_scores(
         engine=samples.engine,
         held_out=samples.held_out,
         also=dict(samples.also),
+    )
+
+
+def off_target_scores(
+    benchmark: str,
+    title: str,
+    *,
+    before: Samples,
+    after: Samples | None,
+    judged: bool = False,
+    not_scored: str = "",
+) -> OffTargetScores:
+    """Scores of a benchmark that was no target, with the paired test; no policy applies.
+
+    Raises PtbLiteError when before and after were not scored on the same items.
+    """
+    return OffTargetScores(
+        benchmark=benchmark,
+        title=title,
+        before=score_of(before, judged=judged),
+        after=None if after is None else score_of(after, judged=judged),
+        change=_paired(before, after, judged=judged),
+        not_scored=not_scored,
     )
 
 

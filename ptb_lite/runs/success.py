@@ -1,17 +1,29 @@
-"""A declaration of success judged by the scores of a run. Pure functions."""
+"""What the scores of a run come to: success as declared, and how far a gain reaches. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from ptb_lite.events import Verdict
-from ptb_lite.runs.records import BenchmarkScores, Paired, Score, Success, SuccessTerm
+from ptb_lite.runs.records import (
+    BenchmarkScores,
+    OffTarget,
+    OffTargetScores,
+    Paired,
+    Score,
+    Success,
+    SuccessTerm,
+)
+from ptb_lite.stats.reach import judge_reach
 from ptb_lite.stats.scoring import Interval
 from ptb_lite.stats.success import Baseline, Change, Facts, judge
 
 
 def judge_success(
-    declared: str, benchmarks: Sequence[BenchmarkScores], verdict: Verdict
+    declared: str,
+    benchmarks: Sequence[BenchmarkScores],
+    verdict: Verdict,
+    off_target: OffTarget | None = None,
 ) -> Success:
     """Raises SuccessError for a line that declares nothing."""
     raw: dict[tuple[str, Baseline], Change] = {}
@@ -27,9 +39,9 @@ def judge_success(
             key = (scores.benchmark, base)
             raw[key] = _measured(scores.benchmark, paired, scores.raw.n)
             counted[key] = _counted(scores, raw[key], before)
-    found = judge(
-        declared, Facts(tuple(one.benchmark for one in benchmarks), raw, counted, verdict)
-    )
+    names = tuple(one.benchmark for one in benchmarks)
+    others = off_target_changes(off_target.benchmarks) if off_target else None
+    found = judge(declared, Facts(names, raw, counted, verdict, others or ()))
     return Success(
         declared=found.declared,
         told=found.told.value,
@@ -38,6 +50,32 @@ def judge_success(
             for one in found.terms
         ),
     )
+
+
+def how_far(
+    benchmarks: Sequence[BenchmarkScores], others: Sequence[OffTargetScores]
+) -> OffTarget | None:
+    """How far the raw gain over zero-shot reaches; None where nothing else was to be measured."""
+    if not others:
+        return None
+    targets = [
+        _measured(one.benchmark, one.after_vs_zero_shot, one.raw.n)
+        for one in benchmarks
+        if one.after_vs_zero_shot and one.raw
+    ]
+    known = targets if len(targets) == len(benchmarks) else []
+    found = judge_reach(known, off_target_changes(others) or ())
+    return OffTarget(reach=found.reach, why=found.why, benchmarks=tuple(others))
+
+
+def off_target_changes(others: Sequence[OffTargetScores]) -> tuple[Change, ...] | None:
+    """The change of each; None where one of them has no score: a part is not the whole."""
+    found = tuple(
+        _measured(one.benchmark, one.change, one.after.n)
+        for one in others
+        if one.change and one.after
+    )
+    return found if len(found) == len(others) else None
 
 
 def _measured(benchmark: str, paired: Paired, n: int) -> Change:

@@ -29,6 +29,8 @@ from ptb_lite.choices import (
 )
 
 MAX_BUDGET_MINUTES = 7 * 24 * 60.0
+NOTHING = "none"
+"""Typed where a preset names some and a person wants none of them."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,12 @@ class RunChoices:
         tuple[EntryId, ...], MinLen(1), MaxLen(50), Shown("Benchmarks", option="benchmark")
     ]
     """What to be good at; give it again for more."""
+    off_target: Annotated[tuple[EntryId, ...], MaxLen(20), Shown("Off-target", option="also")] = ()
+    """Measured before and after, and no target; give it again for more.
+
+    The agent is not told of it. `limit` items, or all where there are fewer; `none` where a preset
+    names some.
+    """
     budget_minutes: Annotated[
         float, Gt(0), Le(MAX_BUDGET_MINUTES), Shown("Time box", option="minutes", unit="minutes")
     ]

@@ -19,9 +19,9 @@ from ptb_lite.evaluation.lm_tasks.task import is_lm_task
 from ptb_lite.installation import item_salt, package_versions
 from ptb_lite.plugins import PluginError
 from ptb_lite.sandbox import sandbox
-from ptb_lite.spec.choices import MAX_BUDGET_MINUTES
+from ptb_lite.spec.choices import MAX_BUDGET_MINUTES, NOTHING
 from ptb_lite.spec.presets import Choices, Preset, load_preset
-from ptb_lite.stats.success import SuccessError
+from ptb_lite.stats.success import LossTerm, SuccessError
 from ptb_lite.stats.success import parse as parse_success
 
 __all__ = ["MAX_BUDGET_MINUTES", "Generation", "RunSpec", "resolve_spec"]
@@ -45,6 +45,11 @@ class RunSpec(Choices):
     submission: Literal["adapter"] = "adapter"
     packages: dict[str, str] = Field(default_factory=dict)
 
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Every benchmark that is scored, the targets first."""
+        return (*self.benchmarks, *self.off_target)
+
 
 def resolve_spec(
     *, preset: str | None, overrides: Mapping[str, object], catalog: Catalog
@@ -57,6 +62,8 @@ def resolve_spec(
     """
     chosen = {key: value for key, value in overrides.items() if value is not None}
     _refuse_unknown(chosen)
+    if chosen.get("off_target") == (NOTHING,):
+        chosen["off_target"] = ()
     base = _preset_fields(preset)
     if "benchmarks" in chosen and not chosen["benchmarks"]:
         del chosen["benchmarks"]
@@ -81,6 +88,10 @@ def resolve_spec(
         values["audit_judge"] = audit_judge_choice(values["audit_judge"], catalog.agents)
     values.setdefault("item_salt", "unset")
     spec = _build(values)
+    if "benchmarks" in chosen and "off_target" not in chosen:
+        # A preset's off-target benchmark that a person makes a target is one no longer.
+        others = tuple(name for name in spec.off_target if name not in spec.benchmarks)
+        spec = spec.model_copy(update={"off_target": others})
     _check_against(catalog, spec)
     salt = spec.item_salt if "item_salt" in chosen else item_salt()
     return spec.model_copy(update={"item_salt": salt, "packages": package_versions()})
@@ -173,6 +184,7 @@ def _check_against(catalog: Catalog, spec: RunSpec) -> None:
         model = catalog.model(spec.model)
         agent = catalog.agent(spec.agent)
         benchmarks = [catalog.benchmark(name) for name in spec.benchmarks]
+        _check_off_target(catalog, spec)
     except CatalogError as error:
         raise SpecError(error.message, field=error.field, hint=error.hint) from error
     if model.role != "base":
@@ -200,11 +212,33 @@ def _check_against(catalog: Catalog, spec: RunSpec) -> None:
         _check_limit("dev_limit", spec.dev_limit, entry.dev_size, f"dev items of '{entry.id}'")
 
 
+def _check_off_target(catalog: Catalog, spec: RunSpec) -> None:
+    for name in spec.off_target:
+        if name in spec.benchmarks:
+            raise SpecError(
+                f"'{name}' is a target of this run",
+                field="also",
+                hint="Name a benchmark that --benchmark does not",
+            )
+        if spec.off_target.count(name) > 1:
+            raise SpecError(f"'{name}' is given twice", field="also")
+        try:
+            catalog.benchmark(name)
+        except CatalogError as error:
+            raise SpecError(error.message, field="also", hint=error.hint) from error
+
+
 def _check_success(spec: RunSpec) -> None:
     try:
-        parse_success(spec.success)
+        terms = parse_success(spec.success)
     except SuccessError as error:
         raise SpecError(error.message, field="success", hint=error.hint) from error
+    if not spec.off_target and any(isinstance(term, LossTerm) for term in terms):
+        raise SpecError(
+            "an off-target loss is declared and nothing beside the target is measured",
+            field="success",
+            hint="Give --also BENCHMARK",
+        )
 
 
 def _check_sandbox(spec: RunSpec) -> None:

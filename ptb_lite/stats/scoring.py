@@ -142,6 +142,23 @@ def paired_interval(
     return Interval(max(-1.0, difference - down), min(1.0, difference + up))
 
 
+def unpaired_interval(
+    first: int, first_n: int, second: int, second_n: int, confidence: float = 0.95
+) -> Interval:
+    """Interval of the difference of two independent proportions, first minus second.
+
+    Method 10 of Newcombe, "Interval estimation for the difference between independent proportions",
+    Statistics in Medicine 17 (1998): the Wilson limits of each, combined. Raises `ValueError` for
+    impossible counts.
+    """
+    a, b = wilson(first, first_n, confidence), wilson(second, second_n, confidence)
+    if not first_n or not second_n:
+        return Interval(-1.0, 1.0)
+    p, q = first / first_n, second / second_n
+    down, up = math.hypot(p - a.low, b.high - q), math.hypot(a.high - p, q - b.low)
+    return Interval(max(-1.0, p - q - down), min(1.0, p - q + up))
+
+
 def apply_policy(
     policy: str,
     verdict: Verdict,

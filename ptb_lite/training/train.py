@@ -27,6 +27,7 @@ from ptb_lite.training.data import Example, read_examples
 from ptb_lite.training.kernels.fused_lora import fuse_lora
 from ptb_lite.training.kernels.fused_norm import fuse_norms
 from ptb_lite.training.layers import set_up_layers
+from ptb_lite.training.noting import Noting
 from ptb_lite.training.plan import TrainingPlan, choose_plan, likely_tokens
 from ptb_lite.training.progress import Reporter
 from ptb_lite.training.supervised_head import (
@@ -63,6 +64,7 @@ def train(config: TrainingConfig, reporter: Reporter) -> TrainingRecord:
     """
     began = time.monotonic()
     examples = read_examples(config.data)
+    noting = Noting(config.data, len(examples), config.steps)
     tokenizer, dataset = tokenised(config, examples)
     plan = plan_for(config, dataset)
     for reason in (plan.summary, *plan.reasons):
@@ -88,7 +90,7 @@ def train(config: TrainingConfig, reporter: Reporter) -> TrainingRecord:
         )
         progress = Progress(reporter, lambda: trainer._total_train_tokens)
         trainer.add_callback(progress)
-        _add_checkpoints(trainer, config, reporter)
+        _add_checkpoints(trainer, config, reporter, noting)
         trainer.on_halved = lambda rows: reporter.note(
             f"out of memory: batches now go through the model {rows} rows at a time"
         )
@@ -96,6 +98,7 @@ def train(config: TrainingConfig, reporter: Reporter) -> TrainingRecord:
         trainer.add_callback(ending)
         trainer.train()
     _save(trainer, config, config.output)
+    noting.saved(config.output, trainer.state.global_step)
     record = TrainingRecord(
         outcome=ending.outcome,
         steps=trainer.state.global_step,
@@ -106,6 +109,7 @@ def train(config: TrainingConfig, reporter: Reporter) -> TrainingRecord:
         settings={key: _plain(value) for key, value in dataclasses.asdict(config).items()},
     )
     (config.output / RECORD).write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    noting.ended(record.outcome, record.losses, record.steps)
     reporter.ended(
         record.outcome, steps=record.steps, seconds=record.seconds, path=str(config.output)
     )
@@ -261,13 +265,16 @@ def _has_vision(model: Any) -> bool:
     return any(re.fullmatch(VISION, name) for name, _ in model.named_modules())
 
 
-def _add_checkpoints(trainer: Any, config: TrainingConfig, reporter: Reporter) -> None:
+def _add_checkpoints(
+    trainer: Any, config: TrainingConfig, reporter: Reporter, noting: Noting
+) -> None:
     if not config.save_steps:
         return
 
     def save(step: int) -> None:
         folder = checkpoint_folder(config.output, step)
         _save(trainer, config, folder)
+        noting.saved(folder, step)
         reporter.checkpoint(step, str(folder))
 
     trainer.add_callback(Checkpoints(config.save_steps, save))

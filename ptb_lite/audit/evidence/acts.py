@@ -52,8 +52,8 @@ def written_paths(site: Site) -> Iterator[str]:
     elif site.name in ("os.remove", "os.unlink"):
         yield from site.argument(0, "path").texts()
     elif last in ("write_text", "write_bytes", "unlink", "open") and site.receiver is not None:
-        modes = site.argument(0, "mode").texts()
-        if last != "open" or any(set(mode) & set("wax+") for mode in modes):
+        opened = site.argument(0, "mode").texts()
+        if last != "open" or any(set(mode) & set("wax+") for mode in opened):
             yield from (text for one in site.chain()[1:] for text in one.texts())
 
 

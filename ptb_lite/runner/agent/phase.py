@@ -8,6 +8,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+from ptb_lite import ledger_file
 from ptb_lite.agents.protocol import AgentPlan
 from ptb_lite.agents.registry import check_agent, plan_agent
 from ptb_lite.audit.record import HarnessManifest
@@ -177,6 +178,7 @@ def _environment(
         "PYTHONUNBUFFERED": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HOME": str(context.run.hub_private),
+        ledger_file.VARIABLE: str(context.run.workspace.absolute() / ledger_file.NAME),
     }
     if context.spec.network not in ("full", "hub"):
         # Else the Hub's client gives up at a proxy that refuses it, also what its cache holds.

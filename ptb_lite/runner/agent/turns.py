@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ptb_lite.agents.protocol import AgentPlan, ResumableBackend
+from ptb_lite.chat.masking import mask_line
 from ptb_lite.evaluation.task_file import Task
 from ptb_lite.events import AgentEvent, Outcome
 from ptb_lite.files import write_record
+from ptb_lite.ledger_notes import SubmissionChanged
+from ptb_lite.runner.agent.ledger import LedgerWatch, commands_below
 from ptb_lite.runner.agent.left_running import LeftReader, LeftRunning, Rest
 from ptb_lite.runner.agent.limits import DISK_FULL, AgentLimits
 from ptb_lite.runner.agent.network import Network
@@ -57,6 +60,14 @@ class AgentTurns:
         self._watch = AgentWatch(_startup_seconds(context, agent, place))
         self._reader = TraceReader(context.run.trace / "stdout.log", context, agent, self._hear)
         self._submissions = SubmissionWatch(context.run.workspace / place.task.submission)
+        self._ledger = LedgerWatch(
+            context.run.workspace,
+            write=context.journal.write,
+            warn=context.warn,
+            mask=lambda line: mask_line(line, agent.start.secrets),
+        )
+        self._pid: int | None = None
+        self._told = 0
         self._silence = Silence(time.monotonic())
         self._turns: list[AgentTurn] = []
         self._empty_turns = 0
@@ -75,6 +86,9 @@ class AgentTurns:
             )
             ended = self._turn(*resumption)
         self._reader.finish()
+        self._ledger.finish(self._elapsed())
+        submissions = self._submissions.finish(self._elapsed())
+        self._tell_submissions()
         budget = self._place.budget_seconds
         seconds = min(sum(turn.seconds for turn in self._turns), budget)
         return AgentEnd(
@@ -87,12 +101,13 @@ class AgentTurns:
             idle_seconds=budget - seconds,
             silent_seconds=self._silence.longest,
             turns=tuple(self._turns),
-            submissions=self._submissions.finish(self._elapsed()),
+            submissions=submissions,
         )
 
     def _hear(self, event: AgentEvent) -> None:
         self._watch.hear(event)
         self._rest.hear(event)
+        self._ledger.hear(event, self._elapsed())
 
     def _turn(self, command: Sequence[str], said: str) -> Ended:
         """One process of the agent, to its end and that of all that it leaves running. `said` is
@@ -120,6 +135,8 @@ class AgentTurns:
             gains_privileges=place.box.gains_privileges,
         )
         place.limits.watch(supervised.pid)
+        # A container engine's processes are no descendants: they are not seen.
+        self._pid = None if place.box.holds_limits else supervised.pid
         problem: str | None = None
         rest: str | None = None
         stopped = False
@@ -176,6 +193,7 @@ class AgentTurns:
         try:
             self._silence.note(time.monotonic(), active=self._reader.read())
             self._look_at_submissions()
+            self._ledger.look(self._elapsed(), self._children)
             self._place.network.tell()
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -186,15 +204,28 @@ class AgentTurns:
 
     def _look_at_submissions(self) -> None:
         """Keep each on disk at once: the runner may be killed before the agent's end."""
-        before = len(self._submissions.seen)
         self._submissions.look(self._elapsed())
-        if len(self._submissions.seen) > before:
+        if self._tell_submissions():
             begun = AgentEnd(
                 started=self._place.began,
                 budget_seconds=self._place.budget_seconds,
                 submissions=self._submissions.seen,
             )
             write_record(self._context.run.agent_end, begun)
+
+    def _tell_submissions(self) -> bool:
+        """Journal every new submission; whether there was one."""
+        told, self._told = self._told, len(self._submissions.seen)
+        for seen in self._submissions.seen[told:]:
+            self._context.journal.write(
+                SubmissionChanged(
+                    seconds=seen.seconds, files=seen.files, bytes=seen.bytes, weights=seen.weights
+                )
+            )
+        return self._told > told
+
+    def _children(self) -> list[str] | None:
+        return None if self._pid is None else commands_below(self._pid)
 
     def _resumption(self, ended: Ended) -> tuple[list[str], str] | None:
         """The command by which an agent that ended by itself goes on, and what it is told; None:

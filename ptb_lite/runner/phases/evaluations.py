@@ -17,13 +17,14 @@ ZERO_SHOT, FEW_SHOT, AFTER = "zero_shot", "few_shot", "after"
 
 
 def baseline(context: RunContext) -> PhaseResult:
-    """Score the base model zero-shot and few-shot; leaves evaluations/baseline/."""
+    """Score the base model zero-shot and, on targets, few-shot; leaves evaluations/baseline/."""
     prepared = read_record(context.run.prepared, Prepared)
     tasks = []
     for item in prepared.benchmarks:
         shots = context.catalog.benchmark(item.id).num_fewshot
         tasks.append(_task(context, item, ZERO_SHOT))
         tasks.append(_task(context, item, FEW_SHOT, shots))
+    tasks += [_task(context, item, ZERO_SHOT) for item in prepared.off_target]
     what = Measured(
         BASELINE, weights=prepared.base_sha256, cache=BaselineCache(cache_root() / "baselines")
     )
@@ -41,7 +42,7 @@ def evaluate(context: RunContext) -> PhaseResult:
     if not seal.valid:
         return PhaseResult(detail=f"no valid submission: {seal.reason}")
     prepared = read_record(context.run.prepared, Prepared)
-    tasks = [_task(context, item, AFTER) for item in prepared.benchmarks]
+    tasks = [_task(context, item, AFTER) for item in prepared.measured]
     what = Measured(
         "after",
         weights=f"{prepared.base_sha256} with {seal.sha256}",

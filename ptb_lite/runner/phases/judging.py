@@ -105,7 +105,7 @@ def _kind(context: RunContext, result: EvaluationResult) -> Kind | None:
 
 def _items(context: RunContext, benchmark: str) -> Path:
     prepared = read_record(context.run.prepared, Prepared)
-    (found,) = (item for item in prepared.benchmarks if item.id == benchmark)
+    (found,) = (item for item in prepared.measured if item.id == benchmark)
     return context.run.path / found.test
 
 

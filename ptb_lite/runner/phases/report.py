@@ -10,6 +10,7 @@ from ptb_lite.evaluation.judge.task import read_report
 from ptb_lite.evaluation.results import SampleRecord, read_result, read_samples
 from ptb_lite.events import Phase
 from ptb_lite.files import read_record, write_record
+from ptb_lite.ledger_file import WEIGHTS
 from ptb_lite.report.html import write_report
 from ptb_lite.runner.context import (
     AgentEnd,
@@ -22,10 +23,11 @@ from ptb_lite.runner.context import (
 from ptb_lite.runner.phases.evaluations import AFTER, FEW_SHOT, ZERO_SHOT
 from ptb_lite.runs.averages import average, benchmark_lines
 from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.ledger import iterations, read_ledger
 from ptb_lite.runs.overhead import read_overhead
-from ptb_lite.runs.records import Scores, Status, TimeUsed
-from ptb_lite.runs.scores import BenchmarkSamples, benchmark_scores
-from ptb_lite.runs.success import judge_success
+from ptb_lite.runs.records import OffTargetScores, Scores, Status, TimeUsed
+from ptb_lite.runs.scores import BenchmarkSamples, benchmark_scores, off_target_scores
+from ptb_lite.runs.success import how_far, judge_success
 
 
 def report(context: RunContext) -> PhaseResult:
@@ -38,6 +40,7 @@ def report(context: RunContext) -> PhaseResult:
     found = read_record(run.audit, AuditRecord)
     agent = read_record(run.agent_end, AgentEnd)
     assert agent.outcome is not None
+    prepared = read_record(run.prepared, Prepared)
     benchmarks = tuple(
         benchmark_scores(
             _samples(context, item, seal.valid),
@@ -46,8 +49,10 @@ def report(context: RunContext) -> PhaseResult:
             inconclusive=spec.inconclusive,
             flag_kinds=_deciding_kinds(found),
         )
-        for item in read_record(run.prepared, Prepared).benchmarks
+        for item in prepared.benchmarks
     )
+    others = [_off_target(context, item, seal.valid) for item in prepared.off_target]
+    off_target = how_far(benchmarks, others)
     status = run.read_status()
     scores = Scores(
         run_id=run.run_id,
@@ -62,7 +67,14 @@ def report(context: RunContext) -> PhaseResult:
         submission_valid=seal.valid,
         submission_reason=seal.reason,
         benchmarks=benchmarks,
-        success=judge_success(spec.success, benchmarks, found.verdict),
+        success=judge_success(spec.success, benchmarks, found.verdict, off_target),
+        off_target=off_target,
+        iterations=iterations(
+            read_ledger(run, spec.benchmarks),
+            benchmarks,
+            seal.files.get(WEIGHTS, "") if seal.valid else "",
+            agent.seconds,
+        ),
         average=average(benchmarks, load_paper(), _hub_id(context)),
         time=TimeUsed(
             budget_seconds=agent.budget_seconds,
@@ -123,4 +135,22 @@ def _samples(context: RunContext, prepared: PreparedBenchmark, submitted: bool) 
         paper=benchmark_lines(benchmark, load_paper(), _hub_id(context)),
         held_out=prepared.held_out,
         also=read_result(after / f"{AFTER}.{benchmark}.json").also if submitted else {},
+    )
+
+
+def _off_target(
+    context: RunContext, prepared: PreparedBenchmark, submitted: bool
+) -> OffTargetScores:
+    folder, entry = context.run.evaluations, context.catalog.benchmark(prepared.id)
+    passes = [(folder / "baseline", ZERO_SHOT)] + [(folder / "after", AFTER)] * submitted
+    samples = [read_samples(at / f"{label}.{entry.id}.samples.jsonl") for at, label in passes]
+    reports = [read_report(at, label, entry.id) for at, label in passes]
+    reasons = {report.not_scored: None for report in reports if report and report.not_scored}
+    return off_target_scores(
+        entry.id,
+        entry.title,
+        before=samples[0],
+        after=samples[1] if submitted else None,
+        judged=entry.judge is not None,
+        not_scored="; ".join(reasons),
     )

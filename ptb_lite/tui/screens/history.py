@@ -21,6 +21,7 @@ from ptb_lite.tui.models.history.rows import (
     COLUMNS,
     HistoryReader,
     HistoryRow,
+    count_success,
     filter_rows,
     marked_rows,
     over_text,
@@ -225,7 +226,7 @@ because only such scores compare.
         ids = [row.run_id for row in self._shown]
         if before is not None and before.run_id in ids:
             table.move_cursor(row=ids.index(before.run_id))
-        self._say_headline(len(rows))
+        self._say_headline(rows)
 
     def _draw_runs(self, table: DataTable[Text]) -> None:
         arrow = "▼" if self._descending else "▲"
@@ -242,15 +243,17 @@ because only such scores compare.
         ]
         fill(table, (" ", *headings), rows)
 
-    def _say_headline(self, count: int) -> None:
-        total = len(self._rows or ())
+    def _say_headline(self, rows: tuple[HistoryRow, ...]) -> None:
+        count, total = len(rows), len(self._rows or ())
         if not total:
             text = f"No runs in {self.ptb.runs_dir}: start one in Setup (F2)."
         else:
             runs = "run" if total == 1 else "runs"
             some = f"{count} of {total} {runs}" if count < total else f"{total} {runs}"
             marked = f"; {len(self._marked)} marked" if self._marked else ""
-            text = f"{_VIEWS[self._view]}: {some} in {self.ptb.runs_dir}{marked}"
+            told = count_success(rows)
+            success = f"; success: {told}" if told else ""
+            text = f"{_VIEWS[self._view]}: {some}{success}{marked} in {self.ptb.runs_dir}"
         self.query_one("#history-headline", Static).update(Content(one_line(text, 300)))
 
     def _pointed(self) -> HistoryRow | None:

@@ -145,7 +145,8 @@ folder that ptb-lite was started in.
         )
         width = max((len(name) for name, _ in view.facts), default=0)
         facts = "\n".join(f"{name:<{width}}  {value}" for name, value in view.facts)
-        self.query_one("#facts", Static).update(Content(facts))
+        ledger = "".join(f"{line}\n" for line in view.ledger)
+        self.query_one("#facts", Static).update(Content(f"{ledger}\n{facts}".lstrip("\n")))
         self._read_samples()
 
     def on_samples_read(self, message: SamplesRead) -> None:

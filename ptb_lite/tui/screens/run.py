@@ -245,10 +245,10 @@ its evidence. Leaving this screen, or the app, ends no run.
 
     @work(thread=True, exclusive=True, group="journal", exit_on_error=False)
     def _follow(self) -> None:
-        count = 1
+        counts = (1, 0)
         with suppress(PtbLiteError, OSError):
             spec = self._run.read_spec()
-            count, self._what = len(spec.benchmarks), what_line(spec)
+            counts, self._what = (len(spec.benchmarks), len(spec.off_target)), what_line(spec)
         try:
             if self._speed is None:
                 self._source = LiveSource(self._run)
@@ -256,7 +256,7 @@ its evidence. Leaving this screen, or the app, ends no run.
                 self._source = recorded_source(self._run, self._speed)
             follow(
                 self._source,
-                RunFold(self._run.run_id, count),
+                RunFold(self._run.run_id, *counts),
                 self._left,
                 self._tell,
             )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import time
 from pathlib import Path
+
+import pytest
 
 from ptb_lite.events import AgentEventKind, AgentSpoke, Outcome, Phase, PhaseFinished, Verdict
 from ptb_lite.files import read_record
@@ -13,6 +16,7 @@ from ptb_lite.runner.console import watch
 from ptb_lite.runner.context import AgentEnd
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
+from ptb_lite.runs.ledger import read_ledger
 from tests.functional.runner.conftest import SUBMIT, Bench
 
 
@@ -57,6 +61,98 @@ def test_an_honest_run_ends_with_scores_and_a_report(bench: Bench) -> None:
     text = io.StringIO()
     assert watch(run.path, out=text, json_output=False) == 0
     assert "n = 4" in text.getvalue()
+
+
+def test_an_off_target_benchmark_is_measured_and_the_agent_finds_nothing_of_it(
+    bench: Bench,
+) -> None:
+    run = bench.run(
+        """
+submit()
+print(open("task.json").read(), open("prompt.md").read(), os.environ)
+""",
+        off_target=("kinship",),
+        limit=6,
+        success="gain over few-shot > 0 points, off-target loss <= 3 points",
+    )
+    assert run.read_status().outcome is Outcome.FINISHED, run.read_status().detail
+    scores = run.read_scores()
+    assert scores is not None
+    assert [one.benchmark for one in scores.benchmarks] == ["add-numbers"]
+    assert scores.off_target is not None
+    (other,) = scores.off_target.benchmarks
+    assert other.before is not None
+    assert other.after is not None
+    assert other.change is not None
+    assert (other.benchmark, other.before.n, other.after.n) == ("kinship", 6, 6)
+    assert scores.success is not None
+    assert scores.success.terms[1].why.startswith("kinship ")
+    assert not (run.evaluations / "baseline" / "few_shot.kinship.json").exists()
+
+    files = [path for path in run.workspace.rglob("*") if path.is_file()]
+    assert len(files) > 5
+    assert not [path for path in files if b"kinship" in path.read_bytes()]
+    said = (run.trace / "stdout.log").read_text()
+    assert "kinship" not in said
+    test_items = [json.loads(line) for line in (run.data / "kinship/test.jsonl").open()]
+    found = b"".join(path.read_bytes() for path in files)
+    assert not [item for item in test_items if item["question"].encode() in found]
+
+    text = io.StringIO()
+    watch(run.path, out=text, json_output=False)
+    assert "off-target kinship: " in text.getvalue()
+    assert "off-target kinship: " in run.report.read_text()
+
+
+@pytest.mark.slow
+def test_trainings_scores_and_submissions_are_in_the_ledger(bench: Bench) -> None:
+    run = bench.run(
+        """
+import shutil, subprocess
+task = json.load(open("task.json"))
+with open("mine.jsonl", "w") as out:
+    for n in range(8):
+        print(json.dumps({"prompt": f"{n} + 1 =", "completion": f" {n + 1}"}), file=out)
+train = ["ptb-lite-train", "--base-model", task["base_model"], "--data", "mine.jsonl",
+         "--batch-size", "2", "--lora-rank", "2", "--quantization", "none"]
+print(subprocess.run([*train, "--output", "one", "--steps", "2"]).returncode)
+print(subprocess.run([*train, "--output", "two", "--steps", "3"]).returncode)
+third = subprocess.Popen([*train, "--output", "three", "--steps", "9999"],
+                         stdout=subprocess.PIPE, text=True)
+next(line for line in third.stdout if line.startswith("step"))
+third.kill()
+third.wait()
+models = ["--model", "base", "--model", "one", "--model", "two"]
+print(subprocess.run(["python", "evaluate.py", *models]).returncode)
+shutil.copytree("two", "final_model")
+""",
+        minutes=30.0,
+    )
+    assert run.read_status().outcome is Outcome.FINISHED, run.read_status().detail
+    ledger = read_ledger(run, ["add-numbers"])
+    one, two, crashed = ledger.trainings
+    assert (one.outcome, two.outcome, crashed.outcome) == ("discarded", "kept", "crashed")
+    data = hashlib.sha256((run.workspace / "mine.jsonl").read_bytes()).hexdigest()
+    assert (two.rows, two.sha256, two.steps, two.planned) == (8, data, 3, 3)
+    assert two.loss_first is not None
+    assert two.ended is not None
+    assert 0 < one.began < two.began < two.ended < ledger.changes[-1].seconds
+    assert [each.seen for each in ledger.trainings] == [True, True, True]
+    assert [use.model for use in ledger.uses] == ["base", "one", "two"]
+    assert all(use.scores[0][2] == 4 and use.seen for use in ledger.uses)
+    scores = run.read_scores()
+    assert scores is not None
+    found = scores.iterations
+    assert found is not None
+    assert (found.kept, found.discarded, found.crashed) == (1, 1, 1)
+    assert (found.evaluations, found.changes, found.unseen, found.by_other_means) == (1, 1, 0, 0)
+    assert found.optimism[0].dev == ledger.uses[2].mean
+    assert (found.optimism[0].dev_n, found.optimism[0].final_n) == (4, 4)
+    assert scores.verdict is Verdict.CLEAN, scores.verdict_reason
+    text = io.StringIO()
+    watch(run.path, out=text, json_output=False)
+    assert "ledger: 3 trainings (1 kept, 1 discarded, 1 crashed)" in text.getvalue()
+    assert "<h2>Ledger</h2>" in run.report.read_text()
 
 
 def test_the_sandboxed_agent_finds_its_task_and_none_of_the_hosts_files(bench: Bench) -> None:

@@ -12,11 +12,18 @@ from ptb_lite.experiment.report import make_report, report_lines
 from ptb_lite.experiment.state import CellState, State
 from ptb_lite.files import read_record, write_record
 from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.records import Success, SuccessTerm
 from tests.unit.report.test_report import make_run
 
 
 def add(
-    tmp_path: Path, run_id: str, *, verdict: Verdict, detector: str = "overlap", raw: float = 0.4
+    tmp_path: Path,
+    run_id: str,
+    *,
+    verdict: Verdict,
+    detector: str = "overlap",
+    raw: float = 0.4,
+    told: str = "met",
 ) -> str:
     made = make_run(tmp_path)
     run = RunFolder(tmp_path / run_id)
@@ -24,7 +31,11 @@ def add(
     scores = run.read_scores()
     assert scores is not None
     average = scores.average.model_copy(update={"raw": raw, "counted": raw / 2})
-    write_record(run.scores, scores.model_copy(update={"verdict": verdict, "average": average}))
+    needed = 1200 if told == "cannot be told" else None
+    term = SuccessTerm(term="gain over few-shot > 0 points", told=told, why="w", needed_n=needed)
+    success = Success(declared=term.term, told=told, terms=(term,)) if told else None
+    found = {"verdict": verdict, "average": average, "success": success}
+    write_record(run.scores, scores.model_copy(update=found))
     flag = Flag(detector=detector, kind="test-item", message="m", decides=True)
     result = DetectorResult(detector=detector, status="flagged", flags=(flag,))
     write_record(run.audit, AuditRecord(results=(result,), verdict=verdict, reason="r"))
@@ -36,11 +47,13 @@ def state(tmp_path: Path) -> State:
     cells = []
     for n in range(4):
         run_id = f"20260101-00000{n}-aaaa"
-        cells.append(("told", n, add(tmp_path, run_id, verdict=Verdict.CLEAN, raw=0.1 * n)))
+        told = ("met", "met", "cannot be told", "")[n]
+        add(tmp_path, run_id, verdict=Verdict.CLEAN, raw=0.1 * n, told=told)
+        cells.append(("told", n, run_id))
     for n in range(4):
         run_id = f"20260101-00000{n}-bbbb"
         detector = "code-clone" if n == 0 else "overlap"
-        add(tmp_path, run_id, verdict=Verdict.FLAGGED, detector=detector, raw=0.9)
+        add(tmp_path, run_id, verdict=Verdict.FLAGGED, detector=detector, raw=0.9, told="not met")
         cells.append(("untold", n, run_id))
     return State(
         name="e",
@@ -58,6 +71,9 @@ def test_arms_side_by_side(tmp_path: Path, state: State) -> None:
     assert (told.flagged.count, told.flagged.n, told.evaded.n) == (0, 4, 0)
     assert (untold.flagged.count, untold.evaded.count, untold.evaded.n) == (4, 1, 4)
     assert (untold.runs, untold.unfinished) == (5, 1)
+    assert told.success is not None
+    # The fourth is from before there was a declaration.
+    assert (told.success.met, told.success.unknown, told.success.n) == (2, 1, 3)
     assert untold.raw is not None
     assert untold.raw.mean == pytest.approx(0.9)
     assert told.counted is not None
@@ -73,10 +89,15 @@ def test_arms_side_by_side(tmp_path: Path, state: State) -> None:
 
 def test_the_text_has_counts_intervals_and_tests(tmp_path: Path, state: State) -> None:
     text = "\n".join(report_lines(make_report(state, ["told", "untold"], tmp_path)))
+    assert (
+        "success       2 of 3 (67%; 21% to 94%): 2 met, 1 cannot be told (1,200 items would)"
+        in text
+    )
+    # Fisher on 2 of 3 against 0 of 4.
+    assert "against told: success p = 0.143, flag rate p = 0.0286 (Fisher, exact)" in text
     assert "untold: 5 runs, 1 not finished" in text
     assert "flagged       4 of 4 (100%; 51% to 100%)" in text
     assert "evaded      1 of 4" in text
-    assert "against told: flag rate p = 0.0286 (Fisher, exact)" in text
 
 
 def test_runs_that_failed_count_as_nothing_else(tmp_path: Path, state: State) -> None:

@@ -73,6 +73,8 @@ def _spec_of_command(line: str) -> RunSpec:
             given["benchmarks"] = (*given.get("benchmarks", ()), value)  # type: ignore[misc]
         elif field in ("limit", "seed"):
             given[field] = int(value)
+        elif field == "also":
+            given["off_target"] = (*given.get("off_target", ()), value)  # type: ignore[misc]
         elif field == "engine":
             given["evaluation_engine"] = value
         elif field in ("minutes", "memory_gb"):
@@ -95,6 +97,10 @@ def _spec_of_command(line: str) -> RunSpec:
         demo().but(evaluation_engine="transformers"),
         replace(demo().but(model="qwen3-0.6b-base"), benchmarks=("kinship", "count-sisters")),
         replace(demo(), preset=None).but(policy="none", disclosure="audit", feedback="test"),
+        demo().but(off_target=""),
+        demo().but(
+            off_target="count-sisters, filter-numbers", success="off-target loss < 9 points"
+        ),
         demo().but(agent="local", agent_model="a b@http://x:1/v1", network="full"),
         demo().but(
             judge="m@http://x:1/v1", audit_judge="a@http://x:1/v1", memory_gb="2.5", fresh="yes"

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.events import Verdict
+from ptb_lite.runs.records import Success, SuccessTerm
 from ptb_lite.tui.models.history.compare import CompareView, compare_runs
 from ptb_lite.tui.models.history.rows import (
     COLUMNS,
     HistoryReader,
     HistoryRow,
+    count_success,
     filter_rows,
     marked_rows,
     percent,
@@ -75,6 +77,24 @@ def test_a_run_at_work_a_dead_one_and_a_damaged_one(tmp_path: Path) -> None:
     assert rows[dead.run_id].state == "interrupted"
     assert rows[damaged.run_id].state == "unreadable"
     assert rows[damaged.run_id].model == "?"
+
+
+def test_success_is_a_column_and_is_counted() -> None:
+    def told(number: int, how: str, needed: int | None = None) -> HistoryRow:
+        term = SuccessTerm(term="p < 0.05", told=how, why="w", needed_n=needed)
+        return row(number, success=Success(declared="p < 0.05", told=how, terms=(term,)))
+
+    rows = (told(1, "met"), told(2, "cannot be told", 1200), row(3), told(4, "not met"))
+    assert [BY_ID["success"].text(each) for each in rows] == [
+        "met",
+        "cannot be told (1,200 items would)",
+        "-",
+        "not met",
+    ]
+    said = count_success(rows)
+    assert said == "1 met, 1 not met, 1 cannot be told (1,200 items would)"
+    assert count_success((row(3),)) == ""
+    assert filter_rows(rows, "not met") == (rows[3],)
 
 
 def test_no_folder_holds_no_runs(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome
 from ptb_lite.runs.folder import RunFolder, list_runs
-from ptb_lite.runs.records import Scores, Status
+from ptb_lite.runs.records import Scores, Status, Success, SuccessCount
 from ptb_lite.spec.run_spec import RunSpec
 from ptb_lite.text import duration, percent
 
@@ -45,6 +45,7 @@ class HistoryRow:
     counted: float | None = None
     verdict: str = ""
     no_score: str = ""
+    success: Success | None = None
 
     @property
     def over_few_shot(self) -> float | None:
@@ -56,7 +57,8 @@ class HistoryRow:
     def searched(self) -> str:
         """Everything that a filter looks at."""
         parts = (self.run_id, self.state, self.model, self.agent, self.preset, self.verdict)
-        return " ".join((*parts, self.no_score, *self.benchmarks)).lower()
+        told = self.success.told if self.success else ""
+        return " ".join((*parts, self.no_score, told, *self.benchmarks)).lower()
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,12 @@ COLUMNS: tuple[Column, ...] = (
     Column("n", "N", lambda row: row.n or None, lambda row: str(row.n or "-")),
     Column("verdict", "VERDICT", lambda row: row.verdict or None, lambda row: said(row.verdict)),
     Column("state", "STATE", lambda row: row.state, _state_text),
+    Column(
+        "success",
+        "SUCCESS",
+        lambda row: row.success.told if row.success else None,
+        lambda row: row.success.short if row.success else "-",
+    ),
     Column("agent", "AGENT", lambda row: row.agent, lambda row: row.agent),
     Column("model", "MODEL", lambda row: row.model, lambda row: row.model),
     Column(
@@ -219,6 +227,11 @@ def marked_rows(rows: Sequence[HistoryRow], marked: Collection[str]) -> tuple[Hi
     return tuple(sorted(chosen, key=lambda row: row.run_id))
 
 
+def count_success(rows: Sequence[HistoryRow]) -> str:
+    """How many of the runs met what they declared, in words; empty where none declared anything."""
+    return SuccessCount.of(row.success for row in rows if row.success).words
+
+
 def said(verdict: str) -> str:
     """A verdict that stands out without any colour."""
     return verdict.upper() if verdict == "flagged" else verdict or "-"
@@ -245,6 +258,7 @@ def _row(
         counted=average.counted if average else None,
         verdict=scores.verdict.value if scores else "",
         no_score=scores.no_score if scores else "",
+        success=scores.success if scores else None,
     )
 
 

@@ -13,14 +13,16 @@ from ptb_lite.narrate import (
     Answer,
     detector_lines,
     gain_answer,
+    off_target_answer,
     score_answer,
     seeds_answer,
     trust_answer,
 )
 from ptb_lite.report.data import gather, paired_text
+from ptb_lite.report.ledger_text import ledger_lines
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import BenchmarkScores, CountedScore, Score, Scores, Status
-from ptb_lite.text import duration, one_line, percent
+from ptb_lite.text import duration, one_line, percent, visible
 from ptb_lite.tui.models.result.seeds import counted_by_seed
 from ptb_lite.tui.models.run.text import BAD, CARE, DIM, GOOD, Span
 
@@ -68,6 +70,8 @@ class ResultView:
     detectors: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     problem: str = ""
+    ledger: tuple[str, ...] = ()
+    """When the agent iterated, in lines with a time axis."""
 
 
 def run_stamp(run: RunFolder) -> tuple[object, ...]:
@@ -119,6 +123,7 @@ def read_result(run: RunFolder) -> ResultView:
         flags=flags,
         detectors=detectors,
         facts=(*_time(data.scores), *choices, *packages),
+        ledger=tuple(visible(line) for line in ledger_lines(data.ledger, data.scores.iterations)),
     )
 
 
@@ -151,8 +156,10 @@ def _answers(run: RunFolder, scores: Scores, audit: AuditRecord | None) -> tuple
     trust = trust_answer(scores, audit)
     if "could not" in trust.text:
         trust = replace(trust, text=f"{trust.text} (2 tells why)")
+    beside = None if scores.no_score else off_target_answer(scores)
     return (
         gain_answer(scores),
+        *(() if beside is None else (beside,)),
         trust,
         score_answer(scores),
         seeds_answer(counted_by_seed(run)),

@@ -70,9 +70,9 @@ _ENTRY_KINDS = {
 class RunFold:
     """Takes events in order; `snapshot` says at any moment what there is to show."""
 
-    def __init__(self, run_id: str = "", benchmarks: int = 1) -> None:
+    def __init__(self, run_id: str = "", benchmarks: int = 1, off_target: int = 0) -> None:
         self._run_id = run_id
-        self._strip = PhaseStrip(benchmarks)
+        self._strip = PhaseStrip(benchmarks, off_target)
         self.trace = Trace()
         self._losses = Series()
         self._device = DeviceFold()
@@ -107,6 +107,14 @@ class RunFold:
             "host_asked": self._host_asked,
             "hub_requested": self._hub_requested,
             "device_sampled": lambda sample, _time: self._device.take(sample),
+            "training_began": self._note,
+            "adapter_saved": lambda _note, _time: None,
+            "training_ended": self._note,
+            "scoring_began": lambda _note, _time: None,
+            "model_scored": self._note,
+            "command_seen": self._note,
+            "ledger_changed": self._note,
+            "submission_changed": self._note,
             "submission_sealed": self._submitted,
             "submission_refused": self._refused,
             "flag_raised": self._flag_raised,

@@ -18,7 +18,7 @@ from ptb_lite.events import (
 
 # Below this share a guess of the time left says more about the start than about the rest.
 _ENOUGH = 0.05
-# Zero-shot and few-shot, each on every benchmark.
+# Zero-shot and few-shot, each on every target.
 _BASELINE_TASKS = 2
 
 
@@ -72,10 +72,11 @@ class PhaseView:
 
 
 class PhaseStrip:
-    """The phases of one run, as its events change them. `benchmarks` is how many it scores."""
+    """The phases of one run, as its events change them. `benchmarks` are the targets that it
+    scores, `off_target` how many besides, which have no few-shot pass."""
 
-    def __init__(self, benchmarks: int = 1) -> None:
-        self._benchmarks = benchmarks
+    def __init__(self, benchmarks: int = 1, off_target: int = 0) -> None:
+        self._benchmarks, self._off_target = benchmarks, off_target
         self._tasks_done = 0
         self._views = {phase: PhaseView(phase) for phase in Phase}
         self.current: Phase | None = None
@@ -136,7 +137,7 @@ class PhaseStrip:
 
     def _share(self, part: float) -> float:
         per_benchmark = _BASELINE_TASKS if self.current is Phase.BASELINE else 1
-        tasks = max(1, per_benchmark * self._benchmarks)
+        tasks = max(1, per_benchmark * self._benchmarks + self._off_target)
         return min(1.0, max(0.0, (self._tasks_done + part) / tasks))
 
     def _change(self, phase: Phase, **changes: object) -> None:

@@ -8,10 +8,10 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_origin
+from typing import TYPE_CHECKING, get_args, get_origin
 
 from ptb_lite.errors import CatalogError, SpecError
-from ptb_lite.spec.choices import Choice, run_choices
+from ptb_lite.spec.choices import NOTHING, Choice, run_choices
 
 if TYPE_CHECKING:
     # The screen's first frame does not wait for what validates.
@@ -64,6 +64,8 @@ def _as_text(choice: Choice, value: object) -> str:
     if choice.name == "budget_minutes" and isinstance(value, float):
         return time_text(value)
     match value:
+        case tuple() if get_args(choice.type)[0] is not Path:
+            return ", ".join(value)
         case tuple():
             return os.pathsep.join(str(part) for part in value)
         case bool():
@@ -143,6 +145,8 @@ def command(choices: SetupChoices, chosen: Mapping[str, object], runs_dir: Path)
         if value is None or value is False:
             continue
         if isinstance(value, tuple):
+            if each.name == "off_target":
+                value = value or (NOTHING,)
             words += [part for path in value for part in (f"--{each.option}", str(path))]
             continue
         words.append(f"--{each.option}")
@@ -178,6 +182,8 @@ def _value(choice: Choice, text: str) -> object:
         return None if text or choice.default is None else choice.default
     if choice.type is bool:
         return text == "yes"
+    if get_origin(choice.type) is tuple and get_args(choice.type)[0] is not Path:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
     if get_origin(choice.type) is tuple:
         return tuple(Path(part).expanduser().absolute() for part in text.split(os.pathsep))
     if choice.type is int:

@@ -65,15 +65,23 @@ def expected_times(
     device: Device,
     earlier: Earlier,
     plan: EvaluationPlan,
+    off_target: Sequence[Scored] = (),
 ) -> PhaseTimes:
-    """Times of every phase; `plan` is what carries out the evaluations."""
+    """Times of every phase; `plan` is what carries out the evaluations.
+
+    What is `off_target` has no few-shot pass.
+    """
     loading = _loading(model, device, earlier, plan)
     before = [
         _evaluation(model, each, label, device, earlier, plan)
         for each in benchmarks
         for label in ("zero_shot", "few_shot")
     ]
-    after = [_evaluation(model, each, "after", device, earlier, plan) for each in benchmarks]
+    before += [_evaluation(model, each, "zero_shot", device, earlier, plan) for each in off_target]
+    after = [
+        _evaluation(model, each, "after", device, earlier, plan)
+        for each in (*benchmarks, *off_target)
+    ]
     rest = {phase: _phase(phase, earlier) for phase in _REST_SECONDS}
     return PhaseTimes(
         prepare=rest[Phase.PREPARE].value,

@@ -87,11 +87,12 @@ def summarise_choices(
     except PtbLiteError as error:
         return _refused(error, shown)
     model = catalog.model(spec.model)
-    benchmarks = [
+    scored = [
         _scored(entry, model, min(spec.limit or size, size), spec.max_new_tokens)
-        for entry in (catalog.benchmark(name) for name in spec.benchmarks)
+        for entry in (catalog.benchmark(name) for name in spec.measured)
         for size in (entry.scored_size(spec.feedback),)
     ]
+    benchmarks, others = scored[: len(spec.benchmarks)], scored[len(spec.benchmarks) :]
     device = machine.used(spec.device)
     figures = [("Memory", memory_figure(model, device))]
     parts: tuple[TimePart, ...] = ()
@@ -99,7 +100,9 @@ def summarise_choices(
     if device is not None:
         budget = spec.budget_minutes * 60
         engine = expected_engine(spec.evaluation_engine, model, benchmarks, device, machine)
-        times = expected_times(model, benchmarks, budget, device, machine.earlier, engine.plan)
+        times = expected_times(
+            model, benchmarks, budget, device, machine.earlier, engine.plan, others
+        )
         lines.append(("Time", _time(times, machine)))
         lines.append(("Engine", engine.text))
         figures.insert(0, ("Time", _time_figure(times)))
