@@ -294,8 +294,8 @@ def event_words(payload: Payload) -> str:
             return f"{what} seen in trace: {command}"
         case LedgerChanged():
             return "the agent replaced or shortened its ledger: what that says is incomplete"
-        case SubmissionChanged(files=files, bytes=size):
-            return f"final_model/ holds {plural(files, 'file')}, {size / 1e6:.1f} MB"
+        case SubmissionChanged(files=files, bytes=held):
+            return f"final_model/ holds {plural(files, 'file')}, {held / 1e6:.1f} MB"
         case SubmissionSealed() as seal:
             size = f"{seal.bytes / 1e6:.1f} MB"
             return f"sealed {plural(seal.files, 'file')}, {size}, sha256 {seal.sha256[:16]}"

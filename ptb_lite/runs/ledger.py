@@ -219,7 +219,8 @@ def iterations(
         + sum(seen.what == "evaluation" for seen in ledger.others),
         by_other_means=len(ledger.others),
         changes=len(ledger.changes),
-        unseen=sum(each.seen is False for each in (*own, *ledger.uses)),
+        unseen=sum(each.seen is False for each in own)
+        + sum(use.seen is False for use in ledger.uses),
         best=last[1] if last else None,
         last_improvement=last[0] if last else None,
         after_it=max(0.0, agent_seconds - last[0]) if last else None,
