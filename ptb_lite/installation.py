@@ -21,7 +21,6 @@ _SCORING_PACKAGES = (
     "safetensors",
     "lm-eval",
     "datasets",
-    "reasoning-gym",
     "accelerate",
     "peft",
     "trl",
