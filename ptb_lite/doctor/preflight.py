@@ -15,7 +15,6 @@ from pathlib import Path
 from ptb_lite.agents.registry import plan_agent
 from ptb_lite.catalog.embedded import (
     SOURCES,
-    PackageParts,
     cache_root,
     model_folder,
     read_record,
@@ -40,7 +39,7 @@ from ptb_lite.hardware import (
     training_memory,
 )
 from ptb_lite.hardware.device import DeviceError
-from ptb_lite.installation import state_root
+from ptb_lite.installation import require_run_packages, state_root
 from ptb_lite.plugins import named_when_raising
 from ptb_lite.sandbox import sandbox
 from ptb_lite.spec.run_spec import RunSpec
@@ -69,6 +68,7 @@ def find_problems(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> tuple[PtbL
     """
     entry = catalog.model(spec.model)
     checks: list[Callable[[], None]] = [
+        require_run_packages,
         lambda: check_runs_dir(runs_dir),
         lambda: check_space(
             runs_dir, _RUN_BYTES, field="runs-dir", hint="choose another with --runs-dir"
@@ -247,11 +247,7 @@ def check_files(entry: ModelEntry) -> None:
 def _check_embedded(entry: ModelEntry) -> None:
     if read_record(model_folder(entry.id)) is not None:
         return
-    origin = SOURCES[entry.id].origin
-    if isinstance(origin, PackageParts):
-        origin.paths()
-    else:
-        origin.path(cache_root())
+    SOURCES[entry.id].find(cache_root())
 
 
 def _check_hub(entry: ModelEntry) -> None:

@@ -16,8 +16,9 @@ _MALE = (
 )
 _FEMALE = (
     "Mary Patricia Jennifer Linda Elizabeth Barbara Susan Jessica Sarah Karen Emma Lisa Anna "
-    "Margaret Victoria Charlotte Sophia Isabella Olivia Ava Mia Emily Abigail Amelia Eleanor Grace "
-    "Alice Lucy Chloe Sophie Lily Hannah Zoe Luna Nova Aria Willow Aurora Sage River Winter Sky Rain"
+    "Margaret Victoria Charlotte Sophia Isabella Olivia Ava Mia Emily Abigail Amelia Eleanor "
+    "Grace Alice Lucy Chloe Sophie Lily Hannah Zoe Luna Nova Aria Willow Aurora Sage River Winter "
+    "Sky Rain"
 )
 # Above so many people a family also has the mother's parents, an uncle's and an aunt's couple.
 _WITH_MOTHER, _WITH_MATERNAL, _WITH_UNCLE, _WITH_AUNT = 3, 6, 8, 10
