@@ -21,6 +21,7 @@ from ptb_lite.catalog.embedded import (
 )
 from ptb_lite.catalog.entries import ModelEntry
 from ptb_lite.catalog.hub import check_access, is_cached
+from ptb_lite.catalog.hub_download import hub_folder
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.choices import Device as DeviceName
@@ -253,9 +254,10 @@ def _check_embedded(entry: ModelEntry) -> None:
 def _check_hub(entry: ModelEntry) -> None:
     if is_cached(entry):
         return
-    check_space(
-        cache_root(),
-        2 * entry.parameters + GB,
-        field="model",
-        hint="set HF_HOME and PTB_LITE_CACHE to another disk",
-    )
+    needed = 2 * entry.parameters + GB
+    where = existing_folder(hub_folder())
+    check_space(where, needed, field="model", hint="set HF_HOME to another disk")
+    cache = existing_folder(cache_root())
+    # On one disk the run's copy is a hard link; else it is a second one.
+    if cache.stat().st_dev != where.stat().st_dev:
+        check_space(cache, needed, field="model", hint="set PTB_LITE_CACHE to another disk")

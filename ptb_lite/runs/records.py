@@ -298,6 +298,8 @@ class Scores(Record):
     time: TimeUsed
     overrule: Overrule | None = None
     success: Success | None = None
+    revisions: dict[str, str] = Field(default_factory=dict)
+    """Commit of each Hub repository that the base model and the data came from."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property

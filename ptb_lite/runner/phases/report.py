@@ -38,6 +38,7 @@ def report(context: RunContext) -> PhaseResult:
     found = read_record(run.audit, AuditRecord)
     agent = read_record(run.agent_end, AgentEnd)
     assert agent.outcome is not None
+    prepared = read_record(run.prepared, Prepared)
     benchmarks = tuple(
         benchmark_scores(
             _samples(context, item, seal.valid),
@@ -46,7 +47,7 @@ def report(context: RunContext) -> PhaseResult:
             inconclusive=spec.inconclusive,
             flag_kinds=_deciding_kinds(found),
         )
-        for item in read_record(run.prepared, Prepared).benchmarks
+        for item in prepared.benchmarks
     )
     status = run.read_status()
     scores = Scores(
@@ -63,6 +64,7 @@ def report(context: RunContext) -> PhaseResult:
         submission_reason=seal.reason,
         benchmarks=benchmarks,
         success=judge_success(spec.success, benchmarks, found.verdict),
+        revisions=prepared.revisions,
         average=average(benchmarks, load_paper(), _hub_id(context)),
         time=TimeUsed(
             budget_seconds=agent.budget_seconds,
