@@ -148,7 +148,7 @@ def test_torch_comes_before_what_would_pull_it_in(machine: Machine) -> None:
     machine.setup()
     steps = [line for line in machine.logged() if " install " in line]
     assert "torch==" in steps[0]
-    assert steps[1].endswith("-e .[embedded,dev]")
+    assert steps[1].endswith("-e .[embedded,dev,docs]")
 
 
 def test_a_second_call_does_nothing(machine: Machine) -> None:
