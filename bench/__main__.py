@@ -26,7 +26,7 @@ from bench.rows import failed_to_run, read_outcomes, read_published, session_row
 from bench.table import as_text
 
 ROOT = Path(__file__).parents[1]
-DATA = ROOT / "docs/performance-cpu.json"
+DATA = ROOT / "bench/performance-cpu.json"
 PAGE = ROOT / "docs/performance.md"
 WRITE = "--write"
 WIDTH = 132

@@ -19,7 +19,7 @@ _WIDTH = 100
 
 
 class Kept(Record):
-    """The content of docs/performance-cpu.json."""
+    """The content of bench/performance-cpu.json."""
 
     version: Literal[1] = 1
     machine: Machine

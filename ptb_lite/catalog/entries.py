@@ -26,6 +26,8 @@ HubId = Annotated[str, Field(pattern=r"^[\w.-]{1,96}/[\w.-]{1,96}$")]
 # Of a file inside a folder that may hold anything: no way up, no way out.
 RelativePath = Annotated[str, Field(pattern=r"^[\w-][\w.-]*(/[\w-][\w.-]*)*$", max_length=200)]
 Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
+# A branch, tag or commit of a Hub repository; empty: its main branch as it was at first use.
+Revision = Annotated[str, Field(pattern=r"^([\w.-]+(/[\w.-]+)*)?$", max_length=100)]
 ChatFamily = Literal["gemma", "qwen3", "smollm"]
 
 
@@ -45,14 +47,16 @@ class ModelEntry(Entry):
     includes a vision tower where the checkpoint has one; the other figures are the text model's.
     `vocabulary` is the number of rows of the embedding matrix, `context` the longest sequence in
     tokens, `instruct` the Hub id of the official instruction-tuned counterpart. `path` is the
-    folder of a person's own model (source local), `model_type` that of config.json (empty: not
-    known before the model is there).
+    folder of a person's own model (source local), `revision` a branch, tag or commit of the Hub
+    repository (empty: the commit that main named at first use, which is then held), `model_type`
+    that of config.json (empty: not known before the model is there).
     """
 
     title: Line
     role: Literal["base", "other"] = "base"
     source: Literal["embedded", "hub", "local"]
     hub_id: HubId | None = None
+    revision: Revision = ""
     path: str | None = None
     instruct: HubId | None = None
     parameters: Count

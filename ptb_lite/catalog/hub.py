@@ -5,42 +5,25 @@ The Hub client is imported inside the functions, so that the embedded models nee
 
 from __future__ import annotations
 
-import errno
-import os
+import json
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptb_lite.catalog.embedded import cache_root
-from ptb_lite.errors import CatalogError
+from ptb_lite.catalog.hub_download import WANTED, download
+from ptb_lite.catalog.hub_errors import HubError, as_hub_error, no_token
+from ptb_lite.catalog.model_figures import check_figures
+from ptb_lite.catalog.revisions import MAIN, held_commit, resolve_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ptb_lite.catalog.entries import ModelEntry
+    from ptb_lite.catalog.hub_download import OnBytes
 
-TOKEN_VARIABLE = "HF_TOKEN"
 _CHECK_SECONDS = 10.0
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
-# Weights as safetensors, configuration and tokenizer: no code, no pickles.
-_WANTED = (
-    "*.safetensors",
-    "model.safetensors.index.json",
-    "config.json",
-    "generation_config.json",
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-)
-
-
-class HubModelError(CatalogError):
-    """A Hub model that cannot be had: no network, no access, or no usable files."""
 
 
 def hub_model(
@@ -48,128 +31,97 @@ def hub_model(
     cache: Path | None = None,
     *,
     on_progress: Callable[[str], None] | None = None,
+    on_bytes: OnBytes | None = None,
 ) -> Path:
     """The folder of a Hub model, with plain files: links into the Hub cache would leave a sandbox.
 
-    They are hard links into the Hub cache where the file system allows, else copies. Raises
-    HubModelError.
+    They are hard links into the Hub cache where the file system allows, else copies, of the commit
+    that is held for it (`revisions.py`). `on_bytes` is given the bytes that are here and those of
+    all files. Raises HubError, also where the model is another one than the catalogue says.
     """
-    import huggingface_hub
-
     say = on_progress or (lambda _message: None)
-    if not is_cached(entry):
-        say(f"{entry.id}: downloading about {2 * entry.parameters / 1e9:.1f} GB from the Hub")
-    with _as_hub_model_error(entry):
-        snapshot = Path(
-            huggingface_hub.snapshot_download(_hub_id(entry), allow_patterns=list(_WANTED))
-        )
-    if not (snapshot / "config.json").is_file() or not any(snapshot.glob("*.safetensors")):
-        raise HubModelError(
+    name = _hub_id(entry)
+    commit = resolve_commit(name, entry.revision)
+    snapshot = _snapshot(name, commit)
+    if snapshot is None:
+        say(f"{entry.id}: downloading {name} at {commit[:12]} from the Hub")
+        snapshot = download(name, commit, on_bytes=on_bytes)
+    if not _is_whole(snapshot):
+        raise HubError(
             "the Hub's copy has no config.json or no safetensors weights", field=entry.id
         )
-    root = cache if cache is not None else cache_root()
-    folder = root / "models" / f"{entry.id}-{snapshot.name[:12]}"
-    if not folder.is_dir():
-        _materialise(snapshot, folder)
-    return folder
+    check_figures(entry, snapshot)
+    return _placed(entry.id, snapshot, cache)
 
 
 def cached_snapshot(name: str, cache: Path | None = None) -> Path | None:
     """The folder of a model by its id on the Hub, where the Hub cache holds it. Asks no network."""
+    snapshot = _snapshot(name, held_commit(name) or MAIN)
+    return _placed(name.replace("/", "--"), snapshot, cache) if snapshot else None
+
+
+def is_cached(entry: ModelEntry) -> bool:
+    """Whether the Hub cache holds the model's files already. Asks no network."""
+    name = _hub_id(entry)
+    return _snapshot(name, held_commit(name, entry.revision) or entry.revision or MAIN) is not None
+
+
+def _snapshot(name: str, revision: str) -> Path | None:
+    """The Hub cache's folder of a model, where all of it is there. Asks no network."""
     import huggingface_hub
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        found = huggingface_hub.snapshot_download(
-            name, allow_patterns=list(_WANTED), local_files_only=True
+        found = Path(
+            huggingface_hub.snapshot_download(
+                name, revision=revision, allow_patterns=list(WANTED), local_files_only=True
+            )
         )
     except (LocalEntryNotFoundError, HFValidationError, OSError):
         return None
-    snapshot = Path(found)
-    if not (snapshot / "config.json").is_file() or not any(snapshot.glob("*.safetensors")):
-        return None
+    return found if _is_whole(found) else None
+
+
+def _is_whole(snapshot: Path) -> bool:
+    """Its configuration and weights are there, every shard that the index names included."""
+    try:
+        index = json.loads((snapshot / "model.safetensors.index.json").read_bytes())
+        shards = set(map(str, index["weight_map"].values()))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        shards = set()
+    there = {path.name for path in snapshot.glob("*.safetensors") if path.is_file()}
+    return (snapshot / "config.json").is_file() and bool(there) and shards <= there
+
+
+def _placed(label: str, snapshot: Path, cache: Path | None) -> Path:
     root = cache if cache is not None else cache_root()
-    folder = root / "models" / f"{name.replace('/', '--')}-{snapshot.name[:12]}"
+    folder = root / "models" / f"{label}-{snapshot.name[:12]}"
     if not folder.is_dir():
         _materialise(snapshot, folder)
     return folder
 
 
-def is_cached(entry: ModelEntry) -> bool:
-    """Whether the Hub cache holds the model's files already. Asks no network."""
-    import huggingface_hub
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        path = huggingface_hub.snapshot_download(
-            _hub_id(entry), allow_patterns=list(_WANTED), local_files_only=True
-        )
-    except LocalEntryNotFoundError:
-        return False
-    return (Path(path) / "config.json").is_file() and any(Path(path).glob("*.safetensors"))
-
-
 def check_access(entry: ModelEntry, seconds: float = _CHECK_SECONDS) -> None:
-    """Ask the Hub whether the model may be downloaded, for so long at most.
+    """Ask the Hub whether the model may be downloaded, for so long at most, and hold its commit.
 
-    Raises HubModelError saying why not.
+    Raises HubError saying why not.
     """
     import huggingface_hub
     from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
+    name = _hub_id(entry)
     if entry.gated and huggingface_hub.get_token() is None:
-        raise _no_token(entry)
-    address = f"{huggingface_hub.constants.ENDPOINT}/api/models/{_hub_id(entry)}/auth-check"
-    with _as_hub_model_error(entry):
+        raise no_token(name, "model")
+    address = f"{huggingface_hub.constants.ENDPOINT}/api/models/{name}/auth-check"
+    with as_hub_error(name):
         # Not `auth_check`: that one waits for ever on a network that drops packets.
         answer = get_session().get(address, headers=build_hf_headers(), timeout=seconds)
         hf_raise_for_status(answer)
 
 
-@contextmanager
-def _as_hub_model_error(entry: ModelEntry) -> Iterator[None]:
-    from huggingface_hub.errors import (
-        HTTPError,
-        RepositoryNotFoundError,
-    )
-
-    try:
-        yield
-    except RepositoryNotFoundError as error:
-        # The Hub answers "not found" as well where a token lacks access.
-        raise _no_token(entry) from error
-    except (HTTPError, OSError) as error:
-        if getattr(getattr(error, "response", None), "status_code", None) in (401, 403):
-            raise _no_token(entry) from error
-        if isinstance(error, OSError) and error.errno in _DISK:
-            raise HubModelError(
-                f"{entry.hub_id} cannot be stored ({error.strerror})",
-                field="model",
-                hint="Free some room, or set HF_HOME to another folder",
-            ) from error
-        offline = os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0")
-        raise HubModelError(
-            f"{entry.hub_id} is not on this machine and the Hub cannot be reached",
-            field="model",
-            hint="Unset HF_HUB_OFFLINE"
-            if offline
-            else "Connect to the network (HF_ENDPOINT names a mirror), or take "
-            "--model gemma-3-270m-embedded, which needs none",
-        ) from error
-
-
-def _no_token(entry: ModelEntry) -> HubModelError:
-    return HubModelError(
-        f"{entry.hub_id} needs a Hugging Face account that has access to it",
-        field="model",
-        hint=f"Accept its licence at https://huggingface.co/{entry.hub_id} and set {TOKEN_VARIABLE}"
-        " to a token of that account",
-    )
-
-
 def _hub_id(entry: ModelEntry) -> str:
     if entry.hub_id is None:
-        raise HubModelError("has no hub_id", field=entry.id)
+        raise HubError("has no hub_id", field=entry.id)
     return entry.hub_id
 
 

@@ -8,21 +8,24 @@ from pathlib import Path
 from ptb_lite.catalog.embedded import Progress, embedded_model, file_sha256, weights_sha256
 from ptb_lite.catalog.entries import ModelEntry
 from ptb_lite.catalog.hub import hub_model
+from ptb_lite.catalog.hub_download import OnBytes
 from ptb_lite.errors import CatalogError
 
 
-def base_model_folder(entry: ModelEntry, *, on_progress: Progress | None = None) -> Path:
+def base_model_folder(
+    entry: ModelEntry, *, on_progress: Progress | None = None, on_bytes: OnBytes | None = None
+) -> Path:
     """A folder of plain files in Hugging Face layout; converts or downloads it when needed.
 
     Raises CatalogError that names the model and the way out.
     """
     match entry.source:
         case "embedded":
-            return embedded_model(entry.id, on_progress=on_progress)
+            return embedded_model(entry.id, on_progress=on_progress, on_bytes=on_bytes)
         case "local":
             return _local(entry)
         case "hub":
-            return hub_model(entry, on_progress=on_progress)
+            return hub_model(entry, on_progress=on_progress, on_bytes=on_bytes)
 
 
 def base_sha256(folder: Path) -> str:

@@ -25,7 +25,7 @@ from ptb_lite.evaluation.judge.choice import JudgeChoice
 from ptb_lite.evaluation.lm_tasks.find import entry_of, find_lm_task, item_folder
 from ptb_lite.evaluation.lm_tasks.task import LmTaskFound, is_lm_task
 from ptb_lite.evaluation.results import read_samples
-from ptb_lite.installation import item_salt
+from ptb_lite.installation import item_salt, require_run_packages
 from ptb_lite.runs.scores import score_of
 
 MAX_SHOTS = 64
@@ -52,6 +52,7 @@ class EvalChoices:
 
 def evaluate_and_print(choices: EvalChoices, *, as_json: bool) -> int:
     """Score on every benchmark and print; the exit code. Raises PtbLiteError for bad choices."""
+    require_run_packages()
     catalog = load_catalog()
     tasks = {name: _lm_task(choices, name) for name in choices.benchmarks if is_lm_task(name)}
     entries = [

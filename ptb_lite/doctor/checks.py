@@ -13,15 +13,28 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
+from ptb_lite import __version__
 from ptb_lite.agents.registry import check_agents
-from ptb_lite.catalog.embedded import SOURCES, cache_root, model_folder, read_record
+from ptb_lite.catalog.embedded import (
+    SOURCES,
+    EmbeddedModelError,
+    cache_root,
+    model_folder,
+    read_record,
+)
 from ptb_lite.catalog.entries import AgentEntry
-from ptb_lite.catalog.hub import TOKEN_VARIABLE
+from ptb_lite.catalog.hub_errors import TOKEN_VARIABLE
 from ptb_lite.doctor.gpu_checks import has_flash_attention, probe_gpu
 from ptb_lite.doctor.preflight import check_runs_dir, check_space
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.vllm.place import INSTALL, NOT_INSTALLED, Missing, find_vllm
-from ptb_lite.hardware.device import cpu_device, cuda_device, torch_is_cpu_build
+from ptb_lite.hardware.device import (
+    cpu_device,
+    cuda_device,
+    gpu_build_hint,
+    torch_is_cpu_build,
+)
+from ptb_lite.installation import checkout, missing_for_runs, way_to_install
 from ptb_lite.locks import lock_problem
 from ptb_lite.sandbox import make_groups, sandbox
 from ptb_lite.stats.scoring import smallest_detectable_gain
@@ -33,7 +46,6 @@ _MEMORY_BYTES = 4 * GB
 _HUB_SECONDS = 10.0
 _PROCESSES = 4096
 _HELD = {"memory": "memory", "pids": "processes"}
-_SETUP = "Run scripts/setup"
 _SUBSETS = (20, 50, 150, 500, 1319)
 _BASE_SCORE = 0.1
 
@@ -59,6 +71,7 @@ def doctor_checks(runs_dir: Path, *, online: bool = False) -> tuple[Check, ...]:
     return (
         _python(),
         _packages(),
+        _run_packages(),
         _processor(),
         *_gpu(),
         _isolation(),
@@ -96,13 +109,43 @@ def _python() -> Check:
 def _packages() -> Check:
     problems = list(_package_problems())
     if problems:
-        return Check("packages", "fail", "; ".join(problems), _SETUP)
-    shown = ("torch", "transformers", "trl", "peft", "bitsandbytes", "lm-eval")
-    return Check("packages", "ok", ", ".join(f"{name} {version(name)}" for name in shown))
+        return Check("packages", "fail", "; ".join(problems), f"Run {way_to_install()}")
+    return Check("packages", "ok", f"ptb-lite {__version__} has what audit, score and show need")
 
 
-def _package_problems() -> Iterator[str]:
-    """What of the package's declared requirements is missing or too old, by metadata alone."""
+def _run_packages() -> Check:
+    """Those of the extra `run`, without which nothing is evaluated or trained."""
+    missing = missing_for_runs()
+    if missing:
+        fix = f"For runs: {_cpu_line() or way_to_install()}"
+        return Check("packages for runs", "fail", f"{', '.join(missing)}: not installed", fix)
+    problems = list(_package_problems("run"))
+    if problems:
+        return Check("packages for runs", "fail", "; ".join(problems), f"Run {way_to_install()}")
+    shown = ("torch", "transformers", "trl", "peft", "lm-eval")
+    said = ", ".join(f"{name} {version(name)}" for name in shown)
+    if not torch_is_cpu_build() and cuda_device() is None:
+        said += "; torch is the CUDA build, 3 GB more than its CPU build, and there is no GPU"
+    return Check("packages for runs", "ok", said)
+
+
+def _cpu_line() -> str:
+    """Without a GPU, plain pip would bring 3 GB of CUDA libraries: uv finds torch's CPU build."""
+    if checkout() is not None or cuda_device() is not None:
+        return ""
+    if way_to_install().startswith("uv "):
+        return f"{way_to_install()} --torch-backend cpu"
+    return (
+        f"{sys.executable} -m pip install uv && {sys.executable} -m uv pip install "
+        f"--python {sys.executable} --torch-backend cpu 'ptb-lite[embedded]'"
+    )
+
+
+def _package_problems(extra: str = "") -> Iterator[str]:
+    """What of the package's declared requirements is missing or too old, by metadata alone.
+
+    With `extra` those of that extra only.
+    """
     try:
         declared = requires("ptb-lite") or []
     except PackageNotFoundError:
@@ -110,7 +153,10 @@ def _package_problems() -> Iterator[str]:
         return
     for line in declared:
         requirement = Requirement(line)
-        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+        marker = requirement.marker
+        if marker and not marker.evaluate({"extra": extra}):
+            continue
+        if extra and (marker is None or marker.evaluate({"extra": ""})):
             continue
         try:
             found = version(requirement.name)
@@ -139,7 +185,7 @@ def _gpu() -> Iterator[Check]:
     free = f"{card.available_bytes / GB:.1f} of {card.memory_bytes / GB:.1f} GB free"
     message = f"{card.name}, {free}, driver {card.driver}"
     if torch_is_cpu_build():
-        fix = "Remove .venv and run scripts/setup for the GPU build"
+        fix = f"{gpu_build_hint()} for the GPU build"
         yield Check("GPU", "warn", f"{message}; torch is the CPU build", fix)
         return
     yield Check("GPU", "ok", message)
@@ -225,11 +271,17 @@ def _folder(name: str, folder: Path, needed: int, hint: str) -> Check:
 
 
 def _embedded_models() -> Iterator[Check]:
-    for name in SOURCES:
+    for name, source in SOURCES.items():
         if read_record(model_folder(name)) is not None:
             yield Check(name, "ok", "converted, in the cache")
+            continue
+        try:
+            source.find(cache_root())
+        except EmbeddedModelError as error:
+            yield Check(name, "warn", error.message, error.hint)
         else:
-            yield Check(name, "warn", "not converted yet: its first run does it", _SETUP)
+            fix = f"To do it now: {sys.executable} -m ptb_lite.catalog.embedded {name}"
+            yield Check(name, "warn", "not converted yet: its first run does it, in a minute", fix)
 
 
 def _subsets() -> Check:

@@ -15,13 +15,13 @@ from pathlib import Path
 from ptb_lite.agents.registry import plan_agent
 from ptb_lite.catalog.embedded import (
     SOURCES,
-    PackageParts,
     cache_root,
     model_folder,
     read_record,
 )
 from ptb_lite.catalog.entries import ModelEntry
 from ptb_lite.catalog.hub import check_access, is_cached
+from ptb_lite.catalog.hub_download import hub_folder
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.choices import Device as DeviceName
@@ -40,7 +40,7 @@ from ptb_lite.hardware import (
     training_memory,
 )
 from ptb_lite.hardware.device import DeviceError
-from ptb_lite.installation import state_root
+from ptb_lite.installation import require_run_packages, state_root
 from ptb_lite.plugins import named_when_raising
 from ptb_lite.sandbox import sandbox
 from ptb_lite.spec.run_spec import RunSpec
@@ -69,6 +69,7 @@ def find_problems(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> tuple[PtbL
     """
     entry = catalog.model(spec.model)
     checks: list[Callable[[], None]] = [
+        require_run_packages,
         lambda: check_runs_dir(runs_dir),
         lambda: check_space(
             runs_dir, _RUN_BYTES, field="runs-dir", hint="choose another with --runs-dir"
@@ -247,19 +248,16 @@ def check_files(entry: ModelEntry) -> None:
 def _check_embedded(entry: ModelEntry) -> None:
     if read_record(model_folder(entry.id)) is not None:
         return
-    origin = SOURCES[entry.id].origin
-    if isinstance(origin, PackageParts):
-        origin.paths()
-    else:
-        origin.path(cache_root())
+    SOURCES[entry.id].find(cache_root())
 
 
 def _check_hub(entry: ModelEntry) -> None:
     if is_cached(entry):
         return
-    check_space(
-        cache_root(),
-        2 * entry.parameters + GB,
-        field="model",
-        hint="set HF_HOME and PTB_LITE_CACHE to another disk",
-    )
+    needed = 2 * entry.parameters + GB
+    where = existing_folder(hub_folder())
+    check_space(where, needed, field="model", hint="set HF_HOME to another disk")
+    cache = existing_folder(cache_root())
+    # On one disk the run's copy is a hard link; else it is a second one.
+    if cache.stat().st_dev != where.stat().st_dev:
+        check_space(cache, needed, field="model", hint="set PTB_LITE_CACHE to another disk")

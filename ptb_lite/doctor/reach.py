@@ -6,13 +6,16 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
 
 from ptb_lite.catalog.entries import BenchmarkEntry, DataPart, ModelEntry
 from ptb_lite.catalog.hub import check_access, is_cached
+from ptb_lite.catalog.hub_errors import reason_of_status
 from ptb_lite.catalog.loader import Catalog
+from ptb_lite.catalog.revisions import resolve_commit
 from ptb_lite.errors import PtbLiteError, SpecError
 from ptb_lite.evaluation.items.rows import kept_file, no_access, unreachable
 from ptb_lite.spec.run_spec import RunSpec
@@ -103,6 +106,8 @@ def _ask_model(entry: ModelEntry) -> None:
     if not is_cached(entry):
         try:
             check_access(entry, SECONDS)
+            # Named now, so that the run's spec has it.
+            resolve_commit(entry.hub_id or "", entry.revision, seconds=SECONDS)
         except PtbLiteError as error:
             raise SpecError(error.message, field="model", hint=error.hint) from error
 
@@ -135,6 +140,15 @@ def _ask_data_set(entry: BenchmarkEntry, part: DataPart) -> None:
         raise unreachable(entry, part, type(error).__name__) from error
     if answer.status_code in _REFUSED:
         raise no_access(entry)
+    reason = reason_of_status(answer.status_code)
+    if reason is not None:
+        raise SpecError(
+            f"its dataset {part.hub_id} {reason.message}",
+            field=f"benchmark {entry.id}",
+            hint=reason.hint,
+        )
+    with suppress(PtbLiteError):
+        resolve_commit(part.hub_id, part.revision, kind="dataset", seconds=SECONDS, token=token)
 
 
 def _is_cached(part: DataPart) -> bool:

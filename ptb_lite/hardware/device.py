@@ -15,6 +15,7 @@ import psutil
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.hardware.cgroup import read_limits
 from ptb_lite.hardware.run_gpus import handle_of
+from ptb_lite.installation import checkout, way_to_install
 
 GB = 10**9
 
@@ -70,8 +71,15 @@ def detect_device(asked: Literal["auto", "cpu", "cuda"] = "auto") -> Device:
     raise DeviceError(
         f"there is a GPU ({card.name}), but torch is installed as its CPU build",
         field="device",
-        hint="Remove .venv and run scripts/setup, or take --device cpu",
+        hint=f"{gpu_build_hint()}, or take --device cpu",
     )
+
+
+def gpu_build_hint() -> str:
+    """How to get the torch that uses the GPU."""
+    if checkout() is not None:
+        return "Remove .venv and run scripts/setup"
+    return f"Remove torch and install it anew: {way_to_install()}"
 
 
 def cpu_device() -> Device:

@@ -111,7 +111,7 @@ def training_memory(
     activations  per token and layer 2 bytes * ((4 + 2 norms) hidden + 4 queries + 4 keys +
                  4 intermediate) (as in Korthikanti et al. 2022, section 4, without the quadratic
                  term, which fused attention does not keep, with a gated feed-forward and frozen
-                 weights; the factors are those that a GPU and a CPU showed, docs/performance.md);
+                 weights; the factors are those that a GPU and a CPU showed, bench/NOTES.md);
                  with checkpointing one such layer, and 2 bytes * hidden a layer; backward
                  2 bytes * (4 hidden + 3 intermediate) of gradients once
     logits       the head's rows that are alive at once (128, or fewer where `supervised`, a

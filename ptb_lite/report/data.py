@@ -29,7 +29,7 @@ from ptb_lite.spec.run_spec import RunSpec
 from ptb_lite.text import duration, percent
 
 # The salt would let a reader draw the test items; it stays with the installation.
-_SECRET_FIELDS = {"item_salt", "version", "packages"}
+_SECRET_FIELDS = {"item_salt", "version", "packages", "revisions"}
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,9 @@ class BenchmarkView:
 class ReportData:
     """A report's whole content. `scores` and `audit` are None for a run that did not get there.
 
-    `spec`, `packages` and `limits` are pairs of name and value, `phases` of name and seconds;
-    `harness` says what of each was neither the agent's nor generation, and what lay between.
+    `spec`, `packages`, `revisions` and `limits` are pairs of name and value, `phases` of name and
+    seconds; `harness` says what of each was neither the agent's nor generation, and what lay
+    between.
     """
 
     run_id: str
@@ -86,6 +87,7 @@ class ReportData:
     average_paper: tuple[PaperLine, ...]
     spec: tuple[tuple[str, str], ...]
     packages: tuple[tuple[str, str], ...]
+    revisions: tuple[tuple[str, str], ...]
     phases: tuple[tuple[str, float], ...]
     hosts: Hosts | None = None
     limits: tuple[tuple[str, str], ...] = ()
@@ -128,6 +130,7 @@ def gather(run: RunFolder) -> ReportData:
         average_paper=_average_paper(scores) if scores else (),
         spec=tuple((name, _shown(value)) for name, value in chosen.items()),
         packages=tuple(sorted(spec.packages.items())),
+        revisions=tuple(sorted((scores.revisions if scores else spec.revisions).items())),
         phases=tuple((end.phase.value, end.seconds) for end in status.phases),
         hosts=_read_hosts(run),
         limits=tuple(limits(spec)),

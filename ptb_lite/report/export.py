@@ -56,6 +56,8 @@ def export_markdown(run: RunFolder) -> str:
         lines += ["", _cell(line)]
     for flag in data.audit.flags() if data.audit else ():
         lines.append(f"- {_cell(flag_words(flag))}")
+    for repo, commit in data.revisions:
+        lines.append(f"- {_cell(repo)} at commit {_cell(commit)}")
     used, budget = scores.time.agent_seconds, scores.time.budget_seconds
     lines += ["", f"The agent used {duration(used)} of {duration(budget)}. Intervals: 95 %."]
     return "\n".join(lines) + "\n"

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 from ptb_lite.catalog.loader import load_catalog
+from ptb_lite.catalog.pins import pin_catalog
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome
 from ptb_lite.runner.context import RunContext
@@ -29,9 +30,9 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     journal = JournalWriter(run.journal)
     try:
-        context = RunContext(
-            run=run, spec=run.read_spec(), catalog=load_catalog(), journal=journal, stop=stop
-        )
+        spec = run.read_spec()
+        catalog = pin_catalog(load_catalog(), spec.revisions)
+        context = RunContext(run=run, spec=spec, catalog=catalog, journal=journal, stop=stop)
         with Heartbeat(run.path):
             return 0 if execute(context) is Outcome.FINISHED else 1
     finally:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome, Record, Warned
@@ -73,6 +75,8 @@ class Prepared(Record):
     version: Literal[1] = 1
     base_model: Path
     base_sha256: str
+    revisions: dict[str, str] = Field(default_factory=dict)
+    """Commit of each Hub repository that the base model and the data came from."""
     benchmarks: tuple[PreparedBenchmark, ...]
     off_target: tuple[PreparedBenchmark, ...] = ()
     """Measured, too; nothing that the agent finds names them."""

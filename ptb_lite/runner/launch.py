@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from ptb_lite.catalog.loader import load_catalog
+from ptb_lite.catalog.pins import known_pins
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome, Phase
 from ptb_lite.files import write_record
@@ -37,6 +39,10 @@ def launch(spec: RunSpec, runs_dir: Path) -> Path:
 
 def make_run(spec: RunSpec, runs_dir: Path) -> RunFolder:
     """The folder of a run that nothing has begun yet. Raises SpecError when it cannot be made."""
+    catalog = load_catalog()
+    data = () if spec.data_dir else map(catalog.benchmark, spec.benchmarks)
+    pins = known_pins(catalog.model(spec.model), data)
+    spec = spec.model_copy(update={"revisions": {**pins, **spec.revisions}})
     run = new_run_folder(runs_dir)
     write_record(run.spec, spec)
     # The spec holds the secret that the test items are drawn from.

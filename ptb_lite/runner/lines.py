@@ -15,6 +15,7 @@ from ptb_lite.events import (
     HubRequested,
     PhaseFinished,
     PhaseStarted,
+    PreparationProgressed,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -63,6 +64,8 @@ class PlainLines:
                 return self._flag(said, words)
             case EvaluationProgressed():
                 return self._often(event, "evaluation", f"  {words}")
+            case PreparationProgressed(total_bytes=total) if total > 0:
+                return self._often(event, "preparation", f"  {words}")
             case HostAsked(allowed=allowed) | HubRequested(allowed=allowed):
                 return "" if allowed else self._often(event, said.type, f"  {words}")
         return f"  {words}" if words else ""

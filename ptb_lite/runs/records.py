@@ -314,6 +314,8 @@ class Scores(Record):
     """None where nothing beside the targets was chosen, and in earlier runs."""
     iterations: Iterations | None = None
     """None in earlier runs."""
+    revisions: dict[str, str] = Field(default_factory=dict)
+    """Commit of each Hub repository that the base model and the data came from."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property

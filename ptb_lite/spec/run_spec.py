@@ -36,7 +36,8 @@ class RunSpec(Choices):
 
     The choices are `RunChoices`. `item_salt` is the installation's secret from which the test
     items are drawn: it never enters a workspace or a report. `packages` holds the version of every
-    package that affects a score.
+    package that affects a score, `revisions` the commit of each Hub repository, by its name, as far
+    as it is known when the run starts.
     """
 
     version: Literal[1] = 1
@@ -44,6 +45,7 @@ class RunSpec(Choices):
     item_salt: Annotated[str, Field(min_length=1, repr=False)]
     submission: Literal["adapter"] = "adapter"
     packages: dict[str, str] = Field(default_factory=dict)
+    revisions: dict[str, str] = Field(default_factory=dict)
 
     @property
     def measured(self) -> tuple[str, ...]:
@@ -117,7 +119,7 @@ def _preset_fields(name: str | None) -> dict[str, Any]:
 
 def _refuse_unknown(chosen: Mapping[str, object]) -> None:
     for key in chosen:
-        if key in ("version", "preset", "packages") or (
+        if key in ("version", "preset", "packages", "revisions") or (
             key not in RunSpec.model_fields and key not in _BUDGETS
         ):
             raise SpecError("there is no such choice", field=key)

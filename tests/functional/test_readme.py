@@ -1,8 +1,9 @@
-"""Every command of the README is run, in its order, as a reader would.
+"""Every command of the README and of the tutorial is run, in its order, as a reader would.
 
 A fence ```sh holds quick commands, ```sh slow those that train or evaluate. ```sh setup holds the
 two scripts: `scripts/demo` is run by a slow test, after a set-up that is there already;
-`scripts/test` is what runs this test in CI (`.ci/run`), so here only its text is looked at.
+`scripts/test` is what runs this test in CI (`.ci/run`), so here only its text is looked at. A fence
+```console needs an account, an index or a GPU; ```yaml NAME is a file of a person's own.
 """
 
 from __future__ import annotations
@@ -17,11 +18,23 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.catalog import load_catalog
+from ptb_lite.evaluation.items.splits import draw_splits
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = ("README.md", "docs/tutorial.md")
+TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in PAGES}
+ALL = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"))
+}
 _FENCE = re.compile(r"^```(\S+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FENCES = [(lang, label, body) for lang, label, body in _FENCE.findall(README)]
+FENCES = [fence for text in TEXTS.values() for fence in _FENCE.findall(text)]
+YAML = [
+    (label, body)
+    for text in ALL.values()
+    for lang, label, body in _FENCE.findall(text)
+    if lang == "yaml" and label
+]
 
 
 def _blocks(label: str) -> list[list[str]]:
@@ -40,16 +53,19 @@ def home(tmp_path: Path) -> Path:
     program.parent.mkdir(parents=True)
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ptb_lite "$@"\n')
     program.chmod(0o755)
+    for label, body in YAML:
+        (tmp_path / label).write_text(body)
     return tmp_path
 
 
 def _run(command: str, folder: Path, seconds: float) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if key != "PTB_LITE_RUNS"}
     overlay = str(folder / "no-entries-of-ones-own")
+    path = f"{folder / '.venv' / 'bin'}:{environment['PATH']}"
     return subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(ROOT), "PTB_LITE_CONFIG": overlay},
+        env={**environment, "PATH": path, "PYTHONPATH": str(ROOT), "PTB_LITE_CONFIG": overlay},
         capture_output=True,
         text=True,
         timeout=seconds,
@@ -62,10 +78,48 @@ def test_every_fence_is_one_that_is_tested() -> None:
         ("sh", "setup"),
         ("sh", ""),
         ("sh", "slow"),
-        ("yaml", "agents.yaml"),
+        ("console", ""),
+        ("yaml", "tutorial.yaml"),
         # What a run printed: nothing to run.
         ("text", "sample"),
     }
+    assert len(TEXTS["README.md"].splitlines()) < 150
+
+
+def _anchor(title: str) -> str:
+    return re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", title.lower())).strip("-")
+
+
+def test_every_link_leads_somewhere() -> None:
+    """Those of the README and the pages, also where no site can be built; anchors too."""
+    for page, text in ALL.items():
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if target.startswith(("http://", "https://")):
+                continue
+            name, _, anchor = target.partition("#")
+            path = (ROOT / page).parent / name if name else ROOT / page
+            assert path.exists(), f"{page}: {target}"
+            if anchor:
+                titles = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+                assert anchor in map(_anchor, titles), f"{page}: {target}"
+
+
+def test_every_option_and_command_that_is_named_exists(home: Path) -> None:
+    """In fences that cannot be run here: each option is one of that command."""
+    helps: dict[str, str] = {}
+    for page, text in ALL.items():
+        for body in (body for lang, _, body in _FENCE.findall(text) if lang == "console"):
+            for line in body.replace("\\\n", " ").splitlines():
+                found = re.match(r"\$ (?:\S*/)?ptb-lite (\w+)(.*)", line)
+                if found is None:
+                    continue
+                command, rest = found.groups()
+                if command not in helps:
+                    done = _run(f".venv/bin/ptb-lite {command} --help", home, 120)
+                    assert done.returncode == 0, f"{page}: {line}"
+                    helps[command] = done.stdout
+                for option in re.findall(r"(?<=\s)--[\w-]+", rest):
+                    assert option in helps[command], f"{page}: {line}"
 
 
 def test_the_two_commands_come_first() -> None:
@@ -86,7 +140,9 @@ def test_quick_commands(command: str, home: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("block", _blocks("slow"), ids=lambda block: block[0].split()[1])
+@pytest.mark.parametrize(
+    "block", _blocks("slow"), ids=lambda block: "-".join(block[0].split()[1:4])
+)
 def test_slow_commands(block: list[str], home: Path) -> None:
     for command in block:
         done = _run(command, home, 900)
@@ -105,16 +161,20 @@ def test_the_demo(tmp_path: Path) -> None:
 
 
 def test_the_yaml_is_a_catalogue_of_ones_own(tmp_path: Path) -> None:
-    for lang, label, body in FENCES:
-        if lang == "yaml":
-            (tmp_path / label).write_text(body)
-    assert "my-script" in load_catalog(tmp_path).agents
+    for label, body in YAML:
+        (tmp_path / label).write_text(body)
+    catalog = load_catalog(tmp_path)
+    assert "my-script" in catalog.agents
+    assert "long-sums" in catalog.benchmarks
+    assert catalog.models["qwen3-0.6b-base"].revision
+    assert draw_splits(catalog.benchmarks["long-sums"], seed=0, salt="s")["test"]
 
 
 def test_exit_codes_are_those_of_help(home: Path) -> None:
     words = " ".join(_run(".venv/bin/ptb-lite --help", home, 60).stdout.split())
     stated = words.partition("Exit codes: ")[2].rstrip(".").split(", ")
-    rows = dict(re.findall(r"^\| (\d) \| (.*) \|$", README, re.MULTILINE))
+    text = ALL["docs/reference/files.md"]
+    rows = dict(re.findall(r"^\| (\d) \| (.*) \|$", text, re.MULTILINE))
     for entry in stated:
         code, _, meaning = entry.partition(" ")
         assert meaning.split()[-1] in rows[code] or meaning.split()[0] in rows[code]

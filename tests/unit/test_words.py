@@ -24,7 +24,7 @@ PRIVATE = {
     r"\bdecides the verdict\b": "violation",
 }
 # Measured rows, made by a program on the machine that measured them.
-MADE = {"performance-gpu-raw.md", "performance.md"}
+MADE = {"performance.md"}
 
 
 def _helps(command: click.Command, name: str) -> Iterator[tuple[str, str]]:

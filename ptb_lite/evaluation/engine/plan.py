@@ -14,7 +14,7 @@ from ptb_lite.hardware.memory import GB, ModelNumbers, evaluation_memory
 from ptb_lite.text import duration
 
 # On a processor never fewer rows than these, and more only up to where they were measured: 64 take
-# up to a sixth less time than 32 (docs/performance.md, "Generation and multiple choice").
+# up to a sixth less time than 32 (bench/NOTES.md, "Generation and multiple choice").
 CPU_BATCH = 32
 _MOST_ON_CPU = 64
 # Other programs live in a processor's memory too, and running out of it ends the process.
@@ -22,15 +22,15 @@ _CPU_SHARE = 0.5
 # Items handed to vLLM at once: it batches by itself, and after each of these completions are kept.
 VLLM_ITEMS = 512
 # What lm-eval's vllm model and ours have the same architectures for, and what was tried
-# (docs/performance.md); models that also see are not among them.
+# (bench/NOTES.md); models that also see are not among them.
 VLLM_MODELS = ("gemma3_text", "qwen2", "qwen3", "llama", "smollm3")
-# Beyond this many rows nothing was measured (docs/performance.md, "Generation").
+# Beyond this many rows nothing was measured (bench/NOTES.md, "Generation").
 _MOST_ROWS = 128
 # Seconds a layer and step that starting kernels takes through transformers, whatever the batch:
-# 61 ms for 28 layers to 87 ms for 36 on an H200 (docs/performance.md, "Generation").
+# 61 ms for 28 layers to 87 ms for 36 on an H200 (bench/NOTES.md, "Generation").
 _STEP_SECONDS_PER_LAYER = 0.0024
 # vLLM imports, loads, compiles and captures for so long before its first token: 42 to 72 s on an
-# H200 with 16 cores (docs/performance.md, "vLLM on a card").
+# H200 with 16 cores (bench/NOTES.md, "vLLM on a card").
 VLLM_START_SECONDS = 60.0
 # It generated 6 to 12 times as fast there: worth its start from 1.2 times that on.
 _WORTH_ITS_START = 1.5
@@ -226,7 +226,7 @@ def _items(facts: Facts) -> int:
 
 
 def _fits(facts: Facts, numbers: ModelNumbers, batch: int) -> bool:
-    # On a card the estimate is 1.4 to 1.5 times what was allocated (docs/performance.md): no margin
+    # On a card the estimate is 1.4 to 1.5 times what was allocated (bench/NOTES.md): no margin
     # on top.
     share = _CPU_SHARE if facts.device == "cpu" else 1.0
     return _memory(facts, numbers, batch) <= share * facts.memory_free

@@ -2,7 +2,7 @@
 
 The request holds `part` (a DataPart) and `target`, the JSON-lines file to write, whole or not at
 all. Exit codes: 0 written, 1 could not be fetched (the last line of standard error says why), 3 no
-access to it.
+access to it, else 400 less than the HTTP status that says to try later.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ptb_lite.evaluation.items.rows import MAX_ROWS
+from ptb_lite.catalog.hub_errors import reason_of_status, status_of
+from ptb_lite.evaluation.items.rows import MAX_ROWS, STATUS_BASE
 from ptb_lite.files import write_text
 
 EXIT_NO_ACCESS = 3
@@ -29,7 +30,11 @@ def main() -> int:
     except Exception as error:
         # The edge of the process: three libraries raise their own kinds of "cannot be had".
         print(f"{type(error).__name__}: {str(error).splitlines()[0][:250]}", file=sys.stderr)
-        return EXIT_NO_ACCESS if is_refusal(error) else 1
+        status = status_of(error) or 0
+        if is_refusal(error):
+            return EXIT_NO_ACCESS
+        # As an exit code: 429 is 29, 500 is 100.
+        return status - STATUS_BASE if reason_of_status(status) and status < 640 else 1
     target = Path(request["target"])
     write_text(target, "".join(json.dumps(row, default=str) + "\n" for row in rows))
     return 0

@@ -18,7 +18,9 @@ from typing import Any
 
 from ptb_lite.catalog.embedded import cache_root
 from ptb_lite.catalog.entries import BenchmarkEntry, DataPart
-from ptb_lite.errors import PtbLiteError
+from ptb_lite.catalog.hub_errors import reason_of_status
+from ptb_lite.catalog.revisions import MAIN, held_commit, resolve_commit
+from ptb_lite.errors import CatalogError, PtbLiteError
 from ptb_lite.evaluation.errors import ItemsError
 from ptb_lite.evaluation.items.item import text_lines
 from ptb_lite.files import file_sha256
@@ -26,6 +28,8 @@ from ptb_lite.files import file_sha256
 MAX_FILE_BYTES = 1 << 30
 MAX_ROWS = 1_000_000
 FETCH_SECONDS = 1800.0
+STATUS_BASE = 400
+"""An exit code of the fetching process and this are the HTTP status that ended it."""
 # A row of the answers file belongs to the row of the questions that has the same one of these.
 _KEYS = ("id", "uid", "task_id", "prompt_id")
 
@@ -81,6 +85,16 @@ def part_file(entry: BenchmarkEntry, part: DataPart, data_dir: Path | None) -> P
 
 def kept_file(part: DataPart) -> Path:
     """Where a table of the Hub is kept."""
+    exact = _kept(part)
+    unpinned = _kept(part.model_copy(update={"revision": MAIN}))
+    if exact.is_file() or exact == unpinned or not unpinned.is_file():
+        return exact
+    # Fetched when no run had named the commit yet that it is of.
+    same = held_commit(part.hub_id, kind="dataset") == part.revision
+    return unpinned if same else exact
+
+
+def _kept(part: DataPart) -> Path:
     digest = hashlib.sha256(part.model_dump_json().encode()).hexdigest()[:12]
     name = part.hub_id.replace("/", "--")
     return cache_root() / "datasets" / f"{name}-{digest}.jsonl"
@@ -155,9 +169,10 @@ def _with_answers(
 
 
 def _fetch(entry: BenchmarkEntry, part: DataPart, target: Path) -> None:
-    request = json.dumps({"part": part.model_dump(), "target": os.fspath(target)})
     environment = dict(os.environ)
     token = os.environ.get(entry.data.token_variable) if entry.data else None
+    pinned = part.model_copy(update={"revision": _commit(entry, part, token)})
+    request = json.dumps({"part": pinned.model_dump(), "target": os.fspath(target)})
     if token:
         environment["HF_TOKEN"] = token
     try:
@@ -179,9 +194,29 @@ def _fetch(entry: BenchmarkEntry, part: DataPart, target: Path) -> None:
             return
         case 3:
             raise no_access(entry)
+        case code if (reason := reason_of_status(code + STATUS_BASE)) is not None:
+            raise DataMissingError(
+                f"its dataset {part.hub_id} {reason.message}",
+                field=f"benchmark {entry.id}",
+                hint=reason.hint,
+            )
         case _:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
             raise unreachable(entry, part, said[-1][:300] if said else "no reason was given")
+
+
+def _commit(entry: BenchmarkEntry, part: DataPart, token: str | None) -> str:
+    """The commit to fetch, which is then held; a repository that is a folder here has none."""
+    if Path(part.hub_id).is_dir():
+        return part.revision
+    try:
+        return resolve_commit(part.hub_id, part.revision, kind="dataset", token=token)
+    except CatalogError as error:
+        raise DataMissingError(
+            f"its dataset {error.message}",
+            field=f"benchmark {entry.id}",
+            hint=f"{error.hint}; or give a folder that holds {part.local} with --data-dir",
+        ) from error
 
 
 def unreachable(entry: BenchmarkEntry, part: DataPart, reason: str) -> DataMissingError:

@@ -15,6 +15,7 @@ from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.evaluation.answers import normalise
 from ptb_lite.evaluation.errors import ItemsError
 from ptb_lite.evaluation.items.dataset import dataset_splits
+from ptb_lite.evaluation.items.generators import CONTENT, Draft, draw
 from ptb_lite.evaluation.items.item import Item, Split
 from ptb_lite.events import Record
 from ptb_lite.files import file_sha256, write_lines, write_text
@@ -93,9 +94,6 @@ def prepare_items(
 
 def draw_splits(entry: BenchmarkEntry, *, seed: int, salt: str) -> dict[Split, tuple[Item, ...]]:
     """The three splits in memory; no question of one, however spaced or cased, is in another."""
-    # Imported here: reasoning-gym takes a second, and most importers only read items.
-    from ptb_lite.evaluation.items.generators import Draft, draw
-
     sizes: dict[Split, int] = {
         "train": entry.train_size,
         "dev": entry.dev_size,
@@ -139,8 +137,8 @@ def draw_splits(entry: BenchmarkEntry, *, seed: int, salt: str) -> dict[Split, t
 def split_seed(split: Split, benchmark: str, *, seed: int, salt: str) -> int:
     """A seed in [0, 2**62): public for train and dev, keyed by `salt` for test.
 
-    reasoning-gym draws item i of seed s from `Random(s + i)`, so that nearby seeds give the same
-    items; digests keep the splits 2**62 apart on average.
+    Item i of seed s is drawn from `Random(s + i)`, so that nearby seeds give the same items;
+    digests keep the splits 2**62 apart on average.
     """
     text = f"ptb-lite items\n{split}\n{benchmark}\n{seed}".encode()
     key = salt.encode() if split == "test" else b""
@@ -149,9 +147,7 @@ def split_seed(split: Split, benchmark: str, *, seed: int, salt: str) -> int:
 
 def _recipe(entry: BenchmarkEntry, seed: int, salt: str, *more: str) -> str:
     """A digest of all that decides the items; keyed, so that it does not give the salt away."""
-    from importlib.metadata import version
-
-    text = f"{entry.model_dump_json()}\n{seed}\n{version('reasoning-gym')}\nformat 1"
+    text = f"{entry.model_dump_json()}\n{seed}\n{CONTENT}\nformat 1"
     text += "".join(f"\n{part}" for part in more)
     return hmac.new(salt.encode(), text.encode(), "sha256").hexdigest()
 

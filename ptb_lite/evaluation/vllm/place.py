@@ -22,9 +22,16 @@ from pydantic import Field, ValidationError
 
 from ptb_lite.catalog.embedded import cache_root
 from ptb_lite.events import Record
+from ptb_lite.installation import checkout
 
 VARIABLE = "PTB_LITE_VLLM"
-INSTALL = "scripts/setup-vllm"
+INSTALL = (
+    "scripts/setup-vllm"
+    if checkout()
+    else f"python3 -m venv {cache_root() / 'vllm'} && "
+    f"{cache_root() / 'vllm'}/bin/pip install vllm lm-eval peft datasets"
+)
+"""The command that makes the environment."""
 NOT_INSTALLED = "vLLM is not installed"
 # What a score of that environment depends on.
 PACKAGES = ("vllm", "torch", "transformers", "tokenizers", "lm-eval", "peft", "datasets")

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+import time
+from functools import partial
 from pathlib import Path
 
+from ptb_lite.catalog.entries import ModelEntry
+from ptb_lite.catalog.pins import known_pins
 from ptb_lite.catalog.weights import base_model_folder, base_sha256
 from ptb_lite.evaluation.evaluate_model import answer_length
 from ptb_lite.evaluation.items.item import read_items
 from ptb_lite.evaluation.items.splits import prepare_items
 from ptb_lite.evaluation.question_text import example_text
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, TaskGeneration
+from ptb_lite.events import PreparationProgressed
 from ptb_lite.files import write_record
 from ptb_lite.hardware import detect_device
 from ptb_lite.runner.context import PhaseResult, Prepared, PreparedBenchmark, RunContext, base_names
 from ptb_lite.workspace.prepare import Handout, data_file, example_file, hand_out
+
+_EVERY_SECONDS = 1.0
 
 
 def prepare(context: RunContext) -> PhaseResult:
@@ -23,12 +30,16 @@ def prepare(context: RunContext) -> PhaseResult:
     Raises PtbLiteError when a model or a benchmark cannot be had here, OSError on a full disk.
     """
     entry = context.catalog.model(context.spec.model)
-    base = base_model_folder(entry)
+    base = base_model_folder(
+        entry, on_progress=partial(_tell, context), on_bytes=_Bytes(context, entry.id).tell
+    )
     context.check_stop()
+    benchmarks = tuple(_benchmark(context, name) for name in context.spec.benchmarks)
     prepared = Prepared(
         base_model=base,
         base_sha256=base_sha256(base),
-        benchmarks=tuple(_benchmark(context, name) for name in context.spec.benchmarks),
+        revisions=_revisions(context, entry),
+        benchmarks=benchmarks,
         off_target=tuple(_off_target(context, name) for name in context.spec.off_target),
     )
     write_record(context.run.prepared, prepared)
@@ -44,6 +55,36 @@ def prepare(context: RunContext) -> PhaseResult:
     )
     write_record(context.run.harness, hand_out(context.run.workspace, handout))
     return PhaseResult(detail=", ".join(map(_counted, prepared.measured)))
+
+
+def _revisions(context: RunContext, entry: ModelEntry) -> dict[str, str]:
+    """The commits that are in use, now that everything has been fetched."""
+    spec = context.spec
+    names = (*spec.benchmarks, *spec.off_target)
+    data = () if spec.data_dir else map(context.catalog.benchmark, names)
+    return known_pins(entry, data)
+
+
+def _tell(context: RunContext, what: str) -> None:
+    context.check_stop()
+    context.journal.write(PreparationProgressed(what=what))
+
+
+class _Bytes:
+    """Writes how far a download is, seldom enough that the journal stays small."""
+
+    def __init__(self, context: RunContext, what: str) -> None:
+        self._context, self._what, self._last = context, what, 0.0
+
+    def tell(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._last < _EVERY_SECONDS and done < total:
+            return
+        self._last = now
+        self._context.check_stop()
+        self._context.journal.write(
+            PreparationProgressed(what=self._what, done_bytes=done, total_bytes=total)
+        )
 
 
 def task_of(context: RunContext, prepared: Prepared) -> Task:

@@ -75,6 +75,7 @@ def report(context: RunContext) -> PhaseResult:
             seal.files.get(WEIGHTS, "") if seal.valid else "",
             agent.seconds,
         ),
+        revisions=prepared.revisions,
         average=average(benchmarks, load_paper(), _hub_id(context)),
         time=TimeUsed(
             budget_seconds=agent.budget_seconds,

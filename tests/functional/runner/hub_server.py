@@ -17,15 +17,21 @@ COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
 @dataclass
 class Hub:
     """`repositories` maps (models or datasets, OWNER/NAME) to its files; `asked` are method and
-    path of each request."""
+    path of each request. Main is at `commit`. Every answer is `refusal` where it is not 0; the file
+    named `stuck` is sent by half and no further."""
 
     repositories: dict[tuple[str, str], dict[str, bytes]]
     url: str = ""
     asked: list[str] = field(default_factory=list)
+    commit: str = COMMIT
+    refusal: int = 0
+    stuck: str = ""
 
     def answer(self, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of one request."""
         self.asked.append(f"{method} {urlsplit(path).path}")
+        if self.refusal:
+            return self.refusal, {}, b""
         parts = [part for part in unquote(urlsplit(path).path).split("/") if part]
         api = parts[:1] == ["api"]
         parts = parts[1:] if api else parts
@@ -41,7 +47,7 @@ class Hub:
         content = files.get("/".join(route[2:]))
         if route[:1] != ["resolve"] or content is None:
             return 404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT}, b""
-        return 200, {"ETag": f'"{_sha(content)}"', "X-Repo-Commit": COMMIT}, content
+        return 200, {"ETag": f'"{_sha(content)}"', "X-Repo-Commit": route[1]}, content
 
     def _listing(
         self, name: str, route: list[str], files: dict[str, bytes], recursive: bool
@@ -49,14 +55,14 @@ class Hub:
         if route[:1] == ["tree"]:
             return json.dumps(_tree(files, "/".join(route[2:]), recursive)).encode()
         siblings = [{"rfilename": path} for path in files]
-        about = {"id": name, "sha": COMMIT, "private": False, "tags": [], "siblings": siblings}
+        about = {"id": name, "sha": self.commit, "private": False, "tags": [], "siblings": siblings}
         return json.dumps({**about, "downloads": 0, "likes": 0}).encode()
 
 
 @contextmanager
 def hub_server(repositories: dict[tuple[str, str], dict[str, bytes]]) -> Iterator[Hub]:
     """A running Hub."""
-    hub = Hub(repositories)
+    hub, over = Hub(repositories), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -67,7 +73,11 @@ def hub_server(repositories: dict[tuple[str, str], dict[str, bytes]]) -> Iterato
             for key, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(key, value)
             self.end_headers()
-            if self.command == "GET":
+            if self.command == "GET" and hub.stuck and self.path.endswith(hub.stuck):
+                self.wfile.write(body[: len(body) // 2])
+                self.wfile.flush()
+                over.wait()
+            elif self.command == "GET":
                 self.wfile.write(body)
 
         def do_HEAD(self) -> None:
@@ -83,6 +93,7 @@ def hub_server(repositories: dict[tuple[str, str], dict[str, bytes]]) -> Iterato
     try:
         yield hub
     finally:
+        over.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -98,6 +98,7 @@ class RunFold:
             "run_resumed": self._run_resumed,
             "phase_started": self._phase_started,
             "phase_finished": self._phase_finished,
+            "preparation_progressed": lambda at, _time: self._strip.prepared(at),
             "evaluation_planned": self._note,
             "evaluation_progressed": lambda at, _time: self._strip.progressed(at),
             "evaluation_finished": self._evaluation_finished,

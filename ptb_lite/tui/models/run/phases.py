@@ -14,7 +14,9 @@ from ptb_lite.events import (
     Outcome,
     Phase,
     PhaseFinished,
+    PreparationProgressed,
 )
+from ptb_lite.narrate import preparation_words
 
 # Below this share a guess of the time left says more about the start than about the rest.
 _ENOUGH = 0.05
@@ -117,6 +119,13 @@ class PhaseStrip:
             label=f"{at.label.replace('_', '-')} {at.benchmark}: {at.done} of {at.total}",
             fraction=self._share(part),
         )
+
+    def prepared(self, at: PreparationProgressed) -> None:
+        if self.current is None:
+            return
+        known = at.total_bytes > 0
+        part = min(1.0, max(0.0, at.done_bytes / at.total_bytes)) if known else None
+        self._change(self.current, label=preparation_words(at), fraction=part)
 
     def voted(self, vote: JudgeVoteAsked | JudgeVoteCounted) -> None:
         """The judge comes at the audit's end and takes nearly all of its time."""

@@ -1,0 +1,131 @@
+"""Fetching a model of the Hub: how far it is, in bytes, and what a killed download left behind.
+
+Files that were fetched whole stay, so that a download goes on with the file that it was at; the
+Hub's client begins that one anew and leaves its part as `*.incomplete`, which is removed here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ptb_lite.catalog.hub_errors import HubError, as_hub_error
+from ptb_lite.locks import try_lock
+
+OnBytes = Callable[[int, int], None]
+"""Called with the bytes that are here and those of all files."""
+
+# Weights as safetensors, configuration and tokenizer: no code, no pickles.
+WANTED = (
+    "*.safetensors",
+    "model.safetensors.index.json",
+    "config.json",
+    "generation_config.json",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+)
+_EVERY_SECONDS = 1.0
+# What the client itself needs beside the files.
+_SPARE_BYTES = 100_000_000
+
+
+def download(name: str, commit: str, *, on_bytes: OnBytes | None = None) -> Path:
+    """The snapshot of a commit in the Hub's cache. Raises HubError, also for want of room."""
+    import huggingface_hub
+
+    remove_stale(name)
+    with as_hub_error(name):
+        # Asked first: the sizes are what progress and the check of the disk go by.
+        files = huggingface_hub.snapshot_download(
+            name, revision=commit, allow_patterns=list(WANTED), dry_run=True, tqdm_class=_silent()
+        )
+        total = sum(file.file_size for file in files)
+        wanted = sum(file.file_size for file in files if file.will_download)
+        _check_room(name, wanted)
+        told = on_bytes or (lambda _done, _total: None)
+        told(total - wanted, total)
+        found = huggingface_hub.snapshot_download(
+            name,
+            revision=commit,
+            allow_patterns=list(WANTED),
+            tqdm_class=_bar(lambda fetched: told(min(total, total - wanted + fetched), total)),
+        )
+        told(total, total)
+    return Path(found)
+
+
+def hub_folder() -> Path:
+    """Where the Hub's client keeps models: below HF_HOME."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
+
+
+def remove_stale(name: str) -> int:
+    """Remove parts of files that no process is fetching any more; how many there were.
+
+    The client locks a file while it fetches it: a part whose lock is free belongs to nobody.
+    """
+    folder = f"models--{name.replace('/', '--')}"
+    removed = 0
+    for part in (hub_folder() / folder / "blobs").glob("*.incomplete"):
+        lock = hub_folder() / ".locks" / folder / f"{part.name.partition('.')[0]}.lock"
+        with suppress(OSError):
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            held = try_lock(lock)
+            if held is None:
+                continue
+            try:
+                part.unlink()
+                removed += 1
+            finally:
+                held.close()
+    return removed
+
+
+def _check_room(name: str, wanted: int) -> None:
+    import shutil
+
+    from ptb_lite.files import existing_folder
+
+    free = shutil.disk_usage(existing_folder(hub_folder())).free
+    if free < wanted + _SPARE_BYTES:
+        raise HubError(
+            f"{free / 1e9:.1f} GB are free in {hub_folder()}, {wanted / 1e9:.1f} GB are needed "
+            f"for {name}",
+            field="model",
+            hint="Free some room, or set HF_HOME to another disk",
+        )
+
+
+def _silent() -> type[Any]:
+    return _bar(lambda _fetched: None)
+
+
+def _bar(told: Callable[[int], None]) -> type[Any]:
+    """A bar of tqdm's kind that draws nothing and tells the bytes that were written, at times."""
+    from tqdm.auto import tqdm
+
+    class Bytes(tqdm):  # type: ignore[misc]
+        def __init__(self, *args: Any, **named: Any) -> None:
+            # One bar counts files, and one of two counts what the network gave, before it is put
+            # together: neither is what lies on the disk.
+            self._counts = named.get("unit") == "B" and named.get("desc") != "Downloading bytes"
+            self._bytes, self._last = 0, 0.0
+            super().__init__(*args, **{**named, "disable": True})
+
+        def update(self, n: float | None = 1) -> bool | None:
+            if self._counts:
+                self._bytes += int(n or 0)
+                if time.monotonic() - self._last >= _EVERY_SECONDS:
+                    self._last = time.monotonic()
+                    told(self._bytes)
+            return None
+
+    return Bytes
