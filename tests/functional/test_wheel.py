@@ -68,3 +68,20 @@ def test_its_entry_points_are_those_of_the_project(unpacked: Path) -> None:
         found.setdefault(point.group, {})[point.name] = point.value
     assert found.pop("console_scripts") == project["scripts"]
     assert found == project["entry-points"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_the_main_job_runs_from_the_installed_wheel() -> None:
+    """sdist and wheel, a fresh environment, an empty folder, a conversion of its own."""
+    done = subprocess.run(
+        [str(ROOT / "scripts" / "test-wheel"), sys.executable, "--minutes", "1", "--limit", "20"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=3500,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "converting GGUF" in done.stdout
+    assert "run finished" in done.stdout
