@@ -28,7 +28,7 @@ def pin_catalog(catalog: Catalog, pins: Mapping[str, str]) -> Catalog:
         return catalog
     models = {
         name: entry.model_copy(update={"revision": pins[entry.hub_id]})
-        if entry.source == "hub" and entry.hub_id in pins
+        if entry.source == "hub" and entry.hub_id is not None and entry.hub_id in pins
         else entry
         for name, entry in catalog.models.items()
     }
