@@ -205,7 +205,7 @@ def usage_lines(usage: UsageView, hosts: Sequence[tuple[str, int, bool]]) -> lis
         refused = sum(1 for _, _, allowed in hosts if not allowed)
         lines.append(
             [
-                (f"{len(hosts)} hosts asked for", ""),
+                (f"{plural(len(hosts), 'host')} asked for", ""),
                 (f", {refused} refused", CARE if refused else DIM),
             ]
         )
