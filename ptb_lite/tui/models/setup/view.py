@@ -280,7 +280,8 @@ def _gain(model: ModelEntry, entry: BenchmarkEntry, n: int, machine: Machine) ->
     gain, base, known = _smallest(model, entry, n, machine)
     source = "above the base's" if known else "if the base scores"
     shown = f"{100 * gain:.0f} points" if gain is not None else "none"
-    return f"{entry.id}: {plural(n, 'item')}, smallest gain they can show {shown} ({source} {base:.0%})"
+    items = f"{entry.id}: {plural(n, 'item')}"
+    return f"{items}, smallest gain they can show {shown} ({source} {base:.0%})"
 
 
 def _smallest(
