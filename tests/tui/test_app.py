@@ -153,7 +153,7 @@ def test_text_can_be_read_in_every_theme(tmp_path: Path, theme: str) -> None:
         for key, text in (
             ("f6", "ok   system"),
             ("f5", "1 run in"),
-            ("f3", "CLEAN"),
+            ("f3", "verdict: clean"),
             ("f4", "add-numbers"),
             ("f2", "this machine can run it"),
         ):
