@@ -62,8 +62,10 @@ def gain_answer(scores: Scores) -> Answer:
     """Whether the submission is better than prompting alone, by the paired tests."""
     question = "Gain real?"
     if scores.no_score:
-        why = f"{scores.no_score[len('No score: ') :]}: {scores.submission_reason}".rstrip(": ")
-        return Answer(question, "NO SCORE", why, False)
+        what = scores.no_score.removeprefix("No score: ")
+        _, _, why = scores.submission_reason.partition(": ")
+        why = why or scores.submission_reason
+        return Answer(question, "NO SCORE", f"{what}: {why}" if why else what, False)
     tests = [each.after_vs_few_shot for each in scores.benchmarks]
     told = [test for test in tests if test is not None]
     if not told:

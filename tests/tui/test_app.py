@@ -155,7 +155,7 @@ def test_text_can_be_read_in_every_theme(tmp_path: Path, theme: str) -> None:
             ("f5", "1 run in"),
             ("f3", "verdict: clean"),
             ("f4", "add-numbers"),
-            ("f2", "This machine can run it."),
+            ("f2", "this machine can run it"),
         ):
             await pilot.press(key)
             await until_shown(pilot, text, seconds=20)

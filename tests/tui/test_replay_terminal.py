@@ -29,7 +29,7 @@ def test_the_demo_is_played_read_in_the_pager_and_copied(opened: Terminal) -> No
     opened.type("unset PAGER; export LESS=", "Enter")
     opened.command("replay", "demo", "--speed", "200")
     opened.wait_for("[Run]", "demo replayed ×200", "▶agent")
-    opened.wait_for("finished: clean", "✓ report")
+    opened.wait_for("finished: clean", "✓report")
     opened.type("o")
     # The pager has the terminal; its first lines are the run's first.
     opened.wait_for("run 20261123-153201-3cc1 with ptb-lite", "turn 1 · ")
@@ -47,7 +47,7 @@ def test_the_demo_is_played_read_in_the_pager_and_copied(opened: Terminal) -> No
 
     opened.wait(in_clipboard, "copy through OSC 52")
     opened.type("r")
-    opened.wait_for("[Result]", "verdict: clean", "27.3 %")
+    opened.wait_for("[Result]", "CLEAN", "27.3 %")
     opened.type("C-c")
     opened.wait_for_prompt()
     opened.type("echo code $?", "Enter")

@@ -91,7 +91,7 @@ def test_a_run_without_a_submission_has_no_score(tmp_path: Path, reason: str, sa
     write_record(run.scores, scores.model_copy(update=changed))
 
     async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
-        await until_shown(pilot, "NO SCORE", said.removeprefix("No score: "), reason)
+        await until_shown(pilot, "NO SCORE", said.removeprefix("No score: "), reason.split(": ")[1])
         await pilot.press("f5")
         await until_shown(pilot, "No score")
         await pilot.press("l")

@@ -101,8 +101,8 @@ def test_a_journal_of_a_newer_version_is_shown_as_far_as_it_is_known(tmp_path: P
         stream.write("damage\n")
 
     async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
-        await until_shown(pilot, "warning: known", "1 events were written by a newer ptb-lite",
-                          "1 damaged lines")  # fmt: skip
+        await until_shown(pilot, "warning: known", "1 event of a newer ptb-lite left out",
+                          "1 damaged line of")  # fmt: skip
 
     in_app(run, act)
 

@@ -104,7 +104,7 @@ def test_no_arguments_open_the_app_and_ctrl_c_gives_the_shell_back(
 ) -> None:
     demo_copy(tmp_path / "runs")
     terminal.command()
-    terminal.wait_for("[Setup]", "(•)  gemma-3-270m-emb", "This machine can run it.")
+    terminal.wait_for("[Setup]", "(•)  gemma-3-270m-emb", "this machine can run it")
     terminal.type("Down", "Space")
     terminal.wait_for("(•)  qwen3-0.6b-base", "--model qwen3-0.6b-base")
     terminal.type("F5")

@@ -18,6 +18,7 @@ from textual.worker import Worker, WorkerState
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.runs.folder import RunFolder
+from ptb_lite.text import plural
 from ptb_lite.tui.commands import AppCommand
 from ptb_lite.tui.models.run.fold import RunFold
 from ptb_lite.tui.models.run.follow import follow
@@ -341,7 +342,7 @@ its evidence. Leaving this screen, or the app, ends no run.
         elif self._found:
             words = f"{self._found} · n and N go on · {words}"
         if earlier:
-            words = f"{earlier} earlier lines in the pager (o) · {words}"
+            words = f"{plural(earlier, 'earlier line')} in the pager (o) · {words}"
         self.query_one(TraceView).border_subtitle = Content(words)
 
     def _find(self, *, forward: bool) -> None:
@@ -356,14 +357,12 @@ its evidence. Leaving this screen, or the app, ends no run.
     def _say_notice(self, advance: Advance) -> None:
         said = []
         if advance.newer:
-            said.append(
-                f"{advance.newer} events were written by a newer ptb-lite and are not shown: "
-                "update ptb-lite to see them"
-            )
+            newer = plural(advance.newer, "event")
+            said.append(f"{newer} of a newer ptb-lite left out: update ptb-lite to see more")
         if advance.skipped:
-            said.append(f"{advance.skipped} damaged lines of the journal are left out")
+            said.append(f"{plural(advance.skipped, 'damaged line')} of the journal left out")
         if advance.shot.impossible:
-            said.append(f"{advance.shot.impossible} events have impossible figures")
+            said.append(f"{plural(advance.shot.impossible, 'event')} with impossible figures")
         self._notice(". ".join(said))
         view = self.query_one(TraceView)
         self._title_trace(following=view.following, waiting=view.waiting)

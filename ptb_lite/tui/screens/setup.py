@@ -8,36 +8,24 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Horizontal, VerticalScroll
-from textual.content import Content
-from textual.widget import Widget
-from textual.widgets import Button, Collapsible, Input, Select, Static
+from textual.widgets import Button, Collapsible, Input, Select
 
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.text import duration, plural
 from ptb_lite.tui.commands import AppCommand
 from ptb_lite.tui.models.going import going_runs
 from ptb_lite.tui.models.setup.choices import SetupChoices, choices_of, preset_of, toggled
 from ptb_lite.tui.models.setup.lines import Summary
 from ptb_lite.tui.models.setup.remembered import load_choices, save_choices
-from ptb_lite.tui.models.setup.verdict import CHECKING, Verdict, Way, time_bar
-from ptb_lite.tui.place import Mode
-from ptb_lite.tui.screens.base import PtbScreen
+from ptb_lite.tui.models.setup.verdict import CHECKING, Verdict, Way
 from ptb_lite.tui.screens.save_preset import SavePresetScreen
 from ptb_lite.tui.screens.setup_fields import (
     FIELDS,
-    SETUP_HELP,
     SETUP_KEYS,
-    field_help,
     label_of,
-    more_fields,
-    preset_field,
-    setup_fields,
-    words_of,
 )
 from ptb_lite.tui.screens.setup_messages import Checked, Launched, Loaded, Unreadable
+from ptb_lite.tui.screens.setup_view import SetupView
 from ptb_lite.tui.text import one_line
 from ptb_lite.tui.widgets.choice_list import ChoiceList
 from ptb_lite.tui.widgets.verdict_box import VerdictBox
@@ -51,44 +39,20 @@ if TYPE_CHECKING:
 _FIRST_PRESET = "offline-demo"
 
 
-class SetupScreen(PtbScreen):
-    MODE: ClassVar[Mode] = "setup"
-    CSS_PATH = "../styles/setup.tcss"
-    HELP = SETUP_HELP
+class SetupScreen(SetupView):
+    """What is chosen, checked and started; `SetupView` shows it."""
+
     BINDINGS: ClassVar[list[BindingType]] = SETUP_KEYS
 
     def __init__(self) -> None:
         super().__init__()
-        self._facts: SetupFacts | None = None
-        self._choices = SetupChoices()
-        self._summary = self._figures = Summary(())
-        self._pointed = ("", "")
+        self._figures = Summary(())
         # The newest choices that make a run: they are kept for the next start.
         self._sound: SetupChoices | None = None
         self._checking: RunSpec | None = None
         self._checked: RunSpec | None = None
         self._problems: tuple[SetupProblem, ...] = ()
         self._starting = self._started = False
-
-    def compose_body(self) -> ComposeResult:
-        with Horizontal(id="setup-top"):
-            yield Static("Preset", classes="field-label")
-            yield Container(id="setup-preset")
-            yield Static("", id="setup-presets")
-            yield Button("Start", id="start", variant="success", disabled=True, compact=True)
-        yield VerdictBox()
-        with VerticalScroll(id="setup-body", can_focus=False):
-            with Horizontal(id="setup-lists"):
-                headings = ("GB", "speed")
-                yield ChoiceList("Base model", several=False, id="models", headings=headings)
-                yield ChoiceList("Agent", several=False, id="agents")
-                yield ChoiceList("Benchmarks", several=True, id="benchmarks")
-                yield VerticalScroll(Static("", id="facts"), id="setup-facts", can_focus=False)
-            yield Container(id="setup-fields", classes="setup-grid")
-            yield Container(id="setup-more")
-        with Container(id="setup-bottom"):
-            yield Static(Content("Reading the catalogue …"), id="setup-detail")
-            yield Static("", id="setup-command")
 
     def on_mount(self) -> None:
         self.query_one("#models").focus()
@@ -104,17 +68,6 @@ class SetupScreen(PtbScreen):
     def on_unmount(self) -> None:
         if self._sound is not None:
             save_choices(self._sound)
-
-    def help_text(self) -> str:
-        """What the focused field is for, what is in the way, and what the screen is for."""
-        parts = [super().help_text()]
-        box = self.query_one(VerdictBox).verdict
-        if box.ways:
-            parts.insert(0, f"{box.title}\n{box.whole()}\n")
-        name = _choice_of(self.focused)
-        if name is not None:
-            parts.insert(0, f"{label_of(name)}: {field_help(name)}\n")
-        return "\n".join(parts)
 
     def commands(self) -> Iterable[AppCommand]:
         yield AppCommand("Start the run", "As chosen", self.action_start)
@@ -230,38 +183,6 @@ class SetupScreen(PtbScreen):
                 order = tuple(self._facts.catalog.benchmarks)
                 self._apply(toggled(self._choices, message.line_id, order))
 
-    def on_choice_list_pointed(self, message: ChoiceList.Pointed) -> None:
-        line = message.line
-        self._detail(line.id.removeprefix("fold:"), line.detail)
-
-    def on_descendant_focus(self) -> None:
-        """The focused field says what it is for."""
-        name = _choice_of(self.focused)
-        if name is not None:
-            self._detail(label_of(name), field_help(name))
-
-    def _detail(self, name: str, words: str) -> None:
-        self._pointed = (name, words)
-        shown = Content.assemble((f"{one_line(name)}  ", "bold"), one_line(words, 900))
-        self.query_one("#setup-detail", Static).update(shown)
-        self._show_facts()
-
-    def _show_facts(self) -> None:
-        """Where there is room: the focused thing in full, what the run takes, and its time."""
-        if not self.has_class("-wide"):
-            return
-        name, words = self._pointed
-        bar = time_bar(self._summary.times, 40)
-        parts = " · ".join(f"{p.name} {duration(p.seconds)}" for p in self._summary.times)
-        shown = [Content.assemble((f"{one_line(name)}\n", "bold"), f"{one_line(words, 2000)}\n\n")]
-        if bar:
-            shown.append(Content.assemble((bar, "$text-primary"), f"\n{parts}\n\n"))
-        shown += [
-            Content.assemble((f"{word}  ", "bold"), f"{one_line(text, 600)}\n")
-            for word, text in self._summary.lines
-        ]
-        self.query_one("#facts", Static).update(Content("").join(shown))
-
     @on(Select.Changed)
     def _selected(self, message: Select.Changed) -> None:
         name = (message.select.id or "").removeprefix("choose-")
@@ -340,9 +261,7 @@ class SetupScreen(PtbScreen):
 
     async def _furnish(self) -> None:
         """The many controls come after the first frame, what they show after them."""
-        await self.query_one("#setup-preset").mount(preset_field())
-        await self.query_one("#setup-fields").mount(*setup_fields())
-        await self.query_one("#setup-more").mount(more_fields())
+        await self._mount_fields()
         self._load()
 
     def _take_preset(self, name: str) -> None:
@@ -355,15 +274,6 @@ class SetupScreen(PtbScreen):
         self._fill(choices)
         self._apply(choices)
 
-    def _fill(self, choices: SetupChoices) -> None:
-        """Show choices in the fields, without taking that for typing."""
-        with self.prevent(Select.Changed, Input.Changed):
-            for name, choice in FIELDS.items():
-                if words_of(choice):
-                    self.query_one(f"#choose-{name}", Select).value = choices.text(name)
-                else:
-                    self.query_one(f"#choose-{name}", Input).value = choices.text(name)
-
     def _apply(self, choices: SetupChoices) -> None:
         assert self._facts is not None
         self._choices = choices
@@ -371,30 +281,9 @@ class SetupScreen(PtbScreen):
         if self._summary.spec is not None:
             self._sound = choices
         self._show_lists()
-        command = one_line(self._summary.command, 2000)
-        self.query_one("#setup-command", Static).update(
-            Content.assemble(("Command  ", "bold"), command or "-")
-        )
-        others = self._facts.presets_for_gpus(choices.preset)
-        words = (
-            f"{plural(others, 'other')} {'needs' if others == 1 else 'need'} a GPU"
-            if others
-            else ""
-        )
-        self.query_one("#setup-presets", Static).update(Content(words))
+        self._show_command(self._facts.presets_for_gpus(choices.preset))
         self._show_facts()
         self._check()
-
-    def _show_lists(self) -> None:
-        if self._facts is None:
-            return
-        chosen = {
-            "models": {self._choices.text("model")},
-            "agents": {self._choices.text("agent")},
-            "benchmarks": set(self._choices.benchmarks),
-        }
-        for name, lines in self._facts.lines(self._choices).items():
-            self.query_one(f"#{name}", ChoiceList).show_lines(lines, chosen[name])
 
     def _check(self) -> None:
         """Have the machine checked for what is chosen now; one check at a time."""
@@ -461,9 +350,3 @@ class SetupScreen(PtbScreen):
             self.post_message(Launched(facts.start(spec)))
         except (PtbLiteError, OSError) as error:
             self.post_message(Launched(None, f"The run cannot be started: {error}"))
-
-
-def _choice_of(widget: Widget | None) -> str | None:
-    """The choice that a control is for."""
-    name = (widget.id or "") if widget is not None else ""
-    return name.removeprefix("choose-") if name.startswith("choose-") else None

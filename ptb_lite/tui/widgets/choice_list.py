@@ -24,7 +24,7 @@ _MARKS: dict[Mark, tuple[str, str]] = {
 
 
 # Cells that say why a line has its mark: they have its colour.
-_BAD_CELLS = frozenset({"no", "no data", "judge", "missing"})
+_BAD_CELLS = frozenset({"no", "big", "no data", "judge", "missing"})
 _BOX = 5
 _NAME = 14
 _FOLD = "fold:"

@@ -33,12 +33,12 @@ def test_a_real_run_is_watched_from_its_first_event_to_its_result(bench: Bench) 
     assert run.runner_lives()
 
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
-        await until_shown(pilot, "▶ agent", "I look at the data", "left to agent-0", seconds=120)
+        await until_shown(pilot, "▶agent", "I look at the data", "left to agent-0", seconds=120)
         await until_shown(pilot, "memory ", "CPU ", seconds=60)
-        await until_shown(pilot, "finished: clean", "submitted", "✓ report", seconds=120)
+        await until_shown(pilot, "finished: clean", "submitted", "✓report", seconds=120)
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, ResultScreen))
-        await until_shown(pilot, "verdict: clean", "after, counted")
+        await until_shown(pilot, "CLEAN", "after, counted")
         await pilot.press("3")
         await until(pilot, lambda: app.screen.query_one(DataTable).row_count == 4)
 

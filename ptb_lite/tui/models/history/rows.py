@@ -13,7 +13,7 @@ from ptb_lite.events import Outcome
 from ptb_lite.runs.folder import RunFolder, list_runs
 from ptb_lite.runs.records import Scores, Status, Success, SuccessCount
 from ptb_lite.spec.run_spec import RunSpec
-from ptb_lite.text import duration, percent
+from ptb_lite.text import duration, percent, plural
 
 _Found = TypeVar("_Found")
 Ranking = Literal["counted", "raw"]
@@ -218,7 +218,7 @@ def rank_rows(rows: Sequence[HistoryRow], by: Ranking) -> tuple[RankedRow, ...]:
 
 def group_of(row: HistoryRow) -> str:
     """In words, what two runs must share for their scores to compare."""
-    return f"{row.model}: {', '.join(row.benchmarks)} ({row.n} items)"
+    return f"{row.model}: {', '.join(row.benchmarks)} ({plural(row.n, 'item')})"
 
 
 def marked_rows(rows: Sequence[HistoryRow], marked: Collection[str]) -> tuple[HistoryRow, ...]:

@@ -75,7 +75,7 @@ def facts_line(shot: RunSnapshot, submitted: str = "") -> list[Span]:
     """What is submitted by now, what was found, and the scores so far; `submitted` is what lies in
     the workspace while the agent is at work."""
     if shot.no_score:
-        submitted, style = "NOTHING THAT COUNTS", BAD
+        submitted, style = "NOTHING", BAD
     elif shot.sealed_bytes is not None:
         submitted, style = f"{shot.sealed_bytes / 1e6:.1f} MB, sealed", GOOD
     else:
@@ -205,7 +205,7 @@ def usage_lines(usage: UsageView, hosts: Sequence[tuple[str, int, bool]]) -> lis
         refused = sum(1 for _, _, allowed in hosts if not allowed)
         lines.append(
             [
-                (f"{len(hosts)} hosts asked for", ""),
+                (f"{plural(len(hosts), 'host')} asked for", ""),
                 (f", {refused} refused", CARE if refused else DIM),
             ]
         )

@@ -161,6 +161,7 @@ def _model(
     network = ", needs the network" if here == "download" else ", no network needed"
     steps = steps_of(entry, catalog, choices, machine)
     speed = speed_word(steps)
+    shown = "big" if mark == "bad" else speed
     pace = f"about {steps_text(steps)} in the time box; " if steps is not None else ""
     if mark == "ok" and speed == "no":
         mark = "warn"
@@ -169,7 +170,7 @@ def _model(
         mark,
         f"{size}, {fits}, {'gated, ' if entry.gated else ''}{source}",
         f"{size}; {pace}{full}; {source}{network}; {gate}. {entry.title}.{summary}",
-        (f"{most_memory(entry) / 1e9:.1f}", speed),
+        (f"{most_memory(entry) / 1e9:.1f}", shown),
     )
 
 
@@ -282,7 +283,8 @@ def _gain(model: ModelEntry, entry: BenchmarkEntry, n: int, machine: Machine) ->
     gain, base, known = _smallest(model, entry, n, machine)
     source = "above the base's" if known else "if the base scores"
     shown = f"{100 * gain:.0f} points" if gain is not None else "none"
-    return f"{entry.id}: {n} items, smallest gain they can show {shown} ({source} {base:.0%})"
+    items = f"{entry.id}: {plural(n, 'item')}"
+    return f"{items}, smallest gain they can show {shown} ({source} {base:.0%})"
 
 
 def _smallest(
