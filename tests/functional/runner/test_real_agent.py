@@ -87,8 +87,8 @@ def test_a_training_in_the_background_is_there_at_the_end(
     with model_server(command) as server:
         model = prepare(agent, server.url, monkeypatch)
         phase = agent_phase(
-            bench, "", agent=agent, agent_model=model, minutes=3.0, read_only=(script,),
-            network="full",
+            bench, "", agent=agent, agent_model=model, minutes=3.0, startup_minutes=3.0,
+            network="full", read_only=(script,),
         )  # fmt: skip
     assert phase.end.outcome is Outcome.FINISHED, phase.end
     assert (phase.run.workspace / "final_model" / "adapter_config.json").exists()
@@ -122,8 +122,9 @@ def test_an_agent_that_ends_processes_by_name_lives_on(
             model = f"stub@{server.url}/v1" if agent == "local" else None
             model = model or prepare(agent, server.url, monkeypatch)
             phase = agent_phase(
-                bench, "", agent=agent, agent_model=model, network="model-only", minutes=3.0
-            )
+                bench, "", agent=agent, agent_model=model, minutes=3.0, startup_minutes=3.0,
+                network="model-only",
+            )  # fmt: skip
             # It heard the task, which is full of these words, and its tool's result.
             assert server.calls == 1
     assert phase.end.outcome is Outcome.FINISHED, (phase.end, phase.printed()[-2000:])
