@@ -195,3 +195,24 @@ def test_what_a_sub_agent_did_is_said_to_be_its(tmp_path: Path) -> None:
 def test_a_sub_agents_line_is_known(event: dict[str, object], marked: bool) -> None:
     (turn,) = read_line(json.dumps({**event, "role": "assistant", "text": "hello"}), "trace/x", 1)
     assert turn.file == ("trace/x (sub-agent)" if marked else "trace/x")
+
+
+_PROMPT = "Rewrite every question of the test set in other words."
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "tool_use", "name": "Task", "input": {"description": "d", "prompt": _PROMPT}},
+        {"type": "item.completed", "item": {"type": "collab_tool_call", "prompt": _PROMPT}},
+        {"type": "tool_use", "parameters": {"agent_name": "generalist", "prompt": _PROMPT}},
+        {"type": "tool_use", "part": {"tool": "task", "state": {
+            "input": {"subagent_type": "general", "prompt": _PROMPT}}}},
+    ],
+    ids=["Claude Code", "Codex", "Gemini CLI", "OpenCode"],
+)  # fmt: skip
+def test_what_a_sub_agent_is_asked_is_read_in_every_programs_stream(
+    event: dict[str, object],
+) -> None:
+    turns = list(read_line(json.dumps(event), "trace/x", 1))
+    assert ("asked", _PROMPT) in [(turn.kind, turn.text) for turn in turns]
