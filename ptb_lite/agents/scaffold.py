@@ -23,7 +23,8 @@ from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.catalog.prices import Price, load_prices, price_of
 from ptb_lite.errors import PtbLiteError
 
-_VERSION_SECONDS = 20.0
+# On a loaded machine Gemini CLI needs half a minute to say it.
+_VERSION_SECONDS = 60.0
 _MAX_VERSION = 100
 _NUMBER = re.compile(r"\d+(?:\.\d+)+")
 

@@ -98,7 +98,9 @@ def _paper_lines(lines: Iterable[PaperLine]) -> Iterator[str]:
 
 
 def _work_lines(time: TimeUsed) -> Iterator[str]:
-    """When it handed something in, and what it left of its time."""
+    """What its program was, when it handed something in, and what it left of its time."""
+    if time.untested:
+        yield f"agent's program: {time.untested}"
     if time.submissions:
         shown = [duration(seconds) for seconds in time.submissions[:_MAX_SUBMISSIONS]]
         left = len(time.submissions) - len(shown)

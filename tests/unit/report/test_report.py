@@ -86,6 +86,7 @@ def make_run(tmp_path: Path, *, benchmarks: int = 1, submitted: bool = True) -> 
             agent_seconds=90,
             agent_outcome=Outcome.FINISHED,
             phases={end.phase.value: end.seconds for end in ends},
+            untested="claude 9.9.9 was not tested, 2.1.332 was",
         ),
     )
     write_record(run.scores, scores)
@@ -149,7 +150,7 @@ def test_html_holds_everything_and_nothing_hostile(tmp_path: Path) -> None:
         "15 items gained, 4 lost", "p = 0.0192", "+22.0 points", "flagged: base score",
         "test item t7 stands", ".jsonl:12", "similarity 0.99", "57 + 87", "crashed: OSError",
         "1 min 30 s of 3 min 00 s", "50 % of its budget", "torch", "2.13.0", "sandbox none",
-        "the agent was not held", "decides", "baseline", "1 min 01 s",
+        "the agent was not held", "decides", "baseline", "1 min 01 s", "9.9.9 was not tested",
     ):  # fmt: skip
         assert expected in words, expected
 
@@ -184,6 +185,7 @@ def test_text_never_shows_a_bare_percentage(tmp_path: Path) -> None:
             assert " of 50" in line or "n = 50" in line
     assert "violation overlap/test-item" in text
     assert "harness skipped: crashed" in text
+    assert "agent's program: claude 9.9.9 was not tested, 2.1.332 was" in text
     assert SALT not in text
 
 

@@ -41,6 +41,12 @@ def test_no_control_character_of_an_agent_is_printed(kind: AgentEventKind, text:
         assert line.isprintable()
 
 
+def test_a_sub_agents_line_says_so() -> None:
+    spoken = [AgentEvent(kind=AgentEventKind.MESSAGE, text="hi", parent=p) for p in (None, "t1")]
+    lines = [line for each in spoken for line in PlainLines().of(event(AgentSpoke(event=each)))]
+    assert [line.endswith("| (sub-agent) hi") for line in lines] == [False, True]
+
+
 def test_lines_carry_the_time_since_the_first_event() -> None:
     lines = PlainLines()
     assert lines.of(event(PhaseStarted(phase=Phase.PREPARE))) == ["  0:00  prepare began"]

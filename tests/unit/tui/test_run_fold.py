@@ -11,7 +11,9 @@ import pytest
 
 from ptb_lite.events import (
     AgentEnded,
+    AgentEvent,
     AgentEventKind,
+    AgentSpoke,
     AgentStarted,
     DeviceSampled,
     EvaluationFinished,
@@ -131,6 +133,17 @@ def test_tokens_and_reported_cost_are_summed() -> None:
     assert shot.usage.cost is None
     paid = said(AgentEventKind.USAGE, input_tokens=1, cost_usd=0.25)
     assert folded(use, paid, paid).usage.cost == 0.5
+
+
+def test_a_sub_agents_turns_are_marked() -> None:
+    of_it = AgentEvent(kind=AgentEventKind.TOOL_CALL, text="ls", tool="Bash", parent="toolu_1")
+    said_by_it = AgentEvent(kind=AgentEventKind.MESSAGE, text="done", parent="toolu_1")
+    by_it = [AgentSpoke(event=each) for each in (of_it, said_by_it)]
+    own = said(AgentEventKind.TOOL_CALL, "cat log")
+    shot = folded(said(AgentEventKind.MESSAGE, "on my own"), by_it[0], own, by_it[1])
+    assert [entry.tool for entry in shot.entries] == ["", "sub-agent Bash", "", "sub-agent"]
+    # A turn's heading names it: whose an entry is, is seen although they come interleaved.
+    assert [entry.turn for entry in shot.entries] == [1, 2, 3, 4]
 
 
 def test_the_final_audit_replaces_what_was_seen_live() -> None:

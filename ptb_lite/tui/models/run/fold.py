@@ -45,7 +45,7 @@ from ptb_lite.tui.models.result.flags import FlagBoard, group_key
 from ptb_lite.tui.models.run.device import DeviceFold
 from ptb_lite.tui.models.run.phases import PhaseStrip
 from ptb_lite.tui.models.run.view import AgentView, RunSnapshot, TrainingView, UsageView
-from ptb_lite.tui.models.trace.entries import EntryKind, Trace
+from ptb_lite.tui.models.trace.entries import SUB_AGENT, EntryKind, Trace
 
 MAX_HOSTS = 100
 MAX_SCORES = 200
@@ -225,7 +225,7 @@ class RunFold:
         if kind is not None:
             if event.text:
                 tool = event.tool or ""
-                name = f"sub-agent {tool}".strip() if event.parent else tool
+                name = f"{SUB_AGENT} {tool}".strip() if event.parent else tool
                 self.trace.say(kind, event.text, time, name)
                 if kind is EntryKind.RESULT:
                     self._told_feedback(event.text)

@@ -27,6 +27,8 @@ class EntryKind(StrEnum):
 FOLDED = frozenset({EntryKind.RESULT, EntryKind.REASONING})
 _HOST = frozenset({EntryKind.NOTE, EntryKind.FLAG})
 _TALK = frozenset({EntryKind.MESSAGE, EntryKind.REASONING})
+# How the name of a sub-agent's tool begins.
+SUB_AGENT = "sub-agent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +78,17 @@ class Trace:
         self._turn = 0
         self._number = 0
         self._talking = False
+        self._by_sub_agent = False
         self.earlier = 0
 
     def say(self, kind: EntryKind, text: str, time: datetime, tool: str = "") -> None:
-        """Something of the agent's. Talk after a command or its result begins a turn."""
-        if self._turn == 0 or (kind in _TALK and not self._talking):
+        """Something of the agent's. Talk after a command or its result begins a turn, and so does
+        a change between the agent and a sub-agent, whose name `tool` begins with `SUB_AGENT`."""
+        by_sub_agent = tool.startswith(SUB_AGENT)
+        changes = by_sub_agent is not self._by_sub_agent
+        if self._turn == 0 or changes or (kind in _TALK and not self._talking):
             self._turn += 1
+        self._by_sub_agent = by_sub_agent
         self._talking = kind in _TALK
         self._add(kind, text, time, self._turn, tool)
 
