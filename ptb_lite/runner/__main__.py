@@ -9,7 +9,6 @@ from pathlib import Path
 
 from ptb_lite.catalog.loader import load_catalog
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.events import Outcome
 from ptb_lite.runner.context import RunContext
 from ptb_lite.runner.execute import execute
 from ptb_lite.runner.lock import hold_lock
@@ -33,7 +32,8 @@ def main(argv: list[str]) -> int:
             run=run, spec=run.read_spec(), catalog=load_catalog(), journal=journal, stop=stop
         )
         with Heartbeat(run.path):
-            return 0 if execute(context) is Outcome.FINISHED else 1
+            execute(context)
+        return 0 if run.read_status().complete else 1
     finally:
         journal.close()
         lock.close()

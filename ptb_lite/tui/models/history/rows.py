@@ -13,7 +13,7 @@ from ptb_lite.events import Outcome
 from ptb_lite.runs.folder import RunFolder, list_runs
 from ptb_lite.runs.records import Scores, Status
 from ptb_lite.spec.run_spec import RunSpec
-from ptb_lite.text import duration, percent
+from ptb_lite.text import duration, one_line, percent, visible
 
 _Found = TypeVar("_Found")
 Ranking = Literal["counted", "raw"]
@@ -45,6 +45,7 @@ class HistoryRow:
     counted: float | None = None
     verdict: str = ""
     no_score: str = ""
+    name: str = ""
 
     @property
     def over_few_shot(self) -> float | None:
@@ -55,7 +56,15 @@ class HistoryRow:
 
     def searched(self) -> str:
         """Everything that a filter looks at."""
-        parts = (self.run_id, self.state, self.model, self.agent, self.preset, self.verdict)
+        parts = (
+            self.run_id,
+            self.name,
+            self.state,
+            self.model,
+            self.agent,
+            self.preset,
+            self.verdict,
+        )
         return " ".join((*parts, self.no_score, *self.benchmarks)).lower()
 
 
@@ -75,7 +84,7 @@ def _counted(row: HistoryRow) -> float | None:
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("run", "RUN", lambda row: row.run_id, lambda row: row.run_id),
+    Column("run", "RUN", lambda row: row.run_id, lambda row: f"{row.run_id} {row.name}".rstrip()),
     Column("state", "STATE", lambda row: row.state, lambda row: row.state),
     Column("counted", "COUNTED", _counted, lambda row: row.no_score or percent(row.counted)),
     Column("raw", "RAW", lambda row: row.raw, lambda row: percent(row.raw)),
@@ -212,6 +221,7 @@ def _row(
         counted=average.counted if average else None,
         verdict=scores.verdict.value if scores else "",
         no_score=scores.no_score if scores else "",
+        name=visible(one_line((spec and spec.name) or "", 60)),
     )
 
 
