@@ -15,6 +15,7 @@ import pytest
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import (
     AgentStarted,
+    DeviceSampled,
     Outcome,
     Phase,
     PhaseFinished,
@@ -54,6 +55,11 @@ def phases_started(run: RunFolder) -> list[Phase]:
     return [event.payload.phase for event in events if isinstance(event.payload, PhaseStarted)]
 
 
+def samples(run: RunFolder) -> list[DeviceSampled]:
+    found = [event.payload for event in read_journal(run.journal).events]
+    return [payload for payload in found if isinstance(payload, DeviceSampled)]
+
+
 def processes_of(run: RunFolder) -> list[psutil.Process]:
     """Every process whose command line or working folder is in the run's folder."""
     found = []
@@ -73,6 +79,9 @@ def kill_in(run: RunFolder, phase: Phase) -> None:
     if phase is Phase.AGENT:
         output = run.trace / "stdout.log"
         wait_until(lambda: output.exists() and b"submitted" in output.read_bytes(), 60.0)
+        # The time used is told by the journal, in which the machine is sampled every few seconds.
+        seen = len(samples(run))
+        wait_until(lambda: len(samples(run)) > seen, 60.0)
     pid = run.read_status().pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
