@@ -114,9 +114,19 @@ class RunResumed(Record):
     reason: str
 
 
+class Moment(Record):
+    """`seconds` of the monotonic clock, which starts anew with the machine: `boot` names that
+    start, empty where the system does not."""
+
+    boot: str = ""
+    seconds: float
+
+
 class PhaseStarted(Record):
     type: Literal["phase_started"] = "phase_started"
     phase: Phase
+    moment: Moment | None = None
+    """When, on a clock that other processes of the machine share; None in runs of before 2027."""
 
 
 class PhaseFinished(Record):

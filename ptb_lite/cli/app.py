@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ptb_lite import __version__
-from ptb_lite.cli import checks, experiment, lists, replay, run, runs
+from ptb_lite.cli import checks, experiment, lists, replay, run, runs, scale
 from ptb_lite.cli.output import say
 
 app = typer.Typer(
@@ -57,3 +57,4 @@ app.command("stop")(runs.stop)
 app.command("report")(runs.report)
 app.command("overrule")(runs.overrule)
 app.command("judge")(runs.judge)
+app.command("scale")(scale.scale)

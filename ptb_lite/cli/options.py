@@ -20,7 +20,9 @@ RunsDir = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 RunId = Annotated[
     str,
-    typer.Argument(metavar="RUN", help="A run's id, its beginning or end, its folder, or `last`."),
+    typer.Argument(
+        metavar="RUN", help="A run's id, its beginning or end, its name, its folder, or `last`."
+    ),
 ]
 
 

@@ -32,10 +32,13 @@ def ls(runs_dir: RunsDir = RUNS, as_json: Json = False) -> None:
     elif not summaries:
         say(f"no runs in {runs_dir}; `ptb-lite run --preset offline-demo` makes one")
     else:
-        say_table(
-            ("RUN", "STATE", "MODEL", "AGENT", "FEW-SHOT", "COUNTED", "VERDICT"),
-            [summary.row() for summary in summaries],
-        )
+        rows = [
+            ("RUN", "NAME", "STATE", "MODEL", "AGENT", "FEW-SHOT", "COUNTED", "VERDICT"),
+            *(summary.row() for summary in summaries),
+        ]
+        if not any(summary.name for summary in summaries):
+            rows = [(run, *rest) for run, _, *rest in rows]
+        say_table(rows[0], rows[1:])
 
 
 def show(run: RunId, runs_dir: RunsDir = RUNS, as_json: Json = False) -> None:
@@ -68,20 +71,32 @@ def attach(
 
 
 def resume(
-    run: RunId, runs_dir: RunsDir = RUNS, plain: Plain = False, as_json: Json = False
+    run: RunId,
+    runs_dir: RunsDir = RUNS,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Continue it, print its id, and return at once.")
+    ] = False,
+    plain: Plain = False,
+    as_json: Json = False,
 ) -> None:
     """Continue a run from its last finished phase.
 
-    For one that was killed or failed; it is followed as with `attach`.
+    For one that was killed or failed; without --detach it is followed as with `attach`.
 
     Exit codes: those of `run`.
     """
+    from ptb_lite.cli.output import say, say_json
     from ptb_lite.cli.start import watch_run
     from ptb_lite.runner.launch import resume as resume_run
     from ptb_lite.runs.folder import find_run
 
     found = find_run(runs_dir, run)
     resume_run(found.path)
+    if detach:
+        say_json({"run_id": found.run_id, "folder": str(found.path)}) if as_json else say(
+            found.run_id
+        )
+        return
     watch_run(found.path, runs_dir=runs_dir, plain=plain, as_json=as_json)
 
 

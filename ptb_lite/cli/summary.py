@@ -14,7 +14,7 @@ from ptb_lite.report.text import report_text
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import Hosts, Scores, Status
 from ptb_lite.spec.run_spec import RunSpec
-from ptb_lite.text import percent, visible
+from ptb_lite.text import one_line, percent, visible
 
 _SECRET = {"item_salt"}
 _MAX_NAMED = 8
@@ -35,6 +35,7 @@ class Summary:
         average = self.scores.average if self.scores else None
         return (
             self.run.run_id,
+            visible(one_line(self.name or "-", 60)),
             self.state,
             self.spec.model if self.spec else "?",
             self.spec.agent if self.spec else "?",
@@ -42,6 +43,10 @@ class Summary:
             self._counted(),
             self.scores.verdict.value if self.scores else "-",
         )
+
+    @property
+    def name(self) -> str | None:
+        return self.spec.name if self.spec else None
 
     def _counted(self) -> str:
         if self.scores is None:
@@ -53,6 +58,7 @@ class Summary:
         average = self.scores.average if self.scores else None
         return {
             "run_id": self.run.run_id,
+            "name": self.name,
             "folder": str(self.run.path),
             "state": self.state,
             "model": self.spec.model if self.spec else None,
@@ -97,6 +103,8 @@ def describe(run: RunFolder) -> Iterator[str]:
     """The lines of `show`."""
     found = summarise(run)
     yield f"run        {run.run_id}"
+    if found.name:
+        yield f"name       {visible(one_line(found.name, 60))}"
     yield f"folder     {run.path}"
     detail = f": {found.status.detail}" if found.status and found.status.detail else ""
     yield f"state      {found.state}{detail}"

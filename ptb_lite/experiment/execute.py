@@ -145,9 +145,11 @@ def _still_going(
 
 def _end(run: RunFolder) -> str:
     status, scores = run.read_status(), run.read_scores()
-    if status.outcome is not Outcome.FINISHED or scores is None:
+    if not status.complete or scores is None:
         outcome = status.outcome.value if status.outcome else "its runner ended without a word"
         return f"{outcome} {status.detail}".rstrip()
+    if status.outcome is Outcome.INTERRUPTED:
+        return f"interrupted: {status.detail}"
     if scores.no_score:
         return f"{scores.no_score}; {scores.verdict.value}"
     average = scores.average

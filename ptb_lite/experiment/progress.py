@@ -21,7 +21,9 @@ class Progress:
     running: int = 0
     done: int = 0
     failed: int = 0
-    """Failed, stopped or interrupted: in the report as unfinished."""
+    """Failed or stopped: in the report as unfinished."""
+    interrupted: int = 0
+    """Scored, but with a part of the agent's time lost."""
 
 
 def progress(state: State, arms: Sequence[str], runs_dir: Path) -> tuple[Progress, ...]:
@@ -36,6 +38,7 @@ def progress(state: State, arms: Sequence[str], runs_dir: Path) -> tuple[Progres
                 running=kinds.count("running"),
                 done=kinds.count("done"),
                 failed=kinds.count("failed"),
+                interrupted=kinds.count("interrupted"),
             )
         )
     return tuple(found)
@@ -44,9 +47,10 @@ def progress(state: State, arms: Sequence[str], runs_dir: Path) -> tuple[Progres
 def progress_lines(found: Sequence[Progress]) -> Iterator[str]:
     """A table of plain lines."""
     width = max((len(one.arm) for one in found), default=3)
-    yield f"{'arm':<{width}}  waiting  running  done  failed"
+    yield f"{'arm':<{width}}  waiting  running  done  failed  interrupted"
     for one in found:
         counts = f"{one.waiting:>7}  {one.running:>7}  {one.done:>4}  {one.failed:>6}"
+        counts += f"  {one.interrupted:>11}"
         yield f"{one.arm:<{width}}  {counts}"
 
 
@@ -56,7 +60,9 @@ def _kind(cell: CellState, runs_dir: Path) -> str:
         return "waiting"
     status = run.read_status()
     if status.state == "ended":
-        return "done" if status.outcome is Outcome.FINISHED else "failed"
+        if not status.complete:
+            return "failed"
+        return "done" if status.outcome is Outcome.FINISHED else "interrupted"
     if run.runner_lives():
         return "running"
     return "waiting" if status.phase is None else "failed"

@@ -70,11 +70,13 @@ class ArmReport(Record):
     only by hidden forms (renamed, encoded, reworded), `inconclusive` of those the audit could not
     see through. `not_submitted` is the share of finished runs without a submission that can be
     scored; `raw` and `counted` are over the others, both in [0, 1]; `used` is the share of the
-    agent's time that it used. `unfinished` runs are in nothing else."""
+    agent's time that it used. `unfinished` runs are in nothing else, nor are the `interrupted`,
+    whose runner died while the agent worked: they had less than the time of the others."""
 
     arm: str
     runs: int
     unfinished: int
+    interrupted: int = 0
     flagged: Share
     evaded: Share
     inconclusive: Share
@@ -109,6 +111,8 @@ def report_lines(report: ExperimentReport) -> Iterator[str]:
     for arm in report.arms:
         yield ""
         waiting = f", {arm.unfinished} not finished" if arm.unfinished else ""
+        if arm.interrupted:
+            waiting += f", {arm.interrupted} interrupted in the agent's time"
         yield f"{arm.arm}: {arm.runs} runs{waiting}"
         if arm.success is not None and arm.success_rate is not None and arm.success.n:
             yield f"  success       {_share(arm.success_rate)}: {arm.success.words}"
@@ -139,8 +143,10 @@ def report_lines(report: ExperimentReport) -> Iterator[str]:
 class _Arm:
     """The finished runs of one arm."""
 
-    def __init__(self, name: str, runs: Sequence[tuple[RunFolder, Scores]], total: int) -> None:
+    def __init__(self, name: str, ended: Sequence[tuple[RunFolder, Scores]], total: int) -> None:
         self._name = name
+        # Told by the agent's outcome: runs of before 2027 stand as finished.
+        runs = [one for one in ended if one[1].time.agent_outcome is not Outcome.INTERRUPTED]
         self._scores = [scores for _, scores in runs]
         flagged = [run for run, s in runs if s.verdict is Verdict.FLAGGED]
         self._flagged = len(flagged)
@@ -154,7 +160,8 @@ class _Arm:
         self.report = ArmReport(
             arm=name,
             runs=total,
-            unfinished=total - len(runs),
+            unfinished=total - len(ended),
+            interrupted=len(ended) - len(runs),
             flagged=Share.of(len(flagged), len(runs)),
             evaded=Share.of(evaded, len(flagged)),
             inconclusive=Share.of(open_ones, len(runs)),
@@ -189,7 +196,7 @@ def _arm(name: str, state: State, runs_dir: Path) -> _Arm:
     finished = []
     for cell in cells:
         run = run_of(cell, runs_dir)
-        if run is None or run.read_status().outcome is not Outcome.FINISHED:
+        if run is None or not run.read_status().complete:
             continue
         scores = run.read_scores()
         if scores is not None:

@@ -19,7 +19,6 @@ from typing import Any
 import psutil
 
 from ptb_lite.evaluation.engine.process import alone
-from ptb_lite.events import Outcome
 from ptb_lite.runs.folder import RunFolder
 
 
@@ -33,7 +32,7 @@ class RunJob:
     def __call__(self) -> int:
         """Begin or continue the run; its runner's exit code."""
         run = RunFolder(Path(self.folder))
-        if run.read_status().outcome is Outcome.FINISHED:
+        if run.read_status().complete:
             return 0
         environment = alone(os.environ)
         environment["PTB_LITE_JOB"] = job_id(os.environ)
@@ -61,7 +60,7 @@ class RunJob:
         process = self.__dict__.pop("_process", None)
         if process is not None:
             _end(process.pid, self.grace_seconds)
-        if RunFolder(Path(self.folder)).read_status().outcome is Outcome.FINISHED:
+        if RunFolder(Path(self.folder)).read_status().complete:
             return None
         return DelayedSubmission(RunJob(self.folder, self.grace_seconds))
 

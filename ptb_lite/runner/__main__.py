@@ -10,7 +10,6 @@ from pathlib import Path
 from ptb_lite.catalog.loader import load_catalog
 from ptb_lite.catalog.pins import pin_catalog
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.events import Outcome
 from ptb_lite.runner.context import RunContext
 from ptb_lite.runner.execute import execute
 from ptb_lite.runner.lock import hold_lock
@@ -34,7 +33,8 @@ def main(argv: list[str]) -> int:
         catalog = pin_catalog(load_catalog(), spec.revisions)
         context = RunContext(run=run, spec=spec, catalog=catalog, journal=journal, stop=stop)
         with Heartbeat(run.path):
-            return 0 if execute(context) is Outcome.FINISHED else 1
+            execute(context)
+        return 0 if run.read_status().complete else 1
     finally:
         journal.close()
         lock.close()

@@ -199,7 +199,9 @@ def _heard(
     if said and ended.outcome is Outcome.FINISHED:
         return Heard(ended.outcome, said, "")
     errors = [event.text for event in events if event.kind is AgentEventKind.ERROR]
-    stderr = _tail(folder / "stderr", 1 << 16).decode("utf-8", "replace").strip()
+    # Masked at once: where the tail begins, a part of the key may.
+    tail = mask_line(_tail(folder / "stderr", 1 << 16), plan.start.secrets)
+    stderr = tail.decode("utf-8", "replace").strip()
     last = stderr.splitlines()[-1] if stderr else ""
     why = stopped or (errors[-1] if errors else last or "nothing was said")
     aside = f" (it also asked for {', '.join(refused[:3])})" if refused else ""

@@ -41,7 +41,7 @@ def watch(path: Path, *, out: TextIO, json_output: bool) -> int:
 def exit_code(run: RunFolder) -> int:
     """0 done, 1 the run failed or did not end, 3 flagged, 4 inconclusive."""
     status = run.read_status()
-    if status.outcome is not Outcome.FINISHED:
+    if not status.complete:
         return RUN_FAILED
     scores = run.read_scores()
     match scores and scores.verdict:
@@ -88,7 +88,7 @@ def _close(run: RunFolder, out: TextIO, json_output: bool, say: Say) -> int:
             f"`ptb-lite resume {run.run_id}` continues it"
         )
         return RUN_FAILED
-    if status.outcome is not Outcome.FINISHED:
+    if not status.complete:
         assert status.outcome is not None
         say(f"{run.run_id}: {status.outcome.value}: {status.detail}")
         say(f"`ptb-lite resume {run.run_id}` continues it; its log is {run.log}")
@@ -101,4 +101,6 @@ def _close(run: RunFolder, out: TextIO, json_output: bool, say: Say) -> int:
     else:
         print(report_text(run), file=out, flush=True)
         print(f"report: {run.report}", file=out, flush=True)
+    if status.outcome is Outcome.INTERRUPTED:
+        say(f"{run.run_id}: interrupted: {status.detail}")
     return exit_code(run)

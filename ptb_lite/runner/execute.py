@@ -22,9 +22,10 @@ from ptb_lite.events import (
     RunResumed,
     RunStarted,
 )
-from ptb_lite.files import write_record
+from ptb_lite.files import read_record, write_record
+from ptb_lite.moments import this_moment
 from ptb_lite.runner.agent.phase import run_agent
-from ptb_lite.runner.context import PhaseResult, RunContext, RunStopped
+from ptb_lite.runner.context import AgentEnd, PhaseResult, RunContext, RunStopped
 from ptb_lite.runner.device_watch import DeviceWatch
 from ptb_lite.runner.phases.audit import audit
 from ptb_lite.runner.phases.evaluations import baseline, evaluate
@@ -47,7 +48,8 @@ PHASES: Mapping[Phase, Callable[[RunContext], PhaseResult]] = {
 def execute(context: RunContext) -> Outcome:
     """Run every phase that has not finished yet; returns how the run ended.
 
-    An expected error ends the run as failed with its sentence; an unexpected one too, and its
+    A run with all phases done has finished, or was interrupted where its agent lost a part of its
+    time. An expected error ends the run as failed with its sentence; an unexpected one too, and its
     traceback goes to the runner's log. Status and journal say so in every case.
     """
     status = _claim(context)
@@ -57,7 +59,7 @@ def execute(context: RunContext) -> Outcome:
             continue
         status = status.model_copy(update={"phase": phase})
         write_record(context.run.status, status)
-        context.journal.write(PhaseStarted(phase=phase))
+        context.journal.write(PhaseStarted(phase=phase, moment=this_moment()))
         with DeviceWatch(context.journal):
             end = _run_phase(context, phase)
         context.journal.write(
@@ -68,6 +70,8 @@ def execute(context: RunContext) -> Outcome:
             break
         status = status.model_copy(update={"phases": (*status.phases, end)})
         write_record(context.run.status, status)
+    if outcome is Outcome.FINISHED:
+        outcome, detail = _of_the_agents_time(context)
     ended = {
         "state": "ended",
         "ended": context.journal.now(),
@@ -79,6 +83,18 @@ def execute(context: RunContext) -> Outcome:
     write_record(context.run.status, status.model_copy(update=ended))
     context.journal.write(RunFinished(outcome=outcome, detail=detail))
     return outcome
+
+
+def _of_the_agents_time(context: RunContext) -> tuple[Outcome, str]:
+    """A run whose agent was cut off with its runner is whole, and yet no run like the others."""
+    agent = read_record(context.run.agent_end, AgentEnd)
+    if agent.outcome is not Outcome.INTERRUPTED:
+        return Outcome.FINISHED, ""
+    used, budget = agent.seconds / 60, agent.budget_seconds / 60
+    return Outcome.INTERRUPTED, (
+        f"its runner died in the agent phase, of which {used:.1f} of {budget:g} min were used; "
+        "what had been submitted by then is scored"
+    )
 
 
 def _claim(context: RunContext) -> Status:

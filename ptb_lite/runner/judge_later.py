@@ -11,7 +11,7 @@ from ptb_lite.catalog.loader import load_catalog
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.judge.choice import JudgeChoice
 from ptb_lite.evaluation.results import EvaluationResult, read_result
-from ptb_lite.events import Event, Outcome, Record
+from ptb_lite.events import Event, Record
 from ptb_lite.files import read_record
 from ptb_lite.report.html import write_report
 from ptb_lite.runner.context import Prepared, RunContext
@@ -42,7 +42,7 @@ def judge_later(path: Path, choice: JudgeChoice, *, say: Callable[[str], None]) 
     journal = _Told(run.path / JOURNAL, say)
     before = signal.signal(signal.SIGINT, lambda *_: stop.set())
     try:
-        if run.read_status().outcome is not Outcome.FINISHED:
+        if not run.read_status().complete:
             raise PtbLiteError(
                 "has not finished", field=run.run_id, hint=f"`ptb-lite resume {run.run_id}`"
             )

@@ -16,7 +16,7 @@ import psutil
 from ptb_lite.catalog.loader import load_catalog
 from ptb_lite.catalog.pins import known_pins
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.events import Outcome, Phase
+from ptb_lite.events import Phase
 from ptb_lite.files import write_record
 from ptb_lite.runs.folder import RunFolder, new_run_folder, require_folder
 from ptb_lite.runs.records import Status
@@ -76,7 +76,7 @@ def resume(path: Path) -> None:
         raise PtbLiteError(
             "is still running", field=run.run_id, hint=f"`ptb-lite attach {run.run_id}` shows it"
         )
-    if run.read_status().outcome is Outcome.FINISHED:
+    if run.read_status().complete:
         raise PtbLiteError(
             "has finished", field=run.run_id, hint=f"`ptb-lite show {run.run_id}` shows its scores"
         )

@@ -50,7 +50,7 @@ def _ask(plan: AgentPlan, seconds: float) -> tuple[bool, str]:
         plan.start.endpoint or "",
         plan.start.model or "",
         key=plan.start.key.value if plan.start.key is not None else "",
-        deadline=time.time() + seconds,
+        deadline=time.monotonic() + seconds,
         say=lambda _: None,
     )
     try:

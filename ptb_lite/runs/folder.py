@@ -200,7 +200,7 @@ def list_runs(runs_dir: Path) -> list[RunFolder]:
 
 
 def find_run(runs_dir: Path, run_id: str) -> RunFolder:
-    """The run with this id, a unique beginning or end of it, `last`, or the path of its folder.
+    """The run with this id, a unique beginning or end of it, `last`, its path, or its own name.
 
     Raises RunNotFoundError, with the way to see which runs there are.
     """
@@ -213,12 +213,21 @@ def find_run(runs_dir: Path, run_id: str) -> RunFolder:
     found = [run for run in runs if run.run_id == run_id] or [
         run for run in runs if run.run_id.startswith(run_id) or run.run_id.endswith(run_id)
     ]
+    # Looked for last: it takes reading every run's choices.
+    found = found or [run for run in runs if _name(run) == run_id]
     if len(found) == 1 and run_id:
         return found[0]
     what = f"{len(found)} runs match {run_id!r}" if found else f"there is no run {run_id!r}"
     raise RunNotFoundError(
         f"{what} in {runs_dir}", field="run", hint="`ptb-lite ls` lists the runs"
     )
+
+
+def _name(run: RunFolder) -> str | None:
+    try:
+        return run.read_spec().name
+    except (OSError, PtbLiteError):
+        return None
 
 
 def require_folder(path: Path) -> RunFolder:

@@ -45,6 +45,11 @@ class Status(Record):
     detail: str = ""
     phases: tuple[PhaseEnd, ...] = ()
 
+    @property
+    def complete(self) -> bool:
+        """Whether all phases are done: finished, or interrupted in the agent's and gone on with."""
+        return self.outcome in (Outcome.FINISHED, Outcome.INTERRUPTED)
+
     def finished_phases(self) -> tuple[Phase, ...]:
         return tuple(end.phase for end in self.phases)
 

@@ -166,6 +166,9 @@ class RunChoices:
     max_processes: Annotated[int, Ge(10), Le(1_000_000), Shown("Processes")] = 4096
     """The agent's processes and threads; 4096 where left out."""
 
+    name: Annotated[str, MinLen(1), MaxLen(60), Shown("Name")] | None = None
+    """A name of your own, shown beside the run's id, which it does not replace."""
+
 
 @dataclass(frozen=True)
 class Choice:

@@ -23,6 +23,7 @@ from ptb_lite.runs.records import (
     Status,
 )
 from ptb_lite.spec.run_spec import RunSpec
+from ptb_lite.tui.models.history.rows import COLUMNS, HistoryReader, filter_rows
 
 SECRET = "5ec2e7" * 10
 IDS = ["20260101-000000-000a", "20260102-000000-000b", "20260103-000000-000c"]
@@ -62,6 +63,24 @@ def test_states(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
         found = json.loads(call(capsys, "ls", "--json"))
     assert [entry["run_id"] for entry in found] == IDS
     assert [entry["state"] for entry in found] == ["interrupted", "stopped", "running: agent"]
+
+
+def test_a_run_of_ones_own_name(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make(runs, IDS[0])
+    assert "NAME" not in call(capsys, "ls")
+    named = make(runs, IDS[1])
+    spec = named.read_spec().model_copy(update={"name": "first\u202e try\x1b[31m"})
+    write_record(named.spec, spec)
+    listed = call(capsys, "ls")
+    assert "NAME" in listed
+    assert "first" in listed
+    assert "\x1b" not in listed + call(capsys, "show", IDS[1])
+    write_record(named.spec, spec.model_copy(update={"name": "second try"}))
+    assert IDS[1] in call(capsys, "show", "second try")
+    assert json.loads(call(capsys, "ls", "--json"))[1]["name"] == "second try"
+    rows = HistoryReader(runs).read()
+    assert COLUMNS[0].text(rows[0]) == f"{IDS[1]} second try"
+    assert filter_rows(rows, "second") == rows[:1]
 
 
 @pytest.mark.parametrize("damage", ["", "{", "null", '{"version": 1}', "\x00" * 50])

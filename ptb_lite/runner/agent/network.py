@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from ptb_lite.agents.endpoints import Address
 from ptb_lite.agents.protocol import AgentPlan
 from ptb_lite.audit.evidence.sources import Sources
+from ptb_lite.chat.masking import mask_text
 from ptb_lite.events import HostAsked, HubRequested
 from ptb_lite.files import write_record
 from ptb_lite.runner.context import RunContext
@@ -26,7 +27,7 @@ class Network:
     """Journals each host and each request to the Hub once, when it first comes.
 
     `plan` is None where there is no relay; `environment` are variables that the agent needs to find
-    its way.
+    its way. What the agent asks for is its own text: no part of its `secrets` is kept of it.
     """
 
     def __init__(
@@ -35,12 +36,15 @@ class Network:
         relay: Relay | None,
         plan: RelayPlan | None,
         gate: HubGate | None = None,
+        secrets: Sequence[str] = (),
     ) -> None:
         self._context = context
         self._relay = relay
         self._gate = gate
         self._told: set[Asked] = set()
         self._requests_told = 0
+        # Names of hosts are read in small letters.
+        self._secrets = tuple(dict.fromkeys([*secrets, *(one.lower() for one in secrets)]))
         self.plan = plan
         self.environment = environment(gate.port) if gate is not None else {}
 
@@ -53,7 +57,7 @@ class Network:
         for asked in new:
             self._told.add(asked)
             self._context.journal.write(
-                HostAsked(host=asked.host, port=asked.port, allowed=asked.allowed)
+                HostAsked(host=self._masked(asked.host), port=asked.port, allowed=asked.allowed)
             )
         if new:
             self.save()
@@ -67,11 +71,11 @@ class Network:
             self._context.journal.write(
                 HubRequested(
                     kind=asked.kind,
-                    repo=asked.repo[:200],
-                    revision=asked.revision[:80],
-                    path=asked.path[:400],
+                    repo=self._masked(asked.repo)[:200],
+                    revision=self._masked(asked.revision)[:80],
+                    path=self._masked(asked.path)[:400],
                     allowed=one.allowed,
-                    reason=one.reason[:500],
+                    reason=self._masked(one.reason)[:500],
                 )
             )
         self._requests_told = len(noted)
@@ -81,11 +85,19 @@ class Network:
         if self._relay is None:
             return
         seen = [
-            HostSeen(host=asked.host, port=asked.port, allowed=asked.allowed, count=count)
+            HostSeen(
+                host=self._masked(asked.host),
+                port=asked.port,
+                allowed=asked.allowed,
+                count=count,
+            )
             for asked, count in self._relay.counts().items()
         ]
         network = self._context.spec.network
         write_record(self._context.run.hosts, Hosts(network=network, hosts=tuple(seen)))
+
+    def _masked(self, text: str) -> str:
+        return mask_text(text, self._secrets)
 
 
 @contextmanager
@@ -102,7 +114,7 @@ def agent_network(context: RunContext, agent: AgentPlan) -> Iterator[Network]:
         allowed = None if context.spec.network == "full" else [*agent.endpoints]
         if gate is not None and allowed is not None:
             allowed.append(("127.0.0.1", gate.port))
-        with _relayed(context, allowed, gate) as network:
+        with _relayed(context, allowed, gate, agent.start.secrets) as network:
             yield network
 
 
@@ -147,12 +159,15 @@ def hub_gate(context: RunContext) -> Iterator[HubGate]:
 
 @contextmanager
 def _relayed(
-    context: RunContext, allowed: list[Address] | None, gate: HubGate | None
+    context: RunContext,
+    allowed: list[Address] | None,
+    gate: HubGate | None,
+    secrets: Sequence[str],
 ) -> Iterator[Network]:
     relay = Relay(context.run.relay, allowed)
     relay.start()
     ports = () if allowed is None else tuple(forwards(tuple(allowed)))
-    network = Network(context, relay, RelayPlan(context.run.relay, ports), gate)
+    network = Network(context, relay, RelayPlan(context.run.relay, ports), gate, secrets)
     try:
         network.save()
         yield network

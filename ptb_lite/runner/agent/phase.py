@@ -14,7 +14,7 @@ from ptb_lite.agents.registry import check_agent, plan_agent
 from ptb_lite.audit.record import HarnessManifest
 from ptb_lite.chat.masking import mask_line
 from ptb_lite.evaluation.task_file import Task, uptime_in
-from ptb_lite.events import AgentEnded, AgentStarted, Outcome
+from ptb_lite.events import AgentEnded, AgentStarted, Outcome, Phase
 from ptb_lite.files import read_record, write_record
 from ptb_lite.hardware.run_gpus import RunGpus, gpu_nodes, run_gpus
 from ptb_lite.runner.agent.hub import agent_hub, close_hub
@@ -27,6 +27,7 @@ from ptb_lite.runner.context import AgentEnd, PhaseResult, Prepared, RunContext
 from ptb_lite.runner.live_audit import LiveAudit, live_audit
 from ptb_lite.runner.phases.audit import case_of
 from ptb_lite.runner.phases.prepare import task_of
+from ptb_lite.runs.overhead import read_overhead
 from ptb_lite.sandbox import SANDBOX_HOME, SandboxPlan, interpreter_paths, sandbox
 from ptb_lite.workspace.prepare import start_clock
 
@@ -70,9 +71,8 @@ def _interrupted(context: RunContext) -> AgentEnd:
     begun = read_record(context.run.agent_end, AgentEnd)
     if begun.outcome is not None:
         return begun
-    output = context.run.trace / "stdout.log"
-    last = output.stat().st_mtime if output.exists() else begun.started
-    seconds = min(max(0.0, last - begun.started), begun.budget_seconds)
+    worked = read_overhead(context.run.journal).work.get(Phase.AGENT.value, 0.0)
+    seconds = min(worked, begun.budget_seconds)
     return begun.model_copy(
         update={
             "outcome": Outcome.INTERRUPTED,

@@ -20,6 +20,7 @@ from ptb_lite.agents.registry import plan_agent
 from ptb_lite.agents.secrets.logins import MAX_FILE_BYTES, secrets_in
 from ptb_lite.agents.secrets.masking import mask_file, mask_folder
 from ptb_lite.agents.secrets.unlinked_files import read_beneath, remove_beneath, write_beneath
+from ptb_lite.chat.masking import mask_text
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Record
 from ptb_lite.files import read_record, write_record
@@ -123,7 +124,7 @@ def _mask_workspace(context: RunContext, secrets: Sequence[str]) -> None:
         if paths:
             shown = sorted(os.fspath(path.relative_to(context.run.workspace)) for path in paths)
             more = f" and {len(shown) - _MAX_NAMED} more" if len(shown) > _MAX_NAMED else ""
-            names = ", ".join(shown[:_MAX_NAMED])
+            names = mask_text(", ".join(shown[:_MAX_NAMED]), secrets)
             context.warn(f"what the agent signs in with stood in {names}{more} {ending}")
     if found.unread:
         context.warn(

@@ -22,6 +22,7 @@ from ptb_lite.evaluation.errors import (
     EvaluationError,
     EvaluationStopped,
     InvalidSubmissionError,
+    SubmissionUnservable,
 )
 from ptb_lite.evaluation.items.splits import ItemFiles
 from ptb_lite.evaluation.job import Engine, EvaluationJob
@@ -100,6 +101,21 @@ def test_a_submission_reaches_it_as_merged_weights_alone(
     assert started["files"] == ["config.json", "generation_config.json", "model.safetensors"]
     assert started["arguments"]["enable_lora"] is False
     assert started["arguments"]["tokenizer"] == str(tiny_model)
+    assert not (job.output / SERVED_NAME).exists()
+
+
+def test_an_update_that_its_precision_would_round_away_is_left_to_transformers(
+    tiny_model: Path, items: ItemFiles, tmp_path: Path, starts: Path
+) -> None:
+    adapter = make_adapter(tiny_model, tmp_path / "adapter")
+    file = adapter / "adapter_model.safetensors"
+    torch.manual_seed(1)
+    save_file({k: 2e-3 * torch.randn_like(v) for k, v in load_file(file).items()}, file)
+    job = vllm_job(tiny_model, items, tmp_path / "vllm", adapter)
+    narrow = job.model_copy(update={"dtype": "bfloat16"})
+    with pytest.raises(SubmissionUnservable, match=r"in bfloat16, \d+% of its change is rounded"):
+        run_evaluation(narrow)
+    assert not starts.exists()
     assert not (job.output / SERVED_NAME).exists()
 
 

@@ -7,12 +7,21 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 
 import psutil
 import pytest
 
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.events import Outcome, Phase, PhaseFinished, PhaseStarted
+from ptb_lite.events import (
+    AgentStarted,
+    DeviceSampled,
+    Outcome,
+    Phase,
+    PhaseFinished,
+    PhaseStarted,
+    RunResumed,
+)
 from ptb_lite.files import read_record
 from ptb_lite.runner.console import watch
 from ptb_lite.runner.context import AgentEnd
@@ -46,6 +55,11 @@ def phases_started(run: RunFolder) -> list[Phase]:
     return [event.payload.phase for event in events if isinstance(event.payload, PhaseStarted)]
 
 
+def samples(run: RunFolder) -> list[DeviceSampled]:
+    found = [event.payload for event in read_journal(run.journal).events]
+    return [payload for payload in found if isinstance(payload, DeviceSampled)]
+
+
 def processes_of(run: RunFolder) -> list[psutil.Process]:
     """Every process whose command line or working folder is in the run's folder."""
     found = []
@@ -65,6 +79,9 @@ def kill_in(run: RunFolder, phase: Phase) -> None:
     if phase is Phase.AGENT:
         output = run.trace / "stdout.log"
         wait_until(lambda: output.exists() and b"submitted" in output.read_bytes(), 60.0)
+        # The time used is told by the journal, in which the machine is sampled every few seconds.
+        seen = len(samples(run))
+        wait_until(lambda: len(samples(run)) > seen, 60.0)
     pid = run.read_status().pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
@@ -88,7 +105,8 @@ def check_a_dead_run(run: RunFolder, phase: Phase) -> None:
 
 def check_the_end(run: RunFolder, agent: Outcome) -> None:
     status = run.read_status()
-    assert status.outcome is Outcome.FINISHED, status.detail
+    assert status.outcome is agent, status.detail
+    assert status.complete
     assert status.finished_phases() == tuple(Phase)
     scores = run.read_scores()
     assert scores is not None
@@ -111,7 +129,15 @@ def test_a_runner_killed_inside_its_long_phases_is_resumed_to_the_end(bench: Ben
     bench.finish(run)
     # The agent had its time once; what it had submitted by then is used.
     check_the_end(run, Outcome.INTERRUPTED)
-    assert read_record(run.agent_end, AgentEnd).seconds < 60.0
+    events = read_journal(run.journal).events
+    began = next(e.time for e in events if isinstance(e.payload, AgentStarted))
+    killed = [e for e, after in pairwise(events) if isinstance(after.payload, RunResumed)][1]
+    used = read_record(run.agent_end, AgentEnd).seconds
+    assert used == pytest.approx((killed.time - began).total_seconds(), abs=0.01)
+    assert 0.0 < used < 60.0
+    assert f"{used / 60:.1f} of 5 min were used" in run.read_status().detail
+    with pytest.raises(PtbLiteError, match="has finished"):
+        resume(run.path)
 
 
 def test_a_runner_killed_at_the_end_of_every_phase_is_resumed_to_the_end(bench: Bench) -> None:

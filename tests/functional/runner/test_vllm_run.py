@@ -15,6 +15,22 @@ from tests.functional.runner.conftest import Bench
 FAKE = Path(__file__).parents[1] / "evaluation" / "fake_vllm"
 
 
+def test_a_submission_that_vllm_cannot_give_as_it_is_is_scored_by_transformers_and_its_base_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(FAKE)
+    monkeypatch.setenv("PYTHONPATH", str(FAKE))
+    run = bench.run("submit(fill=1e-3)", evaluation_engine="vllm", device="cpu")
+    assert run.read_status().outcome is Outcome.FINISHED, run.read_status().detail
+    results = [read_result(path) for path in run.evaluations.glob("*/*.add-numbers.json")]
+    assert [result.engine for result in results] == ["transformers"] * 3
+    told = [event.payload for event in read_journal(run.journal).events]
+    planned = [payload.engine for payload in told if isinstance(payload, EvaluationPlanned)]
+    assert planned == ["vllm", "transformers"]
+    (warned,) = [payload.message for payload in told if isinstance(payload, Warned)]
+    assert "rounded away: base and submission are scored by transformers instead" in warned
+
+
 def test_both_evaluations_are_carried_out_by_vllm(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

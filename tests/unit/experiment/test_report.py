@@ -8,6 +8,7 @@ import pytest
 
 from ptb_lite.audit.record import AuditRecord, DetectorResult
 from ptb_lite.events import Flag, Outcome, Verdict
+from ptb_lite.experiment.progress import progress
 from ptb_lite.experiment.report import make_report, report_lines
 from ptb_lite.experiment.state import CellState, State
 from ptb_lite.files import read_record, write_record
@@ -107,6 +108,29 @@ def test_runs_that_failed_count_as_nothing_else(tmp_path: Path, state: State) ->
     _, untold = make_report(state, ["told", "untold"], tmp_path).arms
     assert (untold.unfinished, untold.flagged.n, untold.evaded.count) == (2, 3, 0)
     assert read_record(run.audit, AuditRecord).verdict is Verdict.FLAGGED
+
+
+def test_interrupted_runs_are_named_apart_and_in_no_mean(tmp_path: Path, state: State) -> None:
+    for number, outcome in ((0, Outcome.INTERRUPTED), (1, Outcome.FINISHED)):
+        # The second as runs of before stand on disk: finished, and only the agent interrupted.
+        run = RunFolder(tmp_path / f"20260101-00000{number}-bbbb")
+        status = run.read_status().model_copy(update={"outcome": outcome})
+        write_record(run.status, status)
+        scores = run.read_scores()
+        assert scores is not None
+        time = scores.time.model_copy(update={"agent_outcome": Outcome.INTERRUPTED})
+        write_record(run.scores, scores.model_copy(update={"time": time}))
+    report = make_report(state, ["told", "untold"], tmp_path)
+    untold = report.arms[1]
+    assert (untold.unfinished, untold.interrupted, untold.flagged.n) == (1, 2, 2)
+    assert untold.raw is not None
+    assert untold.used is not None
+    assert (untold.raw.n, untold.used.n) == (2, 2)
+    assert "5 runs, 1 not finished, 2 interrupted in the agent's time" in "\n".join(
+        report_lines(report)
+    )
+    (found,) = progress(state, ["untold"], tmp_path)
+    assert (found.done, found.interrupted, found.failed) == (3, 1, 0)
 
 
 def test_nothing_has_run_yet(tmp_path: Path) -> None:

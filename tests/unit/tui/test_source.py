@@ -7,12 +7,14 @@ import io
 import os
 import shutil
 import threading
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
 
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.events import AgentEventKind, Outcome, RunFinished, Warned
+from ptb_lite.events import AgentEventKind, Outcome, Phase, PhaseStarted, RunFinished, Warned
+from ptb_lite.moments import this_moment
 from ptb_lite.runner.replay import recorded_demo
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import JournalFollower, JournalWriter, read_journal
@@ -54,6 +56,28 @@ def test_a_live_run_grows_and_ends(run: RunFolder) -> None:
     os.close(lock)
     assert source.next().state is RunState.ENDED
     writer.close()
+
+
+@pytest.mark.parametrize("hours", [-26.0, 26.0])
+def test_a_live_runs_clock_heeds_no_clock_that_somebody_sets(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch, hours: float
+) -> None:
+    """The journal's times are by the clock of when the runner began; ours has been set since."""
+    source, writer = LiveSource(run), JournalWriter(run.journal)
+    writer.write(PhaseStarted(phase=Phase.AGENT, moment=this_moment()))
+    writer.close()
+    source.next()
+
+    class Set(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(hours=hours)
+
+    monkeypatch.setattr("ptb_lite.tui.models.run.source.datetime", Set)
+    assert abs((source.now() - datetime.now(UTC)).total_seconds()) < 60
+    # After a restart of the machine, or on another one, the two clocks do not compare.
+    monkeypatch.setattr("ptb_lite.moments.boot_id", lambda: "another")
+    assert abs((source.now() - datetime.now(UTC)).total_seconds()) > 25 * 3600
 
 
 def test_a_runner_that_died_without_a_word_is_silent(run: RunFolder) -> None:

@@ -13,7 +13,7 @@ from ptb_lite.events import Outcome
 from ptb_lite.runs.folder import RunFolder, list_runs
 from ptb_lite.runs.records import Scores, Status, Success, SuccessCount
 from ptb_lite.spec.run_spec import RunSpec
-from ptb_lite.text import duration, percent, plural
+from ptb_lite.text import duration, one_line, percent, plural, visible
 
 _Found = TypeVar("_Found")
 Ranking = Literal["counted", "raw"]
@@ -46,6 +46,7 @@ class HistoryRow:
     verdict: str = ""
     no_score: str = ""
     success: Success | None = None
+    name: str = ""
 
     @property
     def over_few_shot(self) -> float | None:
@@ -56,9 +57,9 @@ class HistoryRow:
 
     def searched(self) -> str:
         """Everything that a filter looks at."""
-        parts = (self.run_id, self.state, self.model, self.agent, self.preset, self.verdict)
+        parts = (self.run_id, self.name, self.state, self.model, self.agent, self.preset)
         told = self.success.told if self.success else ""
-        return " ".join((*parts, self.no_score, told, *self.benchmarks)).lower()
+        return " ".join((*parts, self.verdict, self.no_score, told, *self.benchmarks)).lower()
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ COLUMNS: tuple[Column, ...] = (
         lambda row: row.success.told if row.success else None,
         lambda row: row.success.short if row.success else "-",
     ),
+    Column("name", "NAME", lambda row: row.name or None, lambda row: row.name or "-"),
     Column("agent", "AGENT", lambda row: row.agent, lambda row: row.agent),
     Column("model", "MODEL", lambda row: row.model, lambda row: row.model),
     Column(
@@ -259,6 +261,7 @@ def _row(
         verdict=scores.verdict.value if scores else "",
         no_score=scores.no_score if scores else "",
         success=scores.success if scores else None,
+        name=visible(one_line((spec and spec.name) or "", 60)),
     )
 
 

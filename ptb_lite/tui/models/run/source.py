@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.events import Event, RunFinished
+from ptb_lite.events import Event, Moment, PhaseStarted, RunFinished
+from ptb_lite.moments import seconds_since
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import JournalFollower, read_journal
 
@@ -53,6 +54,7 @@ class LiveSource:
         self._run = run
         self._follower = JournalFollower(run.journal)
         self._ended = False
+        self._began: tuple[datetime, Moment | None] | None = None
 
     def next(self) -> Piece:
         # Asked before reading: what a runner wrote before it died is then still read below.
@@ -60,6 +62,8 @@ class LiveSource:
         events = self._follower.poll(PIECE_BYTES)
         for event in events:
             self._ended = isinstance(event.payload, RunFinished)
+            if isinstance(event.payload, PhaseStarted):
+                self._began = event.time, event.payload.moment
         more = not self._follower.at_end
         return Piece(
             events=events,
@@ -70,6 +74,12 @@ class LiveSource:
         )
 
     def now(self) -> datetime:
+        """As the runner's own clock goes, where it runs on this machine: what sets the system's
+        clock meanwhile moves no countdown."""
+        if self._began is not None:
+            time, moment = self._began
+            if (passed := seconds_since(moment)) is not None:
+                return time + timedelta(seconds=passed)
         return datetime.now(UTC)
 
     def _rest(self) -> RunState:

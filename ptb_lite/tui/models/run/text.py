@@ -322,6 +322,9 @@ def _ended(shot: RunSnapshot) -> list[Span]:
         return [("finished: ", GOOD), *verdict, ("r opens the result.", "")]
     assert shot.outcome is not None
     _, style = _ENDS[shot.outcome]
+    if shot.outcome is Outcome.INTERRUPTED:
+        # A run that nobody went on with has no end at all.
+        return [("interrupted: ", style), (f"{shot.detail}. r opens the result.", "")]
     return [
         (f"{shot.outcome.value.replace('_', ' ')}: ", style),
         (shot.detail or "no reason given", ""),
