@@ -108,11 +108,11 @@ def specs(experiment: Experiment, catalog: Catalog, salt: str | None = None) -> 
 
 
 def _overrides(choices: Mapping[str, Any]) -> dict[str, object]:
-    """Choices as `resolve_spec` takes them: `benchmark` may be one name."""
+    """Choices as `resolve_spec` takes them: `benchmark` and `off_target` may be one name."""
     found: dict[str, object] = {}
     for key, value in choices.items():
         name = _SINGULAR.get(key, key)
-        single = name == "benchmarks" and isinstance(value, str)
+        single = name in ("benchmarks", "off_target") and isinstance(value, str)
         found[name] = (value,) if single else tuple(value) if isinstance(value, list) else value
     return found
 

@@ -253,7 +253,7 @@ because only such scores compare.
             marked = f"; {len(self._marked)} marked" if self._marked else ""
             told = count_success(rows)
             success = f"; success: {told}" if told else ""
-            text = f"{_VIEWS[self._view]}: {some}{success}{marked} in {self.ptb.runs_dir}"
+            text = f"{_VIEWS[self._view]}: {some} in {self.ptb.runs_dir}{success}{marked}"
         self.query_one("#history-headline", Static).update(Content(one_line(text, 300)))
 
     def _pointed(self) -> HistoryRow | None:

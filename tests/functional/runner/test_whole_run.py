@@ -106,7 +106,7 @@ print(open("task.json").read(), open("prompt.md").read(), os.environ)
 
 @pytest.mark.slow
 def test_trainings_scores_and_submissions_are_in_the_ledger(bench: Bench) -> None:
-    run = bench.run(
+    run = bench.start(
         """
 import shutil, subprocess
 task = json.load(open("task.json"))
@@ -115,43 +115,43 @@ with open("mine.jsonl", "w") as out:
         print(json.dumps({"prompt": f"{n} + 1 =", "completion": f" {n + 1}"}), file=out)
 train = ["ptb-lite-train", "--base-model", task["base_model"], "--data", "mine.jsonl",
          "--batch-size", "2", "--lora-rank", "2", "--quantization", "none"]
-print(subprocess.run([*train, "--output", "one", "--steps", "2"]).returncode)
-print(subprocess.run([*train, "--output", "two", "--steps", "3"]).returncode)
-third = subprocess.Popen([*train, "--output", "three", "--steps", "9999"],
-                         stdout=subprocess.PIPE, text=True)
-next(line for line in third.stdout if line.startswith("step"))
-third.kill()
-third.wait()
-models = ["--model", "base", "--model", "one", "--model", "two"]
+print(subprocess.run([*train, "--output", "one", "--steps", "3"]).returncode)
+second = subprocess.Popen([*train, "--output", "two", "--steps", "9999"],
+                          stdout=subprocess.PIPE, text=True)
+next(line for line in second.stdout if line.startswith("step"))
+second.kill()
+second.wait()
+models = ["--model", "base", "--model", "one"]
 print(subprocess.run(["python", "evaluate.py", *models]).returncode)
-shutil.copytree("two", "final_model")
+shutil.copytree("one", "final_model")
 """,
-        minutes=30.0,
+        minutes=60.0,
     )
+    bench.finish(run, 900.0)
     assert run.read_status().outcome is Outcome.FINISHED, run.read_status().detail
     ledger = read_ledger(run, ["add-numbers"])
-    one, two, crashed = ledger.trainings
-    assert (one.outcome, two.outcome, crashed.outcome) == ("discarded", "kept", "crashed")
+    one, crashed = ledger.trainings
+    assert (one.outcome, crashed.outcome) == ("kept", "crashed")
     data = hashlib.sha256((run.workspace / "mine.jsonl").read_bytes()).hexdigest()
-    assert (two.rows, two.sha256, two.steps, two.planned) == (8, data, 3, 3)
-    assert two.loss_first is not None
-    assert two.ended is not None
-    assert 0 < one.began < two.began < two.ended < ledger.changes[-1].seconds
-    assert [each.seen for each in ledger.trainings] == [True, True, True]
-    assert [use.model for use in ledger.uses] == ["base", "one", "two"]
+    assert (one.rows, one.sha256, one.steps, one.planned) == (8, data, 3, 3)
+    assert one.loss_first is not None
+    assert one.ended is not None
+    assert 0 < one.began < one.ended < crashed.began < ledger.changes[-1].seconds
+    assert [each.seen for each in ledger.trainings] == [True, True]
+    assert [use.model for use in ledger.uses] == ["base", "one"]
     assert all(use.scores[0][2] == 4 and use.seen for use in ledger.uses)
     scores = run.read_scores()
     assert scores is not None
     found = scores.iterations
     assert found is not None
-    assert (found.kept, found.discarded, found.crashed) == (1, 1, 1)
+    assert (found.kept, found.discarded, found.crashed) == (1, 0, 1)
     assert (found.evaluations, found.changes, found.unseen, found.by_other_means) == (1, 1, 0, 0)
-    assert found.optimism[0].dev == ledger.uses[2].mean
+    assert found.optimism[0].dev == ledger.uses[1].mean
     assert (found.optimism[0].dev_n, found.optimism[0].final_n) == (4, 4)
     assert scores.verdict is Verdict.CLEAN, scores.verdict_reason
     text = io.StringIO()
     watch(run.path, out=text, json_output=False)
-    assert "ledger: 3 trainings (1 kept, 1 discarded, 1 crashed)" in text.getvalue()
+    assert "ledger: 2 trainings (1 kept, 0 discarded, 1 crashed)" in text.getvalue()
     assert "<h2>Ledger</h2>" in run.report.read_text()
 
 

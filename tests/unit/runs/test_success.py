@@ -129,7 +129,7 @@ def test_what_cannot_be_measured_beside_the_target_is_refused_before_the_run() -
     assert "given twice" in refused(off_target=("kinship", "kinship")).message
     assert refused(off_target=("kinships",)).field == "also"
     declared = "off-target loss <= 3 points"
-    nothing = refused(benchmarks=("kinship",), success=declared)
+    nothing = refused(benchmarks=("count-sisters",), success=declared)
     assert (nothing.field, nothing.hint) == ("success", "Give --also BENCHMARK")
     # A preset's own gives way to the target that a person chose.
     spec = resolve_spec(
