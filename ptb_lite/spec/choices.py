@@ -157,6 +157,13 @@ class RunChoices:
     """
     max_processes: Annotated[int, Ge(10), Le(1_000_000), Shown("Processes")] = 4096
     """The agent's processes and threads; 4096 where left out."""
+    phase_minutes: Annotated[
+        float, Ge(1), Le(MAX_BUDGET_MINUTES), Shown("Phase limit", unit="minutes")
+    ] = 5.0
+    """What seal and audit may take each.
+
+    Minutes, without a judge; what was left out then is said. Scoring has no limit.
+    """
 
 
 @dataclass(frozen=True)
