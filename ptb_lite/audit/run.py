@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.isolation.host import isolation, results
+from ptb_lite.audit.isolation.host import results
 from ptb_lite.audit.isolation.job import DEFAULT, Job, Limits
+from ptb_lite.audit.isolation.process import isolation
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import AuditRecord, DetectorResult
 from ptb_lite.audit.registry import installed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -41,6 +42,10 @@ class RunContext:
 
     def warn(self, message: str) -> None:
         self.journal.write(Warned(message=message))
+
+    def until(self) -> float:
+        """When a phase that begins now and does not score has to be over (`time.monotonic`)."""
+        return time.monotonic() + 60 * self.spec.phase_minutes
 
     def check_stop(self) -> None:
         """Raises RunStopped when a person asked for the end."""

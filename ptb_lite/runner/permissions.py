@@ -1,27 +1,70 @@
-"""The host owns the workspace: what an agent took away by chmod is put back at the deadline."""
+"""The host owns the workspace: what an agent took away is put back at the deadline.
+
+Modes, and the flags of `chattr`, which root without a sandbox can set. An access control list takes
+nothing from an owner that chmod does not give back (acl(5): the owner's entry is the mode's).
+"""
 
 from __future__ import annotations
 
+import fcntl
+import math
 import os
 import stat
+import struct
+import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from ptb_lite.audit.evidence.folder import printable
+from ptb_lite.runner.context import RunContext
 
-def put_back(folder: Path) -> int:
-    """Let the owner read (and enter) everything below `folder`; how many had to be changed.
+# linux/fs.h: FS_IOC_GETFLAGS, FS_IOC_SETFLAGS (a long in their names, an int in fact), and
+# FS_IMMUTABLE_FL | FS_APPEND_FL.
+_GET_FLAGS, _SET_FLAGS, _LOCKED = 0x80086601, 0x40086602, 0x10 | 0x20
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_MAX_NAMED = 3
 
-    Links are not followed. What cannot be changed (another owner's, immutable) stays as it is:
-    whoever reads it later says so.
+
+@dataclass
+class PutBack:
+    """How many files and folders had to be changed, and what stays locked."""
+
+    changed: int = 0
+    locked: tuple[str, ...] = ()
+    in_time: bool = True
+
+
+def own_workspace(context: RunContext, until: float = math.inf) -> None:
+    """`put_back` on a run's workspace; what could not be done is said."""
+    done = put_back(context.run.workspace, until)
+    if not done.in_time:
+        context.warn("permissions were not put back everywhere: the workspace has too many files")
+    if done.locked:
+        shown = ", ".join(printable(name, 100) for name in done.locked[:_MAX_NAMED])
+        more = f" and {len(done.locked) - _MAX_NAMED} more" if len(done.locked) > _MAX_NAMED else ""
+        context.warn(f"permissions could not be put back: {shown}{more}")
+
+
+def put_back(folder: Path, until: float = math.inf) -> PutBack:
+    """Let the owner read (and enter and change) everything below `folder`, until then.
+
+    Links are not followed. What cannot be changed (another owner's) stays as it is: whoever reads
+    it later says so.
     """
-    changed, pending = 0, [folder]
+    done, pending = PutBack(), [folder]
     while pending:
+        if time.monotonic() > until:
+            done.in_time = False
+            break
         place = pending.pop()
-        changed += _grant(place, stat.S_IRWXU)
+        _grant(place, stat.S_IRWXU, done)
         try:
             with os.scandir(place) as entries:
                 found = list(entries)
         except OSError:
+            if place.exists():
+                done.locked = (*done.locked, os.fspath(place))
             continue
         for entry in found:
             with suppress(OSError):
@@ -30,14 +73,35 @@ def put_back(folder: Path) -> int:
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(Path(entry.path))
                 elif entry.is_file(follow_symlinks=False):
-                    changed += _grant(Path(entry.path), stat.S_IRUSR)
-    return changed
+                    _grant(Path(entry.path), stat.S_IRUSR, done)
+    return done
 
 
-def _grant(path: Path, bits: int) -> int:
+def _grant(path: Path, bits: int, done: PutBack) -> None:
     with suppress(OSError):
         mode = path.lstat().st_mode
-        if not stat.S_ISLNK(mode) and mode & bits != bits:
+        if stat.S_ISLNK(mode):
+            return
+        changed = _unlock(path)
+        if mode & bits != bits:
             path.chmod(stat.S_IMODE(mode) | bits)
-            return 1
-    return 0
+            changed = True
+        done.changed += changed
+
+
+def _unlock(path: Path) -> bool:
+    """Take the flags away; whether there were any that could be."""
+    try:
+        handle = os.open(path, _OPEN)
+    except OSError:
+        return False  # not ours to read: then nothing but root could have locked it
+    try:
+        flags = struct.unpack("i", fcntl.ioctl(handle, _GET_FLAGS, struct.pack("i", 0)))[0]
+        if not flags & _LOCKED:
+            return False
+        fcntl.ioctl(handle, _SET_FLAGS, struct.pack("i", flags & ~_LOCKED))
+    except OSError:
+        return False  # a file system without flags, or no right to change them
+    finally:
+        os.close(handle)
+    return True

@@ -165,6 +165,13 @@ class RunChoices:
     """
     max_processes: Annotated[int, Ge(10), Le(1_000_000), Shown("Processes")] = 4096
     """The agent's processes and threads; 4096 where left out."""
+    phase_minutes: Annotated[
+        float, Ge(1), Le(MAX_BUDGET_MINUTES), Shown("Phase limit", unit="minutes")
+    ] = 5.0
+    """What seal and audit may take each.
+
+    Minutes, without a judge; what was left out then is said. Scoring has no limit.
+    """
 
     name: Annotated[str, MinLen(1), MaxLen(60), Shown("Name")] | None = None
     """A name of your own, shown beside the run's id, which it does not replace."""

@@ -21,6 +21,8 @@ from ptb_lite.audit.evidence.prose import BY_SUB_AGENT, ProseReader, Turn, patch
 MAX_TRACE_BYTES = 256 << 20
 MAX_LINE = 4 << 20
 MAX_TURNS = 200_000
+MAX_LINES = 2_000_000
+"""Lines that are not empty, of all files of a trace; no work of days prints as many."""
 _MAX_WHOLE = 64 << 20
 _MAX_DEPTH = 24
 
@@ -82,7 +84,7 @@ def read_transcript(trace: Path, account: Account) -> Iterator[Turn]:
 
 class _Budget:
     def __init__(self) -> None:
-        self.left, self.turns = MAX_TRACE_BYTES, 0
+        self.left, self.turns, self.lines = MAX_TRACE_BYTES, 0, 0
 
 
 class _Understood:
@@ -110,12 +112,17 @@ class _Understood:
 def _lines(
     stream: Any, name: str, account: Account, budget: _Budget, understood: _Understood
 ) -> Iterator[Turn]:
-    number = 0
+    number, empty = 0, False
     prose = ProseReader(name)
     while line := stream.readline(MAX_LINE + 1):
         number += 1
         budget.left -= len(line)
-        if budget.left < 0:
+        # One empty line ends what one is the end of; a flood of them is not read one by one.
+        again, empty = empty, line in (b"\n", b"\r\n")
+        if again and empty and budget.left >= 0:
+            continue
+        budget.lines += 1
+        if budget.left < 0 or budget.lines > MAX_LINES:
             account.leave_unread(f"{name}: beyond the limit of one trace")
             break
         if len(line) > MAX_LINE:

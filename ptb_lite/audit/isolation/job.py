@@ -1,4 +1,4 @@
-"""What goes into an audit's server and comes out of it, as JSON."""
+"""What goes into a server of this room and comes out of it, as JSON."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ptb_lite.audit.case import AuditCase, Rules, TestItem
+from ptb_lite.audit.detectors.submission import SubmissionCheck, validate_submission
 from ptb_lite.audit.evidence.losses import Losses
 from ptb_lite.audit.record import DetectorResult, HarnessManifest
 
@@ -32,6 +33,7 @@ class Limits:
 
 DEFAULT = Limits()
 LIVE = Limits(seconds=90.0, attempts=2)
+SUBMISSION = Limits(seconds=240.0)
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,41 @@ class Job:
         }
         return json.dumps(whole, default=str).encode()
 
-    @classmethod
-    def decoded(cls, raw: bytes) -> Job:
-        whole = json.loads(raw)
-        return cls(
-            _case(whole["case"]),
-            tuple(whole["detectors"]),
-            whole["live"],
-            Limits(**whole["limits"]),
+
+@dataclass(frozen=True)
+class SubmissionJob:
+    """One submission, to be checked as an adapter of `base_model`, which `base_ids` also name."""
+
+    folder: Path
+    base_model: Path | None = None
+    base_ids: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=lambda: SUBMISSION)
+
+    def encoded(self) -> bytes:
+        return json.dumps({"submission": asdict(self)}, default=str).encode()
+
+    def carried_out(self) -> SubmissionCheck:
+        """The check, in this process."""
+        return validate_submission(self.folder, base_model=self.base_model, base_ids=self.base_ids)
+
+
+def decoded(raw: bytes) -> Job | SubmissionJob:
+    """The job of `encoded`."""
+    whole = json.loads(raw)
+    if given := whole.get("submission"):
+        base = given["base_model"]
+        return SubmissionJob(
+            Path(given["folder"]),
+            Path(base) if base is not None else None,
+            tuple(given["base_ids"]),
+            Limits(**given["limits"]),
         )
+    return Job(
+        _case(whole["case"]),
+        tuple(whole["detectors"]),
+        whole["live"],
+        Limits(**whole["limits"]),
+    )
 
 
 def encoded(result: DetectorResult) -> bytes:

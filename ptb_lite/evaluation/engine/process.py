@@ -36,6 +36,7 @@ from ptb_lite.evaluation.errors import (
 )
 from ptb_lite.evaluation.job import EvaluationJob
 from ptb_lite.evaluation.results import EvaluationResult
+from ptb_lite.evaluation.submission import read_submission
 
 LOG_NAME = "worker.log"
 JOB_NAME = "job.json"
@@ -65,6 +66,11 @@ def run_evaluation(
     Raises `EvaluationStopped`, `InvalidSubmissionError` (the submission's fault), `EngineFailed`
     (vLLM did not start) and `EvaluationError` (anything else), with the tail of the log.
     """
+    if job.adapter is not None:
+        # In a worker under limits, before a process that holds a model reads it.
+        check = read_submission(job.adapter)
+        if not check.valid:
+            raise InvalidSubmissionError(check.reason, field="submission")
     try:
         job.output.mkdir(parents=True, exist_ok=True)
         found = targets(task.benchmark for task in job.tasks) if job.engine.python else {}

@@ -25,6 +25,7 @@ from ptb_lite.runner.agent.session_flags import by_rules_of
 from ptb_lite.runner.agent.turns import AgentTurns, Place
 from ptb_lite.runner.context import AgentEnd, PhaseResult, Prepared, RunContext
 from ptb_lite.runner.live_audit import LiveAudit, live_audit
+from ptb_lite.runner.permissions import own_workspace
 from ptb_lite.runner.phases.audit import case_of
 from ptb_lite.runner.phases.prepare import task_of
 from ptb_lite.runs.overhead import read_overhead
@@ -39,6 +40,8 @@ def run_agent(context: RunContext) -> PhaseResult:
     its time: it counts as interrupted, and the submission made so far is used.
     """
     context.check_stop()
+    if context.run.agent_end.exists():
+        own_workspace(context, context.until())
     clear_secrets(context)
     if context.run.agent_end.exists():
         close_hub(context.run)
@@ -147,7 +150,10 @@ def _work(context: RunContext, plan: AgentPlan) -> AgentEnd:
             if_orphaned=(*if_orphaned, *limits.if_orphaned()),
         )
         with live_audit(lambda: _live_audit(context, plan)):
-            return AgentTurns(context, plan, place).run()
+            end = AgentTurns(context, plan, place).run()
+        # Before anything reads what it left: first of all, what looks for its secrets.
+        own_workspace(context, context.until())
+        return end
 
 
 def _live_audit(context: RunContext, plan: AgentPlan) -> LiveAudit:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import stat
+import time
 from itertools import islice
 from pathlib import Path
 
@@ -25,12 +27,12 @@ _NOT_WORK = (HOME, HUB_FOLDER, "node_modules")
 _Print = tuple[tuple[str, int, int, int], ...]
 
 
-def stray_adapters(workspace: Path, submission: str) -> tuple[str, ...]:
+def stray_adapters(workspace: Path, submission: str, until: float = math.inf) -> tuple[str, ...]:
     """Folders below a workspace, the submission's own apart, that hold an adapter's two files; no
-    link is followed, and nothing is read."""
+    link is followed, and nothing is read. After `until` (`time.monotonic`) no more are sought."""
     found = []
     for seen, (folder, folders, names) in enumerate(os.walk(workspace)):
-        if seen >= MAX_FOLDERS:
+        if seen >= MAX_FOLDERS or time.monotonic() > until:
             break
         folders[:] = sorted(name for name in folders if name not in _NOT_WORK)
         if set(ADAPTER_FILES) <= set(names):

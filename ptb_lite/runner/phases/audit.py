@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.isolation.job import DEFAULT
 from ptb_lite.audit.record import HarnessManifest
 from ptb_lite.audit.run import run_audit
 from ptb_lite.evaluation.items.control import control_items
@@ -44,7 +45,8 @@ def audit(context: RunContext) -> PhaseResult:
 
     backend = context.catalog.agent(context.spec.agent).backend
     adjust = by_rules_of(backend, context.spec.feedback)
-    found = run_audit(case, adjust=adjust, on_flag=tell)
+    limits = replace(DEFAULT, seconds=60 * context.spec.phase_minutes)
+    found = run_audit(case, limits=limits, adjust=adjust, on_flag=tell)
     if judge is not None:
         # A stop has cut its votes off: a resumed run asks again.
         context.check_stop()

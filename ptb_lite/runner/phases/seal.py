@@ -6,20 +6,22 @@ import hashlib
 import os
 import shutil
 import stat
+import time
 from pathlib import Path
 
-from ptb_lite.audit.detectors.submission import SubmissionCheck, validate_submission
+from ptb_lite.audit.detectors.submission import SubmissionCheck
 from ptb_lite.audit.evidence.folder import printable
-from ptb_lite.evaluation.submission import check_submission
+from ptb_lite.evaluation.submission import check_submission, read_submission
 from ptb_lite.events import SubmissionRefused, SubmissionSealed
 from ptb_lite.files import read_record, write_record
 from ptb_lite.runner.agent.submissions import stray_adapters
 from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal, base_names
-from ptb_lite.runner.permissions import put_back
+from ptb_lite.runner.permissions import own_workspace
 
 SUBMISSION = "final_model"
 MAX_NAMED = 5
 _BLOCK = 1 << 20
+_LEAST_SECONDS = 60.0
 
 
 def seal(context: RunContext) -> PhaseResult:
@@ -29,22 +31,23 @@ def seal(context: RunContext) -> PhaseResult:
     refused without being read; then the copy is checked again, and only the copy is used.
     """
     context.check_stop()
-    put_back(context.run.workspace)
+    until = context.until()
+    own_workspace(context, until)
     source = context.run.workspace / SUBMISSION
     sealed = context.run.sealed
     _remove(sealed)
     sealed.mkdir()
     prepared = read_record(context.run.prepared, Prepared)
     names = base_names(context, prepared)
-    check = validate_submission(source, base_model=prepared.base_model, base_ids=names)
+    check = read_submission(source, prepared.base_model, names, seconds=_left(until))
     if check.valid:
         for name in check.files:
             _copy(source / name, sealed / name)
-        check = check_submission(sealed, prepared.base_model, names)
+        check = check_submission(sealed, prepared.base_model, names, seconds=_left(until))
     files = {name: _sha256(sealed / name) for name in sorted(check.files)} if check.valid else {}
     record = Seal(
         valid=check.valid,
-        reason=_reason(context, check),
+        reason=_reason(context, check, until),
         files=files,
         bytes=sum((sealed / name).stat().st_size for name in files),
         sha256=hashlib.sha256("\n".join(f"{n}:{h}" for n, h in files.items()).encode()).hexdigest(),
@@ -60,11 +63,16 @@ def seal(context: RunContext) -> PhaseResult:
     return PhaseResult(detail=f"{len(files)} files, {record.bytes / 1e6:.1f} MB")
 
 
-def _reason(context: RunContext, check: SubmissionCheck) -> str:
+def _left(until: float) -> float:
+    """Seconds for one more step; never so few that a busy machine refuses an honest submission."""
+    return max(_LEAST_SECONDS, until - time.monotonic())
+
+
+def _reason(context: RunContext, check: SubmissionCheck, until: float) -> str:
     """Why there is no submission, with the adapters that lie where they do not count."""
     if not check.problem:
         return ""
-    found = stray_adapters(context.run.workspace, SUBMISSION)
+    found = stray_adapters(context.run.workspace, SUBMISSION, until)
     if not found:
         return f"{check.problem}: {check.reason}"
     shown = ", ".join(printable(name, 100) for name in found[:MAX_NAMED])

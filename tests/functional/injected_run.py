@@ -1,0 +1,176 @@
+"""Texts that try to be more than text, put into every field of a run that takes any text.
+
+A payload is active where its token stands in a tag, an attribute, a link, a style or a title.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from ptb_lite.audit.record import AuditRecord
+from ptb_lite.evaluation.results import EvaluationResult, SampleRecord
+from ptb_lite.events import EVENT, AgentEvent, AgentEventKind, AgentSpoke, Flag, FlagRaised
+from ptb_lite.runner.context import AgentEnd, Seal
+from ptb_lite.runner.replay import recorded_demo
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.journal import JournalWriter
+from ptb_lite.runs.records import Scores, Status
+from ptb_lite.spec.run_spec import RunSpec
+
+TOKEN = "pwn7"
+ESC, BEL, ST = "\x1b", "\x07", "\x1b\\"
+_HTML = (
+    f"<script>{TOKEN}</script>", f"<img src=x onerror={TOKEN}>", f"<svg onload={TOKEN}>",
+    f"<svg><use href='{TOKEN}'/></svg>", f"<a href='javascript:{TOKEN}'>x</a>", f"<{TOKEN}>",
+    f"<iframe src='{TOKEN}'>", f"<style>@import '{TOKEN}'</style>", f"<base href={TOKEN}>",
+    f"<meta http-equiv=refresh content='0;{TOKEN}'>", f"<form action={TOKEN}><button>",
+    f"<details open ontoggle={TOKEN}>", f"<math><mtext><img src={TOKEN}>", f"<plaintext {TOKEN}>",
+    f"<textarea {TOKEN}>", f"<title {TOKEN}>", f"<xmp {TOKEN}>", f"<object data={TOKEN}>",
+)  # fmt: skip
+_TERMINAL = (
+    f"{ESC}]0;{TOKEN}{BEL}", f"{ESC}]2;{TOKEN}{ST}", f"{ESC}]8;;http://{TOKEN}{ST}x{ESC}]8;;{ST}",
+    f"{ESC}]52;c;cHduNw=={BEL}", f"{ESC}[2J{ESC}[H{TOKEN}", f"{ESC}P+q{TOKEN}{ST}",
+    f"{ESC}_G{TOKEN}{ST}", f"\x9d0;{TOKEN}\x9c", f"\x9b31m{TOKEN}", f"{ESC}[?1049h{TOKEN}",
+    f"{ESC}c{TOKEN}", f"\r{TOKEN}\x08\x08", f"{ESC}[8m{TOKEN}", f"{ESC}k{TOKEN}{ST}",
+)  # fmt: skip
+_DIRECTION = (
+    f"\u202e{TOKEN}\u202c", f"\u2066{TOKEN}\u2069", f"\u200f{TOKEN}", f"\u061c{TOKEN}",
+    f"{TOKEN}\u200b\u2060", f"\ufeff{TOKEN}", f"\U000e0041{TOKEN}\U000e007f", f"\u2028{TOKEN}",
+)  # fmt: skip
+_MARKUP = (
+    f"[bold red]{TOKEN}[/]", f"[@click=app.quit('{TOKEN}')]x[/]", f"[link=http://{TOKEN}]x[/link]",
+    f"[/{TOKEN}]", "[/]", f"[{TOKEN}", f"\\[{TOKEN}]", f"[on $error]{TOKEN}[/]",
+    f"[@click={TOKEN}]",
+    f"[link='http://{TOKEN}']x[/]",
+)  # fmt: skip
+_MARKDOWN = (
+    f"[x](http://{TOKEN})", f"![x](http://{TOKEN})", f"<http://{TOKEN}.org>", f"| {TOKEN} | x |",
+    f"\n# {TOKEN}\n", f"`{TOKEN}", f"\n```\n{TOKEN}", f"[x]: http://{TOKEN}", f"\n---\n{TOKEN}",
+    f"**{TOKEN}**",
+)  # fmt: skip
+_AROUND: tuple[Callable[[str], str], ...] = (
+    lambda text: text,
+    lambda text: f"\"'>{text}",
+    lambda text: f"--></script></style></textarea></title>{text}",
+    lambda text: f"]]>\n\n{text}\n\n",
+    lambda text: f"{text * 3}{{{{ 7*7 }}}}{{% raw %}}${{x}}&lt;",
+)
+PAYLOADS = tuple(
+    around(payload)
+    for around in _AROUND
+    for payload in (*_HTML, *_TERMINAL, *_DIRECTION, *_MARKUP, *_MARKDOWN)
+)
+# What finds files or other records, and never comes from outside.
+_KEYS = {"run_id", "benchmark", "label", "samples", "key", "id", "type", "item_salt"}
+_RECORDS: dict[str, Any] = {
+    "spec.json": RunSpec, "status.json": Status, "scores.json": Scores, "audit.json": AuditRecord,
+    "seal.json": Seal, "agent.json": AgentEnd,
+}  # fmt: skip
+
+
+def poisoned(folder: Path, first: int | None) -> tuple[RunFolder, int]:
+    """The recorded demo with payloads, from the `first` on, in each field that takes them, and how
+    many fields that were. None: a harmless text of letters instead."""
+    run = RunFolder(folder / "20261123-153201-3cc1")
+    shutil.copytree(recorded_demo().path, run.path)
+    _flag(run.audit)
+    fill = _Fill(first)
+    for name, record in _RECORDS.items():
+        _rewrite(run.path / name, TypeAdapter(record), fill)
+    for path in sorted(run.evaluations.rglob("*.json")):
+        _rewrite(path, TypeAdapter(EvaluationResult), fill)
+    for path in sorted(run.evaluations.rglob("*.samples.jsonl")):
+        _rewrite_lines(path, TypeAdapter(SampleRecord), fill)
+    _rewrite_lines(run.journal, EVENT, fill)
+    writer = JournalWriter(run.journal)
+    for kind in AgentEventKind:
+        text, tool, session = fill.text(), fill.text()[:100], fill.text()
+        spoken = AgentEvent(kind=kind, text=text, tool=tool, session_id=session)
+        writer.write(AgentSpoke(event=spoken))
+    for live in (True, False):
+        flag = Flag(
+            detector="overlap", kind=fill.text()[:40], message=fill.text(), file=fill.text(),
+            line=3, item_id=fill.text(), decides=True,
+        )  # fmt: skip
+        writer.write(FlagRaised(flag=flag, live=live))
+    writer.close()
+    return run, fill.filled
+
+
+def _flag(audit: Path) -> None:
+    """A flag for each payload that is not wrapped, so that one of them meets each field."""
+    audit.chmod(0o644)
+    found = AuditRecord.model_validate_json(audit.read_bytes())
+    flags = tuple(
+        Flag(detector="overlap", kind="test-data", message="m", file="f", line=n, item_id="i",
+             excerpt="e", item_text="t")
+        for n in range(len(PAYLOADS) // len(_AROUND))
+    )  # fmt: skip
+    first = found.results[0].model_copy(update={"flags": flags, "status": "flagged"})
+    record = found.model_copy(update={"results": (first, *found.results[1:])})
+    audit.write_text(record.model_dump_json())
+
+
+class _Fill:
+    def __init__(self, first: int | None) -> None:
+        self._numbers = count(first) if first is not None else None
+        self.filled = 0
+
+    def text(self) -> str:
+        self.filled += 1
+        if self._numbers is None:
+            return TOKEN
+        return PAYLOADS[next(self._numbers) % len(PAYLOADS)]
+
+    def into(self, value: Any, takes: Callable[[Any], bool]) -> Any:
+        """`value` with a payload for every text with which it is still taken."""
+        for place in list(_places(value)):
+            *way, last = place
+            holder = value
+            for step in way:
+                holder = holder[step]
+            before, holder[last] = holder[last], self.text()
+            if not takes(value):
+                self.filled -= 1
+                holder[last] = before
+        return value
+
+
+def _places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if isinstance(value, str):
+        if way and way[-1] not in _KEYS:
+            yield way
+        return
+    if isinstance(value, (dict, list)):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, part in list(pairs):
+            yield from _places(part, (*way, key))
+
+
+def _rewrite(path: Path, record: TypeAdapter[Any], fill: _Fill) -> None:
+    if path.exists():
+        path.chmod(0o644)
+        filled = fill.into(json.loads(path.read_text()), lambda value: _taken(record, value))
+        path.write_text(json.dumps(filled))
+
+
+def _rewrite_lines(path: Path, record: TypeAdapter[Any], fill: _Fill) -> None:
+    path.chmod(0o644)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    done = [fill.into(line, lambda value: _taken(record, value)) for line in lines]
+    path.write_text("".join(json.dumps(line) + "\n" for line in done))
+
+
+def _taken(record: TypeAdapter[Any], value: Any) -> bool:
+    try:
+        record.validate_json(json.dumps(value))
+    except ValidationError:
+        return False
+    return True
