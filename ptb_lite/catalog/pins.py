@@ -26,12 +26,10 @@ def pin_catalog(catalog: Catalog, pins: Mapping[str, str]) -> Catalog:
     """The catalogue with those commits in place of branches: what a run started with stays."""
     if not pins:
         return catalog
-    models = {
-        name: entry.model_copy(update={"revision": pins[entry.hub_id]})
-        if entry.source == "hub" and entry.hub_id is not None and entry.hub_id in pins
-        else entry
-        for name, entry in catalog.models.items()
-    }
+    models = {}
+    for name, entry in catalog.models.items():
+        commit = pins.get(entry.hub_id or "") if entry.source == "hub" else None
+        models[name] = entry.model_copy(update={"revision": commit}) if commit else entry
     benchmarks = {name: _pinned(entry, pins) for name, entry in catalog.benchmarks.items()}
     return replace(
         catalog, models=MappingProxyType(models), benchmarks=MappingProxyType(benchmarks)

@@ -37,7 +37,7 @@ m.Distribution.from_name = classmethod(from_name)
 @pytest.fixture
 def light(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "sitecustomize.py").write_text(BLOCK)
-    shutil.copytree(RECORDED, tmp_path / "runs" / "demo")
+    shutil.copytree(RECORDED, tmp_path / "runs" / "20261123-153201-3cc1")
     return {
         **os.environ,
         "PYTHONPATH": f"{tmp_path}:{ROOT}",
@@ -63,8 +63,8 @@ def _run(light: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]
     "words",
     [
         ("replay", "demo", "--plain", "--speed", "10000"),
-        ("show", "demo"),
-        ("report", "demo"),
+        ("show", "last"),
+        ("report", "last"),
         ("ls",),
         ("list", "models"),
     ],

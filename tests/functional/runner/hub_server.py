@@ -55,7 +55,9 @@ class Hub:
         if route[:1] == ["tree"]:
             return json.dumps(_tree(files, "/".join(route[2:]), recursive)).encode()
         siblings = [{"rfilename": path} for path in files]
-        about = {"id": name, "sha": self.commit, "private": False, "tags": [], "siblings": siblings}
+        named = route[1] if route[:1] == ["revision"] else "main"
+        commit = named if len(named) == len(COMMIT) else self.commit
+        about = {"id": name, "sha": commit, "private": False, "tags": [], "siblings": siblings}
         return json.dumps({**about, "downloads": 0, "likes": 0}).encode()
 
 
