@@ -156,3 +156,14 @@ def test_what_was_shown_of_a_hub_cache(runs: Path, capsys: pytest.CaptureFixture
     assert told["hub_cache"]["downloaded"][0]["name"] == "acme/new"
     run.hub_cache.write_text("{")
     assert "hub cache" not in call(capsys, "show", IDS[0])
+
+
+def test_a_run_is_gone_on_with_in_the_background(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, resumed = make(runs, IDS[0]), list[Path]()
+    monkeypatch.setattr("ptb_lite.runner.launch.resume", resumed.append)
+    assert call(capsys, "resume", IDS[0], "--detach") == f"{IDS[0]}\n"
+    found = json.loads(call(capsys, "resume", "last", "--detach", "--json"))
+    assert found == {"run_id": IDS[0], "folder": str(run.path)}
+    assert resumed == [run.path, run.path]

@@ -13,8 +13,8 @@ from ptb_lite.evaluation.answer_text import after_thinking, boxed, numbers, show
 
 _MARK = re.compile(r"(?:answer\s*(?:\*\*|__)?\s*[:：]|####)([^\n]*)", re.IGNORECASE)
 
-# 70 000: where an answer is marked, a space before three digits groups them.
-_SPACED = re.compile(r"(?<=[0-9]) (?=[0-9]{3}(?![0-9]))")
+# 70 000, 70'000: where an answer is marked, either before three digits groups them.
+_SPACED = re.compile(r"(?<=[0-9])[ '\u2019](?=[0-9]{3}(?![0-9]))")
 
 
 def extract(completion: str) -> str | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from ptb_lite.catalog.embedded import cache_root
 from ptb_lite.catalog.entries import ChatFamily
 from ptb_lite.evaluation.baseline_cache import BaselineCache
+from ptb_lite.evaluation.engine.plan import EvaluationPlan
 from ptb_lite.evaluation.errors import InvalidSubmissionError, SubmissionUnservable
 from ptb_lite.evaluation.evaluate_model import answer_length
 from ptb_lite.evaluation.job import EvaluationTask
+from ptb_lite.evaluation.results import read_result
 from ptb_lite.events import SubmissionRefused
 from ptb_lite.files import read_record, write_record
 from ptb_lite.runner.context import PhaseResult, Prepared, PreparedBenchmark, RunContext, Seal
@@ -50,17 +52,31 @@ def evaluate(context: RunContext) -> PhaseResult:
     )
     try:
         try:
-            measure(context, prepared, tasks, what)
+            _measure_after(context, prepared, tasks, what)
         except SubmissionUnservable:
-            # Before and after are compared, so both by the engine that can run both.
-            baseline(context)
-            measure(context, prepared, tasks, what)
+            _measure_after(context, prepared, tasks, what)
     except InvalidSubmissionError as error:
         refused = seal.model_copy(update={"valid": False, "reason": error.message})
         write_record(context.run.seal, refused)
         context.journal.write(SubmissionRefused(reason=error.message))
         return PhaseResult(detail=f"no valid submission: {error.message}")
     return PhaseResult()
+
+
+def _measure_after(
+    context: RunContext, prepared: Prepared, tasks: list[EvaluationTask], what: Measured
+) -> None:
+    """Before and after are compared, so both by one engine: also after a runner that died between
+    changing it and measuring the baseline again."""
+    if context.run.evaluation_plan.exists():
+        engine = read_record(context.run.evaluation_plan, EvaluationPlan).engine.name
+        folder = context.run.evaluations / BASELINE
+        found = [
+            read_result(folder / f"{ZERO_SHOT}.{item.id}.json") for item in prepared.benchmarks
+        ]
+        if any(result.engine not in ("", engine) for result in found):
+            baseline(context)
+    measure(context, prepared, tasks, what)
 
 
 def _task(

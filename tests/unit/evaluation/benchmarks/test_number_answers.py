@@ -105,6 +105,7 @@ def test_rows_that_are_not_aime_are_refused(row: dict[str, object]) -> None:
         ("ANSWER: 7e4", "70000", True),
         ("ANSWER: 1.5E+3", "1500", True),
         ("ANSWER: 70 000", "70000", True),
+        ("ANSWER: 70'000", "70000", True),
         ("#### 1 234 567", "1234567", True),
         ("ANSWER: 70\u202f000 euros", "70000", True),
         ("She has 5 200 times", "200", True),
