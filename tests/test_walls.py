@@ -41,7 +41,7 @@ def _loaded_by(code: str) -> set[str]:
         env={**os.environ, "PTB_LITE_CONFIG": "/nonexistent"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=True,
     )
     return {name.partition(".")[0] for name in json.loads(done.stderr.splitlines()[-1])}
@@ -55,7 +55,7 @@ def test_the_contracts_hold() -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

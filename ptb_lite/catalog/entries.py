@@ -15,11 +15,10 @@ from ptb_lite.events import Record
 
 # An id ends up in file names, so it may not climb out of a folder.
 EntryId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+LM_EVAL = "lm-eval:"
 # Of a benchmark also the name of a task of lm-eval, which has a file form of its own.
-BenchmarkId = Annotated[
-    str,
-    Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63}|lm-eval:[A-Za-z0-9][A-Za-z0-9._-]{0,119})$"),
-]
+BENCHMARK_ID = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63}|lm-eval:[A-Za-z0-9][A-Za-z0-9._-]{0,119})$"
+BenchmarkId = Annotated[str, Field(pattern=BENCHMARK_ID)]
 Count = Annotated[int, Field(gt=0)]
 Line = Annotated[str, Field(min_length=1, max_length=300)]
 HubId = Annotated[str, Field(pattern=r"^[\w.-]{1,96}/[\w.-]{1,96}$")]
@@ -176,6 +175,22 @@ class BenchmarkEntry(Entry):
         shots = self.train_size if self.data.train is None else 0
         seen = self.dev_size if self.dev_from == "test" and feedback == "dev" else 0
         return self.test_size - shots - seen
+
+
+def lm_task_entry(benchmark: str) -> BenchmarkEntry:
+    """A task of lm-eval before it was read: its sizes are guesses, and nothing is held to them."""
+    name = benchmark.removeprefix(LM_EVAL)
+    return BenchmarkEntry(
+        id=benchmark,
+        title=f"lm-eval's task {name}",
+        kind="lm-eval",
+        train_size=1000,
+        dev_size=200,
+        test_size=1000,
+        num_fewshot=5,
+        max_new_tokens=256,
+        scored_as="lm-eval says so",
+    )
 
 
 class AgentEntry(Entry):

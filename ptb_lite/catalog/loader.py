@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from ptb_lite.catalog.entries import AgentEntry, BenchmarkEntry, Entry, ModelEntry
+from ptb_lite.catalog.entries import (
+    BENCHMARK_ID,
+    LM_EVAL,
+    AgentEntry,
+    BenchmarkEntry,
+    Entry,
+    ModelEntry,
+    lm_task_entry,
+)
 from ptb_lite.catalog.yaml_file import YamlFile, read_yaml, validate_at
 from ptb_lite.errors import CatalogError
 from ptb_lite.plugins import BrokenPlugin, Plugin, fault_of, load_all, names
@@ -33,7 +42,12 @@ class Catalog:
         return find(self.models, entry_id, "model")
 
     def benchmark(self, entry_id: str) -> BenchmarkEntry:
-        """Raises CatalogError (field `benchmark`) with the nearest id where there is none."""
+        """Raises CatalogError (field `benchmark`) with the nearest id where there is none.
+
+        Of a task of lm-eval what can be said before it was read.
+        """
+        if re.fullmatch(BENCHMARK_ID, entry_id) and entry_id.startswith(LM_EVAL):
+            return lm_task_entry(entry_id)
         if entry_id not in self.benchmarks:
             _refuse_broken(benchmark_plugins()[1], entry_id, "benchmark")
         return find(self.benchmarks, entry_id, "benchmark")

@@ -41,7 +41,7 @@ def evaluate(
     judge_key: JudgeKey = None,
     judge_max_tokens: JudgeTokens = None,
     include_path: IncludePath = None,
-    trust_task_code: TrustTaskCode = False,
+    trust_task_code: TrustTaskCode = None,
     as_json: Json = False,
 ) -> None:
     """Score a model on benchmarks, without an agent.
@@ -68,7 +68,7 @@ def evaluate(
         engine=engine or "auto",
         judge=judge_choice(judge, key_variable=judge_key, max_tokens=judge_max_tokens),
         include_path=include_path,
-        trust_task_code=trust_task_code,
+        trust_task_code=bool(trust_task_code),
     )
     raise typer.Exit(evaluate_and_print(choices, as_json=as_json))
 
@@ -175,7 +175,7 @@ def audit(
         ),
     ] = "dev",
     include_path: IncludePath = None,
-    trust_task_code: TrustTaskCode = False,
+    trust_task_code: TrustTaskCode = None,
     runs_dir: RunsDir = RUNS,
     as_json: Json = False,
 ) -> None:
@@ -201,7 +201,7 @@ def audit(
         embedder=embedder,
         feedback=feedback,
         include_path=include_path,
-        trust_task_code=trust_task_code,
+        trust_task_code=bool(trust_task_code),
     )
     raise typer.Exit(audit_and_print(wanted, runs_dir=runs_dir, as_json=as_json))
 

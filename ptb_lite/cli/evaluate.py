@@ -26,7 +26,7 @@ from ptb_lite.evaluation.lm_tasks.find import entry_of, find_lm_task, item_folde
 from ptb_lite.evaluation.lm_tasks.task import LmTaskFound, is_lm_task
 from ptb_lite.evaluation.results import read_samples
 from ptb_lite.installation import item_salt, require_run_packages
-from ptb_lite.runs.scores import score_of
+from ptb_lite.runs.scores import has_points, score_of
 
 MAX_SHOTS = 64
 
@@ -71,9 +71,10 @@ def evaluate_and_print(choices: EvalChoices, *, as_json: bool) -> int:
         except EvaluationError as error:
             say_error(f"error: {error}")
             return EXIT_FAILED
-        found.append(_as_json(scored, judged=entry.judge is not None))
+        judged = has_points(entry, scored.samples)
+        found.append(_as_json(scored, judged=judged))
         if not as_json:
-            say(_line(scored, judged=entry.judge is not None))
+            say(_line(scored, judged=judged))
     if as_json:
         say_json({"model": choices.model, "folder": str(folder), "results": found})
     return 0
@@ -100,9 +101,7 @@ def _check(choices: EvalChoices, entries: list[BenchmarkEntry]) -> None:
 
 
 def _lm_task(choices: EvalChoices, name: str) -> LmTaskFound:
-    """What the task is. Raises ItemsError, and SpecError for an engine that it was not tried on."""
-    if choices.engine == "vllm":
-        raise SpecError(f"'{name}' is evaluated with transformers only", field="engine")
+    """What the task is. Raises ItemsError, and SpecError for examples that it has none of."""
     say_error(f"{name}: read with its dataset, which may be fetched first")
     include_path, trusted = choices.include_path, choices.trust_task_code
     found = find_lm_task(
@@ -163,7 +162,7 @@ def _score(
         max_new_tokens=choices.max_new_tokens,
         data_dir=choices.data_dir,
         device=choices.device,
-        engine=choices.engine if lm_task is None else "transformers",
+        engine=choices.engine,
         lm_task=lm_task,
         on_plan=_tell_plan,
         on_progress=_tell,

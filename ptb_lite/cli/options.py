@@ -44,12 +44,16 @@ if TYPE_CHECKING:
     Limit = int | None
     MaxNewTokens = int | None
     DataDir = Path | None
+    IncludePath = Path | None
+    TrustTaskCode = bool | None
     EngineName = EngineChoice | None
     JudgeName = str | None
 else:
     Limit = _CHOICES["limit"]
     MaxNewTokens = _CHOICES["max_new_tokens"]
     DataDir = _CHOICES["data_dir"]
+    IncludePath = _CHOICES["include_path"]
+    TrustTaskCode = _CHOICES["trust_task_code"]
     EngineName = _CHOICES["evaluation_engine"]
     JudgeName = _CHOICES["judge"]
 JudgeKey = Annotated[
@@ -63,10 +67,6 @@ JudgeSpend = Annotated[
 ]
 JudgePrices = Annotated[
     str | None, typer.Option(help="INPUT,OUTPUT in dollars per million tokens.")
-]
-IncludePath = Annotated[Path | None, typer.Option(help="A folder of your own lm-eval task files.")]
-TrustTaskCode = Annotated[
-    bool, typer.Option("--trust-task-code", help="Run the Python code of an lm-eval task.")
 ]
 Plain = Annotated[
     bool, typer.Option("--plain", help="Plain lines instead of the app, also on a terminal.")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.cli.output import say
+from ptb_lite.errors import SpecError
 from ptb_lite.evaluation.score_file import ScoredLine, known_items, read_lines, score_lines
 from ptb_lite.installation import item_salt
 from ptb_lite.stats.scoring import wilson
@@ -25,6 +26,12 @@ def score_and_print(
 ) -> int:
     """The exit code. Raises PtbLiteError for a file that cannot be scored."""
     entry = load_catalog().benchmark(benchmark)
+    if entry.kind == "lm-eval":
+        raise SpecError(
+            f"'{benchmark}' is graded by lm-eval, as it asks",
+            field="benchmark",
+            hint="`ptb-lite eval` scores a model on it",
+        )
     lines = (
         sys.stdin.read().removeprefix("\ufeff").split("\n")
         if str(file) == "-"
@@ -32,7 +39,7 @@ def score_and_print(
     )
     salt = "" if entry.kind == "dataset" or items is not None else item_salt()
     known = known_items(entry, items=items, data_dir=data_dir, seed=seed, salt=salt)
-    scored = score_lines(benchmark, lines, known, str(file))
+    scored = score_lines(entry, lines, known, str(file))
     if as_json:
         for line in scored:
             # ASCII only: no control character reaches the terminal.

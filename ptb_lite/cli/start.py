@@ -16,6 +16,7 @@ from ptb_lite.cli.output import say, say_error, say_json
 from ptb_lite.cli.terminal import is_terminal, show_run
 from ptb_lite.doctor.preflight import find_warnings, preflight
 from ptb_lite.errors import PtbLiteError, SpecError
+from ptb_lite.evaluation.lm_tasks.task import is_lm_task
 from ptb_lite.spec.run_spec import RunSpec, resolve_spec
 
 
@@ -33,6 +34,8 @@ def start(
     """Check the choices and the machine, start the run, and follow it unless detached."""
     catalog = load_catalog()
     spec = resolve_spec(preset=preset, overrides=overrides, catalog=catalog)
+    for name in filter(is_lm_task, spec.benchmarks):
+        say_error(f"{name}: read with its dataset, which may be fetched first")
     preflight(spec, catalog, runs_dir)
     for warning in find_warnings(spec, catalog):
         say_error(f"warning: {warning}")

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from ptb_lite.agents.registry import plan_agent
@@ -25,11 +25,14 @@ from ptb_lite.catalog.hub_download import hub_folder
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.choices import Device as DeviceName
+from ptb_lite.choices import Feedback
 from ptb_lite.doctor.reach import ask_all, probes
 from ptb_lite.doctor.speed import speed_warning
 from ptb_lite.errors import CatalogError, PtbLiteError, SeveralProblemsError, SpecError
 from ptb_lite.evaluation.engine.plan import require_vllm
 from ptb_lite.evaluation.items.rows import check_data
+from ptb_lite.evaluation.lm_tasks.find import find_lm_task
+from ptb_lite.evaluation.lm_tasks.task import is_lm_task
 from ptb_lite.evaluation.vllm.place import find_vllm
 from ptb_lite.files import existing_folder
 from ptb_lite.hardware import (
@@ -75,7 +78,7 @@ def find_problems(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> tuple[PtbL
             runs_dir, _RUN_BYTES, field="runs-dir", hint="choose another with --runs-dir"
         ),
         lambda: check_sandbox(spec.sandbox),
-        lambda: check_read_only(spec.read_only, runs_dir),
+        lambda: check_read_only(spec.read_only, runs_dir, spec.include_path),
         lambda: check_device(spec.device, entry),
         lambda: check_engine(spec),
         lambda: check_agent(spec, catalog),
@@ -152,9 +155,11 @@ def check_sandbox(name: str) -> None:
         raise SpecError(problem, field="sandbox", hint="`ptb-lite doctor` checks it again")
 
 
-def check_read_only(paths: tuple[Path, ...], runs_dir: Path) -> None:
+def check_read_only(paths: tuple[Path, ...], runs_dir: Path, tasks: Path | None = None) -> None:
     """No path shows the agent other runs, or the secret from which test items are drawn."""
     kept = {"the runs": runs_dir, "the cache": cache_root(), "the secrets": state_root()}
+    if tasks is not None:
+        kept["the tasks, whose data the agent is scored on"] = tasks
     for path in paths:
         for what, folder in kept.items():
             real, hidden = path.resolve(), folder.resolve()
@@ -187,11 +192,52 @@ def check_audit_judge(spec: RunSpec, catalog: Catalog) -> None:
 
 
 def check_benchmark(name: str, spec: RunSpec, catalog: Catalog) -> None:
-    """The dataset's files or the token for them are there, as far as can be said offline."""
+    """The dataset's files or the token for them are there, as far as can be said offline.
+
+    A task of lm-eval is read, with its dataset: whatever it is refused for shows before the start.
+    """
+    if is_lm_task(name):
+        return check_lm_task(name, spec)
     try:
         check_data(catalog.benchmark(name), spec.data_dir)
     except PtbLiteError as error:
         raise SpecError(error.message, field=error.field, hint=error.hint) from error
+
+
+def check_lm_task(name: str, spec: RunSpec) -> None:
+    """The task is there, can be scored and given to an agent, and has as many items as wanted."""
+    try:
+        test, dev = _lm_task_sizes(
+            name, spec.seed, spec.feedback, spec.include_path, spec.trust_task_code
+        )
+    except PtbLiteError as error:
+        raise SpecError(error.message, field=error.field, hint=error.hint) from error
+    for field, wanted, size in (("limit", spec.limit, test), ("dev_limit", spec.dev_limit, dev)):
+        if wanted is not None and wanted > size:
+            what = f"{'test' if field == 'limit' else 'dev'} items of '{name}'"
+            raise SpecError(
+                f"{wanted} is more than the {size} {what}",
+                field=field,
+                hint=f"Give {size} or less, or leave it out for all",
+            )
+
+
+@cache
+def _lm_task_sizes(
+    name: str, seed: int, feedback: Feedback, include_path: Path | None, trusted: bool
+) -> tuple[int, int]:
+    """(test, feedback) items. Read once a process: it takes seconds, and the dataset."""
+    with tempfile.TemporaryDirectory(prefix="lm-task-") as folder:
+        found = find_lm_task(
+            name,
+            Path(folder),
+            seed=seed,
+            feedback=feedback,
+            include_path=include_path,
+            trusted=trusted,
+            give=True,
+        )
+    return found.test, found.dev if feedback == "dev" else found.test
 
 
 def check_device(name: DeviceName, entry: ModelEntry) -> None:

@@ -40,7 +40,7 @@ _MEASUREMENTS = 4
 # Seconds of a step's kernel starts on a GPU, and of everything beside the layers on a CPU.
 _LEAST_SECONDS = {"cpu": 0.3, "cuda": 0.15}
 # Tokens of a training example: a short sum with its answer, and a solution in words.
-_TOKENS = {"procedural": 25, "dataset": 250}
+_TOKENS = {"procedural": 25, "dataset": 250, "lm-eval": 60}
 _CHARACTERS = 3.5
 # Bytes a second at which weights are read, and the seconds that imports take before.
 _READING, _STARTING = 3e8, 10.0

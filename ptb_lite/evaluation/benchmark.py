@@ -1,11 +1,12 @@
 """What a benchmark is: the plugins of the group `ptb_lite.benchmarks`, found by their ids.
 
-Everything about a benchmark stands in its plugin. An id that no plugin has is that of a person's
-own entry (benchmarks.yaml), drawn by a generator and graded as the built-in procedural ones are.
+Everything about a benchmark stands in its plugin. A person's own procedural entry
+(benchmarks.yaml) has none: it is graded as the built-in procedural ones are.
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -17,7 +18,7 @@ from ptb_lite.audit.evidence.sources import BenchmarkSources
 from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.evaluation.family import Family, Refusal
 from ptb_lite.evaluation.items.item import Item
-from ptb_lite.plugins import find, names, target
+from ptb_lite.plugins import PluginError, find, names, target
 
 Row = Mapping[str, Any]
 GENERIC = "add-numbers"
@@ -83,13 +84,20 @@ class Benchmark:
 _TARGETS: dict[str, str] = {}
 
 
-def find_benchmark(benchmark: str) -> Benchmark:
-    """The benchmark of that id; a procedural one where no plugin has it.
+def find_benchmark(benchmark: str, kind: str | None = None) -> Benchmark:
+    """The benchmark of that id. A person's own that is of the kind `procedural` needs no plugin.
 
-    Raises PluginError where its plugin is broken.
+    Raises PluginError, with the ids near it, where there is none, and where its plugin is broken.
     """
     known = (*_TARGETS, *names("benchmarks"))
-    name = benchmark if benchmark in known else GENERIC
+    name = GENERIC if kind == "procedural" and benchmark not in known else benchmark
+    if name not in known:
+        near = difflib.get_close_matches(name[:80], known, n=3, cutoff=0.5)
+        raise PluginError(
+            f"there is no benchmark '{name[:80]}'",
+            field="benchmark",
+            hint=f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}",
+        )
     if name in _TARGETS:
         module, _, attribute = _TARGETS[name].partition(":")
         imported: Benchmark = getattr(import_module(module), attribute)
@@ -98,9 +106,9 @@ def find_benchmark(benchmark: str) -> Benchmark:
     return found
 
 
-def targets(benchmarks: Iterable[str]) -> dict[str, str]:
-    """Where the plugins of these benchmarks are imported from, as MODULE:NAME."""
-    wanted = (one if one in names("benchmarks") else GENERIC for one in benchmarks)
+def targets(benchmarks: Iterable[tuple[str, str | None]]) -> dict[str, str]:
+    """Where the plugins of these benchmarks (id and kind) are imported from, as MODULE:NAME."""
+    wanted = (find_benchmark(one, kind).id for one, kind in benchmarks)
     return {name: target("benchmarks", name) for name in wanted}
 
 

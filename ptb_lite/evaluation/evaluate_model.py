@@ -96,6 +96,7 @@ def evaluate_once(
         else max_new_tokens,
         chat_family=chat_family if benchmark.kind == "dataset" and shots == 0 else None,
         lm_task=lm_task.task if lm_task is not None else None,
+        kind=benchmark.kind,
     )
     job = EvaluationJob(
         model=model.resolve(),

@@ -55,7 +55,8 @@ class EvaluationTask(Record):
     template that wraps the questions (`chat.py`); None: plain text. `key` is the identity of the
     result (`identity.task_key`): with one, completions are kept as they come, and a task that was
     cut short goes on from them. `lm_task`: one of lm-eval's own, which has its own prompts,
-    examples and grading; `items` then says which of its documents are scored.
+    examples and grading; `items` then says which of its documents are scored. `kind` is that of
+    the benchmark's entry: an unknown one is only graded where it is procedural.
     """
 
     label: str
@@ -69,6 +70,7 @@ class EvaluationTask(Record):
     key: str = ""
     chat_family: ChatFamily | None = None
     lm_task: LmTask | None = None
+    kind: Literal["procedural", "dataset", "lm-eval"] | None = None
 
     @model_validator(mode="after")
     def _shots_need_a_file(self) -> EvaluationTask:

@@ -6,6 +6,24 @@ from ptb_lite.catalog.entries import ChatFamily
 from ptb_lite.evaluation.benchmark import find_benchmark
 from ptb_lite.evaluation.engine.chat import TURN_END, render
 from ptb_lite.evaluation.items.item import Item
+from ptb_lite.evaluation.lm_tasks.task import BEGINS, LmTask
+from ptb_lite.evaluation.lm_tasks.task import training_pair as pair_of
+
+
+def lm_example_text(item: Item, task: LmTask) -> str:
+    """One question of a task of lm-eval and its right answer, for the agent's workspace."""
+    prompt, answer = pair_of(item, task)
+    choices = item.metadata.get("choices")
+    text = (
+        "One item as the model gets it, between the lines of dashes:\n"
+        f"-----\n{prompt}\n-----\nThe right answer, which follows at once:\n"
+        f"-----\n{answer}\n-----\n"
+    )
+    if isinstance(choices, list):
+        shown = "".join(f"- {choice}\n" for choice in choices)
+        what = "beginning" if item.metadata.get(BEGINS) else "answer"
+        text += f"It is not written but chosen, by the likelihood of each {what}:\n{shown}"
+    return f"{text}{task.measure} of lm-eval counts.\n"
 
 
 def training_pair(benchmark: str, item: Item, family: ChatFamily) -> tuple[str, str]:

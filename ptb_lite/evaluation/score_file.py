@@ -48,7 +48,7 @@ def known_items(
 
 
 def score_lines(
-    benchmark: str, lines: Iterable[str], items: Mapping[str, Item], source: str
+    entry: BenchmarkEntry, lines: Iterable[str], items: Mapping[str, Item], source: str
 ) -> tuple[ScoredLine, ...]:
     """Judge JSON lines with `id` (or `item_id`, as in a run's samples, or `task_id`, as HumanEval's
     own) and `completion`.
@@ -56,7 +56,9 @@ def score_lines(
     Raises ItemsError naming the line that is no such object or whose id is unknown.
     """
     answers = [(name, items[name], text) for name, text in _read(lines, items, source)]
-    judged = judge_all(find_benchmark(benchmark), [(item, text) for _, item, text in answers])
+    judged = judge_all(
+        find_benchmark(entry.id, entry.kind), [(item, text) for _, item, text in answers]
+    )
     return tuple(
         ScoredLine(id=name, score=found.score, extracted=found.extracted, also=dict(found.also))
         for (name, _, _), found in zip(answers, judged, strict=True)

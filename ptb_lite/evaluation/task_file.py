@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from ptb_lite.catalog.entries import ChatFamily
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.evaluation.lm_tasks.task import LmTask
 from ptb_lite.events import Record
 
 
@@ -39,6 +40,9 @@ class TaskBenchmark(Record):
     max_new_tokens: int
     chat_family: ChatFamily | None = None
     example: str = ""
+    kind: Literal["procedural", "dataset", "lm-eval"] | None = None
+    lm_task: LmTask | None = None
+    """A task of lm-eval as the workspace has it, its file relative to the workspace."""
 
 
 class Task(Record):

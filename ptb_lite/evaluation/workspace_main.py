@@ -22,6 +22,7 @@ from ptb_lite.evaluation.engine.process import log_tail
 from ptb_lite.evaluation.engine.worker import prepare_environment
 from ptb_lite.evaluation.errors import InvalidSubmissionError
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
+from ptb_lite.evaluation.lm_tasks.task import LmTask
 from ptb_lite.evaluation.results import EvaluationResult
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, read_task
 from ptb_lite.hardware import DeviceError
@@ -136,6 +137,8 @@ def _job(
                 limit=limit,
                 chat_family=benchmark.chat_family if options.shots == 0 else None,
                 max_new_tokens=benchmark.max_new_tokens,
+                kind=benchmark.kind,
+                lm_task=_lm_task(root, benchmark),
             )
             for benchmark in benchmarks
         ),
@@ -147,6 +150,13 @@ def _job(
     except DeviceError:
         # The sandbox may hide the card's management and not the card.
         return job
+
+
+def _lm_task(root: Path, benchmark: TaskBenchmark) -> LmTask | None:
+    found = benchmark.lm_task
+    if found is None:
+        return None
+    return found.model_copy(update={"definition": (root / found.definition).resolve()})
 
 
 def _adapter(root: Path, task: Task, model: str) -> Path | None:

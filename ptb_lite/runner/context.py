@@ -10,8 +10,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.evaluation.lm_tasks.find import entry_of
+from ptb_lite.evaluation.lm_tasks.task import LmTaskFound
 from ptb_lite.events import Outcome, Record, Warned
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import JournalWriter
@@ -69,6 +72,8 @@ class PreparedBenchmark(Record):
     available: int = 0
     held_out: int = 0
     example: str = ""
+    lm_task: LmTaskFound | None = None
+    """Of one of lm-eval's tasks what was found."""
 
 
 class Prepared(Record):
@@ -143,6 +148,13 @@ class Seal(Record):
     files: dict[str, str]
     bytes: int
     sha256: str
+
+
+def prepared_entry(context: RunContext, item: PreparedBenchmark) -> BenchmarkEntry:
+    """The catalogue's entry, or what was found of a task of lm-eval."""
+    if item.lm_task is not None:
+        return entry_of(item.id, item.lm_task)
+    return context.catalog.benchmark(item.id)
 
 
 def base_names(context: RunContext, prepared: Prepared) -> tuple[str, ...]:

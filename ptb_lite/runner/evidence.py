@@ -14,6 +14,7 @@ from ptb_lite.catalog.entries import ModelEntry
 from ptb_lite.catalog.hub import hub_model, is_cached
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.errors import CatalogError
+from ptb_lite.evaluation.lm_tasks.task import is_lm_task
 from ptb_lite.events import HostAsked, Payload
 from ptb_lite.ledger_notes import LedgerChanged
 from ptb_lite.runs.folder import RunFolder
@@ -36,9 +37,9 @@ def with_run_facts(case: AuditCase, run: RunFolder, spec: RunSpec, catalog: Cata
             agent_hosts=tuple(sorted(_agent_hosts(spec, catalog))),
         ),
         benchmark_kinds={
-            name: catalog.benchmarks[name].kind
+            name: catalog.benchmark(name).kind
             for name in spec.benchmarks
-            if name in catalog.benchmarks
+            if name in catalog.benchmarks or is_lm_task(name)
         },
         hub_cache=run.hub_private if run.hub_private.is_dir() else None,
         instruct_model=instruct_folder(entry, catalog) if entry else None,

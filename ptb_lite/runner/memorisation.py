@@ -96,14 +96,16 @@ def _of_run(
             splits = [run.path / name for name in (part.train, part.dev, part.test)]
             fresh = control_items(entry, splits, seed=spec.seed, salt=spec.item_salt, count=DRAWN)
             yield drawn(part.id, scored[:DRAWN], fresh)
-        else:
+        elif entry.kind == "dataset":
             yield perturbed(part.id, scored, count=PERTURBED)
 
 
 def _of_benchmark(
     entry: BenchmarkEntry, data_dir: Path | None, *, seed: int, salt: str
 ) -> Asked | None:
-    if entry.kind != "procedural":
+    if entry.kind == "lm-eval":
+        return None
+    if entry.kind == "dataset":
         return perturbed(entry.id, test_and_train_items(entry, data_dir)[0], count=PERTURBED)
     splits = draw_splits(entry, seed=seed, salt=salt)
     taken: list[Item] = [item for items in splits.values() for item in items]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ptb_lite.audit.registry import deductions
+from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.choices import Inconclusive
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.results import SampleRecord
@@ -127,6 +128,13 @@ def recount(
     counted = _counted(base, scores.raw, verdict, policy, flag_kinds)
     by_audit = before.score if before.by_audit is None else before.by_audit
     return scores.model_copy(update={"counted": counted.model_copy(update={"by_audit": by_audit})})
+
+
+def has_points(entry: BenchmarkEntry, *passes: Samples) -> bool:
+    """Whether items have points, and are not just right or wrong: a judge's, or a metric's."""
+    if entry.kind == "lm-eval":
+        return any(0 < (sample.score or 0) < 1 for one in passes for sample in one)
+    return entry.judge is not None
 
 
 def score_of(samples: Samples, *, judged: bool = False) -> Score | None:

@@ -59,10 +59,11 @@ class Shown:
 
 if TYPE_CHECKING:
     from ptb_lite.audit.judge.choice import AuditJudgeChoice
-    from ptb_lite.catalog.entries import EntryId
+    from ptb_lite.catalog.entries import BenchmarkId, EntryId
     from ptb_lite.evaluation.judge.choice import JudgeChoice
 else:
     AuditJudgeChoice = Annotated[object, Later("ptb_lite.audit.judge.choice", "AuditJudgeChoice")]
+    BenchmarkId = Annotated[str, Later("ptb_lite.catalog.entries", "BenchmarkId")]
     EntryId = Annotated[str, Later("ptb_lite.catalog.entries", "EntryId")]
     JudgeChoice = Annotated[object, Later("ptb_lite.evaluation.judge.choice", "JudgeChoice")]
 
@@ -77,9 +78,9 @@ class RunChoices:
     agent_model: Annotated[str, MinLen(1), MaxLen(200), Shown("Agent's model")] | None = None
     """The language model behind the agent; local: NAME@URL."""
     benchmarks: Annotated[
-        tuple[EntryId, ...], MinLen(1), MaxLen(50), Shown("Benchmarks", option="benchmark")
+        tuple[BenchmarkId, ...], MinLen(1), MaxLen(50), Shown("Benchmarks", option="benchmark")
     ]
-    """What to be good at; give it again for more."""
+    """What to be good at; give it again for more. `lm-eval:TASK` is any task of lm-eval."""
     off_target: Annotated[tuple[EntryId, ...], MaxLen(20), Shown("Off-target", option="also")] = ()
     """Measured before and after, and no target; give it again for more.
 
@@ -114,6 +115,14 @@ class RunChoices:
     """Cuts answers of dataset benchmarks short, in tokens."""
     data_dir: Annotated[Path, Shown("Data folder")] | None = None
     """A folder with the datasets' files; else the Hugging Face Hub."""
+    include_path: Annotated[Path, Shown("Task folder")] | None = None
+    """A folder of your own lm-eval task files."""
+    trust_task_code: Annotated[bool, Shown("Trust task code")] = False
+    """Run the Python code of an lm-eval task.
+
+    It runs on the host, and the files that the task names are given to the agent, whose evaluate.py
+    runs them in the sandbox.
+    """
     seed: Annotated[int, Ge(0), Lt(2**32), Shown("Seed")] = 0
     """Decides items, shots and training."""
     policy: Annotated[Policy, Shown("Policy")] = "reset"

@@ -15,7 +15,6 @@ from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.yaml_file import plain_message
 from ptb_lite.errors import CatalogError, SpecError
 from ptb_lite.evaluation.job import Generation
-from ptb_lite.evaluation.lm_tasks.task import is_lm_task
 from ptb_lite.installation import item_salt, package_versions
 from ptb_lite.plugins import PluginError
 from ptb_lite.sandbox import sandbox
@@ -162,14 +161,6 @@ def _build(values: dict[str, Any]) -> RunSpec:
             field="budget",
             hint="Give more than 0 minutes and at most 7 days (168 hours)",
         )
-    given = values.get("benchmarks")
-    for name in given if isinstance(given, list | tuple) else ():
-        if isinstance(name, str) and is_lm_task(name):
-            raise SpecError(
-                f"'{name}' cannot be the target of a run yet",
-                field="benchmark",
-                hint="`ptb-lite eval` scores a model on it",
-            )
     try:
         return RunSpec.model_validate(values)
     except ValidationError as error:
@@ -209,6 +200,11 @@ def _check_against(catalog: Catalog, spec: RunSpec) -> None:
         if spec.benchmarks.count(name) > 1:
             raise SpecError(f"'{name}' is given twice", field="benchmark")
     for entry in benchmarks:
+        if entry.kind == "lm-eval":
+            # How many items it has is known once it is read.
+            if spec.evaluation_engine == "vllm":
+                raise SpecError(f"'{entry.id}' is evaluated with transformers only", field="engine")
+            continue
         size = entry.scored_size(spec.feedback)
         _check_limit("limit", spec.limit, size, f"scored test items of '{entry.id}'")
         _check_limit("dev_limit", spec.dev_limit, entry.dev_size, f"dev items of '{entry.id}'")

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ptb_lite.audit.record import HarnessManifest
+from ptb_lite.evaluation.lm_tasks.task import file_form
 from ptb_lite.evaluation.task_file import Task
 from ptb_lite.workspace.prompt import TEMPLATES, Disclosure, render_prompt
 
@@ -41,12 +42,17 @@ class Handout:
 
 def data_file(benchmark: str, split: str) -> str:
     """Where a split lies in the workspace."""
-    return f"{DATA}/{benchmark}/{split}.jsonl"
+    return f"{DATA}/{file_form(benchmark)}/{split}.jsonl"
 
 
 def example_file(benchmark: str) -> str:
     """Where the workspace shows one question of a benchmark as the model gets it."""
-    return f"{DATA}/{benchmark}/example.txt"
+    return f"{DATA}/{file_form(benchmark)}/example.txt"
+
+
+def given_file(benchmark: str, name: str) -> str:
+    """Where the workspace has one file of a task of lm-eval."""
+    return f"{DATA}/{file_form(benchmark)}/task/{name}"
 
 
 def hand_out(workspace: Path, handout: Handout) -> HarnessManifest:

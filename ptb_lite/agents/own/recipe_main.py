@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.items.item import Item, completion, prompt, read_items
+from ptb_lite.evaluation.lm_tasks.task import training_pair as lm_pair
 from ptb_lite.evaluation.question_text import training_pair
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, read_task, seconds_left
 from ptb_lite.events import AgentEvent, AgentEventKind
@@ -125,6 +126,9 @@ def _items(task: Task, benchmark: TaskBenchmark) -> tuple[Item, ...]:
 
 
 def _row(benchmark: TaskBenchmark, item: Item) -> dict[str, str]:
+    if benchmark.lm_task is not None:
+        question, answer = lm_pair(item, benchmark.lm_task)
+        return {"prompt": question, "completion": answer}
     if benchmark.chat_family is None:
         return {"prompt": prompt(item.question), "completion": completion(item.target)}
     question, answer = training_pair(benchmark.id, item, benchmark.chat_family)

@@ -69,6 +69,7 @@ def gather(job: EvaluationJob, asked: EngineChoice = "auto") -> Facts:
         sequence=max(longest(task, items) for task, items in tasks),
         disk_free=shutil.disk_usage(existing_folder(job.output)).free,
         work=tuple(Work(len(items), _answer(task)) for task, items in tasks),
+        lm_tasks=any(task.lm_task is not None for task in job.tasks),
         vllm=Missing("vLLM was not looked for") if needless else find_vllm(),
     )
 

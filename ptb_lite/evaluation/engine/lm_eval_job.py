@@ -117,7 +117,7 @@ def _run_task(
 ) -> EvaluationResult:
     if task.lm_task is not None:
         return _run_lm_task(job, task, task.lm_task, lm, counter, emit, device)
-    benchmark = find_benchmark(task.benchmark)
+    benchmark = find_benchmark(task.benchmark, task.kind)
     definition = task.definition or write_task_file(
         benchmark,
         job.output / f"{_stem(task)}.task.yaml",
@@ -311,7 +311,7 @@ def _result(
         also=_means(samples),
         engine=job.engine.name,
         engine_version=packages[job.engine.name],
-        notes=dict(find_benchmark(task.benchmark).notes()),
+        notes={} if task.lm_task else dict(find_benchmark(task.benchmark, task.kind).notes()),
     )
 
 

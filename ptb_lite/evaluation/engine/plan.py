@@ -71,6 +71,8 @@ class Facts:
     disk_free: int
     work: tuple[Work, ...]
     vllm: Vllm | Missing
+    lm_tasks: bool = False
+    """There are tasks of lm-eval, which were not tried with vLLM."""
 
 
 class EvaluationPlan(Record):
@@ -90,11 +92,15 @@ def choose_evaluation(facts: Facts, asked: EngineChoice = "auto") -> EvaluationP
     """
     if asked == "transformers":
         return _transformers(facts, asked, "transformers, because it was asked for")
+    if asked == "vllm" and facts.lm_tasks:
+        raise SpecError("tasks of lm-eval are evaluated with transformers only", field="engine")
     if asked == "vllm":
         there = require_vllm(facts.vllm, facts.device)
         return _vllm(facts, there, asked, "vLLM, because it was asked for")
     if facts.device == "cpu":
         return _transformers(facts, asked, "transformers: vLLM is taken on a GPU only")
+    if facts.lm_tasks:
+        return _transformers(facts, asked, "transformers: tasks of lm-eval take no other engine")
     against = _unusable(facts.vllm, facts.device) or _against_vllm(facts)
     if against is not None or isinstance(facts.vllm, Missing):
         return _transformers(facts, asked, f"transformers: {against}")

@@ -73,7 +73,8 @@ def run_evaluation(
             raise InvalidSubmissionError(check.reason, field="submission")
     try:
         job.output.mkdir(parents=True, exist_ok=True)
-        found = targets(task.benchmark for task in job.tasks) if job.engine.python else {}
+        tasks = [(task.benchmark, task.kind) for task in job.tasks if task.lm_task is None]
+        found = targets(tasks) if job.engine.python else {}
         job = job.model_copy(update={"plugins": found})
         (job.output / JOB_NAME).write_text(job.model_dump_json(indent=2), encoding="utf-8")
     except OSError as error:

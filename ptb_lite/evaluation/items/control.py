@@ -24,12 +24,12 @@ def control_items(
 ) -> tuple[Item, ...]:
     """Up to `count` fresh items; fewer where the benchmark has no more different questions.
 
-    None of a dataset: nothing of its kind can be drawn that nobody has published.
+    None of a dataset or a task of lm-eval: nothing of their kinds can be drawn that is not public.
 
     The seed is keyed by `salt` like the test split's, so an agent cannot draw them. Raises
     `ItemsError` when a split cannot be read or the generator refuses its options.
     """
-    if entry.kind == "dataset":
+    if entry.kind != "procedural":
         return ()
     taken = (item for path in splits for item in read_items(path))
     return fresh_items(entry, taken, seed=seed, salt=salt, count=count)

@@ -15,6 +15,8 @@ from lm_eval.tasks._index import Entry, Kind
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.lm_tasks.task import PREFIX
 
+LONGEST = 256
+"""Tokens of an answer where a task does not say: `max_gen_toks` of lm-eval's HFLM."""
 _MOST_NAMES = 12
 # Of `datasets`: its files are pickles, which run code when they are read.
 _PICKLES = ("pandas",)
@@ -78,10 +80,31 @@ def check(entry: Entry, *, trusted: bool) -> None:
         )
 
 
-def load(definition: Path) -> Any:
+def load(definition: Path, metadata: Mapping[str, Any] | None = None) -> Any:
     """The loaded task of a file. Its dataset is read, and its code runs."""
-    found = TaskManager(include_defaults=False).load([str(definition)])["tasks"]
-    return next(iter(found.values()))
+    manager = TaskManager(include_defaults=False, metadata=dict(metadata) if metadata else None)
+    return next(iter(manager.load([str(definition)])["tasks"].values()))
+
+
+def words_around(task: Any) -> dict[str, str]:
+    """What stands around question and answer, as the fields of an LmTask; what depends on the
+    document is left out."""
+    config = task.config
+    description = config.description if isinstance(config.description, str) else ""
+    ends = (config.generation_kwargs or {}).get("until") or []
+    ends = [ends] if isinstance(ends, str) else ends
+    return {
+        "description": "" if "{{" in description else description,
+        "delimiter": str(config.target_delimiter),
+        # Other ends are the beginning of a next question, which nobody should learn to write.
+        "stop": next((end for end in ends if isinstance(end, str) and end.isspace()), ""),
+    }
+
+
+def answer_length(task: Any) -> int:
+    """The most tokens of an answer; lm-eval's own number where the task has none."""
+    given = (task.config.generation_kwargs or {}).get("max_gen_toks")
+    return given if isinstance(given, int) and given > 0 else LONGEST
 
 
 def counted_metric(task: Any) -> tuple[str, str]:
@@ -117,7 +140,7 @@ def digest(definition: Path) -> str:
         data = path.read_bytes()
         found[path] = hashlib.sha256(data).hexdigest()
         if path.suffix == ".yaml":
-            todo += [path.parent / name for name in _includes(data)]
+            todo += [path.parent / name for name in includes(data)]
             todo += sorted(path.parent.glob("*.py"))
     lines = sorted(f"{path.name}:{sha256}" for path, sha256 in found.items())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -164,7 +187,7 @@ def _code_in(entry: Entry) -> Iterator[str]:
             elif isinstance(node, yaml.ScalarNode) and "__" in node.value and "{" in node.value:
                 # Templates are not sandboxed by lm-eval: names with two underscores lead out.
                 yield "a template with __"
-        todo += [path.parent / name for name in _includes(data)]
+        todo += [path.parent / name for name in includes(data)]
     path = str((entry.cfg or {}).get("dataset_path", ""))
     if path in _PICKLES or path.endswith(".py"):
         yield f"dataset_path: {path}"[:80]
@@ -183,7 +206,8 @@ def _nodes(node: yaml.Node | None) -> Iterator[yaml.Node]:
             yield from _nodes(value)
 
 
-def _includes(data: bytes) -> list[str]:
+def includes(data: bytes) -> list[str]:
+    """The files that a task file includes, as it names them."""
     root = yaml.compose(data, Loader=yaml.SafeLoader)
     if not isinstance(root, yaml.MappingNode):
         return []

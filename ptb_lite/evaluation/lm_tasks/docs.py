@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ptb_lite.evaluation.answers import normalise
 from ptb_lite.evaluation.items.item import Item
+from ptb_lite.evaluation.lm_tasks.task import BEGINS
 
 DOC = "doc"
 """Key of an item's metadata: the place of its document in the split, from 0."""
@@ -55,10 +56,16 @@ def splits_of(task: Any, *, seed: int, feedback: Literal["dev", "test"]) -> Task
     return TaskSplits((), dev, rest, tuple(item.id for item in dev), scored, scored)
 
 
-def has_own_shots(task: Any) -> bool:
-    """Whether there are few-shot examples that are not test items."""
+def own_shots(task: Any) -> int:
+    """How many few-shot examples there are that are not test items."""
+    return len(_own(task, task.config.test_split or task.config.validation_split)[1])
+
+
+def documents(task: Any, split: str, items: Sequence[Item]) -> list[dict[str, Any]]:
+    """The documents of items, in their order; `split` is the one that `splits_of` names."""
     scored = task.config.test_split or task.config.validation_split
-    return len(_own(task, scored)[1]) > 0
+    docs = task.eval_docs if split == scored else _own(task, scored)[1]
+    return [dict(docs[int(str(item.metadata[DOC]))]) for item in items]
 
 
 def _own(task: Any, scored: str) -> tuple[str, Sequence[Any]]:
@@ -76,10 +83,11 @@ def _own(task: Any, scored: str) -> tuple[str, Sequence[Any]]:
 
 
 def _items(task: Any, docs: Sequence[Any], split: str) -> tuple[Item, ...]:
-    return tuple(_item(task, doc, split, place) for place, doc in enumerate(docs))
+    return tuple(item_of(task, doc, split, place) for place, doc in enumerate(docs))
 
 
-def _item(task: Any, doc: Any, split: str, place: int) -> Item:
+def item_of(task: Any, doc: Any, split: str, place: int) -> Item:
+    """A document as an item."""
     text, target = task.doc_to_text(doc), task.doc_to_target(doc)
     choices = task.doc_to_choice(doc) if task.config.doc_to_choice is not None else None
     metadata: dict[str, Any] = {DOC: place}
@@ -88,7 +96,10 @@ def _item(task: Any, doc: Any, split: str, place: int) -> Item:
     if isinstance(text, int) and choices is not None:
         # Several beginnings and one end: the right beginning is the answer.
         return Item(
-            id=f"{split}-{place}", question=str(target), target=choices[text], metadata=metadata
+            id=f"{split}-{place}",
+            question=str(target),
+            target=str(choices[text]),
+            metadata={**metadata, BEGINS: True},
         )
     return Item(
         id=f"{split}-{place}",

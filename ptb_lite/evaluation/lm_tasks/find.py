@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from ptb_lite.catalog.entries import BenchmarkEntry
+from ptb_lite.catalog.entries import BenchmarkEntry, lm_task_entry
 from ptb_lite.evaluation.errors import ItemsError
 from ptb_lite.evaluation.items.splits import ItemFiles, SplitFile
 from ptb_lite.evaluation.lm_tasks.task import (
@@ -34,8 +34,11 @@ def find_lm_task(
     feedback: Literal["dev", "test"],
     include_path: Path | None = None,
     trusted: bool = False,
+    give: bool = False,
 ) -> LmTaskFound:
     """Load a task and leave train.jsonl, dev.jsonl and test.jsonl in `folder`.
+
+    `give`: also what an agent needs to evaluate on it, in `folder`/given.
 
     Raises ItemsError: the task is unknown, a group, not to be scored, not trusted, or its dataset
     cannot be had, which is named.
@@ -47,6 +50,7 @@ def find_lm_task(
         folder=folder,
         seed=seed,
         feedback=feedback,
+        give=give,
     )
     field = f"benchmark {benchmark}"
     try:
@@ -92,16 +96,14 @@ def item_folder(
 
 def entry_of(benchmark: str, found: LmTaskFound) -> BenchmarkEntry:
     """The task as an entry of the catalogue."""
-    return BenchmarkEntry(
-        id=benchmark,
-        title=f"lm-eval's task {found.task.name}"[:300],
-        kind="lm-eval",
-        train_size=found.train,
-        dev_size=max(1, found.dev),
-        test_size=found.test,
-        num_fewshot=0,
-        max_new_tokens=256,
-        scored_as=f"{found.task.measure}, by lm-eval",
+    sizes = {"train_size": found.train, "dev_size": max(1, found.dev), "test_size": found.test}
+    about = {
+        "num_fewshot": found.num_fewshot,
+        "max_new_tokens": found.max_new_tokens,
+        "scored_as": f"{found.task.measure}, by lm-eval",
+    }
+    return BenchmarkEntry.model_validate(
+        {**lm_task_entry(benchmark).model_dump(), **sizes, **about}
     )
 
 

@@ -13,10 +13,18 @@ from pydantic import BaseModel
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.engine.worker import end_with_the_caller, take_standard_output
-from ptb_lite.evaluation.lm_tasks.task import LmTask, LmTaskFound, LmTaskRefused, LmTaskRequest
+from ptb_lite.evaluation.lm_tasks.task import (
+    GIVEN,
+    LmTask,
+    LmTaskFound,
+    LmTaskRefused,
+    LmTaskRequest,
+)
 from ptb_lite.files import write_lines
 
 REFUSED = 3
+FEW_SHOT = 5
+"""Examples in a few-shot prompt, where a task does not say how many."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,7 +46,8 @@ def found(request: LmTaskRequest) -> LmTaskFound:
     """Load the task and write its items. Raises TaskRefusedError, OSError."""
     # Imported late: it takes seconds, and prints.
     from ptb_lite.evaluation.lm_tasks import definition
-    from ptb_lite.evaluation.lm_tasks.docs import has_own_shots, splits_of
+    from ptb_lite.evaluation.lm_tasks.docs import own_shots, splits_of
+    from ptb_lite.evaluation.lm_tasks.given import give
 
     entry = definition.find_entry(request.name, request.include_path)
     definition.check(entry, trusted=request.trusted)
@@ -58,27 +67,40 @@ def found(request: LmTaskRequest) -> LmTaskFound:
         raise definition.TaskRefusedError(f"'{request.name}' needs images or sound")
     metric, chosen = definition.counted_metric(task)
     splits = splits_of(task, seed=request.seed, feedback=request.feedback)
+    shots = own_shots(task)
+    about = LmTask(
+        name=request.name,
+        definition=entry.yaml_path.resolve(),
+        sha256=definition.digest(entry.yaml_path),
+        metric=metric,
+        filter=chosen,
+        trusted=request.trusted,
+        own_shots=shots > 0,
+        **definition.words_around(task),
+    )
     request.folder.mkdir(parents=True, exist_ok=True)
+    given = give(request, entry, task, about, splits) if request.give else None
     for split in ("train", "dev", "test"):
         write_lines(request.folder / f"{split}.jsonl", getattr(splits, split))
     return LmTaskFound(
-        task=LmTask(
-            name=request.name,
-            definition=entry.yaml_path.resolve(),
-            sha256=definition.digest(entry.yaml_path),
-            metric=metric,
-            filter=chosen,
-            trusted=request.trusted,
-        ),
+        task=about,
         folder=request.folder,
         output_type=str(task.OUTPUT_TYPE),
         scored_split=splits.scored_split,
         source=splits.source,
-        own_shots=has_own_shots(task),
+        own_shots=shots > 0,
         train=len(splits.train),
         dev=len(splits.dev),
         test=len(splits.test),
         held_out=splits.held_out,
+        num_fewshot=min(
+            int(task.get_config("num_fewshot") or FEW_SHOT), shots or len(splits.held_out)
+        ),
+        max_new_tokens=definition.answer_length(task),
+        given=given,
+        given_files=tuple(sorted(path.name for path in (request.folder / GIVEN).glob("*")))
+        if given
+        else (),
     )
 
 

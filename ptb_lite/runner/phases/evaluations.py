@@ -12,7 +12,14 @@ from ptb_lite.evaluation.job import EvaluationTask
 from ptb_lite.evaluation.results import read_result
 from ptb_lite.events import SubmissionRefused
 from ptb_lite.files import read_record, write_record
-from ptb_lite.runner.context import PhaseResult, Prepared, PreparedBenchmark, RunContext, Seal
+from ptb_lite.runner.context import (
+    PhaseResult,
+    Prepared,
+    PreparedBenchmark,
+    RunContext,
+    Seal,
+    prepared_entry,
+)
 from ptb_lite.runner.phases.measure import BASELINE, Measured, measure
 
 ZERO_SHOT, FEW_SHOT, AFTER = "zero_shot", "few_shot", "after"
@@ -23,7 +30,7 @@ def baseline(context: RunContext) -> PhaseResult:
     prepared = read_record(context.run.prepared, Prepared)
     tasks = []
     for item in prepared.benchmarks:
-        shots = context.catalog.benchmark(item.id).num_fewshot
+        shots = prepared_entry(context, item).num_fewshot
         tasks.append(_task(context, item, ZERO_SHOT))
         tasks.append(_task(context, item, FEW_SHOT, shots))
     tasks += [_task(context, item, ZERO_SHOT) for item in prepared.off_target]
@@ -86,18 +93,22 @@ def _task(
 
     An answer gets half of the model's context at most: the question needs room too.
     """
-    entry, model = context.catalog.benchmark(item.id), context.catalog.model(context.spec.model)
+    entry, model = prepared_entry(context, item), context.catalog.model(context.spec.model)
+    found = item.lm_task
     family: ChatFamily | None = None
     if entry.kind == "dataset" and label != FEW_SHOT:
         family = model.chat_family
+    shown = item.train if found is None or found.own_shots else item.dev
     longest = answer_length(entry, context.spec.max_new_tokens)
     return EvaluationTask(
         label=label,
         benchmark=item.id,
         items=context.run.path / item.test,
-        shots=context.run.path / item.train if label == FEW_SHOT else None,
+        shots=context.run.path / shown if label == FEW_SHOT else None,
         num_fewshot=shots,
         limit=item.limit,
         max_new_tokens=min(longest, model.context // 2),
         chat_family=family,
+        kind=entry.kind,
+        lm_task=found.task.model_copy(update={"exact_shots": True}) if found else None,
     )

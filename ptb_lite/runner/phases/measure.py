@@ -17,6 +17,7 @@ from ptb_lite.evaluation.errors import (
 )
 from ptb_lite.evaluation.identity import task_key
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
+from ptb_lite.evaluation.lm_tasks.task import file_form
 from ptb_lite.evaluation.results import EvaluationResult, read_result, read_samples
 from ptb_lite.events import EvaluationFinished, EvaluationProgressed
 from ptb_lite.hardware import detect_device
@@ -24,7 +25,7 @@ from ptb_lite.installation import package_versions
 from ptb_lite.runner.context import Prepared, RunContext, RunStopped
 from ptb_lite.runner.phases.judging import judge_results
 from ptb_lite.runner.phases.planning import planned, planned_again, without_vllm
-from ptb_lite.runs.scores import score_of
+from ptb_lite.runs.scores import has_points, score_of
 
 _PROGRESS_SECONDS = 1.0
 BASELINE = "baseline"
@@ -131,13 +132,14 @@ def _had(
 
 
 def _stem(task: EvaluationTask) -> str:
-    return f"{task.label}.{task.benchmark}"
+    return f"{task.label}.{file_form(task.benchmark)}"
 
 
 def tell_finished(context: RunContext, output: Path, result: EvaluationResult) -> None:
     """The event of a result that has a score; a judge's are told once they are there."""
-    judged = context.catalog.benchmark(result.benchmark).judge is not None
-    score = score_of(read_samples(output / result.samples), judged=judged)
+    samples = read_samples(output / result.samples)
+    judged = has_points(context.catalog.benchmark(result.benchmark), samples)
+    score = score_of(samples, judged=judged)
     if score is not None:
         context.journal.write(
             EvaluationFinished(

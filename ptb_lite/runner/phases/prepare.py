@@ -10,16 +10,26 @@ from pathlib import Path
 from ptb_lite.catalog.entries import ModelEntry
 from ptb_lite.catalog.pins import known_pins
 from ptb_lite.catalog.weights import base_model_folder, base_sha256
+from ptb_lite.errors import SpecError
 from ptb_lite.evaluation.evaluate_model import answer_length
 from ptb_lite.evaluation.items.item import read_items
 from ptb_lite.evaluation.items.splits import prepare_items
-from ptb_lite.evaluation.question_text import example_text
+from ptb_lite.evaluation.lm_tasks.find import find_lm_task
+from ptb_lite.evaluation.lm_tasks.task import GIVEN, LmTask, file_form, is_lm_task
+from ptb_lite.evaluation.question_text import example_text, lm_example_text
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, TaskGeneration
 from ptb_lite.events import PreparationProgressed
 from ptb_lite.files import write_record
 from ptb_lite.hardware import detect_device
-from ptb_lite.runner.context import PhaseResult, Prepared, PreparedBenchmark, RunContext, base_names
-from ptb_lite.workspace.prepare import Handout, data_file, example_file, hand_out
+from ptb_lite.runner.context import (
+    PhaseResult,
+    Prepared,
+    PreparedBenchmark,
+    RunContext,
+    base_names,
+    prepared_entry,
+)
+from ptb_lite.workspace.prepare import Handout, data_file, example_file, given_file, hand_out
 
 _EVERY_SECONDS = 1.0
 
@@ -60,7 +70,7 @@ def prepare(context: RunContext) -> PhaseResult:
 def _revisions(context: RunContext, entry: ModelEntry) -> dict[str, str]:
     """The commits that are in use, now that everything has been fetched."""
     spec = context.spec
-    names = (*spec.benchmarks, *spec.off_target)
+    names = [name for name in (*spec.benchmarks, *spec.off_target) if not is_lm_task(name)]
     data = () if spec.data_dir else map(context.catalog.benchmark, names)
     return known_pins(entry, data)
 
@@ -93,7 +103,7 @@ def task_of(context: RunContext, prepared: Prepared) -> Task:
     family = context.catalog.model(spec.model).chat_family
     benchmarks = []
     for item in prepared.benchmarks:
-        entry = context.catalog.benchmark(item.id)
+        entry = prepared_entry(context, item)
         benchmarks.append(
             TaskBenchmark(
                 id=entry.id,
@@ -104,6 +114,8 @@ def task_of(context: RunContext, prepared: Prepared) -> Task:
                 max_new_tokens=answer_length(entry, spec.max_new_tokens),
                 chat_family=family if entry.kind == "dataset" else None,
                 example=example_file(entry.id) if item.example else "",
+                kind=entry.kind,
+                lm_task=_given(item),
             )
         )
     return Task(
@@ -128,8 +140,10 @@ def _counted(item: PreparedBenchmark) -> str:
 
 def _benchmark(context: RunContext, name: str) -> PreparedBenchmark:
     entry, spec = context.catalog.benchmark(name), context.spec
-    folder = context.run.data / name
+    folder = context.run.data / file_form(name)
     folder.mkdir(parents=True, exist_ok=True)
+    if is_lm_task(name):
+        return _lm_task(context, name, folder)
     files = prepare_items(
         entry,
         folder,
@@ -164,6 +178,45 @@ def _off_target(context: RunContext, name: str) -> PreparedBenchmark:
     return item.model_copy(update={"limit": min(item.limit, item.available)})
 
 
+def _lm_task(context: RunContext, name: str, folder: Path) -> PreparedBenchmark:
+    spec = context.spec
+    found = find_lm_task(
+        name,
+        folder,
+        seed=spec.seed,
+        feedback=spec.feedback,
+        include_path=spec.include_path,
+        trusted=spec.trust_task_code,
+        give=True,
+    )
+    if spec.limit is not None and spec.limit > found.test:
+        raise SpecError(f"{spec.limit} is more than the {found.test} of '{name}'", field="limit")
+    if not found.num_fewshot:
+        context.warn(f"{name}: has no examples but its test items: few-shot is zero-shot here")
+    shown = folder / "example.txt"
+    (item, *_) = read_items(folder / f"{spec.feedback}.jsonl")
+    shown.write_text(lm_example_text(item, found.task), encoding="utf-8")
+    return PreparedBenchmark(
+        id=name,
+        train=_relative(context, folder / "train.jsonl"),
+        dev=_relative(context, folder / "dev.jsonl"),
+        test=_relative(context, folder / "test.jsonl"),
+        limit=spec.limit or found.test,
+        available=found.test,
+        held_out=len(found.held_out),
+        example=_relative(context, shown),
+        lm_task=found,
+    )
+
+
+def _given(item: PreparedBenchmark) -> LmTask | None:
+    """The task as the agent has it, its file relative to the workspace."""
+    if item.lm_task is None or item.lm_task.given is None:
+        return None
+    given = item.lm_task.given
+    return given.model_copy(update={"definition": Path(given_file(item.id, given.definition.name))})
+
+
 def _data(context: RunContext, prepared: Prepared) -> dict[str, Path]:
     """What the agent gets of each benchmark: train and the split that it may look at."""
     splits = ["train", "dev"] + (["test"] if context.spec.feedback == "test" else [])
@@ -178,7 +231,13 @@ def _data(context: RunContext, prepared: Prepared) -> dict[str, Path]:
         for item in prepared.benchmarks
         if item.example
     }
-    return data | examples
+    given = {
+        given_file(item.id, name): context.run.data / file_form(item.id) / GIVEN / name
+        for item in prepared.benchmarks
+        if item.lm_task
+        for name in item.lm_task.given_files
+    }
+    return data | examples | given
 
 
 def _relative(context: RunContext, path: Path) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.catalog.paper import load_paper
 from ptb_lite.evaluation.judge.task import read_report
+from ptb_lite.evaluation.lm_tasks.task import file_form
 from ptb_lite.evaluation.results import SampleRecord, read_result, read_samples
 from ptb_lite.events import Phase
 from ptb_lite.files import read_record, write_record
@@ -19,6 +20,7 @@ from ptb_lite.runner.context import (
     PreparedBenchmark,
     RunContext,
     Seal,
+    prepared_entry,
 )
 from ptb_lite.runner.phases.evaluations import AFTER, FEW_SHOT, ZERO_SHOT
 from ptb_lite.runs.averages import average, benchmark_lines
@@ -26,7 +28,7 @@ from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.ledger import iterations, read_ledger
 from ptb_lite.runs.overhead import read_overhead
 from ptb_lite.runs.records import OffTargetScores, Scores, Status, TimeUsed
-from ptb_lite.runs.scores import BenchmarkSamples, benchmark_scores, off_target_scores
+from ptb_lite.runs.scores import BenchmarkSamples, benchmark_scores, has_points, off_target_scores
 from ptb_lite.runs.success import how_far, judge_success
 
 
@@ -110,32 +112,36 @@ def _hub_id(context: RunContext) -> str | None:
 
 def _samples(context: RunContext, prepared: PreparedBenchmark, submitted: bool) -> BenchmarkSamples:
     benchmark = prepared.id
-    entry = context.catalog.benchmark(benchmark)
+    entry, stem = prepared_entry(context, prepared), file_form(benchmark)
     baseline, after = context.run.evaluations / "baseline", context.run.evaluations / "after"
 
     def read(folder: Path, label: str) -> tuple[SampleRecord, ...]:
-        return read_samples(folder / f"{label}.{benchmark}.samples.jsonl")
+        return read_samples(folder / f"{label}.{stem}.samples.jsonl")
 
     passes = [(baseline, ZERO_SHOT), (baseline, FEW_SHOT)] + [(after, AFTER)] * submitted
     reports = [read_report(folder, label, benchmark) for folder, label in passes]
     judges = [report.judge() for report in reports if report and report.model]
-    zero_shot = read_result(baseline / f"{ZERO_SHOT}.{benchmark}.json")
+    zero_shot = read_result(baseline / f"{ZERO_SHOT}.{stem}.json")
     reasons = {report.not_scored: None for report in reports if report and report.not_scored}
+    first, few = read(baseline, ZERO_SHOT), read(baseline, FEW_SHOT)
+    last = read(after, AFTER) if submitted else None
     return BenchmarkSamples(
         benchmark=benchmark,
-        title=entry.title,
+        title=f"{entry.title}, {prepared.lm_task.task.measure}"
+        if prepared.lm_task
+        else entry.title,
         num_fewshot=entry.num_fewshot,
-        zero_shot=read(baseline, ZERO_SHOT),
-        few_shot=read(baseline, FEW_SHOT),
-        after=read(after, AFTER) if submitted else None,
-        judged=entry.judge is not None,
+        zero_shot=first,
+        few_shot=few,
+        after=last,
+        judged=has_points(entry, first, few, last or ()),
         judge=judges[0] if judges else "",
         not_scored="; ".join(reasons),
         baseline_from=zero_shot.measured,
         engine=f"{zero_shot.engine} {zero_shot.engine_version}".strip(),
         paper=benchmark_lines(benchmark, load_paper(), _hub_id(context)),
         held_out=prepared.held_out,
-        also=read_result(after / f"{AFTER}.{benchmark}.json").also if submitted else {},
+        also=read_result(after / f"{AFTER}.{stem}.json").also if submitted else {},
     )
 
 

@@ -1,4 +1,4 @@
-"""Tasks of lm-eval: names, file forms, what a result's identity holds, and the run's refusal."""
+"""Tasks of lm-eval: names, file forms, what a result's identity holds, a run's choice."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ from pydantic import ValidationError
 from ptb_lite.catalog import load_catalog
 from ptb_lite.errors import SpecError
 from ptb_lite.evaluation.identity import task_key
+from ptb_lite.evaluation.items.item import Item
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
 from ptb_lite.evaluation.lm_tasks.find import entry_of, item_folder
-from ptb_lite.evaluation.lm_tasks.task import LmTask, LmTaskFound, file_form
+from ptb_lite.evaluation.lm_tasks.task import (
+    BEGINS,
+    LmTask,
+    LmTaskFound,
+    file_form,
+    training_pair,
+)
 from ptb_lite.spec.run_spec import resolve_spec
 
 
@@ -74,10 +81,28 @@ def test_the_identity_is_of_the_tasks_content_not_of_its_place(tmp_path: Path) -
     assert len({key(), key(sha256="1"), key(metric="acc_norm"), key(filter="strict-match")}) == 4
 
 
-def test_a_run_cannot_have_one_as_its_target() -> None:
-    with pytest.raises(SpecError, match=r"lm-eval:arc_easy.*cannot be the target.*ptb-lite eval"):
+def test_a_run_may_have_one_as_its_target(tmp_path: Path) -> None:
+    chosen = {"benchmarks": ("lm-eval:arc_easy",), "include_path": tmp_path, "limit": 9000}
+    spec = resolve_spec(preset="offline-demo", overrides=chosen, catalog=load_catalog())
+    assert (spec.benchmarks, spec.include_path) == (("lm-eval:arc_easy",), tmp_path)
+    assert not spec.trust_task_code
+    with pytest.raises(SpecError, match="transformers only"):
         resolve_spec(
             preset="offline-demo",
-            overrides={"benchmarks": ("lm-eval:arc_easy",)},
+            overrides={**chosen, "evaluation_engine": "vllm"},
             catalog=load_catalog(),
         )
+    with pytest.raises(SpecError):
+        resolve_spec(
+            preset="offline-demo",
+            overrides={"benchmarks": ("lm-eval:../up",)},
+            catalog=load_catalog(),
+        )
+
+
+def test_what_is_trained_on_is_what_is_asked(tmp_path: Path) -> None:
+    task = _found(tmp_path, description="Add. ", delimiter=" = ", stop="\n").task
+    item = Item(id="a", question="1 + 2", target="3")
+    assert training_pair(item, task) == ("Add. 1 + 2", " = 3\n")
+    turned = item.model_copy(update={"metadata": {BEGINS: True}})
+    assert training_pair(turned, task) == ("Add. 3", " = 1 + 2\n")

@@ -83,9 +83,13 @@ def _as_text(choice: Choice, value: object) -> str:
 
 
 def toggled(choices: SetupChoices, benchmark: str, order: tuple[str, ...]) -> SetupChoices:
-    """The same with one benchmark added or taken away, in the catalogue's order."""
+    """The same with one benchmark added or taken away, in the catalogue's order.
+
+    Tasks of lm-eval, which a preset names, come after.
+    """
     chosen = set(choices.benchmarks) ^ {benchmark}
-    return replace(choices, benchmarks=tuple(name for name in order if name in chosen))
+    known = tuple(dict.fromkeys((*order, *choices.benchmarks, benchmark)))
+    return replace(choices, benchmarks=tuple(name for name in known if name in chosen))
 
 
 def minutes_of(text: str) -> float:

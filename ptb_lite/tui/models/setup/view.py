@@ -10,6 +10,7 @@ from ptb_lite.catalog.entries import AgentEntry, BenchmarkEntry, ModelEntry
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.choices import EngineChoice
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.evaluation.lm_tasks.task import is_lm_task
 from ptb_lite.spec.presets import Preset
 from ptb_lite.spec.run_spec import resolve_spec
 from ptb_lite.stats.scoring import smallest_detectable_gain
@@ -63,9 +64,11 @@ def benchmark_lines(
     `max_new_tokens` is where the preset cuts the answers of data sets.
     """
     model = catalog.models.get(choices.text("model"))
+    # A preset may name tasks of lm-eval, which are in no list.
+    others = [catalog.benchmark(name) for name in choices.benchmarks if is_lm_task(name)]
     return tuple(
         _benchmark(entry, model, machine, choices, max_new_tokens)
-        for entry in catalog.benchmarks.values()
+        for entry in (*catalog.benchmarks.values(), *others)
     )
 
 
@@ -214,6 +217,13 @@ def _benchmark(
     typed = choices.text("limit").strip()
     size = entry.scored_size(choices.text("feedback"))
     n = min(int(typed), size) if typed.isdecimal() and int(typed) else size
+    if entry.kind == "lm-eval":
+        return ListLine(
+            entry.id,
+            "ok",
+            "items counted at the start, no judge",
+            f"{entry.title}: read with its dataset when the run starts; graded by lm-eval.",
+        )
     judged = entry.judge is not None
     judge = "needs a judge" if judged else "no judge"
     takes = ""
@@ -280,6 +290,8 @@ def _subset(model: ModelEntry, benchmarks: list[Scored], machine: Machine) -> st
 
 
 def _gain(model: ModelEntry, entry: BenchmarkEntry, n: int, machine: Machine) -> str:
+    if entry.kind == "lm-eval":
+        return f"{entry.id}: its items are counted at the start"
     gain, base, known = _smallest(model, entry, n, machine)
     source = "above the base's" if known else "if the base scores"
     shown = f"{100 * gain:.0f} points" if gain is not None else "none"
