@@ -40,6 +40,7 @@ from ptb_lite.audit.run_one import run_one
 
 SECONDS = 60.0
 """What one example may take."""
+_BATCH = 20
 ITEMS = tuple(
     TestItem(
         str(n), f"{text} of the lanterns did the keeper of Arrakhand carry away?", "7", "gsm8k"
@@ -132,18 +133,20 @@ def fuzz(name: str, count: int, until: float, keep: Path | None, start: int) -> 
     """So many examples of one kind, or fewer when the time is over."""
     work, strategy = EXAMPLES[name]
     tally = Tally()
+    for batch in range(0, count, _BATCH):
+        if time.monotonic() > until:
+            break
 
-    @seed(start)
-    @settings(
-        max_examples=count, database=None, deadline=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    @given(strategy)
-    def one(files: list[generated.File]) -> None:
-        if time.monotonic() < until:
+        @seed(start * count + batch)
+        @settings(
+            max_examples=min(_BATCH, count - batch), database=None, deadline=None,
+            phases=[Phase.generate], suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        @given(strategy)
+        def one(files: list[generated.File]) -> None:
             tried(work, files, tally, keep)
 
-    one()
+        one()
     return tally
 
 

@@ -37,6 +37,7 @@ VICTIMS = {
 BLOWS = ("kill", "stop", "memory")
 STOPPED_SECONDS = 5.0
 PATIENCE_SECONDS = 900.0
+_ENDING_SECONDS = 30.0
 _GROUP = Path("/sys/fs/cgroup/memory")
 
 
@@ -123,6 +124,14 @@ def ended(run: RunFolder, *, again: bool, dice: random.Random) -> None:
 
 
 def left_over(run: RunFolder) -> list[str]:
+    """Its processes that are there a while after its end."""
+    until = time.monotonic() + _ENDING_SECONDS
+    while (found := _processes(run)) and time.monotonic() < until:
+        time.sleep(0.5)
+    return found
+
+
+def _processes(run: RunFolder) -> list[str]:
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -153,16 +162,14 @@ def main(folder: Path, count: int, start: int) -> int:
         run = bench.start(AGENT)
         struck = hit(run, blow)
         ended(run, again=blow.again, dice=dice)
-        time.sleep(1)
         left, found = left_over(run), outcome(run)
         scores = run.read_scores()
         agent = scores.time.agent_outcome.value if scores else ""
         said = "as undisturbed" if found == expected else f"{found} (agent {agent})"
         said += f", LEFT {left}" if left else ""
         table[struck or "missed", blow.how, said] += 1
-        again = " and again" if blow.again else ""
-        moment = f"{blow.phase.value} +{blow.when:.1f} s{again}"
-        print(f"{number}: {struck or 'missed'} {blow.how} in {moment}: {said}", flush=True)
+        where = f"{blow.phase.value} +{blow.when:.1f} s{' and again' if blow.again else ''}"
+        print(f"{number}: {struck or 'missed'} {blow.how} in {where}: {said}", flush=True)
     for (victim, how, said), times in sorted(table.items()):
         print(f"| {victim} | {how} | {said} | {times} |")
     return 0

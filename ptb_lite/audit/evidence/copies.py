@@ -81,7 +81,7 @@ def copy_evidence(case: AuditCase, folder: Path) -> Copies:
 def _wanted(case: AuditCase) -> Iterator[tuple[str, Path, int]]:
     """Name in the folder, file, and how many bytes of it; what matters most comes first."""
     if case.trace is not None:
-        for name, path in trace_files(case.trace, Account()):
+        for name, path in trace_files(case.trace, Account(), case.without):
             yield name, path, MAX_TRACE_FILE_BYTES
     inside = case.submission is not None and case.submission.is_relative_to(case.folder)
     if case.submission is not None and not inside and case.submission.is_dir():

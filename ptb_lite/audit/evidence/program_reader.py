@@ -58,13 +58,15 @@ class Evidence(Protocol):
     def listing(self) -> Listing: ...
     @property
     def items(self) -> tuple[TestItem, ...]: ...
+    @property
+    def without(self) -> tuple[str, ...]: ...
 
 
 def read_programs(case: Evidence) -> Programs:
     """Raises OSError when the folder itself cannot be read."""
     reader = _Reader()
     reader.account = account = Account()
-    turns = tuple(read_transcript(case.trace, account)) if case.trace else ()
+    turns = tuple(read_transcript(case.trace, account, case.without)) if case.trace else ()
     harness = _harness(case, turns)
     files = [file for file in own_files(case, account) if file.relative not in harness]
     for file in files:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,12 @@ _ACTS = re.compile(
 )
 
 
-def read_transcript(trace: Path, account: Account) -> Iterator[Turn]:
-    """The turns of a trace file or of the files in a trace folder. Raises nothing for what is in
-    them; what could not be read is told to `account`."""
+def read_transcript(trace: Path, account: Account, without: Sequence[str] = ()) -> Iterator[Turn]:
+    """The turns of a trace file or of the files in a trace folder, but those of `without`. Raises
+    nothing for what is in them; what could not be read is told to `account`."""
     budget = _Budget()
     understood = _Understood()
-    for name, path in trace_files(trace, account):
+    for name, path in trace_files(trace, account, without):
         try:
             with open_regular(path) as stream:
                 start = stream.read(4096)
@@ -112,15 +112,11 @@ class _Understood:
 def _lines(
     stream: Any, name: str, account: Account, budget: _Budget, understood: _Understood
 ) -> Iterator[Turn]:
-    number, empty = 0, False
+    number = 0
     prose = ProseReader(name)
     while line := stream.readline(MAX_LINE + 1):
         number += 1
         budget.left -= len(line)
-        # One empty line ends what one is the end of; a flood of them is not read one by one.
-        again, empty = empty, line in (b"\n", b"\r\n")
-        if again and empty and budget.left >= 0:
-            continue
         budget.lines += 1
         if budget.left < 0 or budget.lines > MAX_LINES:
             account.leave_unread(f"{name}: beyond the limit of one trace")
@@ -137,7 +133,23 @@ def _lines(
         if understood.acts == 0 and understood.parsed == 0:
             understood.line(text.strip())
         yield from prose.line(text, number)
+        if line == b"\n":
+            # One ends what an empty line is the end of; a flood of them is not read one by one.
+            passed = _pass_over_empty(stream)
+            number += passed
+            budget.left -= passed
     yield from prose.end()
+
+
+def _pass_over_empty(stream: Any) -> int:
+    """How many empty lines follow; the stream stands behind them then."""
+    passed = 0
+    while block := stream.peek():
+        count = len(block) - len(block.lstrip(b"\n"))
+        passed += len(stream.read(count)) if count else 0
+        if count < len(block):
+            break
+    return passed
 
 
 def read_line(line: str, name: str, number: int) -> Iterator[Turn]:
@@ -175,8 +187,19 @@ def _whole(raw: bytes) -> dict[str, Any] | list[Any] | None:
     return _parsed(raw.decode("utf-8", "replace").strip())
 
 
-def trace_files(trace: Path, account: Account) -> Iterator[tuple[str, Path]]:
-    """The files of a trace, each with its name in flags; none where it is a link or not there."""
+def trace_files(
+    trace: Path, account: Account, without: Sequence[str] = ()
+) -> Iterator[tuple[str, Path]]:
+    """The files of a trace, each with its name in flags; none where it is a link or not there.
+    Those of `without`, by their paths, have ended a reader."""
+    for name, path in _trace_files(trace, account):
+        if os.fspath(path) in without:
+            account.leave_unread(f"{name}: ended its reader")
+        else:
+            yield name, path
+
+
+def _trace_files(trace: Path, account: Account) -> Iterator[tuple[str, Path]]:
     if trace.is_symlink() or not os.path.lexists(trace):
         return
     if trace.is_dir():

@@ -12,12 +12,14 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 
 from pydantic import ValidationError
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.detectors.submission import SubmissionCheck
 from ptb_lite.audit.evidence.folder import printable
+from ptb_lite.audit.evidence.sources import known_sources
 from ptb_lite.audit.isolation.forked import Attempt, attempt
 from ptb_lite.audit.isolation.job import Job, Limits, SubmissionJob, decoded, encoded
 from ptb_lite.audit.protocol import Detector
@@ -66,6 +68,7 @@ def _is_check(raw: bytes) -> bool:
 
 
 def _detectors(job: Job) -> Iterator[bytes]:
+    _preload()
     known = {detector.name: detector for detector in installed().detectors()}
     until = time.monotonic() + job.limits.seconds
     without: tuple[str, ...] = ()
@@ -75,6 +78,12 @@ def _detectors(job: Job) -> Iterator[bytes]:
         for line, ended in _results(chosen, job, without, until):
             without = ended
             yield line
+
+
+def _preload() -> None:
+    """Import once what several workers would each import."""
+    known_sources()
+    import_module("numpy")
 
 
 def _results(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -18,6 +19,7 @@ MAX_EVENTS = 100_000
 CATCH_UP_SECONDS = 60.0
 """How long an ended process's output is read on; no agent writes faster than that by its work."""
 _MOMENTS = 8192
+_EMPTY = re.compile(rb"\n{2,}")
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class TraceReader:
             stream.seek(self._offset)
             chunk = stream.read(limit)
         self._offset += len(chunk)
-        self._tell(self._splitter.feed(chunk), until)
+        self._tell(self._splitter.feed(_EMPTY.sub(b"\n", chunk)), until)
         return bool(chunk)
 
     def finish_turn(self) -> None:
