@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.evidence.losses import Losses
-from ptb_lite.audit.evidence.test_items import read_benchmark
+from ptb_lite.audit.evidence.test_items import item_of, read_benchmark
 from ptb_lite.audit.judge.asking import JudgeOptions
 from ptb_lite.audit.judge.choice import audit_judge_choice
 from ptb_lite.audit.record import AuditRecord, DetectorResult, HarnessManifest
@@ -174,7 +174,7 @@ def _with_choices(case: AuditCase, wanted: Wanted) -> AuditCase:
     catalog = load_catalog()
     items = list(case.items)
     for path in wanted.items:
-        items += [TestItem(item.id, item.question, item.target) for item in read_items(path)]
+        items += _test_items(path, "")
     kinds = dict(case.benchmark_kinds)
     for name in wanted.benchmarks:
         entry = catalog.benchmarks.get(name)
@@ -221,10 +221,7 @@ def _benchmark_items(
     task of lm-eval."""
     if is_lm_task(name):
         folder = _lm_task_folder(name, wanted)
-        return tuple(
-            TestItem(item.id, item.question, item.target, name)
-            for item in read_items(folder / "test.jsonl")
-        )
+        return _test_items(folder / "test.jsonl", name)
     if wanted.data_dir is not None:
         return read_benchmark(wanted.data_dir, name)
     if entry is not None and entry.kind == "procedural":
@@ -317,7 +314,8 @@ def _items_of(run: RunFolder, prepared: Prepared) -> tuple[TestItem, ...]:
 
 def _test_items(path: Path, benchmark: str) -> tuple[TestItem, ...]:
     return tuple(
-        TestItem(item.id, item.question, item.target, benchmark) for item in read_items(path)
+        item_of(item.id, item.question, item.target, benchmark, item.metadata)
+        for item in read_items(path)
     )
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
+from itertools import islice, product
 from typing import Any
+
+import yaml
 
 from ptb_lite.audit.code import builtin
 from ptb_lite.audit.code.functions import Functions
 from ptb_lite.audit.code.values import (
+    HOLE,
+    MAX_ALTERNATIVES,
     MAX_ELEMENTS,
     NOTHING,
     Label,
@@ -21,7 +26,15 @@ from ptb_lite.audit.code.values import (
     union,
 )
 
-_ADDING_METHODS = {"append", "extend", "add", "update", "insert", "appendleft", "put"}
+_ADDING_METHODS = {
+    "append", "extend", "add", "update", "insert", "appendleft", "put", "put_nowait", "extendleft",
+    "load_state_dict", "copy_",
+}  # fmt: skip
+_JOINS = {"os.path.join", "posixpath.join"}
+_PARSERS = {
+    "yaml.safe_load", "yaml.load", "yaml.full_load", "json.load", "json.loads", "toml.load",
+    "toml.loads", "tomllib.load", "tomllib.loads", "OmegaConf.load", "omegaconf.OmegaConf.load",
+}  # fmt: skip
 # What tells of data without holding any of it.
 _UNRELATED = {"len", "print", "type", "isinstance", "sum", "max", "min", "any", "all", "bool", "id",
               "hash"}  # fmt: skip
@@ -36,6 +49,7 @@ _GETS_VARIABLE = {"os.getenv", "os.environ.get", "environ.get", "os.environ.pop"
 _PATH_METHODS = {
     "read_text", "read_bytes", "write_text", "write_bytes", "open", "glob", "rglob", "iterdir",
 }  # fmt: skip
+_MAX_PARSED = 64 << 10
 ERRORS = (
     TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError
 )  # fmt: skip
@@ -168,16 +182,51 @@ class Calls(Functions):
         if name in self.classes:
             return self._instance(node, name, args, keywords)
         if name == "getattr" and len(args) > 1:
-            refs = [
-                known(Ref(f"{owner.name}.{attribute}", owner.site))
-                for owner in args[0].refs()
-                for attribute in args[1].texts()
-            ]
-            return merge(*refs)
+            return merge(
+                *(
+                    self._attribute_of(owner, attribute)
+                    for owner in args[0].refs()
+                    for attribute in args[1].texts()
+                )
+            )
+        if name == "setattr" and len(args) > 2:
+            for held in args[0].refs():
+                for key in args[1].texts() if held.instance else ():
+                    place = f"{held.instance}.{key}"
+                    self.objects[place] = merge(self.objects.get(place, NOTHING), args[2])
+        if name == "print" and "file" not in keywords:
+            keywords = {**keywords, **self._printed_to(line)}
+        if name in _PARSERS and args:
+            parsed = self._parsed(args[0])
+            if parsed.alternatives:
+                return parsed
         receiver = ref.site if isinstance(node.func, ast.Attribute) or ref.site else None
         site = Site(name, line, tuple(args), keywords, receiver, receiver_labels)
         self.sites.append(site)
         return known(Ref(f"{name}()", site), labels=self._label(site))
+
+    def _attribute_of(self, ref: Ref, name: str) -> Value:
+        raise NotImplementedError
+
+    def _printed_to(self, line: int) -> dict[str, Value]:
+        """Where `print` goes that names no file: what `sys.stdout` was set to, or the shell's."""
+        redirected = self.names.get("sys.stdout", NOTHING)
+        if redirected.refs():
+            return {"file": redirected}
+        if not self.world.output:
+            return {}
+        site = Site("open", line, (known(*self.world.output), known("w")))
+        return {"file": known(Ref("open()", site))}
+
+    def _parsed(self, given: Value) -> Value:
+        """A configuration of the agent's own that is read where it is used."""
+        found: list[Any] = []
+        for text in given.texts():
+            source = self.world.configs.get(text.removeprefix("./"))
+            if source is not None and len(source) <= _MAX_PARSED and "&" not in source:
+                found += _attempt(yaml.safe_load, source)
+        plain = [one for one in found if isinstance(one, (dict, list))]
+        return self.paid(known(*plain))
 
     def _add_option(self, args: list[Value], keywords: dict[str, Value]) -> None:
         """`add_argument("--split", default="train")`: what `args.split` may be."""
@@ -221,7 +270,7 @@ class Calls(Functions):
         given = [self._plain(value) for value in args]
         words = {key: self._plain(value) for key, value in keywords.items()}
         if any(value is None for value in given) or any(v is None for v in words.values()):
-            return self._mapped(callee, args)
+            return self._with_holes(node, owner, callee, args, words)
         results: list[Any] = []
         if isinstance(node.func, ast.Attribute):
             for one in owner.alternatives:
@@ -230,6 +279,30 @@ class Calls(Functions):
         for ref in callee.refs():
             if ref.name in builtin.FUNCTIONS and self.own(ref) is None:
                 results += _attempt(builtin.call_function, ref.name, given, words)
+        return self.paid(known(*results))
+
+    def _with_holes(
+        self,
+        node: ast.Call,
+        owner: Value,
+        callee: Value,
+        args: list[Value],
+        words: dict[str, Any],
+    ) -> Value:
+        """`os.path.join(os.getcwd(), "out")` and `"{}/out".format(place)`: what is known of them."""
+        joins = any(ref.name in _JOINS and self.own(ref) is None for ref in callee.refs())
+        formats = isinstance(node.func, ast.Attribute) and node.func.attr == "format"
+        if not joins and not formats:
+            return self._mapped(callee, args)
+        choices = [_known_parts(value) or [HOLE] for value in args]
+        filled = {key: HOLE if value is None else value for key, value in words.items()}
+        results: list[Any] = []
+        for chosen in islice(product(*choices), MAX_ALTERNATIVES):
+            if joins:
+                results += _attempt(builtin.call_function, "os.path.join", [*chosen], {})
+            for one in owner.alternatives if formats else ():
+                if isinstance(one, str):
+                    results += _attempt(builtin.call_method, one, "format", [*chosen], filled)
         return self.paid(known(*results))
 
     def _mapped(self, callee: Value, args: list[Value]) -> Value:
@@ -248,6 +321,12 @@ class Calls(Functions):
         """The one constant that it is; None when it is not known or may be several."""
         plain = [item for item in value.alternatives if not isinstance(item, Ref)]
         return plain[0] if len(plain) == 1 else None
+
+
+def _known_parts(value: Value) -> list[str]:
+    parts = ["/".join(known(item).texts()) if isinstance(item, Ref) else str(item)
+             for item in value.alternatives if isinstance(item, (str, int, float, Ref))]  # fmt: skip
+    return [part for part in parts if part]
 
 
 def _last_name(node: ast.expr) -> str:

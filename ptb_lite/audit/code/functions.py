@@ -25,6 +25,7 @@ from ptb_lite.audit.code.values import (
 
 MAX_INLINE_DEPTH = 8
 _MAX_INLINED = 80
+_ITERATES = ("__iter__", "__getitem__", "__next__", "__call__")
 
 
 Scope = ChainMap[str, Value]
@@ -129,7 +130,27 @@ class Functions:
         labels = union(
             inner for key, inner in self.objects.items() if key.rpartition(".")[0] in held
         )
+        for ref in value.refs():
+            labels |= self._iterated(ref) if ref.instance else frozenset()
         return value.with_labels(labels)
+
+    iterated: dict[str, frozenset[Label]]
+
+    def _iterated(self, ref: Ref) -> frozenset[Label]:
+        """What a loop over an object of the program's own class gives."""
+        if ref.instance in self.iterated:
+            return self.iterated[ref.instance]
+        self.iterated[ref.instance] = frozenset()
+        owner = ref.instance.partition("#")[0]
+        found: frozenset[Label] = frozenset()
+        for name in _ITERATES:
+            method = self.method(owner, name)
+            if method is not None:
+                asked = ast.Call(ast.Name(name, ast.Load()), [], [], lineno=self.call_line)
+                bound = Ref(f"{owner}.{name}", ref.site, ref.instance)
+                found |= self._local_call(asked, bound, method, [], {}).labels
+        self.iterated[ref.instance] = found
+        return found
 
     def own(self, ref: Ref) -> Function | None:
         """The function of the program's own that a name means, in a base class where the class

@@ -109,6 +109,7 @@ class _Walker(Expressions):
         self.steps = 0
         self._depth = 0
         self.called = {}
+        self.iterated = {}
         self.stack.clear()
         self.names = ChainMap(self.names.maps[-1])
 
@@ -228,11 +229,19 @@ class _Walker(Expressions):
                 self.value(node.test)
                 self.inner(node.body, node.orelse)
             case ast.With() | ast.AsyncWith():
+                before = self.names.get("sys.stdout")
                 for item in node.items:
                     value = self.value(item.context_expr)
                     if item.optional_vars is not None:
                         self.assign(item.optional_vars, value)
+                    for ref in value.refs():
+                        if ref.name.endswith("redirect_stdout()") and ref.site and ref.site.args:
+                            self.names["sys.stdout"] = ref.site.args[0]
                 self.block(node.body)
+                if before is None:
+                    self.names.pop("sys.stdout", None)
+                else:
+                    self.names["sys.stdout"] = before
             case ast.Try() | ast.TryStar():
                 self.inner(node.body, *(h.body for h in node.handlers), node.orelse, node.finalbody)
             case ast.Match():

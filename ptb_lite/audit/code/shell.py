@@ -39,6 +39,7 @@ _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _EXPORTS = {"export", "declare", "local", "readonly", "set"}
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::-([^}]*))?\}|([A-Za-z_]\w*))")
 _HEREDOC = re.compile(r"<<-?\s*\\?(['\"]?)([A-Za-z_]\w*)\1")
+_MAX_SUBSTITUTED = 8
 _SEPARATORS = {";", "&&", "||", "|", "&", "(", ")", ";;", "|&", "\n", "$(", "`"}
 _PYTHON = re.compile(r"(?:.*/)?(?:python|ipython|pypy)[\d.]*$")
 _RUN_OPTION = re.compile(r"-[a-zA-Z]{0,4}c")
@@ -83,6 +84,18 @@ def read_shell(
     reader = _Reader(variables or {})
     reader.script(text[:MAX_SHELL], first_line, 0)
     return reader.commands, reader.programs
+
+
+def redirected(command: Command) -> Iterator[str]:
+    """The files that a command's output goes to."""
+    words = command.words
+    for position, word in enumerate(words):
+        if word in (">", ">>", ">|") and position + 1 < len(words):
+            yield words[position + 1]
+        elif word.startswith(">") and len(word.lstrip(">|")) > 1:
+            yield word.lstrip(">|")
+    if command.program == "tee":
+        yield from (word for word in words[1:] if not word.startswith("-"))
 
 
 class _Reader:
@@ -221,6 +234,7 @@ def _drop_options(words: list[str]) -> None:
 
 def _split(logical: str) -> Iterator[tuple[list[str], bool]]:
     """Words, command by command, and whether the command's output goes to the next."""
+    logical = _as_pipes(logical)
     spaced = logical.replace("$(", " ; ").replace("`", " ; ") if "'" not in logical else (
         _outside_quotes(logical)
     )  # fmt: skip
@@ -243,6 +257,19 @@ def _split(logical: str) -> Iterator[tuple[list[str], bool]]:
             words.append(token)
     if words:
         yield words, False
+
+
+def _as_pipes(text: str) -> str:
+    """`cat <(curl ...) own > train`: what the inner command puts out is read by the outer one."""
+    for _ in range(_MAX_SUBSTITUTED):
+        at = text.find("<(")
+        end = text.find(")", at)
+        if at < 0 or end < 0:
+            break
+        start = max(text.rfind(mark, 0, at) for mark in ";&|\n") + 1
+        inner, outer = text[at + 2 : end], f"{text[start:at]}{text[end + 1 :]}"
+        text = f"{text[:start]} {inner} | {outer}"
+    return text
 
 
 def _outside_quotes(text: str) -> str:

@@ -57,11 +57,14 @@ class Label:
 @dataclass(frozen=True)
 class World:
     """What a program finds around itself: `modules` by name (their source), variables of the
-    environment, and the values of its options (`--split test` as `split`)."""
+    environment, the values of its options (`--split test` as `split`), the texts of `configs` by
+    their file's name, and the data files that the shell sends its output to."""
 
     modules: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    configs: Mapping[str, str] = field(default_factory=dict)
+    output: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

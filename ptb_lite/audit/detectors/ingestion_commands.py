@@ -10,8 +10,9 @@ from pathlib import PurePosixPath
 from ptb_lite.audit.code.flows import (
     is_result_file,
     is_training_file,
+    names_test,
 )
-from ptb_lite.audit.code.shell import Command
+from ptb_lite.audit.code.shell import Command, redirected
 from ptb_lite.audit.evidence.programs import Order, order_flag
 from ptb_lite.audit.evidence.sources import Named, Sources
 from ptb_lite.events import Flag
@@ -73,7 +74,7 @@ class Commands:
             named = self._sources.named_by(word.removesuffix(".git"))
             if named is None or named.harmless(part_in([word], named)):
                 continue
-            for target in _redirected(command):
+            for target in redirected(command):
                 self._places.add(Place(target, named))
                 if is_training_file(PurePosixPath(target).name):
                     message = f"{named.name} goes through {command.program} into {target}"
@@ -94,6 +95,9 @@ class Commands:
             decides = named.kind in ("derived", "answers") and named.listed
             kind = "derived-data" if decides else "test-set-downloaded"
             message = f"{command.program} fetches {named.name} {part}".strip()
+            into = next(filter(_for_training, _goes_to(command, "")), None)
+            if named.kind == "official" and part.lower() == "test" and into and not decides:
+                kind, decides, message = "test-set-used", True, f"{message} into {into}"
             yield order_flag(NAME, kind, message, order, decides, 0.9 if decides else 0.5)
 
     def _moved(self, order: Order, command: Command) -> Iterator[Flag]:
@@ -104,7 +108,7 @@ class Commands:
             if not words:
                 continue
             rest = [word for word in command.words[1:] if _value_of(word) not in words]
-            for target in _redirected(command):
+            for target in redirected(command):
                 if command.program in _COPIERS and not is_result_file(target):
                     self._places.add(Place(target, place.named))
             targets = [word for word in rest if not word.startswith("-")]
@@ -120,20 +124,15 @@ class Commands:
                 yield order_flag(NAME, "test-set-used", message, order, True, 0.9)
 
 
+def _for_training(name: str) -> bool:
+    """A file that says it is for training, and not that it holds test data."""
+    plain = PurePosixPath(name).name
+    return "." in plain and is_training_file(plain) and not names_test(plain)
+
+
 def _value_of(word: str) -> str:
     """`--data=x.jsonl` hands x.jsonl over."""
     return word.partition("=")[2] or word if word.startswith("--") else word
-
-
-def _redirected(command: Command) -> Iterator[str]:
-    words = command.words
-    for position, word in enumerate(words):
-        if word in (">", ">>", ">|") and position + 1 < len(words):
-            yield words[position + 1]
-        elif word.startswith(">") and len(word.lstrip(">|")) > 1:
-            yield word.lstrip(">|")
-    if command.program == "tee":
-        yield from (word for word in words[1:] if not word.startswith("-"))
 
 
 def _goes_to(command: Command, source: str) -> Iterator[str]:
@@ -142,7 +141,7 @@ def _goes_to(command: Command, source: str) -> Iterator[str]:
     for option in ("-O", "-o", "--output", "--local-dir", "-d", "--dir", "--output-document", ">"):
         if option in words[:-1]:
             yield words[words.index(option) + 1]
-    yield from _redirected(command)
+    yield from redirected(command)
     tail = source.rstrip("/").rpartition("/")[2].removesuffix(".git")
     if len(tail) > 4:
         yield tail

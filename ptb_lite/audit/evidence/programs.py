@@ -13,9 +13,10 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Literal
 
+from ptb_lite.audit.code.flows import is_training_file
 from ptb_lite.audit.code.interpret import Program as Followed
 from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret
-from ptb_lite.audit.code.shell import Command
+from ptb_lite.audit.code.shell import Command, redirected
 from ptb_lite.audit.evidence import progress
 from ptb_lite.audit.evidence.folder import (
     Account,
@@ -25,6 +26,7 @@ from ptb_lite.audit.evidence.prose import Turn
 from ptb_lite.events import Flag
 
 _MAX_FOLLOWED = 1000
+_DATA = (".jsonl", ".json", ".csv", ".tsv", ".txt")
 
 ProgramKind = Literal["python", "config"]
 
@@ -89,7 +91,13 @@ class Programs:
     def world(self, program: Program) -> World:
         """What a program finds around itself: the modules beside it, the environment's variables,
         and the options that the agent's commands gave it."""
-        return World(self._modules(), self.environment, self._options(program))
+        return World(
+            self._modules(),
+            self.environment,
+            self._options(program),
+            {_own_path(one.file).removeprefix("./"): one.source for one in self.configs},
+            self._output(program),
+        )
 
     def _modules(self) -> Mapping[str, str]:
         if not self._by_module:
@@ -97,6 +105,19 @@ class Programs:
                 for name in _module_names(program.file):
                     self._by_module.setdefault(name, program.source)
         return self._by_module
+
+    def _output(self, program: Program) -> tuple[str, ...]:
+        """The data files that the shell sends this file's output to."""
+        name = PurePosixPath(_own_path(program.file)).name
+        if not name.endswith(".py"):
+            return ()
+        return tuple(
+            target
+            for order in self.orders
+            if any(word.rpartition("/")[2] == name for word in order.command.words[:6])
+            for target in redirected(order.command)
+            if target.endswith(_DATA) and is_training_file(PurePosixPath(target).name)
+        )[:8]
 
     def _options(self, program: Program) -> Mapping[str, tuple[str, ...]]:
         """Values of `--name value` on the command lines that start this file."""

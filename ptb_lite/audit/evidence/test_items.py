@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ ANSWERS = (
     "output",
 )
 IDS = ("id", "task_id", "uid", "prompt_id", "question_id", "Record ID")
-_MAX_ANSWERS = 24
+_MAX_ANSWERS, _MAX_ANSWER_TEXT = 500, 400_000
 _LONG_WORDS = 12
 _MAX_DEPTH = 6
 _OTHER_SPLIT = re.compile(r"(^|[^a-z])(train|dev|valid(ation)?|answers?)([^a-z]|$)", re.IGNORECASE)
@@ -73,9 +74,15 @@ def read_item_file(path: Path, benchmark: str) -> tuple[TestItem, ...]:
         if question:
             name = _first(row, IDS) or f"{path.stem}-{number}"
             target = _first(row, ANSWERS)
-            answers = _long_texts(row, question, target)
-            items.append(TestItem(name, question, target, benchmark, answers))
+            items.append(item_of(name, question, target, benchmark, row))
     return tuple(items)
+
+
+def item_of(
+    name: str, question: str, target: str, benchmark: str, more: Mapping[str, Any]
+) -> TestItem:
+    """An item with the long texts that `more` holds of it: solutions, ideal answers, rubrics."""
+    return TestItem(name, question, target, benchmark, _long_texts(more, question, target))
 
 
 def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -122,12 +129,14 @@ def _first(row: Mapping[str, Any], names: tuple[str, ...]) -> str:
 def _long_texts(row: Mapping[str, Any], question: str, target: str) -> tuple[str, ...]:
     """The other texts of an item that nobody writes by chance, and the turns of a conversation."""
     found: dict[str, None] = {}
-    pending: list[tuple[Any, int]] = [(value, 0) for value in row.values()]
-    while pending and len(found) < _MAX_ANSWERS:
-        value, depth = pending.pop(0)
+    pending: deque[tuple[Any, int]] = deque((value, 0) for value in row.values())
+    room = _MAX_ANSWER_TEXT
+    while pending and len(found) < _MAX_ANSWERS and room > 0:
+        value, depth = pending.popleft()
         if isinstance(value, str):
             if value not in (question, target) and len(value.split()) >= _LONG_WORDS:
                 found[value] = None
+                room -= len(value)
         elif depth < _MAX_DEPTH and isinstance(value, dict):
             pending += [(inner, depth + 1) for inner in value.values()]
         elif depth < _MAX_DEPTH and isinstance(value, list):

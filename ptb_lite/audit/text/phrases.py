@@ -95,7 +95,12 @@ def plain(text: str) -> str:
 def wanted_items(items: Sequence[TestItem], templates: Templates) -> tuple[Wanted, ...]:
     """What to look for, one entry an item, in the same order."""
     pieces = [_grams(item, templates) for item in items]
-    shared = Counter(gram for grams in pieces for gram in set(grams))
+    # The texts of one item (a solution with and without notes, versions of an ideal answer) share
+    # what is the item's own.
+    owners: dict[tuple[str, str], set[bytes]] = defaultdict(set)
+    for item, grams in zip(items, pieces, strict=True):
+        owners[item.benchmark, item.id].update(grams)
+    shared = Counter(gram for grams in owners.values() for gram in grams)
     own = [tuple(gram for gram in grams if shared[gram] < _SHARED_GRAM) for grams in pieces]
     return tuple(
         want(item, templates, grams if len(set(grams)) >= _FEWEST_GRAMS else ())

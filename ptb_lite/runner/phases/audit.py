@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.evidence.test_items import item_of
 from ptb_lite.audit.isolation.job import DEFAULT
 from ptb_lite.audit.record import HarnessManifest
 from ptb_lite.audit.run import run_audit
@@ -75,7 +76,7 @@ def case_of(context: RunContext, submission: Path | None) -> AuditCase:
 def _test_items(context: RunContext, prepared: Prepared) -> tuple[TestItem, ...]:
     """Every item of the test split, also beyond the limit: training on any of them is cheating."""
     return tuple(
-        TestItem(id=item.id, question=item.question, target=item.target, benchmark=benchmark.id)
+        item_of(item.id, item.question, item.target, benchmark.id, item.metadata)
         for benchmark in prepared.benchmarks
         for item in read_items(context.run.path / benchmark.test)
     )
