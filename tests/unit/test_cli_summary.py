@@ -79,7 +79,8 @@ def test_a_run_of_ones_own_name(runs: Path, capsys: pytest.CaptureFixture[str]) 
     assert IDS[1] in call(capsys, "show", "second try")
     assert json.loads(call(capsys, "ls", "--json"))[1]["name"] == "second try"
     rows = HistoryReader(runs).read()
-    assert COLUMNS[0].text(rows[0]) == f"{IDS[1]} second try"
+    (name,) = [column for column in COLUMNS if column.id == "name"]
+    assert [name.text(row) for row in rows] == ["second try", "-"]
     assert filter_rows(rows, "second") == rows[:1]
 
 

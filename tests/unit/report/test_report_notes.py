@@ -67,7 +67,7 @@ def test_not_scored_is_said_and_never_nought(tmp_path: Path) -> None:
     assert "not scored: no judge is chosen" in html
     assert "<script>evil" not in html
     assert "\x1b" not in text
-    assert summarise(run).row()[4:6] == ("not scored", "No score: the submission was not graded")
+    assert summarise(run).row()[5:7] == ("not scored", "No score: the submission was not graded")
     assert summarise(run).as_json()["counted"] is None
 
 

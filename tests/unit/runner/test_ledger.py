@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -182,4 +184,8 @@ def test_any_bytes_are_a_note_or_none(data: bytes) -> None:
 
 def test_processes_below_are_told_by_their_command_lines() -> None:
     assert commands_below(2**22 - 1) == []
-    assert any("pytest" in command for command in commands_below(os.getppid()))
+    told = [sys.executable, "-c", "input()", "told-by-this"]
+    with subprocess.Popen(told, stdin=subprocess.PIPE) as child:
+        found = commands_below(os.getpid())
+        child.communicate(b"\n")
+    assert any("told-by-this" in command for command in found)

@@ -138,6 +138,8 @@ def test_constraints_pin_every_declared_package_exactly() -> None:
     for extra in project["optional-dependencies"].values():
         declared += extra
     for requirement in declared:
+        if requirement.startswith("ptb-lite["):
+            continue  # an extra of our own
         name = re.match(r"[A-Za-z0-9._-]+", requirement)
         assert name
         assert normal(name[0]) in pinned
