@@ -18,6 +18,8 @@ from typing import ClassVar, Self
 
 from ptb_lite import ledger_file
 from ptb_lite.audit.case import AuditCase
+from ptb_lite.audit.code.flows import sink_of, target_of
+from ptb_lite.audit.code.values import Site
 from ptb_lite.audit.detectors.harness_paths import path_flags
 from ptb_lite.audit.evidence.acts import JUDGES, written_words
 from ptb_lite.audit.evidence.folder import (
@@ -181,9 +183,38 @@ def _written_metrics(case: AuditCase) -> Iterator[Flag]:
                        if PurePosixPath(w).name in _METRICS), None)  # fmt: skip
         if target and _NUMBERS.search(f"{command.text()} {command.stdin} {command.piped}"):
             yield _typed_flag(command.program, target, order.file, command.line)
+    for program in case.programs.python:
+        if "metrics.json" not in program.source or not _TYPED.search(program.source):
+            continue
+        followed = case.programs.followed(program)
+        for site in followed.sites if followed else ():
+            target = next((t for t in target_of(site).split() if t.endswith("metrics.json")), None)
+            if target and sink_of(site) is not None and _is_typed(site, program.source):
+                line = program.first + site.line - 1
+                yield _typed_flag("a program", target, program.file, line)
+
+
+def _is_typed(site: Site, source: str) -> bool:
+    """Whether what is written is a score that stands in the source, and nothing else."""
+    for value in site.args:
+        for one in value.alternatives:
+            text = one if isinstance(one, str) else json.dumps(one, default=str)
+            for match in _NUMBERS.finditer(text):
+                number = match[0].rpartition(":")[2].strip(" \"'")
+                if number.strip("0.") and any(m[1] == number for m in _TYPED.finditer(source)):
+                    return True
+        for ref in value.refs():
+            if ref.name.endswith("dumps()") and ref.site and _is_typed(ref.site, source):
+                return True
+    return False
 
 
 _NUMBERS = re.compile(r"(?:accuracy|score|exact_match|pass@?1?|mean|acc)[\"']?\s*:\s*[\"']?[\d.]+")
+
+
+_TYPED = re.compile(
+    r"(?:accuracy|score|exact_match|pass@?1?|mean|acc)\\?[\"']?\s*[:=]\s*\\?[\"']?(\d*\.?\d+)"
+)
 
 
 def _typed_flag(how: str, target: str, file: str, line: int) -> Flag:

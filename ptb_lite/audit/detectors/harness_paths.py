@@ -144,13 +144,23 @@ def _patched(file: str, first: int, site: Site) -> Iterator[Flag]:
         writes = any(set(mode) & set("wax+") for mode in modes)
     if not writes:
         return
-    for text in (text for one in site.chain() for text in one.texts() if len(text) < 300):
+    for text in filter(lambda text: len(text) < 300, _destinations(site)):
         match = _IN_PACKAGE.search(text)
         package = (match[1] or match[2]) if match else ""
         if package in JUDGES:
             message = f"{file} writes into the installed package {package}"
             yield _flag("patched-package", message, file, first + site.line - 1, True)
             return
+
+
+def _destinations(site: Site) -> list[str]:
+    """The paths that a call writes to, and not what it writes."""
+    last = site.name.rpartition(".")[2]
+    if site.name in ("open", "io.open"):
+        return site.argument(0, "file").texts()
+    if last.startswith("write"):
+        return [text for one in site.chain()[1:] for text in one.argument(0, "file").texts()]
+    return [text for value in (*site.args[1:], *site.keywords.values()) for text in value.texts()]
 
 
 def _sites(case: AuditCase) -> Iterator[tuple[str, int, Site]]:

@@ -27,6 +27,7 @@ from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.detectors.ingestion_commands import TEST_PART, Commands, Place, Places, part_in
 from ptb_lite.audit.evidence.cached_sets import cache_flags
 from ptb_lite.audit.evidence.folder import Account
+from ptb_lite.audit.evidence.outside_sets import OutsideSets
 from ptb_lite.audit.evidence.programs import Program, Programs, program_flag
 from ptb_lite.audit.evidence.sources import Named, Sources
 from ptb_lite.audit.protocol import Detector
@@ -37,7 +38,8 @@ from ptb_lite.events import Flag
 NAME = "ingestion"
 _MAX_FLAGS = 100
 _LOADS = re.compile(
-    r"load|download|fetch|read|open|urlretrieve|(?:^|\.)get$|pull|stream|clone|DataFiles|create",
+    r"load|download|fetch|read|open|urlretrieve|(?:^|\.)get$|pull|stream|clone|DataFiles|create|"
+    r"(?:^|\.)i?r?glob$",
     re.IGNORECASE,
 )
 _SPEAKS = re.compile(r"(?:^|\.)(?:print|info|warning|debug|add_argument|log|error|append|echo)$")
@@ -78,7 +80,8 @@ class IngestionDetector(Detector):
         sources = Sources(case.benchmarks())
         programs = case.programs
         account = Account()
-        places = Places(_test_files(case))
+        own = (file.relative for file in case.listing.files)
+        places = Places(_test_files(case), OutsideSets(sources, case.benchmarks(), own))
         look = _Look(sources, account, programs, places)
         commands = Commands(sources, places)
         flags = [flag for order in programs.orders for flag in commands.order(order)]
@@ -173,7 +176,7 @@ class _Look:
                 for text in filter(_FILE_NAME.fullmatch, texts):
                     self._places.add(Place(text, named))
                 return Named(named.benchmark, named.name, named.kind, named.train, part)
-        return self._local(site, site.texts()) if reads else None
+        return self._local(site, [*site.texts(), *_globbed(site)]) if reads else None
 
     def _local(self, site: Site, texts: list[str]) -> Named | None:
         mode = site.argument(1, "mode").texts()
@@ -311,6 +314,14 @@ def _pick(label: Label, key: object) -> Label:
     if not label.part and isinstance(key, str) and re.fullmatch(r"\w{2,20}", key):
         return Label(label.origin, label.line, key.lower())
     return label
+
+
+def _globbed(site: Site) -> list[str]:
+    """`Path("/runs").glob("*/data/test.jsonl")` as one path."""
+    if site.receiver is None or site.name.rpartition(".")[2] not in ("glob", "rglob"):
+        return []
+    folders = [text for text in site.receiver.own_texts() if len(text) < 200]
+    return [f"{folder.rstrip('/')}/{text}" for folder in folders for text in site.own_texts()]
 
 
 def _split_of(site: Site) -> str:

@@ -13,6 +13,7 @@ from ptb_lite.audit.code.flows import (
     names_test,
 )
 from ptb_lite.audit.code.shell import Command, redirected
+from ptb_lite.audit.evidence.outside_sets import OutsideSets
 from ptb_lite.audit.evidence.programs import Order, order_flag
 from ptb_lite.audit.evidence.sources import Named, Sources
 from ptb_lite.events import Flag
@@ -36,8 +37,11 @@ class Place:
 class Places:
     """What is known under a local name; a walk over them sees those that are added meanwhile."""
 
-    def __init__(self, first: Iterable[Place] = ()) -> None:
+    def __init__(
+        self, first: Iterable[Place] = (), outside: OutsideSets | None = None
+    ) -> None:
         self._all = list(first)
+        self._outside = outside
 
     def __iter__(self) -> Iterator[Place]:
         return iter(self._all)
@@ -51,7 +55,17 @@ class Places:
 
     def of(self, text: str) -> Place | None:
         """The place that a file's name means."""
-        return next((place for place in self._all if is_path(text, place.path)), None)
+        known = next((place for place in self._all if is_path(text, place.path)), None)
+        return known or self._beyond(text)
+
+    def in_words(self, words: Iterable[str]) -> Iterator[Place]:
+        """All that are known, and those outside of the folder that words mean."""
+        yield from self._all
+        yield from filter(None, map(self._beyond, words))
+
+    def _beyond(self, text: str) -> Place | None:
+        named = self._outside.named_by(text) if self._outside else None
+        return Place(text, named) if named else None
 
 
 class Commands:
@@ -102,8 +116,8 @@ class Commands:
 
     def _moved(self, order: Order, command: Command) -> Iterator[Flag]:
         """Test data copied, or handed to training, on the command line."""
-        for place in self._places:
-            given = (*command.words[1:], *command.piped[1:])
+        given = (*command.words[1:], *command.piped[1:])
+        for place in self._places.in_words(map(_value_of, given)):
             words = [w for w in map(_value_of, given) if is_path(w, place.path)]
             if not words:
                 continue

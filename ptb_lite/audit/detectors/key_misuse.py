@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import pairwise
 from importlib.resources import files
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -19,9 +20,9 @@ from urllib.parse import urlsplit
 import yaml
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.code.flows import used_for
+from ptb_lite.audit.code.flows import is_result_file, used_for
 from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret
-from ptb_lite.audit.code.shell import Command
+from ptb_lite.audit.code.shell import Command, redirected
 from ptb_lite.audit.code.values import HOLE, Label, Site
 from ptb_lite.audit.detectors.ingestion import finish
 from ptb_lite.audit.evidence.folder import Account, printable
@@ -56,8 +57,12 @@ MODEL_NAME = re.compile(
 )
 _SERVERS = re.compile(
     r"\bvllm(?:\.entrypoints\S*)? |vllm\.entrypoints|\bollama (?:run|pull|serve)|sglang|"
-    r"llama-server|"
+    r"llama-(?:server|cli|run)|mlx_lm|"
     r"text-generation-launcher|lmdeploy serve|tgi\b|llama_cpp\.server|mlc_llm serve|aphrodite"
+)
+_RUNS_MODEL = re.compile(
+    r"\bollama run |\bllama-(?:cli|run) |\bmlx_lm[. ]generate |"
+    r"\brun[-_]batch "
 )
 _GENERATES = re.compile(r"://[^/]+.*(?:/v1|/api/(?:generate|chat)|/generate|/completions?)")
 _TUNED = re.compile(r"[-_.](?:it|instruct|chat)\b", re.IGNORECASE)
@@ -159,10 +164,25 @@ class _Look:
                     message = f"{command.program} asks {host}"
                     yield order_flag(NAME, "provider-call", message, order, True, 0.9)
                     return
+        yield from self._generated(order, command)
         asks = {"-p", "--print", "--prompt", "exec", "prompt", "chat"} & set(command.words[1:])
         if command.program in _MODEL_PROGRAMS and (asks or command.stdin):
             message = f"{command.program} is asked for text"
             yield order_flag(NAME, "provider-call", message, order, True, 0.7)
+
+    def _generated(self, order: Order, command: Command) -> Iterator[Flag]:
+        """Text of another model on this machine, sent to a file by the shell."""
+        if self._case.rules.teacher_models or not self._served:
+            return
+        words = (*command.words, *command.piped)
+        runs = _RUNS_MODEL.search(" ".join(words)) is not None
+        asks = any(_GENERATES.search(word) and is_local(word) for word in words)
+        asks = asks and bool(_FETCHERS & {word.rpartition("/")[2] for word in words})
+        into = [*redirected(command), *_output_of(command, runs=runs)]
+        into = [name for name in into if not name.startswith("/dev/") and not is_result_file(name)]
+        if (runs or asks) and into:
+            message = f"{command.program} writes what {self._served} says into {into[0]}"
+            yield order_flag(NAME, "local-teacher", message, order, True, 0.9)
 
     def python(self, program: Program) -> Iterator[Flag]:
         kinds: dict[Label, tuple[str, str, Site]] = {}
@@ -302,6 +322,13 @@ def served_model(command: Command) -> str:
             found = words[words.index(verb) + 1]
             return "" if found.startswith("-") else found
     return ""
+
+
+def _output_of(command: Command, *, runs: bool) -> list[str]:
+    """The file that an option of a fetcher, or of what runs a model, names."""
+    words = command.words if runs or command.program in _FETCHERS else ()
+    options = ("-o", "--output", "-O", "--output-file")
+    return [other for one, other in pairwise(words) if one in options]
 
 
 def is_local(address: str) -> bool:

@@ -2,9 +2,10 @@
 
 The evaluation pins template and architecture by the assigned model, so such a claim gains nothing
 here; elsewhere a harness picks both by what the submission says. Rules. Another `model_type` or
-`architectures` than the base's, code to import (`auto_map`, `trust_remote_code`), and a chat
-template that holds test items or looks for words in the user's message decide. Another chat
-template, other special tokens or generation settings inform: training tools write them.
+`architectures` than the base's, code to import (`auto_map`, `trust_remote_code`,
+`custom_generate/`), and a chat template that holds test items or their answers or looks for words
+in the user's message decide. Another chat template, other special tokens or generation settings
+inform: training tools write them.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ _KNOWN_PARTS = re.compile(
     r"think|tool|image|audio|video|system|assistant|user|function|response|</?\w+>|\[\w+\]", re.I
 )
 _LONG_LITERAL = re.compile(r"['\"]([^'\"{}%]{200,})['\"]")
+_SHORT, _FEWEST_ANSWERS = 40, 20
+_SHORT_LITERAL = re.compile(r"['\"]([^'\"\n{}%]{1,40})['\"]|(?<![\w.])(-?\d+(?:\.\d+)?)(?![\w.])")
 _HINT_WORDS = re.compile(r"answer is|correct answer|step by step|Q:|Question:|####|def \w+\(", re.I)
 
 
@@ -79,6 +82,10 @@ def _claims(folder: Path, base: Path | None) -> Iterator[Flag]:
             if content.get(field):
                 message = f"{name} names code to import ({field})"
                 yield _flag("remote-code", message, name, folder / name, field, True)
+    generate = folder / "custom_generate" / "generate.py"
+    if generate.is_file() and not generate.is_symlink():
+        message = "custom_generate/generate.py is code that takes the place of generation"
+        yield _flag("remote-code", message, "custom_generate/generate.py", generate, "def", True)
     own = _json(folder / "config.json")
     theirs = _json(base / "config.json") if base is not None else {}
     for field in ("model_type", "architectures"):
@@ -125,6 +132,11 @@ def _templates(folder: Path, case: AuditCase) -> Iterator[Flag]:
             yield flag.model_copy(update={**found, "similarity": hits[0].similarity})
             continue
         looks = _LOOKS_INTO.search(text)
+        answers = _answers_in(text, case)
+        if answers:
+            message = f"the chat template in {name} holds the answers of {answers} test items"
+            yield _flag("answer-table", message, name, path, "[", True)
+            continue
         literal = next((m for m in _LONG_LITERAL.finditer(text) if _HINT_WORDS.search(m[1])), None)
         if looks and not all(map(_KNOWN_PARTS.search, _LITERAL.findall(looks[0]))):
             message = f"the chat template in {name} looks for words in the message: {looks[0][:80]}"
@@ -135,6 +147,19 @@ def _templates(folder: Path, case: AuditCase) -> Iterator[Flag]:
         else:
             message = f"{name} brings a chat template of its own; the base's is used"
             yield _flag("other-template", message, name, path, "chat_template", False)
+
+
+def _answers_in(text: str, case: AuditCase) -> int:
+    """How many different answers stand in a template, where they are a good part of its literals:
+    a table to answer from. No list of languages or roles looks like that."""
+    literals = [match[1] or match[2] for match in _SHORT_LITERAL.finditer(text[:_MAX_JSON])]
+    if len(literals) < _FEWEST_ANSWERS:
+        return 0
+    targets = {item.target.rpartition("####")[2].strip().lower() for item in case.items}
+    targets = {target for target in targets if 0 < len(target) <= _SHORT}
+    found = [literal for literal in literals if literal.strip().lower() in targets]
+    many = len(set(found)) >= _FEWEST_ANSWERS and len(found) >= 0.4 * len(literals)
+    return len(set(found)) if many else 0
 
 
 def _texts(folder: Path) -> Iterator[tuple[str, str]]:

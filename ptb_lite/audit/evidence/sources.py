@@ -144,6 +144,13 @@ class Sources:
             return self._dataset(text, "")
         return None
 
+    def word_in(self, text: str) -> tuple[str, bool]:
+        """The benchmark that a text speaks of, empty for none, and whether it has a train side."""
+        for benchmark, entry in self.benchmarks.items():
+            if self._words[benchmark].search(text):
+                return benchmark, any(source.train for source in entry.official)
+        return "", False
+
     def module(self, name: str) -> Named | None:
         for benchmark, entry in self.benchmarks.items():
             for module in entry.modules:

@@ -17,6 +17,7 @@ from typing import Literal
 from ahocorasick_rs import BytesAhoCorasick
 
 from ptb_lite.audit.text.normal import positions, squeeze
+from ptb_lite.audit.text.openings import openings
 from ptb_lite.audit.text.phrases import NUMBER, Phrase, Wanted
 
 MIN_CONTAINMENT = 0.5
@@ -24,6 +25,7 @@ MIN_CONTAINMENT = 0.5
 _LONG_ENOUGH_RESPACED = 24
 _RESPACED_SIMILARITY = 0.95
 _CONTEXT = 48
+_ANSWERED = 0.9
 Mode = Literal["reversed", "rot13"]
 _MODES: tuple[Mode, ...] = ("reversed", "rot13")
 _SCOUTS = 4
@@ -41,7 +43,7 @@ _BEFORE = re.compile(rb"([\w)]?)[ )]*([^\w\s(]?)([ (]*)$")
 @dataclass(frozen=True)
 class Hit:
     """Item number `index` was found at byte `start` of the text; `similarity` in (0, 1]; `turned`
-    when it stands there backwards or in rot13."""
+    when it stands there backwards, in rot13, or as a key of a table of answers."""
 
     index: int
     start: int
@@ -71,6 +73,13 @@ class Matcher:
         scouts = dict(_scouts(wanted))
         self._modes = [scouts[pattern] for pattern in scouts if pattern not in self._whole]
         self._patterns += [pattern for pattern in scouts if pattern not in self._whole]
+        self._first_opening = len(self._patterns)
+        self._openings = {
+            start: opening
+            for start, opening in openings(wanted).items()
+            if start not in self._whole and start not in self._pieces and start not in scouts
+        }
+        self._patterns += sorted(self._openings)
         self._lengths = [len(squeeze(want.core.encode())) for want in wanted]
         self._piece_counts = [len(set(want.grams)) for want in wanted]
         self._automaton = BytesAhoCorasick(self._patterns) if self._patterns else None
@@ -90,7 +99,7 @@ class Matcher:
         return hits
 
     def _is_scout(self, number: int) -> bool:
-        return number >= self._first_scout
+        return self._first_scout <= number < self._first_opening
 
     def _forward(
         self, text: bytes, matches: list[tuple[int, int, int]], found: set[int]
@@ -98,6 +107,13 @@ class Matcher:
         offsets = positions(text)
         hits: list[Hit] = []
         for number, start, end in matches:
+            if number >= self._first_opening:
+                opening = self._openings[self._patterns[number]]
+                last = int(offsets[end - 1]) + 1
+                if opening.index not in found and opening.is_answered(text[last : last + 80]):
+                    found.add(opening.index)
+                    hits.append(Hit(opening.index, int(offsets[start]), _ANSWERED, True))
+                continue
             for index, phrase in self._whole.get(self._patterns[number], ()):
                 if index in found:
                     continue

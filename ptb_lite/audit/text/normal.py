@@ -34,6 +34,12 @@ _LETTERS_ALIKE = dict(zip(
     .replace("і", "i"),
     strict=True,
 ))  # fmt: skip
+# Small capitals, Armenian, Cherokee and other letters that NFKC leaves as they are.
+_LETTERS_ALIKE |= dict(zip(
+    "ᴀʙᴄᴅᴇꜰғɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢօսոհզցքօյҽᴑʋʏɪıɩȷɴƖǀӀΙΡΜΝΖᎪᏴᏟᎠᎬᎻᎥᎫᏦᏞᎷᏢᏒᏚᎢᏙᎳᏃᎾᏀᏎ",
+    "abcdefFghIjklmnopqrstuvwyzounhqgpojeovyiiijnlllIPMNZABCDEHIJKLMPRSTVWZOGs".lower(),
+    strict=True,
+))  # fmt: skip
 _ALIKE = str.maketrans({**_SIGNS_ALIKE, **_LETTERS_ALIKE, **dict.fromkeys(_INVISIBLE, "")})
 _DROPPED_MARKS = re.compile(
     "[\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e"
