@@ -289,7 +289,7 @@ class Calls(Functions):
         args: list[Value],
         words: dict[str, Any],
     ) -> Value:
-        """`os.path.join(os.getcwd(), "out")` and `"{}/out".format(place)`: what is known of them."""
+        """`os.path.join(os.getcwd(), "out")` and `"{}/out".format(place)`: what is known."""
         joins = any(ref.name in _JOINS and self.own(ref) is None for ref in callee.refs())
         formats = isinstance(node.func, ast.Attribute) and node.func.attr == "format"
         if not joins and not formats:
@@ -324,8 +324,8 @@ class Calls(Functions):
 
 
 def _known_parts(value: Value) -> list[str]:
-    parts = ["/".join(known(item).texts()) if isinstance(item, Ref) else str(item)
-             for item in value.alternatives if isinstance(item, (str, int, float, Ref))]  # fmt: skip
+    told = (item for item in value.alternatives if isinstance(item, (str, int, float, Ref)))
+    parts = ["/".join(known(item).texts()) if isinstance(item, Ref) else str(item) for item in told]
     return [part for part in parts if part]
 
 
