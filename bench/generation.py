@@ -19,7 +19,7 @@ from ptb_lite.evaluation.items.splits import ItemFiles
 # Sizes tried for the peer. `auto` is not among them: it first runs 64 rows of the model's whole
 # context of 32,768 tokens, whose scores alone are 1.1 TB, and would halve from there for hours.
 SIZES = (1, 8, 16, 32, 64)
-# What the plan takes on a processor where memory allows.
+# What the plan takes on a CPU where memory allows.
 OUR_SIZE = 64
 ROUNDS = 2
 T = TypeVar("T")

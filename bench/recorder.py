@@ -74,7 +74,7 @@ def _reason(report: Any) -> str:
 
 
 def _busy_seconds() -> float:
-    """Processor seconds that the whole machine has used."""
+    """CPU seconds that the whole machine has used."""
     times = psutil.cpu_times()
     return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
 

@@ -19,7 +19,7 @@ NOT_MEASURED = "not measured"
 class Ended(Record):
     """How one benchmark ended; None: it did not, its process was cut off.
 
-    `others` is the share of the processors' time, in [0, 1], that programs other than the
+    `others` is the share of the CPUs' time, in [0, 1], that programs other than the
     benchmark's own used meanwhile: above a few per cent its seconds are too long.
     """
 

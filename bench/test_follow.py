@@ -145,7 +145,7 @@ def test_keys_under_ten_thousand_lines_a_second(tmp_path: Path) -> None:
     waits, folded = key_latencies(tmp_path, presses=100)
     worst, median = waits[-1], waits[len(waits) // 2]
     assert folded > 20_000
-    # Two of a hundred may fall on a moment in which another program has the processor.
+    # Two of a hundred may fall on a moment in which another program has the CPU.
     publish(
         Figure(
             "wait of a key under 10,000 events a second, 98th of 100",

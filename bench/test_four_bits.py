@@ -1,4 +1,4 @@
-"""4-bit weights on a processor: which way is fastest, and whether the score is kept."""
+"""4-bit weights on a CPU: which way is fastest, and whether the score is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training step must multiply, and how long this processor takes for just that."""
+"""What a training step must multiply, and how long this CPU takes for just that."""
 
 from __future__ import annotations
 

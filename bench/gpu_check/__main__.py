@@ -1,6 +1,6 @@
 """`scripts/gpu-check`: everything that has to be seen on a real GPU, in one table.
 
-Each step is a process of its own, so that one that dies leaves the others and the card as they
+Each step is a process of its own, so that one that dies leaves the others and the GPU as they
 were. Rows are kept as they come; --table prints the table of what is there.
 """
 

@@ -1,4 +1,4 @@
-"""vLLM on a card that is not its own: memory that others hold, too little of it, and the end."""
+"""vLLM on a GPU that is not its own: memory that others hold, too little of it, and the end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ptb_lite.evaluation.engine.process import run_evaluation
 from ptb_lite.evaluation.errors import EngineFailed, EvaluationStopped
 from ptb_lite.evaluation.job import EvaluationJob
 
-STEP = "engine on a shared card"
+STEP = "engine on a shared GPU"
 ITEMS = 256
 ANSWER = 128
 HELD = 0.5
@@ -47,7 +47,7 @@ def run(rows: Path, *, model: str) -> None:
 
 def stopped(rows: Path, job: EvaluationJob) -> None:
     """With the share that the plan takes of what the other program leaves, and ended midway: no
-    process is left, and the card is as it was."""
+    process is left, and the GPU is as it was."""
     before = free()
     planned = with_plan(job, plan_evaluation(job, "vllm"))
     there = psutil.Process().children(recursive=True)
@@ -79,7 +79,7 @@ def stopped(rows: Path, job: EvaluationJob) -> None:
         rows,
         Row(
             STEP,
-            f"{before / GB:.0f} GB free, a share of {planned.engine.memory_share} of the card, "
+            f"{before / GB:.0f} GB free, a share of {planned.engine.memory_share} of the GPU, "
             "stopped in the middle",
             f"ended after {ended:.1f} s, its memory free after {seconds:.1f} s",
             note=f"it took {(before - during) / GB:.1f} GB and left {during / GB:.1f}; {left} of "
@@ -101,12 +101,12 @@ def too_little(rows: Path, job: EvaluationJob) -> None:
         figure, note = f"{result.n} answers by {result.engine}", instead.reasons[0]
     else:
         figure, note = "it started all the same", ""
-    write_row(rows, Row(STEP, "a share of 0.9 with half of the card free", figure, note=note))
+    write_row(rows, Row(STEP, "a share of 0.9 with half of the GPU free", figure, note=note))
 
 
 @contextmanager
 def held_by_another(size: int) -> Iterator[None]:
-    """Another process holds so many bytes of the card meanwhile."""
+    """Another process holds so many bytes of the GPU meanwhile."""
     command = [sys.executable, "-c", HOLDS, str(size)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True

@@ -28,7 +28,7 @@ from ptb_lite.evaluation.vllm.place import Missing, Vllm, find_vllm
 MODEL = "gemma-3-270m-embedded"
 BENCHMARK = "add-numbers"
 RANK = 16
-Processor = Literal["cpu", "cuda"]
+Kind = Literal["cpu", "cuda"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Measured:
 
 
 def run(
-    rows: Path, *, model: str = MODEL, items: int = 256, answer: int = 128, device: Processor
+    rows: Path, *, model: str = MODEL, items: int = 256, answer: int = 128, device: Kind
 ) -> None:
     """Questions as chats, which a base model answers at length: up to `answer` tokens each."""
     found = vllm_or_row(rows, "engines")
@@ -125,7 +125,7 @@ def same_answers(one: Measured, two: Measured) -> int:
     return sum(left.completion == right.completion for left, right in pairs)
 
 
-def make_job(place: Path, model: str, items: int, answer: int, device: Processor) -> EvaluationJob:
+def make_job(place: Path, model: str, items: int, answer: int, device: Kind) -> EvaluationJob:
     """Arithmetic, asked as a chat of the embedded model's family."""
     catalog = load_catalog()
     files = prepare_items(catalog.benchmark(BENCHMARK), place / "items", seed=1, salt="check")

@@ -1,4 +1,4 @@
-"""What a training step must at least compute, and how fast this card multiplies."""
+"""What a training step must at least compute, and how fast this GPU multiplies."""
 
 from __future__ import annotations
 

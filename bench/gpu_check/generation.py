@@ -48,7 +48,7 @@ def one_batch(rows: Path, name: str, folder: Path, batch: int, context: int) -> 
         compiled(rows, name, model, prompt, settings)
     entry = load_catalog().model(name)
     estimate = evaluation_memory(entry, sequence=PROMPT + NEW, batch=batch).total
-    # Each token reads all weights once: the least time that the card's memory allows.
+    # Each token reads all weights once: the least time that the GPU's memory allows.
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
     del model
     release()
@@ -95,7 +95,7 @@ def compiled(
 
 
 def copy_rate() -> float:
-    """Bytes a second that this card reads, from a copy of 4 GB (read and written)."""
+    """Bytes a second that this GPU reads, from a copy of 4 GB (read and written)."""
     source = torch.empty(4 * GB, dtype=torch.uint8, device="cuda")
     target = torch.empty_like(source)
     for _ in range(2):

@@ -36,7 +36,7 @@ def run(rows: Path) -> None:
 
 
 def training(rows: Path, folder: Path, place: Path) -> None:
-    """A plan made for the whole card, on a card that has only `CAP_GB`."""
+    """A plan made for the whole GPU, on a GPU that has only `CAP_GB`."""
     free = probe()
     shape = model_shape(AutoConfig.from_pretrained(folder))
     plan = choose_plan(free, shape, nf4=True, batch_tokens=BATCH * SEQUENCE, batch_size=BATCH)

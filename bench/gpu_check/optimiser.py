@@ -48,7 +48,7 @@ def run(rows: Path) -> None:
         allowed = free.peak - moments // 2
         size = f"rank {RANK}, {free.adapter / 1e6:.0f} M weights"
         note = f"{size}, float32 moments of {moments / GB:.2f} GB"
-        write_row(rows, _row("adamw_torch_fused, the whole card", free, note))
+        write_row(rows, _row("adamw_torch_fused, the whole GPU", free, note))
         for name in ("adamw_torch_fused", "paged_adamw_8bit"):
             what = f"{name}, {allowed / GB:.2f} GB for torch"
             try:

@@ -1,4 +1,4 @@
-"""The GPU inside the sandbox, and the card's memory after the deadline."""
+"""The GPU inside the sandbox, and the GPU's memory after the deadline."""
 
 from __future__ import annotations
 
@@ -99,6 +99,6 @@ def inside(name: str, program: str, place: Path, deadline: float) -> tuple[Ended
 
 
 def free() -> int:
-    card = cuda_device()
-    assert card is not None
-    return card.available_bytes
+    gpu = cuda_device()
+    assert gpu is not None
+    return gpu.available_bytes

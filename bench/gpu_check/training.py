@@ -1,4 +1,4 @@
-"""NF4 QLoRA steps at real sizes, with the card's memory capped, against stock TRL and the floor."""
+"""NF4 QLoRA steps at real sizes, with the GPU's memory capped, against stock TRL and the floor."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ def examples() -> tuple[Example, ...]:
 
 
 def context_bytes() -> int:
-    """What CUDA holds of the card beside torch's own memory."""
+    """What CUDA holds of the GPU beside torch's own memory."""
     torch.cuda.synchronize()
     free, total = torch.cuda.mem_get_info()
     return total - free - torch.cuda.memory_reserved()

@@ -178,12 +178,12 @@ def _processor() -> Check:
 
 
 def _gpu() -> Iterator[Check]:
-    card = cuda_device()
-    if card is None:
+    gpu = cuda_device()
+    if gpu is None:
         yield Check("GPU", "ok", "no NVIDIA GPU: models run on the CPU")
         return
-    free = f"{card.available_bytes / GB:.1f} of {card.memory_bytes / GB:.1f} GB free"
-    message = f"{card.name}, {free}, driver {card.driver}"
+    free = f"{gpu.available_bytes / GB:.1f} of {gpu.memory_bytes / GB:.1f} GB free"
+    message = f"{gpu.name}, {free}, driver {gpu.driver}"
     if torch_is_cpu_build():
         fix = f"{gpu_build_hint()} for the GPU build"
         yield Check("GPU", "warn", f"{message}; torch is the CPU build", fix)
@@ -201,7 +201,7 @@ def _gpu_software() -> Iterator[Check]:
     if found.bfloat16:
         yield Check("bfloat16", "ok", "the GPU multiplies it")
     else:
-        fix = "Cards since Ampere (2020) do; this one trains in float32, several times slower"
+        fix = "GPUs since Ampere (2020) do; this one trains in float32, several times slower"
         yield Check("bfloat16", "warn", "the GPU does not multiply it", fix)
     if found.four_bit_error:
         fix = "Reinstall bitsandbytes for this CUDA version; models of 3B and more need it"

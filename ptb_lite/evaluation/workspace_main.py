@@ -148,7 +148,7 @@ def _job(
     try:
         return with_plan(job, plan_evaluation(job, "transformers"))
     except DeviceError:
-        # The sandbox may hide the card's management and not the card.
+        # The sandbox may hide the GPU's management and not the GPU.
         return job
 
 

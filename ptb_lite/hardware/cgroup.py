@@ -17,7 +17,7 @@ class Limits:
     """Limits in force, None where there is none.
 
     `memory_bytes` is the smallest limit of this group and those above it, `available_bytes` what
-    is left of it (page cache that can be dropped counts as left), `cores` the processor quota.
+    is left of it (page cache that can be dropped counts as left), `cores` the CPU quota.
     """
 
     memory_bytes: int | None = None

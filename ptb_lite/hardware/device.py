@@ -1,4 +1,4 @@
-"""The device that models run on, found without torch: NVML for NVIDIA cards, else the processor."""
+"""The device that models run on, found without torch: NVML for NVIDIA GPUs, else the CPU."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Device:
     """Where models run.
 
     `memory_bytes` is all its memory, `available_bytes` what other programs leave of it now: the
-    card's own for cuda, the machine's within the container's limits for cpu. `cores` counts the
-    processor cores this process may use. `capability` is CUDA's (major, minor), bfloat16 from
+    GPU's own for cuda, the machine's within the container's limits for cpu. `cores` counts the
+    CPU cores this process may use. `capability` is CUDA's (major, minor), bfloat16 from
     (8, 0) on.
     """
 
@@ -51,25 +51,25 @@ class Device:
 
 
 def detect_device(asked: Literal["auto", "cpu", "cuda"] = "auto") -> Device:
-    """The device to use: for auto a usable NVIDIA GPU where there is one, else the processor.
+    """The device to use: for auto a usable NVIDIA GPU where there is one, else the CPU.
 
     Raises DeviceError (field `device`) when cuda is asked for and no GPU can be used.
     """
     if asked == "cpu":
         return cpu_device()
-    card = cuda_device()
-    if card is not None and not torch_is_cpu_build():
-        return card
+    gpu = cuda_device()
+    if gpu is not None and not torch_is_cpu_build():
+        return gpu
     if asked == "auto":
         return cpu_device()
-    if card is None:
+    if gpu is None:
         raise DeviceError(
             "no NVIDIA GPU can be used here",
             field="device",
             hint="Check that nvidia-smi shows one, or take --device cpu",
         )
     raise DeviceError(
-        f"there is a GPU ({card.name}), but torch is installed as its CPU build",
+        f"there is a GPU ({gpu.name}), but torch is installed as its CPU build",
         field="device",
         hint=f"{gpu_build_hint()}, or take --device cpu",
     )
@@ -83,7 +83,7 @@ def gpu_build_hint() -> str:
 
 
 def cpu_device() -> Device:
-    """The processor and the memory that this process may use."""
+    """The CPU and the memory that this process may use."""
     memory = psutil.virtual_memory()
     limits = read_limits()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -124,7 +124,7 @@ def torch_is_cpu_build() -> bool:
 
 
 def visible_card(nvml: Any) -> Any | None:
-    """NVML's handle of what CUDA would call device 0, with `nvml` initialised; None: no card."""
+    """NVML's handle of what CUDA would call device 0, with `nvml` initialised; None: no GPU."""
     return _first_visible(nvml, os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 

@@ -14,7 +14,7 @@ from ptb_lite.hardware.cgroup import read_limits
 from ptb_lite.hardware.device import visible_card
 
 EVERY_SECONDS = 5.0
-# A driver that has lost its card may never answer; the run does not wait for it.
+# A driver that has lost its GPU may never answer; the run does not wait for it.
 _LAST_ANSWER_SECONDS = 2.0
 
 
@@ -62,7 +62,7 @@ class DeviceWatch:
 
 
 def sample_device() -> DeviceSampled:
-    """The processors' share since the last call, and memory and the first visible GPU as of now."""
+    """The CPUs' share since the last call, and memory and the first visible GPU as of now."""
     memory = psutil.virtual_memory()
     limits = read_limits()
     total = min(memory.total, limits.memory_bytes or memory.total)
@@ -103,7 +103,7 @@ def _read_card(nvml: Any) -> dict[str, Any]:
         "gpu_memory_used": int(memory.used),
         "gpu_memory_total": int(memory.total),
     }
-    # Laptop cards and virtual ones leave some of these out.
+    # Laptop GPUs and virtual ones leave some of these out.
     with suppress(nvml.NVMLError):
         found["gpu"] = nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
     with suppress(nvml.NVMLError):

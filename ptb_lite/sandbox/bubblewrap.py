@@ -128,7 +128,7 @@ def _mounts(plan: SandboxPlan) -> Iterator[list[str]]:
             yield ["--ro-bind", os.fspath(path), os.fspath(path)]
     for name in ETC_NAMES:
         yield ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    # Thread pools of numerical libraries count the processors here.
+    # Thread pools of numerical libraries count the CPUs here.
     yield ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
     if plan.gpu:
         yield from _gpu_mounts(plan)

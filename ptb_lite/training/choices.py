@@ -141,7 +141,7 @@ def _flash_package(
     if 3 in software.flash_attention and compute[0] == HOPPER:
         return ("flash_attention_3", "installed, and made for GPUs like this one"), ""
     if 2 in software.flash_attention:
-        return ("flash_attention_2", "installed, and this card can"), ""
+        return ("flash_attention_2", "installed, and this GPU can"), ""
     return None, "the flash attention that is installed is for other GPUs"
 
 

@@ -21,7 +21,7 @@ MAX_CALLS = 16
 ATTEMPTS = 8
 FIRST_DELAY_SECONDS = 1.0
 LONGEST_DELAY_SECONDS = 30.0
-# A large model on a processor may think for minutes before its whole answer comes.
+# A large model on a CPU may think for minutes before its whole answer comes.
 REPLY_SECONDS = 1800.0
 _TOO_LONG = re.compile(r"context|too long|too many tokens|maximum.{0,20}(length|tokens)", re.I)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from ptb_lite.sandbox import SandboxPlan, sandbox
 
 SECONDS = 10.0
-"""Wall clock and processor time that one candidate gets for all its tests."""
+"""Wall clock and CPU time that one candidate gets for all its tests."""
 MAX_VERDICT_BYTES = 10_000
 WORKERS = 4
 _PACKAGE = Path(__file__).parents[2]

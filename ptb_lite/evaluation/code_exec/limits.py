@@ -1,6 +1,6 @@
 """What a process takes from itself before it runs code that is not trusted.
 
-Resource limits (memory, processor time, file sizes, open files), and on Linux a seccomp filter
+Resource limits (memory, CPU time, file sizes, open files), and on Linux a seccomp filter
 under which it starts no process, opens no socket, signals and traces nobody, and creates, changes
 and deletes no file. Neither can be taken back. Reading files stays possible: hiding those is the
 sandbox's work.

@@ -13,11 +13,11 @@ from ptb_lite.events import Record
 from ptb_lite.hardware.memory import GB, ModelNumbers, evaluation_memory
 from ptb_lite.text import duration
 
-# On a processor never fewer rows than these, and more only up to where they were measured: 64 take
+# On a CPU never fewer rows than these, and more only up to where they were measured: 64 take
 # up to a sixth less time than 32 (bench/NOTES.md, "Generation and multiple choice").
 CPU_BATCH = 32
 _MOST_ON_CPU = 64
-# Other programs live in a processor's memory too, and running out of it ends the process.
+# Other programs live in a CPU's memory too, and running out of it ends the process.
 _CPU_SHARE = 0.5
 # Items handed to vLLM at once: it batches by itself, and after each of these completions are kept.
 VLLM_ITEMS = 512
@@ -30,14 +30,14 @@ _MOST_ROWS = 128
 # 61 ms for 28 layers to 87 ms for 36 on an H200 (bench/NOTES.md, "Generation").
 _STEP_SECONDS_PER_LAYER = 0.0024
 # vLLM imports, loads, compiles and captures for so long before its first token: 42 to 72 s on an
-# H200 with 16 cores (bench/NOTES.md, "vLLM on a card").
+# H200 with 16 cores (bench/NOTES.md, "vLLM on a GPU").
 VLLM_START_SECONDS = 60.0
 # It generated 6 to 12 times as fast there: worth its start from 1.2 times that on.
 _WORTH_ITS_START = 1.5
 # What is left of the disk that is free.
 _LEFT_BYTES = GB
 # vLLM takes more than its share: CUDA's context (1.2 GB on an H200), graphs (0.5 to 1.1 GB) and
-# kernels were 2 GB there. One more for whoever else is on the card.
+# kernels were 2 GB there. One more for whoever else is on the GPU.
 _VLLM_BESIDE_BYTES = 3 * GB
 _VLLM_MOST = 0.9
 # What vLLM needs in its share beside weights and cache: its longest step took 0.7 to 1.5 GB there.
@@ -124,8 +124,8 @@ def without_vllm(plan: EvaluationPlan, facts: Facts, why: str) -> EvaluationPlan
 def rows(facts: Facts) -> int:
     """How many items transformers takes at once.
 
-    On a card a step takes as long for 128 rows as for one, so as many as fit, as a power of two:
-    a little more or less free memory gives the same batch, and so the same scores. On a processor
+    On a GPU a step takes as long for 128 rows as for one, so as many as fit, as a power of two:
+    a little more or less free memory gives the same batch, and so the same scores. On a CPU
     at least 32, and 64 where half of the free memory holds them.
     """
     if facts.numbers is None:
@@ -232,7 +232,7 @@ def _items(facts: Facts) -> int:
 
 
 def _fits(facts: Facts, numbers: ModelNumbers, batch: int) -> bool:
-    # On a card the estimate is 1.4 to 1.5 times what was allocated (bench/NOTES.md): no margin
+    # On a GPU the estimate is 1.4 to 1.5 times what was allocated (bench/NOTES.md): no margin
     # on top.
     share = _CPU_SHARE if facts.device == "cpu" else 1.0
     return _memory(facts, numbers, batch) <= share * facts.memory_free

@@ -91,7 +91,7 @@ def prepare_environment() -> None:
     """Settings that libraries read at import: models are local, so the network is not asked."""
     os.environ.update(OFFLINE)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    # Batches of all lengths follow each other: without it a card fills with gaps.
+    # Batches of all lengths follow each other: without it a GPU fills with gaps.
     os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
 
 

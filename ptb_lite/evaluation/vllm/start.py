@@ -80,7 +80,7 @@ def load_vllm(
 def prepare_environment(device: str) -> None:
     """Variables that vLLM reads when it is imported."""
     os.environ.update(ENVIRONMENT)
-    # Ours, for transformers; vLLM divides the card's memory in its own way.
+    # Ours, for transformers; vLLM divides the GPU's memory in its own way.
     os.environ.pop("PYTORCH_CUDA_ALLOC_CONF", None)
     if device == "cpu":
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", _CPU_CACHE_GIB)

@@ -21,7 +21,7 @@ class FakeError(Exception):
 
 
 class FakeNvml:
-    """The part of pynvml that is used, for the cards `names`."""
+    """The part of pynvml that is used, for the GPUs `names`."""
 
     NVMLError = FakeError
 
@@ -61,7 +61,7 @@ class FakeNvml:
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> FakeNvml:
-    """Two cards, a torch that can use them, nothing hidden."""
+    """Two GPUs, a torch that can use them, nothing hidden."""
     nvml = FakeNvml("First Card", b"Second Card")
     monkeypatch.setitem(sys.modules, "pynvml", nvml)  # type: ignore[arg-type]
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)

@@ -138,8 +138,8 @@ def test_little_memory_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 
 def test_a_card_with_the_wrong_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    card = Device("cuda", "Card", 12 * GB, 11 * GB, 8, (8, 9), "580.1")
-    monkeypatch.setattr(doctor, "cuda_device", lambda: card)
+    gpu = Device("cuda", "Card", 12 * GB, 11 * GB, 8, (8, 9), "580.1")
+    monkeypatch.setattr(doctor, "cuda_device", lambda: gpu)
     monkeypatch.setattr(doctor, "torch_is_cpu_build", lambda: False)
     assert by_name(tmp_path)["GPU"] == Check(
         "GPU", "ok", "Card, 11.0 of 12.0 GB free, driver 580.1"
@@ -166,8 +166,8 @@ def test_vllm_on_a_card(
     message: str,
     fix: str,
 ) -> None:
-    card = Device("cuda", "Card", 12 * GB, 11 * GB, 8, (8, 9), "580.1")
-    monkeypatch.setattr(doctor, "cuda_device", lambda: card)
+    gpu = Device("cuda", "Card", 12 * GB, 11 * GB, 8, (8, 9), "580.1")
+    monkeypatch.setattr(doctor, "cuda_device", lambda: gpu)
     monkeypatch.setattr(doctor, "torch_is_cpu_build", lambda: False)
     monkeypatch.setattr(doctor, "probe_gpu", lambda: GpuProbe(bfloat16=True))
     monkeypatch.setattr(doctor, "find_vllm", lambda: found)

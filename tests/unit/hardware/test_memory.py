@@ -138,10 +138,10 @@ def test_what_fits_also_fits_in_more_room(
 
 def test_the_problem_names_need_and_room() -> None:
     estimate = MemoryEstimate(weights=12 * GB)
-    assert fit_problem(estimate, Room("a card", 12 * GB), "x") is None
+    assert fit_problem(estimate, Room("a GPU", 12 * GB), "x") is None
     assert (
-        fit_problem(estimate, Room("a card", 8 * GB), "training qwen3-4b-base")
-        == "training qwen3-4b-base needs about 12.0 GB, 8.0 GB are available on a card"
+        fit_problem(estimate, Room("a GPU", 8 * GB), "training qwen3-4b-base")
+        == "training qwen3-4b-base needs about 12.0 GB, 8.0 GB are available on a GPU"
     )
 
 
@@ -159,7 +159,7 @@ def test_the_problem_names_need_and_room() -> None:
 def test_models_of_the_catalogue_on_home_cards(model: str, room: int, fitting: bool) -> None:
     entry = load_catalog().model(model)
     estimate = training_memory(entry, sequence=1024, batch=4, supervised=256)
-    assert fits(estimate, Room("card", room * GB)) is fitting
+    assert fits(estimate, Room("GPU", room * GB)) is fitting
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def training_lines(training: TrainingView | None) -> list[list[Span]]:
 
 
 def device_lines(device: DeviceView | None, width: int) -> list[list[Span]]:
-    """Processor, memory and GPU: the newest figures, and the last minutes as a curve."""
+    """CPU, memory and GPU: the newest figures, and the last minutes as a curve."""
     if device is None:
         return [[("no sample of the machine yet", DIM)]]
     last = device.last

@@ -12,9 +12,9 @@ from ptb_lite.hardware import Device
 from ptb_lite.tui.models.setup.earlier import Earlier
 
 # For the guess alone. An item is a prompt with its examples and an answer; the rates are what
-# small models reach in batches, in floating point operations a second: the processor's measured
+# small models reach in batches, in floating point operations a second: the CPU's measured
 # with the embedded model on two cores (0.07 s for a five-shot item of add-numbers), the GPU's
-# taken low; through transformers a GPU waits for the processor at every token besides. Off by a
+# taken low; through transformers a GPU waits for the CPU at every token besides. Off by a
 # factor of several where machines differ, hence a guess.
 _PROMPT_TOKENS = 50
 _PER_CORE = 1.5e11

@@ -37,7 +37,7 @@ class AgentState:
 
 @dataclass(frozen=True)
 class Machine:
-    """`device` None: not known (yet), and `problem` then may say why; `processor` beside a card.
+    """`device` None: not known (yet), and `problem` then may say why; `cpu` beside a GPU.
 
     `models` says where each model's files are, `agents` how each agent stands, `data` whether a
     benchmark's rows are here, `disk_free` the bytes free in the folder of the runs (None: not
@@ -51,18 +51,18 @@ class Machine:
     earlier: Earlier = field(default_factory=Earlier)
     vllm: Vllm | Missing = field(default_factory=lambda: Missing(NOT_INSTALLED))
     disk_free: int | None = None
-    processor: Device | None = None
+    cpu: Device | None = None
     data: Mapping[str, bool] = field(default_factory=dict)
     rates: Mapping[str, float] = field(default_factory=dict)
 
     def used(self, choice: str) -> Device | None:
         """The device of a run that chooses auto, cpu or cuda."""
-        return self.processor or self.device if choice == "cpu" else self.device
+        return self.cpu or self.device if choice == "cpu" else self.device
 
 
 def probe_machine(catalog: Catalog, runs_dir: Path) -> Machine:
     """Ask the machine; takes seconds where scaffolds are installed, uses no network."""
-    device, problem, processor = None, "", cpu_device()
+    device, problem, cpu = None, "", cpu_device()
     try:
         device = detect_device()
     except PtbLiteError as error:
@@ -75,11 +75,9 @@ def probe_machine(catalog: Catalog, runs_dir: Path) -> Machine:
         earlier=read_earlier(runs_dir),
         vllm=find_vllm(),
         disk_free=_disk_free(runs_dir),
-        processor=processor,
+        cpu=cpu,
         data={entry.id: _data_is_here(entry) for entry in catalog.benchmarks.values()},
-        rates={
-            each.kind: speed.machine_rate(each) for each in (device, processor) if each is not None
-        },
+        rates={each.kind: speed.machine_rate(each) for each in (device, cpu) if each is not None},
     )
 
 
