@@ -101,7 +101,7 @@ def test_a_run_without_a_submission_has_no_score(tmp_path: Path, reason: str, sa
     assert said in report_text(run)
     assert f"**{said} " in export_markdown(run).replace("\\", "")
     assert said in run_html(run)
-    assert summarise(run).row()[5] == said
+    assert summarise(run).row()[6] == said
     assert json.loads(report_json(run))["outcome"] == summarise(run).as_json()["outcome"]
 
 
