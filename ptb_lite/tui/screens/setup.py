@@ -231,8 +231,8 @@ class SetupScreen(SetupView):
         else:
             self._apply(self._choices)
         focused = self.focused
-        if isinstance(focused, ChoiceList) and focused.pointed is not None:
-            self.on_choice_list_pointed(ChoiceList.Pointed(focused.pointed))
+        if isinstance(focused, ChoiceList):
+            self.on_choice_list_pointed(ChoiceList.Pointed(focused))
 
     def on_setup_screen_unreadable(self, message: Unreadable) -> None:
         self._detail("Unreadable", message.reason)

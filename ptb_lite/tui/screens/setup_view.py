@@ -80,8 +80,9 @@ class SetupView(PtbScreen):
         return "\n".join(parts)
 
     def on_choice_list_pointed(self, message: ChoiceList.Pointed) -> None:
-        line = message.line
-        self._detail(line.id.removeprefix("fold:"), line.detail)
+        line = message.choice_list.pointed
+        if line is not None:
+            self._detail(line.id.removeprefix("fold:"), line.detail)
 
     def on_descendant_focus(self) -> None:
         """The focused field says what it is for."""

@@ -55,11 +55,15 @@ class ChoiceList(OptionList):
             return self.choice_list
 
     class Pointed(Message):
-        """A line is highlighted in the list that has the focus: its details are wanted."""
+        """A line is highlighted in the list that has the focus: its details are wanted.
 
-        def __init__(self, line: ListLine) -> None:
+        It says in which list; the line is asked for when the message is read, since what is known
+        of it may have changed meanwhile.
+        """
+
+        def __init__(self, choice_list: ChoiceList) -> None:
             super().__init__()
-            self.line = line
+            self.choice_list = choice_list
 
     def __init__(self, title: str, *, several: bool, id: str, headings: Sequence[str] = ()) -> None:  # noqa: A002
         super().__init__(id=id, compact=True, markup=False)
@@ -174,7 +178,7 @@ class ChoiceList(OptionList):
 
     def _point(self) -> None:
         if self.has_focus and self.pointed is not None:
-            self.post_message(self.Pointed(self.pointed))
+            self.post_message(self.Pointed(self))
 
     def _prompt(self, line: ListLine, widths: tuple[int, ...]) -> Content:
         if line.id.startswith(_FOLD):

@@ -45,6 +45,7 @@ def test_items_and_score_are_those_of_lm_eval(tiny_model: Path, tmp_path: Path) 
     task = EvaluationTask(
         label="it",
         benchmark="choices",
+        kind="procedural",
         items=items,
         shots=shots,
         num_fewshot=SHOTS,

@@ -47,7 +47,12 @@ class Hub:
         content = files.get("/".join(route[2:]))
         if route[:1] != ["resolve"] or content is None:
             return 404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT}, b""
-        return 200, {"ETag": f'"{_sha(content)}"', "X-Repo-Commit": route[1]}, content
+        commit = self._commit(route[1])
+        return 200, {"ETag": f'"{_sha(content)}"', "X-Repo-Commit": commit}, content
+
+    def _commit(self, revision: str) -> str:
+        """As on the Hub: a commit is itself, a branch is at one."""
+        return revision if len(revision) == len(COMMIT) else self.commit
 
     def _listing(
         self, name: str, route: list[str], files: dict[str, bytes], recursive: bool
@@ -56,9 +61,8 @@ class Hub:
             return json.dumps(_tree(files, "/".join(route[2:]), recursive)).encode()
         siblings = [{"rfilename": path} for path in files]
         named = route[1] if route[:1] == ["revision"] else "main"
-        commit = named if len(named) == len(COMMIT) else self.commit
-        about = {"id": name, "sha": commit, "private": False, "tags": [], "siblings": siblings}
-        return json.dumps({**about, "downloads": 0, "likes": 0}).encode()
+        about = {"id": name, "sha": self._commit(named), "private": False, "siblings": siblings}
+        return json.dumps({**about, "tags": [], "downloads": 0, "likes": 0}).encode()
 
 
 @contextmanager

@@ -56,8 +56,13 @@ def test_trained_and_loaded_for_evaluation(seeing: Path, sums: Path, tmp_path: P
     names = load_file(output / "adapter_model.safetensors").keys()
     assert names
     assert not [name for name in names if "vision" in name]
-    base = load_model(seeing, None, dtype="bfloat16", device="cpu")
-    merged = load_model(seeing, output, dtype="bfloat16", device="cpu")
+    # In bfloat16 an adapter runs beside the base, in float32 it is merged.
+    beside = load_model(seeing, output, dtype="bfloat16", device="cpu").state_dict()
+    adapted = [name for name in beside if "lora_" in name]
+    assert adapted
+    assert not [name for name in adapted if "vision" in name]
+    base = load_model(seeing, None, dtype="float32", device="cpu")
+    merged = load_model(seeing, output, dtype="float32", device="cpu")
     before, after = base.state_dict(), merged.state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed
