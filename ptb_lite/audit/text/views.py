@@ -44,7 +44,7 @@ NUMBER_WORDS = {word: n for n, word in enumerate(_UNITS)} | {
     word: 10 * n for n, word in enumerate(_TENS, start=2)
 }
 _ONE_OF = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
-_SPELLED = re.compile(rf"\b(?:{_ONE_OF})(?:[ -]+(?:{_ONE_OF}))*\b".encode(), re.IGNORECASE)
+_SPELLED = re.compile(rf"\b(?=[efnostz])(?:{_ONE_OF})(?:[ -]+(?:{_ONE_OF}))*\b".encode())
 _LETTERS = re.compile(rb"[a-z]+")
 _OFTEN = (b" seven ", b" eight ", b" nine ", b" six ")
 _PRINTABLE = frozenset(range(32, 127)) | {9, 10, 13}
@@ -134,11 +134,11 @@ def _without_markup(line: bytes) -> bytes:
 
 def _with_digits(line: bytes) -> bytes:
     """Numbers that are written as words, also digit by digit, as digits."""
-    return _SPELLED.sub(_digits, line)
+    return _SPELLED.sub(_digits, line.lower())
 
 
 def _digits(match: re.Match[bytes]) -> bytes:
-    values = [NUMBER_WORDS[word.decode()] for word in _LETTERS.findall(match[0].lower())]
+    values = [NUMBER_WORDS[word.decode()] for word in _LETTERS.findall(match[0])]
     return spelled_number(values).encode()
 
 
