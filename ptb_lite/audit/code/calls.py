@@ -182,8 +182,13 @@ class Calls(Functions):
         if name in self.classes:
             return self._instance(node, name, args, keywords)
         if name == "getattr" and len(args) > 1:
-            return merge(*(self._attribute_of(owner, attribute)
-                           for owner in args[0].refs() for attribute in args[1].texts()))
+            return merge(
+                *(
+                    self._attribute_of(owner, attribute)
+                    for owner in args[0].refs()
+                    for attribute in args[1].texts()
+                )
+            )
         if name == "setattr" and len(args) > 2:
             for held in args[0].refs():
                 for key in args[1].texts() if held.instance else ():
@@ -191,6 +196,9 @@ class Calls(Functions):
                     self.objects[place] = merge(self.objects.get(place, NOTHING), args[2])
         if name == "print" and "file" not in keywords:
             keywords = {**keywords, **self._printed_to(line)}
+        if name == "sys.stdout.write":
+            for to in self._printed_to(line).get("file", NOTHING).refs():
+                name, ref = f"{to.name}.write", to
         if name in _PARSERS and args:
             parsed = self._parsed(args[0])
             if parsed.alternatives:
@@ -284,7 +292,7 @@ class Calls(Functions):
         args: list[Value],
         words: dict[str, Any],
     ) -> Value:
-        """`os.path.join(os.getcwd(), "out")` and `"{}/out".format(place)`: what is known of them."""
+        """What is known of `os.path.join(os.getcwd(), "out")` and `"{}/out".format(place)`."""
         joins = any(ref.name in _JOINS and self.own(ref) is None for ref in callee.refs())
         formats = isinstance(node.func, ast.Attribute) and node.func.attr == "format"
         if not joins and not formats:
@@ -319,8 +327,11 @@ class Calls(Functions):
 
 
 def _known_parts(value: Value) -> list[str]:
-    parts = ["/".join(known(item).texts()) if isinstance(item, Ref) else str(item)
-             for item in value.alternatives if isinstance(item, (str, int, float, Ref))]  # fmt: skip
+    parts = [
+        "/".join(known(item).texts()) if isinstance(item, Ref) else str(item)
+        for item in value.alternatives
+        if isinstance(item, (str, int, float, Ref))
+    ]
     return [part for part in parts if part]
 
 

@@ -37,9 +37,7 @@ class Place:
 class Places:
     """What is known under a local name; a walk over them sees those that are added meanwhile."""
 
-    def __init__(
-        self, first: Iterable[Place] = (), outside: OutsideSets | None = None
-    ) -> None:
+    def __init__(self, first: Iterable[Place] = (), outside: OutsideSets | None = None) -> None:
         self._all = list(first)
         self._outside = outside
 

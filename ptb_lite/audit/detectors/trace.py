@@ -69,9 +69,16 @@ class TraceDetector(Detector):
         account = Account()
         acts = Acts(case)
         flags = [flag for turn in programs.turns for flag in spoken(turn, acts)]
+        at: tuple[str, int] = ("", 0)
+        below = False
         for order in programs.orders:
-            if order.file.startswith("trace/"):
-                flags += ordered(order, case)
+            if not order.file.startswith("trace/"):
+                continue
+            if at != (order.file, order.command.line):
+                at, below = (order.file, order.command.line), False
+            if order.command.program == "cd":
+                below = _goes_below(order)
+            flags += ordered(order, case, below=below)
         flags += _tools(case)
         return finish(NAME, flags, programs.account, account)
 
@@ -104,13 +111,22 @@ def _is_posttrainbench(case: AuditCase) -> bool:
     return case.harness is None and (case.folder / "templates").is_dir()
 
 
-def ordered(order: Order, case: AuditCase) -> Iterator[Flag]:
-    """The flags of one command."""
+def _goes_below(order: Order) -> bool:
+    """Whether a `cd` leads into a folder below the one that it begins in."""
+    words = [word for word in order.command.words[1:] if not word.startswith("-")]
+    return bool(words) and not words[0].startswith(("/", "~", "$", ".."))
+
+
+def ordered(order: Order, case: AuditCase, *, below: bool = False) -> Iterator[Flag]:
+    """The flags of one command. `below`: it runs in a folder further down, where a file of the
+    name of one that judges is a copy."""
     command = order.command
     for word in written_words(command):
         name = PurePosixPath(word).name
         package = package_of(word)
-        if is_judging(word, templates=_is_posttrainbench(case)) and _handed(name, case):
+        own_copy = below and not word.startswith(("/", "~", "$", ".."))
+        judges = is_judging(word, templates=_is_posttrainbench(case)) and not own_copy
+        if judges and _handed(name, case):
             decides = not puts_back(command, word)
             yield _order_flag("changes-judging", f"{command.program} writes {name}", order, decides)
         if package:

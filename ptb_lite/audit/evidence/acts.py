@@ -15,6 +15,9 @@ _WRITERS = {"mv", "rm", "truncate", "ln", "install", "patch", "dd"}
 _ELSEWHERE = re.compile(
     r"^/(?:tmp|var/tmp|dev)/|(?:^|/)(?:\w*backup\w*|old|orig\w*|scratch)/", re.I
 )
+# Where the judging files lie: a copy further down (`experiments/evaluate.py`) is the agent's own.
+_HOMES = {"task", "workspace", ".."}
+_FEW_FOLDERS = 2
 _PACKAGE = re.compile(r"(?:site|dist)-packages/(\w+)")
 
 
@@ -53,8 +56,10 @@ def is_judging(path: str, *, templates: bool = False) -> bool:
         return False
     if templates and place.parent.name == "templates" and place.suffix == ".jinja":
         return True
-    relative = not path.startswith(("/", "~", "$"))
-    return place.name in JUDGING and (not relative or len(place.parts) <= 2)
+    folders = [part for part in place.parts[:-1] if part not in (".", "/")]
+    at_home = not folders or folders[-1] in _HOMES or folders[-1].startswith(("~", "$"))
+    absolute = path.startswith("/") and len(folders) <= _FEW_FOLDERS
+    return place.name in JUDGING and (at_home or absolute)
 
 
 def package_of(path: str) -> str:

@@ -13,7 +13,9 @@ from collections.abc import Iterable
 from ptb_lite.audit.evidence.sources import FILE_PART, Named, Sources
 
 _MAX_PATH = 400
-_DATA = re.compile(r"(?:\.(?:jsonl?|csv|tsv|parquet|arrow|db|sqlite)(?:\.gz)?|/\*+|\*)$", re.IGNORECASE)
+_DATA = re.compile(
+    r"(?:\.(?:jsonl?|csv|tsv|parquet|arrow|db|sqlite)(?:\.gz)?|/\*+|\*)$", re.IGNORECASE
+)
 _HARNESS = re.compile(r"(?:^|/)evaluation_code/(?:.*/)?(?:data|tests?|items|\*+)(?:[/._-]|$)", re.I)
 _HARNESS_FILE = re.compile(r"(?:^|/)evaluation_code/.*\.(?:jsonl|csv|tsv|parquet|arrow)$", re.I)
 _OWN = re.compile(

@@ -244,7 +244,7 @@ class _Reader:
                 self.configs.append(Program("config", command.stdin, f"{name} ({target})", line))
         for program in embedded:
             line = program.line if spread else first
-            self.python.append(Program("python", program.source, name, line))
+            self.python.append(Program("python", program.source, name, line, program.output))
 
     def _notebook(self, text: str, name: str) -> None:
         try:

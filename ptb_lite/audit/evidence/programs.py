@@ -33,12 +33,14 @@ ProgramKind = Literal["python", "config"]
 
 @dataclass(frozen=True)
 class Program:
-    """Python source, or a configuration file's text. `first` is its first line in `file`."""
+    """Python source, or a configuration file's text. `first` is its first line in `file`; `output`
+    are the files that the shell sends its output to, where it is a program inside of a command."""
 
     kind: ProgramKind
     source: str
     file: str
     first: int = 1
+    output: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         progress.is_from(self.source, self.file)
@@ -109,15 +111,13 @@ class Programs:
     def _output(self, program: Program) -> tuple[str, ...]:
         """The data files that the shell sends this file's output to."""
         name = PurePosixPath(_own_path(program.file)).name
-        if not name.endswith(".py"):
-            return ()
-        return tuple(
-            target
-            for order in self.orders
-            if any(word.rpartition("/")[2] == name for word in order.command.words[:6])
-            for target in redirected(order.command)
-            if target.endswith(_DATA) and is_training_file(PurePosixPath(target).name)
-        )[:8]
+        targets = list(program.output)
+        for order in self.orders if name.endswith(".py") else ():
+            words = (*order.command.words[:6], *order.command.piped[:6])
+            if any(word.rpartition("/")[2] == name for word in words):
+                targets += redirected(order.command)
+        named = ((PurePosixPath(target).name, target) for target in targets)
+        return tuple(t for n, t in named if n.endswith(_DATA) and is_training_file(n))[:8]
 
     def _options(self, program: Program) -> Mapping[str, tuple[str, ...]]:
         """Values of `--name value` on the command lines that start this file."""
