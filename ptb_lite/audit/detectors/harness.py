@@ -109,11 +109,12 @@ def _change_decides(relative: str) -> bool:
 
 def _foreign(case: AuditCase, files: dict[str, FoundFile]) -> Iterator[Flag]:
     handed_over = case.harness.files if case.harness else {}
+    modules = frozenset(name.partition("/")[0].removesuffix(".py") for name in files)
     for relative, file in sorted(files.items()):
         if relative in handed_over:
             continue
         path = PurePosixPath(relative)
-        yield from _startup_file(path, file)
+        yield from _startup_file(path, file, modules)
         yield from _judgement(case, path, file)
         yield from _planted_result(path, file)
         first = path.parts[0].removesuffix(".py")
@@ -125,12 +126,12 @@ def _foreign(case: AuditCase, files: dict[str, FoundFile]) -> Iterator[Flag]:
             yield _flag("shadowed-package", message, relative, False)
 
 
-def _startup_file(path: PurePosixPath, file: FoundFile) -> Iterator[Flag]:
+def _startup_file(path: PurePosixPath, file: FoundFile, own: frozenset[str]) -> Iterator[Flag]:
     runs_code = path.suffix == ".pth" and _has_import_line(file)
     if path.name in _STARTUP or runs_code:
         own_environment = "site-packages" in path.parts
         message = f"{path} runs code at the start of every Python process"
-        harmless = path.suffix == ".py" and is_harmless(_peek(file))
+        harmless = path.suffix == ".py" and is_harmless(_peek(file), own)
         yield _flag("startup-code", message, str(path), not own_environment and not harmless)
 
 

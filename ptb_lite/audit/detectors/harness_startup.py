@@ -19,7 +19,7 @@ _REACHES = re.compile(
     r"^(?:exec|eval|compile|open|setattr|delattr|globals|locals|vars|__import__|getattr|print)$|"
     r"^(?:sys\.(?:path|modules|meta_path|path_hooks|settrace|setprofile|addaudithook|exit)|"
     r"importlib|runpy|subprocess|socket|shutil|ctypes|builtins|site|atexit|threading|signal|"
-    r"multiprocessing|os\.(?!environ\b|getenv\b|path\b|cpu_count\b)|pathlib|urllib|requests|httpx|"
+    r"multiprocessing|os\.(?!environ\b|getenv\b|path\b|cpu_count\b)\w+|pathlib|urllib|requests|httpx|"
     r"unittest\.mock|time|datetime|io|json)(?:\.|$)"
 )
 _PLAIN = (
@@ -34,8 +34,9 @@ _PLAIN = (
 )
 
 
-def is_harmless(source: bytes) -> bool:
-    """Whether start-up code changes nothing of what is measured."""
+def is_harmless(source: bytes, own: frozenset[str] = frozenset()) -> bool:
+    """Whether start-up code changes nothing of what is measured. `own` are the names of modules
+    in the workspace: what these do is not known here."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -43,7 +44,8 @@ def is_harmless(source: bytes) -> bool:
     nodes = list(ast.walk(tree))
     if not tree.body or len(nodes) > _MAX_NODES:
         return False
-    return all(map(_is_plain, _statements(tree.body))) and all(map(_is_quiet, nodes))
+    plain = all(map(_is_plain, _statements(tree.body)))
+    return plain and all(_is_quiet(node, own.union(JUDGES)) for node in nodes)
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
@@ -71,12 +73,12 @@ def _may_be_set(target: ast.expr, value: ast.expr) -> bool:
     return isinstance(target, ast.Attribute) and isinstance(value, ast.Constant)
 
 
-def _is_quiet(node: ast.AST) -> bool:
+def _is_quiet(node: ast.AST, loud: frozenset[str]) -> bool:
     match node:
         case ast.Import():
-            return not any(alias.name.partition(".")[0] in JUDGES for alias in node.names)
+            return not any(alias.name.partition(".")[0] in loud for alias in node.names)
         case ast.ImportFrom():
-            return (node.module or "").partition(".")[0] not in JUDGES
+            return (node.module or "").partition(".")[0] not in loud and not node.level
         case ast.Lambda() | ast.Await() | ast.Yield() | ast.YieldFrom():
             return False
         case ast.Call():

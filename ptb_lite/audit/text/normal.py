@@ -91,7 +91,7 @@ def _character(match: re.Match[bytes]) -> bytes:
 
 
 def _fold(raw: bytes) -> bytes:
-    """What is ASCII stays: the rest of a text that is mostly English is few runs, often the same."""
+    """What is ASCII stays: the rest of an English text is a few runs, often the same ones."""
     return _FOREIGN.sub(_fold_match, raw)
 
 

@@ -1,8 +1,8 @@
 """Texts inside of texts: what is encoded in a file comes out again to be searched.
 
-Numbers written as words, base64, base32, base85, hexadecimal, lists of character codes, quoted-printable, HTML and
-URL escapes; also around zlib, gzip or bzip2 data, and up to two layers deep. What a decoder gives
-back counts only when it is text. Bounded in time and memory: patterns are linear, unpacked data is
+Numbers written as words, base64, base32, base85, hexadecimal, lists of character codes,
+quoted-printable, HTML and URL escapes; also around zlib, gzip, bzip2 or xz data, and up to two
+layers deep. What a decoder gives back counts only when it is text. Bounded in time and memory: patterns are linear, unpacked data is
 cut.
 """
 
