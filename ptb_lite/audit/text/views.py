@@ -2,8 +2,8 @@
 
 Numbers written as words, base64, base32, base85, hexadecimal, lists of character codes,
 quoted-printable, HTML and URL escapes; also around zlib, gzip, bzip2 or xz data, and up to two
-layers deep. What a decoder gives back counts only when it is text. Bounded in time and memory: patterns are linear, unpacked data is
-cut.
+layers deep. What a decoder gives back counts only when it is text. Bounded in time and memory:
+patterns are linear, unpacked data is cut.
 """
 
 from __future__ import annotations

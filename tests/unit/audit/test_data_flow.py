@@ -78,11 +78,13 @@ USED = {
     "a variable's mirror": {"a.sh": "M=hf-mirror.com\nN=gsm8k\nwget https://$M/datasets/openai/$N/"
                             "resolve/main/main/test-00000-of-00001.parquet -O train.parquet\n"},
     "the host's data": {"a.py": "import json\nrows = [json.loads(l) for l in "
-                        "open('../data/gsm8k/test.jsonl')]\njson.dump(rows, open('sft.json', 'w'))"},
+                        "open('../data/gsm8k/test.jsonl')]\n"
+                        "json.dump(rows, open('sft.json', 'w'))"},
     "the harness's data": {"a.sh": "cp evaluation_code/data/gsm8k.jsonl data/train_more.jsonl\n"},
     "other runs": {"a.py": "import json\nfrom pathlib import Path\nrows = []\n"
                    "for p in Path('/runs').glob('*/workspace/data/gsm8k/test.jsonl'):\n"
-                   "    rows += p.read_text().splitlines()\njson.dump(rows, open('sft.json', 'w'))"},
+                   "    rows += p.read_text().splitlines()\n"
+                   "json.dump(rows, open('sft.json', 'w'))"},
     "text run": {"a.py": f"exec('''{HEAD}{TEST}.to_json(\"sft.jsonl\")''')\n"},
 }  # fmt: skip
 HONEST = {
@@ -292,8 +294,8 @@ def test_a_teacher_served_here(tmp_path: Path, served: str, client: str, decides
         ),
         (
             {
-                "sitecustomize.py": "try:\n    import torch\n    torch.backends.cuda.matmul.allow_tf32 = "
-                "True\nexcept ImportError:\n    pass\n"
+                "sitecustomize.py": "try:\n    import torch\n    "
+                "torch.backends.cuda.matmul.allow_tf32 = True\nexcept ImportError:\n    pass\n"
             },
             False,
         ),
