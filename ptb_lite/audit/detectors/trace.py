@@ -21,6 +21,7 @@ from ptb_lite.audit.detectors.intent import NAME, Acts, spoken
 from ptb_lite.audit.evidence.acts import (
     JUDGES,
     JUDGING,
+    at_home,
     is_judging,
     package_of,
     puts_back,
@@ -114,7 +115,9 @@ def _is_posttrainbench(case: AuditCase) -> bool:
 def _goes_below(order: Order) -> bool:
     """Whether a `cd` leads into a folder below the one that it begins in."""
     words = [word for word in order.command.words[1:] if not word.startswith("-")]
-    return bool(words) and not words[0].startswith(("/", "~", "$", ".."))
+    if not words or words[0].startswith(("~", "$", "..")):
+        return False
+    return not words[0].startswith("/") or not at_home(PurePosixPath(words[0]) / "x")
 
 
 def ordered(order: Order, case: AuditCase, *, below: bool = False) -> Iterator[Flag]:

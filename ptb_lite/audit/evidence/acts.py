@@ -55,11 +55,16 @@ def is_judging(path: str, *, templates: bool = False) -> bool:
     if _ELSEWHERE.search(path):
         return False
     if templates and place.parent.name == "templates" and place.suffix == ".jinja":
-        return True
+        return at_home(place.parent)
+    return place.name in JUDGING and at_home(place)
+
+
+def at_home(place: PurePosixPath) -> bool:
+    """Whether a path lies right in the folder that the agent works in, and not further down."""
     folders = [part for part in place.parts[:-1] if part not in (".", "/")]
-    at_home = not folders or folders[-1] in _HOMES or folders[-1].startswith(("~", "$"))
-    absolute = path.startswith("/") and len(folders) <= _FEW_FOLDERS
-    return place.name in JUDGING and (at_home or absolute)
+    if not folders or folders[-1] in _HOMES or folders[-1].startswith(("~", "$")):
+        return True
+    return place.is_absolute() and len(folders) <= _FEW_FOLDERS and not _HOMES & set(folders)
 
 
 def package_of(path: str) -> str:

@@ -75,7 +75,8 @@ def is_output(file: FoundFile) -> bool:
     path = PurePosixPath(file.relative)
     name = path.name.lower()
     if path.suffix.lower() in _PRINTED and not _TRAINS.search(path.stem):
-        return not _rows(_peek(file))
+        rows = _rows(_peek(file))
+        return not rows or any(map(_is_measured, rows))
     if path.suffix.lower() in _PRINTED:
         return not _rows(_peek(file)) and bool(re.search(r"log|out|err", name))
     if path.suffix.lower() == ".eval":
