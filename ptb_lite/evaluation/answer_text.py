@@ -31,7 +31,8 @@ def after_thinking(completion: str) -> str:
 
 
 def numbers(text: str) -> list[Fraction]:
-    """Every number of `text` in order, exactly: 1,234.5, 43_200, $3, Rs.3, -2, 7e4, 4² and 3/4 are numbers."""
+    """Every number of `text` in order, exactly: 1,234.5, 43_200, $3, Rs.3, -2, 7e4, 4² and 3/4
+    are numbers."""
     plain = _LATEX_FRACTION.sub(r"\1/\2", _LATEX_SPACES.sub("", text.replace("{,}", ",")))
     values = map(_value, _NUMBER.finditer(plain))
     return [value for value in values if value is not None]
