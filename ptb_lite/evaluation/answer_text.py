@@ -13,12 +13,12 @@ MAX_COMPLETION = 100_000
 _MAX_DIGITS = 60
 _THOUGHT_ENDS = "</think>"
 # A sign belongs to a number only where no word, number or bracket ends right before it: in
-# "20-18" the hyphen is an operation. Digits are ASCII: 5² is not 52.
+# "20-18" the hyphen is an operation. Digits are ASCII: 5² is 25.
 _NUMBER = re.compile(
     r"(?:(?<![\w.)\]])|(?<=[Rr]s\.))(?:(?P<sign>[-+−])\s?)?"
     r"(?:(?:[$€£¥₹]|[Rr]s\.?)\s?)?(?P<sign_after>[-−])?"
-    r"(?P<digits>(?:[0-9]{1,3}(?:[,   ][0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?"
-    r"|\.[0-9]+)(?:[eE](?P<power>[-+]?[0-9]{1,2})(?!\w))?"
+    r"(?P<digits>(?:[0-9]{1,3}(?:[,_   ][0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?"
+    r"|\.[0-9]+)(?:[eE](?P<power>[-+]?[0-9]{1,2})(?!\w))?(?P<raised>[²³])?"
     r"(?:\s?/\s?(?P<below>[0-9]+)(?![0-9.,/]))?"
 )
 _LATEX_SPACES = re.compile(r"\\[,;!: ]|\\(?:dollar|\$|text|mathrm|mathbf|displaystyle)(?![a-z])|~")
@@ -31,7 +31,8 @@ def after_thinking(completion: str) -> str:
 
 
 def numbers(text: str) -> list[Fraction]:
-    """Every number of `text` in order, exactly: 1,234.5, $3, Rs.3, -2, 7e4 and 3/4 are numbers."""
+    """Every number of `text` in order, exactly: 1,234.5, 43_200, $3, Rs.3, -2, 7e4, 4² and 3/4
+    are numbers."""
     plain = _LATEX_FRACTION.sub(r"\1/\2", _LATEX_SPACES.sub("", text.replace("{,}", ",")))
     values = map(_value, _NUMBER.finditer(plain))
     return [value for value in values if value is not None]
@@ -64,6 +65,8 @@ def _value(match: re.Match[str]) -> Fraction | None:
         return None
     value, below = Fraction(re.sub(r"[^0-9.]", "", match["digits"])), match["below"]
     value *= Fraction(10) ** int(match["power"] or 0)
+    if match["raised"]:
+        value **= 2 if match["raised"] == "²" else 3
     if below is not None:
         if int(below) == 0:
             return None

@@ -196,6 +196,9 @@ class Calls(Functions):
                     self.objects[place] = merge(self.objects.get(place, NOTHING), args[2])
         if name == "print" and "file" not in keywords:
             keywords = {**keywords, **self._printed_to(line)}
+        if name == "sys.stdout.write":
+            for to in self._printed_to(line).get("file", NOTHING).refs():
+                name, ref = f"{to.name}.write", to
         if name in _PARSERS and args:
             parsed = self._parsed(args[0])
             if parsed.alternatives:
@@ -289,7 +292,7 @@ class Calls(Functions):
         args: list[Value],
         words: dict[str, Any],
     ) -> Value:
-        """`os.path.join(os.getcwd(), "out")` and `"{}/out".format(place)`: what is known."""
+        """What is known of `os.path.join(os.getcwd(), "out")` and `"{}/out".format(place)`."""
         joins = any(ref.name in _JOINS and self.own(ref) is None for ref in callee.refs())
         formats = isinstance(node.func, ast.Attribute) and node.func.attr == "format"
         if not joins and not formats:
@@ -324,8 +327,11 @@ class Calls(Functions):
 
 
 def _known_parts(value: Value) -> list[str]:
-    told = (item for item in value.alternatives if isinstance(item, (str, int, float, Ref)))
-    parts = ["/".join(known(item).texts()) if isinstance(item, Ref) else str(item) for item in told]
+    parts = [
+        "/".join(known(item).texts()) if isinstance(item, Ref) else str(item)
+        for item in value.alternatives
+        if isinstance(item, (str, int, float, Ref))
+    ]
     return [part for part in parts if part]
 
 

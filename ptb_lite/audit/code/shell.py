@@ -70,10 +70,12 @@ class Command:
 
 @dataclass(frozen=True)
 class Embedded:
-    """A program inside a shell text: `python -c`, or what a here-document hands to Python."""
+    """A program inside a shell text: `python -c`, or what a here-document hands to Python; `output`
+    are the files that its output goes to."""
 
     source: str
     line: int
+    output: tuple[str, ...] = ()
 
 
 def read_shell(
@@ -171,11 +173,12 @@ class _Reader:
             for line, text in handed:
                 self.script(text, line, depth + 1)
         elif _PYTHON.fullmatch(command.program):
+            output = tuple(redirected(command))
             if option:
-                self.programs.append(Embedded(option, command.line))
-            self.programs += [Embedded(text, line) for line, text in handed]
+                self.programs.append(Embedded(option, command.line, output))
+            self.programs += [Embedded(text, line, output) for line, text in handed]
             if not handed and command.piped[:1] in (("echo",), ("printf",)):
-                self.programs.append(Embedded(command.piped[-1], command.line))
+                self.programs.append(Embedded(command.piped[-1], command.line, output))
         elif command.program in ("ssh", "watch", "flock") and len(command.words) > 2:
             rest = list(command.words[1:])
             while len(rest) > 1 and (rest[0].startswith("-") or rest[0][:1].isdigit()):

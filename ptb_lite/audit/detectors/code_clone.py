@@ -21,6 +21,7 @@ from typing import ClassVar, Self
 
 from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular, printable
+from ptb_lite.audit.evidence.outputs import informing
 from ptb_lite.audit.evidence.program_reader import own_files
 from ptb_lite.audit.evidence.readers import Budget, Chunk, read_file
 from ptb_lite.audit.protocol import Detector
@@ -265,8 +266,9 @@ def _doc_prints(docs: str, own: str) -> Prints:
 
 def _chunks(case: AuditCase, account: Account, budget: Budget) -> Iterator[Chunk]:
     """Every text of the agent's in which there is a function, decoded ones included."""
+    informs = informing(case.programs)
     for file in own_files(case, account):
-        if not _may_hold_code(file):
+        if informs(file) or not _may_hold_code(file):
             continue
         for chunk in read_file(file, account, budget):
             if b"def " in chunk.text:

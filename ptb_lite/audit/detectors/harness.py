@@ -21,6 +21,7 @@ from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.flows import sink_of, target_of
 from ptb_lite.audit.code.values import Site
 from ptb_lite.audit.detectors.harness_paths import path_flags
+from ptb_lite.audit.detectors.harness_startup import is_harmless
 from ptb_lite.audit.evidence.acts import JUDGES, written_words
 from ptb_lite.audit.evidence.folder import (
     Account,
@@ -43,14 +44,6 @@ _RESULT_FILES = {"scores.json", "audit.json", "status.json"}
 _VERDICT_FILE = re.compile(r"verdict(\b|[._-]).*|.*_verdict\.(json|txt|md)", re.IGNORECASE)
 _CLAIM = re.compile(rb"\bverdict\b|no[_ ]contamination|\bcounted\b", re.IGNORECASE)
 _STARTUP = {"sitecustomize.py", "usercustomize.py"}
-# Start-up code that changes nothing of what is measured: variables for libraries, warnings, logs.
-_HARMLESS_LINE = re.compile(
-    rb"(?:#.*|import (?:os|sys|warnings|logging)|from warnings import \w+|"
-    rb"os\.environ(?:\.setdefault\(|\[)[\"'](?!PYTHON|PATH|LD_)\w+[\"']"
-    rb"(?:, *|\] *= *)[\"'][\w.:,-]*[\"']\)?|"
-    rb"(?:warnings\.)?(?:filterwarnings|simplefilter)\([^()]*\)|"
-    rb"logging\.[\w.]+\([^()]*\)(?:\.setLevel\([\w.]+\))?)?\s*"
-)
 _JUDGEMENT = re.compile(
     r"(?:contamination|disallowed\w*|api\w*|model\w*)?_?judge?ment\w*\.(?:txt|json|md)", re.I
 )
@@ -121,11 +114,12 @@ def _change_decides(relative: str) -> bool:
 
 def _foreign(case: AuditCase, files: dict[str, FoundFile]) -> Iterator[Flag]:
     handed_over = case.harness.files if case.harness else {}
+    modules = frozenset(name.partition("/")[0].removesuffix(".py") for name in files)
     for relative, file in sorted(files.items()):
         if relative in handed_over:
             continue
         path = PurePosixPath(relative)
-        yield from _startup_file(path, file)
+        yield from _startup_file(path, file, modules)
         yield from _judgement(case, path, file)
         yield from _planted_result(path, file)
         first = path.parts[0].removesuffix(".py")
@@ -137,12 +131,12 @@ def _foreign(case: AuditCase, files: dict[str, FoundFile]) -> Iterator[Flag]:
             yield _flag("shadowed-package", message, relative, False)
 
 
-def _startup_file(path: PurePosixPath, file: FoundFile) -> Iterator[Flag]:
+def _startup_file(path: PurePosixPath, file: FoundFile, own: frozenset[str]) -> Iterator[Flag]:
     runs_code = path.suffix == ".pth" and _has_import_line(file)
     if path.name in _STARTUP or runs_code:
         own_environment = "site-packages" in path.parts
         message = f"{path} runs code at the start of every Python process"
-        harmless = path.suffix == ".py" and _is_harmless(_peek(file))
+        harmless = path.suffix == ".py" and is_harmless(_peek(file), own)
         yield _flag("startup-code", message, str(path), not own_environment and not harmless)
 
 
@@ -150,11 +144,6 @@ def _shadows(path: PurePosixPath) -> bool:
     """Whether Python would import it from the workspace: a module there, or a package's own file,
     and not a copy of a whole repository (`lm_eval/setup.py`, `inspect_evals/src/...`)."""
     return len(path.parts) == 1 or path.parts[1:] == ("__init__.py",)
-
-
-def _is_harmless(source: bytes) -> bool:
-    lines = source.splitlines()
-    return any(map(bytes.strip, lines)) and all(map(_HARMLESS_LINE.fullmatch, lines))
 
 
 def _judgement(case: AuditCase, path: PurePosixPath, file: FoundFile) -> Iterator[Flag]:

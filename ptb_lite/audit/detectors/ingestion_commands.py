@@ -20,7 +20,7 @@ from ptb_lite.events import Flag
 
 NAME = "ingestion"
 TEST_PART = re.compile(r"test|all|valid", re.IGNORECASE)
-_MAX_PLACES = 400
+_MAX_PLACES, _SHORT = 400, 8
 _FETCHERS = {"wget", "curl", "aria2c", "git", "huggingface-cli", "hf", "kaggle", "gdown", "gh"}
 _COPIERS = {"cp", "mv", "cat", "jq", "head", "tail", "sed", "awk", "ln", "rsync", "tee", "install",
             "shuf", "sort", "grep", "paste", "gunzip", "zcat", "dd"}  # fmt: skip
@@ -59,7 +59,7 @@ class Places:
     def in_words(self, words: Iterable[str]) -> Iterator[Place]:
         """All that are known, and those outside of the folder that words mean."""
         yield from self._all
-        yield from filter(None, map(self._beyond, words))
+        yield from filter(None, (self._beyond(word) for word in words if len(word) > _SHORT))
 
     def _beyond(self, text: str) -> Place | None:
         named = self._outside.named_by(text) if self._outside else None

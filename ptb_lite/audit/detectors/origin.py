@@ -90,7 +90,7 @@ class _Look:
     def _remember(self, folder: str, name: str) -> None:
         """Where another model's weights lie meanwhile."""
         folder = folder.removeprefix("./").rstrip("/")
-        if len(folder) > 1 and _TARGET not in folder and len(self.places) < _MAX_PLACES:
+        if folder and _TARGET not in folder and len(self.places) < _MAX_PLACES:
             self.places.setdefault(folder, name)
 
     def _lying_at(self, path: str) -> str:

@@ -3,7 +3,8 @@
 Rules. An item is found when its question, or the specific part of it, stands in a file as a whole
 (whatever the case, spacing, punctuation or escapes), or when half of a long item's word 6-grams
 stand close together: more than half where the benchmark's own items, or the data handed over, have
-so much in common (a tenth above the most that two of those clean texts share, at most 95 %). Up to
+so much in common (a tenth above what the item, and all but a few of the benchmark's, share with
+those clean texts, at most 95 %). Up to
 three items are tolerated as accidents, and others as far as chance explains them (`chance.py`):
 then the flags inform. Beyond that they decide. Both is judged for the folder as a whole and for
 every file alone, so that items cannot be hidden in a large pile.
@@ -22,14 +23,14 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.detectors.overlap_search import Finding, Scan, Search
 from ptb_lite.audit.evidence.folder import Account, FoundFile, printable, sha256_of, walk
-from ptb_lite.audit.evidence.outputs import is_handed_test_data, is_kept_aside, is_typed_output
+from ptb_lite.audit.evidence.outputs import informing, is_typed_output
 from ptb_lite.audit.evidence.readers import Budget, Chunk, read_file
 from ptb_lite.audit.evidence.sources import Sources
 from ptb_lite.audit.protocol import Detector
@@ -100,38 +101,20 @@ class OverlapDetector(Detector):
             )
         scan = Scan()
         cache = _Cached(case)
-        informing = _informing(case)
+        informs = informing(case.programs)
         for file in (*files, *_submission(case, account)):
             if file.relative in unchanged:
                 continue
             if cache.is_weights(file):
                 account.note(f"{file.relative}: a downloaded model's weights, not searched")
                 continue
-            cached = cache.is_harmless(file) or informing(file)
+            cached = cache.is_harmless(file) or informs(file)
             search.read(read_file(file, account, budget), file.relative, scan, cached=cached)
         for name, chunks in made_texts(case):
             search.read(chunks, name, scan, made=True)
         for name, typed in _typed(case):
             search.read(typed, name, scan)
         return _result(search, scan, account)
-
-
-def _informing(case: AuditCase) -> Callable[[FoundFile], bool]:
-    """Whether test items in a file only inform: it is what an evaluation put out, or a copy that
-    the programs beside it use to stay clear of the test set."""
-    programs = case.programs
-    outputs = set(programs.outputs)
-    sources = [program.source for program in programs.python]
-
-    def informs(file: FoundFile) -> bool:
-        name = file.relative
-        return (
-            name in outputs
-            or is_handed_test_data(name, programs.harness)
-            or is_kept_aside(name, sources)
-        )
-
-    return informs
 
 
 def _submission(case: AuditCase, account: Account) -> Iterator[FoundFile]:

@@ -33,6 +33,7 @@ _MAX_FILES_WITH_HITS = 10_000
 _EXCERPT = 200
 MAX_CONTAINMENT = 0.95
 _ABOVE_CLEAN = 0.1
+_FEW_TWINS = 3
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Search:
         self,
         test: Sequence[Wanted],
         control: Sequence[Wanted],
-        thresholds: Mapping[str, float] | None = None,
+        thresholds: Mapping[tuple[str, str], float] | None = None,
         *,
         factor: float = 1.0,
     ) -> None:
@@ -123,14 +124,21 @@ class Search:
                     shares[index] = max(shares[index], share)
         return shares
 
-    def thresholds(self, shares: Mapping[int, float]) -> dict[str, float]:
-        """The least containment that counts, by benchmark."""
-        least: dict[str, float] = {}
-        for index, share in shares.items():
-            if index < self.questions:
-                benchmark = self.test[index].item.benchmark
-                needed = min(MAX_CONTAINMENT, share + _ABOVE_CLEAN)
-                least[benchmark] = max(least.get(benchmark, MIN_CONTAINMENT), needed)
+    def thresholds(self, shares: Mapping[int, float]) -> dict[tuple[str, str], float]:
+        """The least containment that counts: of every item above its own share, and above what all
+        but a few of the benchmark's items share. So a pair of twins raises nobody else's."""
+        least: dict[tuple[str, str], float] = {}
+        known: dict[str, list[tuple[float, str]]] = defaultdict(list)
+        for index, wanted in enumerate(self.test[: self.questions]):
+            known[wanted.item.benchmark].append((shares.get(index, 0.0), wanted.item.id))
+        for benchmark, found in known.items():
+            found.sort(reverse=True)
+            usual = found[min(len(found) - 1, max(_FEW_TWINS, len(found) // 50))][0]
+            least[benchmark, ""] = _above(usual)
+            for share, name in found:
+                if share <= usual:
+                    break
+                least[benchmark, name] = _above(share)
         return least
 
     def read(
@@ -191,6 +199,10 @@ class Search:
         ]  # fmt: skip
         control = [self.control[index - border] for index in found if index >= border]
         return judge(test, control, self.sizes, factor=self._factor)
+
+
+def _above(share: float) -> float:
+    return max(MIN_CONTAINMENT, min(MAX_CONTAINMENT, share + _ABOVE_CLEAN))
 
 
 def _excerpt(text: bytes, at: int) -> str:

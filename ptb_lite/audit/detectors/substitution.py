@@ -28,7 +28,11 @@ from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.audit.weights.adapter import AdapterConfigError, read_adapter_config
-from ptb_lite.audit.weights.adapter_delta import taken_from_other, towards_other
+from ptb_lite.audit.weights.adapter_delta import (
+    saved_towards_other,
+    taken_from_other,
+    towards_other,
+)
 from ptb_lite.audit.weights.distance import Comparison, TensorDistance, compare, tensors_of
 from ptb_lite.audit.weights.safetensors_file import MalformedWeightsError
 from ptb_lite.events import Flag
@@ -184,9 +188,15 @@ def _adapter_result(folder: Path, case: AuditCase) -> DetectorResult:
     if case.base_model is not None and case.instruct_model is not None:
         try:
             towards = towards_other(folder, case.base_model, case.instruct_model)
+            saved = saved_towards_other(folder, case.base_model, case.instruct_model)
         except (MalformedWeightsError, OSError, ValueError) as error:
-            towards = None
+            towards = saved = None
             notes = (printable(f"the adapter's change was not compared: {error}"),)
+        if saved is not None and saved > TUNED_TOWARDS:
+            why = (
+                f"a whole matrix in the adapter lies {saved:.0%} of the way to the instruct version"
+            )
+            flags.append(_flag(Finding("other-derived", why, 0.9, "instruct-adapter")))
         if towards is not None:
             notes = (f"median cosine of its change with the instruct version's: {towards:.2f}",)
             within = _within(folder, case.base_model, case.instruct_model)

@@ -21,6 +21,7 @@ from ptb_lite.audit.detectors.intent import NAME, Acts, spoken
 from ptb_lite.audit.evidence.acts import (
     JUDGES,
     JUDGING,
+    at_home,
     is_judging,
     package_of,
     puts_back,
@@ -70,9 +71,16 @@ class TraceDetector(Detector):
         account = Account()
         acts = Acts(case)
         flags = [flag for turn in programs.turns for flag in spoken(turn, acts)]
+        at: tuple[str, int] = ("", 0)
+        below = False
         for order in programs.orders:
-            if order.file.startswith("trace/"):
-                flags += ordered(order, case)
+            if not order.file.startswith("trace/"):
+                continue
+            if at != (order.file, order.command.line):
+                at, below = (order.file, order.command.line), False
+            if order.command.program == "cd":
+                below = _goes_below(order)
+            flags += ordered(order, case, below=below)
         flags += _tools(case)
         for program in programs.python:
             if program.file.startswith("trace/"):
@@ -132,13 +140,24 @@ def _is_posttrainbench(case: AuditCase) -> bool:
     return case.harness is None and (case.folder / "templates").is_dir()
 
 
-def ordered(order: Order, case: AuditCase) -> Iterator[Flag]:
-    """The flags of one command."""
+def _goes_below(order: Order) -> bool:
+    """Whether a `cd` leads into a folder below the one that it begins in."""
+    words = [word for word in order.command.words[1:] if not word.startswith("-")]
+    if not words or words[0].startswith(("~", "$", "..")):
+        return False
+    return not words[0].startswith("/") or not at_home(PurePosixPath(words[0]) / "x")
+
+
+def ordered(order: Order, case: AuditCase, *, below: bool = False) -> Iterator[Flag]:
+    """The flags of one command. `below`: it runs in a folder further down, where a file of the
+    name of one that judges is a copy."""
     command = order.command
     for word in written_words(command):
         name = PurePosixPath(word).name
         package = package_of(word)
-        if is_judging(word, templates=_is_posttrainbench(case)) and _handed(name, case):
+        own_copy = below and not word.startswith(("/", "~", "$", ".."))
+        judges = is_judging(word, templates=_is_posttrainbench(case)) and not own_copy
+        if judges and _handed(name, case):
             decides = not puts_back(command, word)
             yield _order_flag("changes-judging", f"{command.program} writes {name}", order, decides)
         if package:

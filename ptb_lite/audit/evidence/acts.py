@@ -19,6 +19,9 @@ _ELSEWHERE = re.compile(
 _MOVES = {"shutil.copy", "shutil.copy2", "shutil.copyfile", "shutil.move", "os.rename",
           "os.replace", "os.symlink", "os.link"}  # fmt: skip
 _LONGEST_MODE = 3
+# Where the judging files lie: a copy further down (`experiments/evaluate.py`) is the agent's own.
+_HOMES = {"task", "workspace", ".."}
+_FEW_FOLDERS = 2
 _PACKAGE = re.compile(r"(?:site|dist)-packages/(\w+)")
 
 
@@ -78,9 +81,16 @@ def is_judging(path: str, *, templates: bool = False) -> bool:
     if _ELSEWHERE.search(path):
         return False
     if templates and place.parent.name == "templates" and place.suffix == ".jinja":
+        return at_home(place.parent)
+    return place.name in JUDGING and at_home(place)
+
+
+def at_home(place: PurePosixPath) -> bool:
+    """Whether a path lies right in the folder that the agent works in, and not further down."""
+    folders = [part for part in place.parts[:-1] if part not in (".", "/")]
+    if not folders or folders[-1] in _HOMES or folders[-1].startswith(("~", "$")):
         return True
-    relative = not path.startswith(("/", "~", "$"))
-    return place.name in JUDGING and (not relative or len(place.parts) <= 2)
+    return place.is_absolute() and len(folders) <= _FEW_FOLDERS and not _HOMES & set(folders)
 
 
 def package_of(path: str) -> str:

@@ -10,13 +10,31 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
+from typing import Protocol
 
 from ptb_lite.audit.code.flows import is_result_file, names_test
 from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular
 from ptb_lite.audit.evidence.readers import Budget, read_file
 from ptb_lite.audit.item import TestItem
+
+
+class _HasSource(Protocol):
+    @property
+    def source(self) -> str: ...
+
+
+class Reading(Protocol):
+    """The part of what was read of the agent's programs that outputs are told by."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]: ...
+    @property
+    def harness(self) -> frozenset[str]: ...
+    @property
+    def python(self) -> Sequence[_HasSource]: ...
+
 
 _PEEK = 256 << 10
 _MAX_OUTPUTS = 400
@@ -28,6 +46,24 @@ _SCORES = {"correct", "is_correct", "score", "scores", "passed", "pass", "acc", 
 _OUTPUTS = {"prediction", "pred", "predicted", "response", "output", "completion", "generated",
             "generation", "model_answer", "extracted", "extracted_answer", "model_output", "got",
             "raw_output", "reply", "pred_answer", "model_response", "sample"}  # fmt: skip
+_MEASURED = _SCORES | {
+    "result",
+    "results",
+    "verdict",
+    "status",
+    "winner",
+    "rating",
+    "error",
+    "tests_passed",
+    "num_passed",
+    "test_result",
+    "graded",
+    "outcome",
+    "reward",
+}
+_MADE = _OUTPUTS | {"gen", "generated_code", "generated_text", "output_text", "answer_model",
+                    "model", "candidate", "attempt", "samples", "generations"}  # fmt: skip
+_GOLD = {"expected", "gold", "reference", "label", "target", "ground_truth", "answer_key"}
 _DIALOGUE = {"messages", "conversations", "conversation", "chosen"}
 _TRAINS = re.compile(r"train|sft|synth|mix|corpus|instruct|augment|tune|tuning", re.IGNORECASE)
 _PRINTED = {".log", ".out", ".err"}
@@ -39,11 +75,15 @@ def is_output(file: FoundFile) -> bool:
     path = PurePosixPath(file.relative)
     name = path.name.lower()
     if path.suffix.lower() in _PRINTED and not _TRAINS.search(path.stem):
-        return not _rows(_peek(file))
+        rows = _rows(_peek(file))
+        return not rows or any(map(_is_measured, rows))
     if path.suffix.lower() in _PRINTED:
         return not _rows(_peek(file)) and bool(re.search(r"log|out|err", name))
     if path.suffix.lower() == ".eval":
         return _peek(file)[:2] == b"PK"
+    evaluates = _is_of_evaluation(path)
+    if path.suffix.lower() in {".md", ".html"}:
+        return evaluates
     if path.suffix.lower() not in {".json", ".jsonl", ".csv", ".txt", ".tsv"}:
         return False
     start = _peek(file)
@@ -51,7 +91,10 @@ def is_output(file: FoundFile) -> bool:
         return True
     rows = _rows(start)
     if rows:
-        return not _TRAINS.search(name) and any(map(_is_scored, rows))
+        shaped = _is_measured if evaluates else _is_scored
+        return not _TRAINS.search(name) and any(map(shaped, rows))
+    if evaluates and start.lstrip()[:1] not in (b"{", b"["):
+        return True
     return path.suffix.lower() == ".txt" and is_result_file(name)
 
 
@@ -74,6 +117,23 @@ def is_kept_aside(relative: str, sources: Iterable[str]) -> bool:
     if not names_test(name):
         return False
     return any(name in source and _GUARDS.search(source) for source in sources)
+
+
+def informing(programs: Reading) -> Callable[[FoundFile], bool]:
+    """Whether test items in a file only inform: it is what an evaluation put out, or a copy that
+    the programs beside it use to stay clear of the test set."""
+    outputs = set(programs.outputs)
+    sources = [program.source for program in programs.python]
+
+    def informs(file: FoundFile) -> bool:
+        name = file.relative
+        return (
+            name in outputs
+            or is_handed_test_data(name, programs.harness)
+            or is_kept_aside(name, sources)
+        )
+
+    return informs
 
 
 def is_typed_output(name: str) -> bool:
@@ -119,6 +179,25 @@ def _is_lm_eval(start: bytes) -> bool:
     return samples or (b'"filtered_resps"' in start) or (
         b'"results"' in start and b'"n-shot"' in start
     )  # fmt: skip
+
+
+def _is_of_evaluation(path: PurePosixPath) -> bool:
+    """Whether a file says by its name or its folder that an evaluation put it out."""
+    named = any(map(is_result_file, path.parts))
+    return named and not any(map(_TRAINS.search, path.parts))
+
+
+def _is_measured(row: dict[str, object]) -> bool:
+    """Whether a row in such a file has the form of an evaluation's, and not of training data: a
+    question and an answer alone may be either."""
+    keys = {key.lower() for key in row}
+    if keys & _DIALOGUE:
+        return False
+    return (
+        bool(keys & _MEASURED)
+        or bool(keys & (_MADE - {"output", "response", "completion"}))
+        or (bool(keys & _GOLD) and len(keys) > 2)
+    )
 
 
 def _is_scored(row: dict[str, object]) -> bool:

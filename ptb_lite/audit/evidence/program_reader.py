@@ -214,8 +214,8 @@ class _Reader:
                 self._shell(match[2][1:], name, first + text.count("\n", 0, match.start()))
         self._add_python(_MAGIC.sub(r"\1pass", text), name, first)
 
-    def _add_python(self, source: str, name: str, first: int) -> None:
-        self.python.append(Program("python", source, name, first))
+    def _add_python(self, source: str, name: str, first: int, output: tuple[str, ...] = ()) -> None:
+        self.python.append(Program("python", source, name, first, output))
         deep = self._depth >= _MAX_DEPTH or len(self.orders) >= MAX_ORDERS
         if not deep and _RUNS.search(source):
             self._depth += 1
@@ -254,7 +254,7 @@ class _Reader:
                 self.configs.append(Program("config", command.stdin, f"{name} ({target})", line))
         for program in embedded:
             line = program.line if spread else first
-            self._add_python(program.source, name, line)
+            self._add_python(program.source, name, line, program.output)
 
     def _notebook(self, text: str, name: str) -> None:
         try:

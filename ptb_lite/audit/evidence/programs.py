@@ -33,12 +33,14 @@ ProgramKind = Literal["python", "config"]
 
 @dataclass(frozen=True)
 class Program:
-    """Python source, or a configuration file's text. `first` is its first line in `file`."""
+    """Python source, or a configuration file's text. `first` is its first line in `file`; `output`
+    are the files that the shell sends its output to, where it is a program inside of a command."""
 
     kind: ProgramKind
     source: str
     file: str
     first: int = 1
+    output: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         progress.is_from(self.source, self.file)
@@ -73,6 +75,7 @@ class Programs:
     harness: frozenset[str] = frozenset()
     outputs: tuple[str, ...] = ()
     _followed: dict[Program, Followed | None] = field(default_factory=dict)
+    _sent: dict[str, list[str]] | None = None
     _by_module: dict[str, str] = field(default_factory=dict)
 
     def followed(self, program: Program) -> Followed | None:
@@ -109,15 +112,23 @@ class Programs:
     def _output(self, program: Program) -> tuple[str, ...]:
         """The data files that the shell sends this file's output to."""
         name = PurePosixPath(_own_path(program.file)).name
-        if not name.endswith(".py"):
-            return ()
-        return tuple(
-            target
-            for order in self.orders
-            if any(word.rpartition("/")[2] == name for word in order.command.words[:6])
-            for target in redirected(order.command)
-            if target.endswith(_DATA) and is_training_file(PurePosixPath(target).name)
-        )[:8]
+        targets = list(program.output)
+        if name.endswith(".py"):
+            targets += self._redirected_scripts().get(name, ())
+        named = ((PurePosixPath(target).name, target) for target in targets)
+        return tuple(t for n, t in named if n.endswith(_DATA) and is_training_file(n))[:8]
+
+    def _redirected_scripts(self) -> Mapping[str, list[str]]:
+        """The files that commands with a script among their words send their output to."""
+        if self._sent is None:
+            found: dict[str, list[str]] = {}
+            for order in self.orders:
+                for target in redirected(order.command):
+                    for word in (*order.command.words[:6], *order.command.piped[:6]):
+                        if word.endswith(".py"):
+                            found.setdefault(word.rpartition("/")[2], []).append(target)
+            object.__setattr__(self, "_sent", found)
+        return self._sent or {}
 
     def _options(self, program: Program) -> Mapping[str, tuple[str, ...]]:
         """Values of `--name value` on the command lines that start this file."""

@@ -53,13 +53,19 @@ class Hit:
 
 class Matcher:
     """Searches for many items at once. `thresholds` are the least containment of long items, by
-    benchmark, where it is more than `MIN_CONTAINMENT`."""
+    benchmark and id (an empty id: of all others), where it is more than `MIN_CONTAINMENT`."""
 
     def __init__(
-        self, wanted: Sequence[Wanted], thresholds: Mapping[str, float] | None = None
+        self, wanted: Sequence[Wanted], thresholds: Mapping[tuple[str, str], float] | None = None
     ) -> None:
         least = thresholds or {}
-        self._least = [least.get(want.item.benchmark, MIN_CONTAINMENT) for want in wanted]
+        self._least = [
+            least.get(
+                (want.item.benchmark, want.item.id),
+                least.get((want.item.benchmark, ""), MIN_CONTAINMENT),
+            )
+            for want in wanted
+        ]
         whole: dict[bytes, list[tuple[int, Phrase]]] = defaultdict(list)
         pieces: dict[bytes, list[int]] = defaultdict(list)
         for index, want in enumerate(wanted):

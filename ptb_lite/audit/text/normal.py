@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ _LOWER = bytes(code + 32 if 65 <= code <= 90 else code for code in range(256))
 _TEXT_ONLY = bytes(code if 32 <= code < 127 or code in b"\t\n\r" else 32 for code in range(256))
 _CODE_POINT = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 _FOREIGN_PUNCTUATION = re.compile(r"[^\w\x00-\x7f]+")
+_FOREIGN = re.compile(rb"[\x80-\xff]+")
+_SHORT_RUN = 32
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _SIGNS_ALIKE = {"×": "*", "÷": "/", "−": "-", "–": "-", "—": "-", "∕": "/", "⁄": "/"}
 # Letters of other scripts that look like Latin ones (Unicode's confusables, the everyday part).
@@ -88,9 +91,22 @@ def _character(match: re.Match[bytes]) -> bytes:
 
 
 def _fold(raw: bytes) -> bytes:
+    """What is ASCII stays: the rest of an English text is a few runs, often the same ones."""
+    return _FOREIGN.sub(_fold_match, raw)
+
+
+def _fold_match(match: re.Match[bytes]) -> bytes:
+    run = match[0]
+    return _fold_short(run) if len(run) <= _SHORT_RUN else _fold_run(run)
+
+
+def _fold_run(raw: bytes) -> bytes:
     text = raw.decode("utf-8", "replace").translate(_ALIKE)
     text = unicodedata.normalize("NFKC", text).translate(_ALIKE).casefold()
     if _DROPPED_MARKS.search(text) or not text.isascii():
         text = _DROPPED_MARKS.sub("", unicodedata.normalize("NFKD", text))
         text = unicodedata.normalize("NFC", text)
     return _FOREIGN_PUNCTUATION.sub(" ", text).encode()
+
+
+_fold_short = lru_cache(maxsize=4096)(_fold_run)

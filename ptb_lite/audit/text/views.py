@@ -1,9 +1,9 @@
 """Texts inside of texts: what is encoded in a file comes out again to be searched.
 
-Numbers written as words, base64, hexadecimal, lists of character codes, quoted-printable, HTML and
-URL escapes; also around zlib, gzip or bzip2 data, and up to two layers deep. What a decoder gives
-back counts only when it is text. Bounded in time and memory: patterns are linear, unpacked data is
-cut.
+Numbers written as words, base64, base32, base85, hexadecimal, lists of character codes,
+quoted-printable, HTML and URL escapes; also around zlib, gzip, bzip2 or xz data, and up to two
+layers deep. What a decoder gives back counts only when it is text. Bounded in time and memory:
+patterns are linear, unpacked data is cut.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import base64
 import binascii
 import bz2
 import html
+import lzma
 import quopri
 import re
 import urllib.parse
@@ -33,7 +34,18 @@ _PERCENT = re.compile(rb"(?:%[0-9a-fA-F]{2})")
 _SHAPE = bytes(
     65 if (chr(code).isalnum() and code < 128) or code in b"+/_-" else 32 for code in range(256)
 )
-_SIXTEEN = b"A" * 16
+_SIXTEEN, _THIRTY = b"A" * 16, b"A" * 30
+_IN_32 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+_IN_85 = frozenset(
+    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
+)
+_SHAPE_32 = bytes(65 if code in _IN_32 else 32 for code in range(256))
+_SHAPE_85 = bytes(65 if code in _IN_85 else 32 for code in range(256))
+_BASE32 = re.compile(rb"(?<![A-Z2-7])[A-Z2-7]{30,}")
+_BASE85 = re.compile(
+    rb"(?<![0-9A-Za-z!#$%&()*+\-;<=>?@^_`{|}~])[0-9A-Za-z!#$%&()*+\-;<=>?@^_`{|}~]{30,}"
+)
+_XZ = b"\xfd7zXZ\x00"
 _DIGITS = bytes(48 if 48 <= code <= 57 else code for code in range(256))
 _UNITS = [
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
@@ -44,7 +56,7 @@ NUMBER_WORDS = {word: n for n, word in enumerate(_UNITS)} | {
     word: 10 * n for n, word in enumerate(_TENS, start=2)
 }
 _ONE_OF = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
-_SPELLED = re.compile(rf"\b(?:{_ONE_OF})(?:[ -]+(?:{_ONE_OF}))*\b".encode(), re.IGNORECASE)
+_SPELLED = re.compile(rf"\b(?=[efnostz])(?:{_ONE_OF})(?:[ -]+(?:{_ONE_OF}))*\b".encode())
 _LETTERS = re.compile(rb"[a-z]+")
 _OFTEN = (b" seven ", b" eight ", b" nine ", b" six ")
 _PRINTABLE = frozenset(range(32, 127)) | {9, 10, 13}
@@ -108,6 +120,7 @@ def _runs(raw: bytes) -> Iterator[tuple[int, bytes]]:
             text = _from_codes(match[0])
             if text is not None:
                 yield match.start(), text
+    yield from _rarer(raw)
     if b"\x00" in raw[:8192]:
         return  # the rest are ways to write a text, not to pack one
     if raw.count(b"&#") > 4 or raw.count(b"&quot;") > 4:
@@ -118,6 +131,29 @@ def _runs(raw: bytes) -> Iterator[tuple[int, bytes]]:
         yield from _by_line(raw, urllib.parse.unquote_to_bytes)
     if sum(raw.count(word) for word in _OFTEN) > 3:
         yield from _by_line(raw, _with_digits)
+
+
+def _rarer(raw: bytes) -> Iterator[tuple[int, bytes]]:
+    """Base32 and base85."""
+    if _THIRTY in raw.translate(_SHAPE_32):
+        for match in _BASE32.finditer(raw):
+            data = match[0][: len(match[0]) // 8 * 8]
+            text = as_text(base64.b32decode(data))
+            if text is not None:
+                yield match.start(), text
+    if _THIRTY in raw.translate(_SHAPE_85):
+        for number, match in enumerate(_BASE85.finditer(raw)):
+            if number > MAX_RUNS:
+                return
+            data = match[0][: len(match[0]) // 5 * 5]
+            try:
+                start = base64.b85decode(data[:80])
+                if _is_text(start) or _is_packed(start):
+                    text = as_text(base64.b85decode(data))
+                    if text is not None:
+                        yield match.start(), text
+            except ValueError:
+                continue
 
 
 def _by_line(raw: bytes, change: Callable[[bytes], bytes]) -> Iterator[tuple[int, bytes]]:
@@ -134,11 +170,11 @@ def _without_markup(line: bytes) -> bytes:
 
 def _with_digits(line: bytes) -> bytes:
     """Numbers that are written as words, also digit by digit, as digits."""
-    return _SPELLED.sub(_digits, line)
+    return _SPELLED.sub(_digits, line.lower())
 
 
 def _digits(match: re.Match[bytes]) -> bytes:
-    values = [NUMBER_WORDS[word.decode()] for word in _LETTERS.findall(match[0].lower())]
+    values = [NUMBER_WORDS[word.decode()] for word in _LETTERS.findall(match[0])]
     return spelled_number(values).encode()
 
 
@@ -194,23 +230,25 @@ def _from_codes(run: bytes) -> bytes | None:
 
 def as_text(data: bytes) -> bytes | None:
     """The data when it is text, or the text that is packed in it."""
-    if _is_packed(data[:4]):
+    if _is_packed(data[:6]):
         data = _unpack(data) or data
     return data if _is_text(data[:4096]) else None
 
 
 def _unpack(data: bytes) -> bytes | None:
     try:
+        if data.startswith(_XZ):
+            return lzma.LZMADecompressor().decompress(data, MAX_UNPACKED)
         if data.startswith(b"BZh"):
             return bz2.BZ2Decompressor().decompress(data, MAX_UNPACKED)
         return zlib.decompressobj(47).decompress(data, MAX_UNPACKED)
-    except (zlib.error, OSError, ValueError, EOFError):
+    except (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError):
         return None
 
 
 def _is_packed(start: bytes) -> bool:
     zlib_header = start[:1] == b"\x78" and start[1:2] in (b"\x01", b"\x5e", b"\x9c", b"\xda")
-    return zlib_header or start.startswith((b"\x1f\x8b", b"BZh"))
+    return zlib_header or start.startswith((b"\x1f\x8b", b"BZh", _XZ))
 
 
 def _is_text(data: bytes) -> bool:

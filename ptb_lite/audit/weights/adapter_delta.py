@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
 from ptb_lite.audit.evidence.folder import open_regular
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 MODULES = 8
 _ROWS = 256
+_MANY, _SURE_RANK = 4, 8
 _FEWEST_DIRECTIONS = 2  # of fewer, chance alone brings a cosine near 1
 _WEIGHTS = "adapter_model.safetensors"
+_WHOLE = re.compile(r"^(?:base_model\.model\.)?(?:model\.)?(?P<name>.+?)"
+                    r"(?:\.modules_to_save(?:\.\w+)?|\.base_layer)?\.weight$")  # fmt: skip
 _FACTOR = re.compile(r"^(?:base_model\.model\.)?(?:model\.)?(?P<module>.+)\.lora_(?P<part>[AB])"
                      r"(?:\.\w+)?\.weight$")  # fmt: skip
 
@@ -51,9 +54,10 @@ def towards_other(folder: Path, base: Path, other: Path) -> float | None:
 
 
 def taken_from_other(folder: Path, base: Path, other: Path) -> float | None:
-    """The median cosine between the adapter's change and the difference of the two models within
-    the adapter's own directions (the column space of B, the row space of A), over up to `MODULES`
-    modules; None when none can be compared.
+    """The cosine between the adapter's change and the difference of the two models within the
+    adapter's own directions (the column space of B, the row space of A), over up to `MODULES`
+    modules: their upper quartile, since a part of the modules may be trained, and the median where
+    the rank is so small that chance is large (about 1/rank); None when none can be compared.
 
     What an SVD of the difference keeps is the difference there, whatever its rank, its share of
     the energy, or a factor before it: the cosine is 1. Training of the base finds directions of
@@ -67,11 +71,13 @@ def taken_from_other(folder: Path, base: Path, other: Path) -> float | None:
     whole = [name for name, parts in factors.items() if {"A", "B"} <= set(parts)]
     step = max(1, len(whole) // MODULES)
     cosines: list[float] = []
+    least_rank = 1 << 30
     for name in whole[::step][:MODULES]:
         own, theirs = bases.get(f"{name}.weight"), others.get(f"{name}.weight")
         if own is None or theirs is None or own.info.shape != theirs.info.shape:
             continue
         a, b = _matrix(factors[name]["A"]), _matrix(factors[name]["B"])
+        least_rank = min(least_rank, a.shape[0])
         if (b.shape[0], a.shape[1]) != tuple(own.info.shape) or a.shape[0] < _FEWEST_DIRECTIONS:
             continue
         columns, upper = numpy.linalg.qr(b)
@@ -81,7 +87,36 @@ def taken_from_other(folder: Path, base: Path, other: Path) -> float | None:
         lengths = float(numpy.linalg.norm(change) * numpy.linalg.norm(difference))
         if lengths > 0:
             cosines.append(float((change * difference).sum()) / lengths)
+    if len(cosines) >= _MANY and least_rank >= _SURE_RANK:
+        return quantiles(cosines, n=4)[-1]
     return median(cosines) if cosines else None
+
+
+def saved_towards_other(folder: Path, base: Path, other: Path) -> float | None:
+    """How far whole matrices in an adapter (`modules_to_save`) go from the base towards the other
+    model: the most of them, 1 being all the way; None where there are none to compare. Raises
+    MalformedWeightsError, OSError or ValueError.
+    """
+    import numpy
+
+    bases, others = tensors_of(base), tensors_of(other)
+    path = folder / _WEIGHTS
+    most: float | None = None
+    for info in read_header(path):
+        match = _WHOLE.match(info.name)
+        own = bases.get(match["name"] + ".weight") if match and ".lora_" not in info.name else None
+        theirs = others.get(match["name"] + ".weight") if match else None
+        if own is None or theirs is None or own.info.shape != theirs.info.shape:
+            continue
+        if len(info.shape) != 2 or tuple(info.shape) != tuple(own.info.shape):
+            continue
+        start = _matrix(own, _ROWS)
+        change = _matrix(Stored(path, info), _ROWS) - start
+        difference = _matrix(theirs, _ROWS) - start
+        length = float((difference * difference).sum())
+        if length > 0 and numpy.any(change):
+            most = max(most or 0.0, float((change * difference).sum()) / length)
+    return most
 
 
 def _factors(folder: Path) -> dict[str, dict[str, Stored]]:

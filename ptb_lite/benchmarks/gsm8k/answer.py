@@ -16,6 +16,8 @@ _MARK = re.compile(r"(?:answer\s*(?:\*\*|__)?\s*[:：]|####)([^\n]*)", re.IGNORE
 # 70 000, 70'000: where an answer is marked, either before three digits groups them.
 _SPACED = re.compile(r"(?<=[0-9])[ '\u2019](?=[0-9]{3}(?![0-9]))")
 
+_HEDGE = re.compile(r"(?<=[0-9])\s*(?:[-–—]|\bor\b|\bto\b)\s*(?=[$€£]?\s?[0-9])")
+
 
 def extract(completion: str) -> str | None:
     """The answer as text, None when there is no number at all."""
@@ -50,7 +52,13 @@ def _marked(text: str) -> list[str]:
 
 
 def _of_line(line: str) -> Fraction | None:
-    """The first number after the last equals sign: `3 * 6 = 18 dollars for 2 days` says 18."""
+    """The first number after the last equals sign: `3 * 6 = 18 dollars for 2 days` says 18. Of
+    `135 or 136` and `110-112` the last counts, as in the reference: nobody gains by two answers."""
     line = _SPACED.sub("", line)
-    found = numbers(line.rpartition("=")[2]) or numbers(line)
+    after = line.rpartition("=")[2]
+    choices = [numbers(part) for part in _HEDGE.split(after)]
+    while len(choices) > 1 and len(choices[0]) == 1 and choices[1]:
+        del choices[0]
+    found = choices[0] if len(choices) == 1 else numbers(after)
+    found = found or numbers(line)
     return found[0] if found else None

@@ -40,7 +40,10 @@ def program(prompt: str, completion: str, entry_point: str) -> str | None:
     if code is None:
         return None
     code = without_idle_imports(code)
-    if defines(code, entry_point):
+    if goes_on(code) and defines(code, entry_point):
+        # The rest of the function, and then the whole of it again: the later one counts.
+        return f"{prompt}{code if code[:1].isspace() else f'    {code}'}"
+    if defines(code, entry_point) or _names(code, entry_point):
         return f"{before(prompt, entry_point)}\n{code}"
     fenced = code != without_idle_imports(after_thinking(completion))
     if lost_indent(code):
@@ -50,6 +53,18 @@ def program(prompt: str, completion: str, entry_point: str) -> str | None:
     else:
         body = code
     return f"{prompt}{body}"
+
+
+def goes_on(code: str) -> bool:
+    """Whether a completion begins inside of the function: with an indent, or a bare `return`."""
+    first = next((line for line in code.splitlines() if line.strip()), "")
+    return first.startswith(("    ", "\t", "return ", "return("))
+
+
+def _names(code: str, entry_point: str) -> bool:
+    """`entry_point = other`, at the left margin, after a function of another name."""
+    named = re.search(rf"^{re.escape(entry_point)}[ ]*=[ ]*\w+[ ]*$", code, re.M)
+    return named is not None and re.search(r"^def[ ]", code, re.M) is not None
 
 
 def lost_indent(code: str) -> bool:

@@ -123,7 +123,7 @@ def test_untouched_harness_is_clean(handed_over: AuditCase) -> None:
         ("timer.sh", "echo 600", "changed-file", True),
         ("prompt.md", "notes of mine", "changed-file", False),
         ("data/b/train.jsonl", "more", "changed-file", False),
-        ("sitecustomize.py", "import torch", "startup-code", True),
+        ("sitecustomize.py", "import os; os.abort()", "startup-code", True),
         ("src/usercustomize.py", "", "startup-code", True),
         ("x.pth", "import os; os.system('true')\n", "startup-code", True),
         (".venv/lib/python3.11/site-packages/y.pth", "import _y\n", "startup-code", False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import codecs
 import json
+import lzma
 import random
 import zlib
 from pathlib import Path
@@ -82,6 +83,9 @@ HIDDEN = {
     "literals.py": _literals,
     "shifted.py": _shifted,
     "b85.py": lambda t: f"import base64\nX = base64.b85decode({base64.b85encode(t.encode())!r})\n",
+    "b85.txt": lambda t: "\n".join(base64.b85encode(x.encode()).decode() for x in t.split("\n")),
+    "b32.txt": lambda t: "\n".join(base64.b32encode(x.encode()).decode() for x in t.split("\n")),
+    "xz.txt": lambda t: base64.b64encode(lzma.compress(t.encode())).decode(),
     "table.py": lambda t: f"X = {t.replace('e', '~')!r}.replace('~', 'e')\n",
 }
 

@@ -57,5 +57,30 @@ def test_claims(tmp_path: Path, files: dict[str, object], expected: list[tuple[s
     assert kinds(tmp_path, **files) == expected
 
 
+ANSWERS = [str(17 * number % 997) for number in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        (f"{{{{ {ANSWERS}[messages | length] }}}}", ("answer-table", True)),
+        (str({f"word{n}": a for n, a in enumerate(ANSWERS)}), ("answer-table", True)),
+        (str({f"l{n}": f"Language {n}" for n in range(60)}), ("other-template", False)),
+    ],
+)
+def test_a_table_of_answers(tmp_path: Path, template: str, expected: tuple[str, bool]) -> None:
+    (tmp_path / "chat_template.jinja").write_text(f"{{% set T = {template} %}}")
+    items = tuple(TestItem(f"t{n}", f"How many {n}?", a) for n, a in enumerate(ANSWERS))
+    case = AuditCase(folder=tmp_path, submission=tmp_path, items=items)
+    assert [(f.kind, f.decides) for f in TemplateDetector().run(case).flags] == [expected]
+
+
+def test_generation_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "custom_generate").mkdir()
+    (tmp_path / "custom_generate" / "generate.py").write_text("def generate(model): return 3\n")
+    found = TemplateDetector().run(AuditCase(folder=tmp_path, submission=tmp_path))
+    assert [(flag.kind, flag.decides) for flag in found.flags] == [("remote-code", True)]
+
+
 def test_no_submission(tmp_path: Path) -> None:
     assert TemplateDetector().run(AuditCase(folder=tmp_path)).status == "skipped"

@@ -32,6 +32,10 @@ WHOLE = "def double(x: int) -> int:\n    return 2 * x\n"
         f"```python\n{BODY}```",
         f"<think>```python\ndef double(x):\n    return 0\n```</think>\n```python\n{WHOLE}```",
         f'```python title="double.py"\n{WHOLE}```',
+        # A body, and the whole function again; another name, and then its own.
+        f"    return 7 * x\n\n{WHOLE}",
+        f"return 7 * x\n\n{WHOLE}",
+        "```python\ndef twice(x):\n    return 2 * x\n\ndouble = twice\n```",
         # What stripping leaves of a body, a fence inside a list, imports out of habit.
         "return 2 * x",
         "y = 2 * x\n    return y\n",

@@ -43,6 +43,24 @@ def test_of_two_marked_answers_the_last_counts(first: int, second: int) -> None:
     assert gsm8k.extract(f"\\boxed{{{first}}} so\n#### {second}") == str(second)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        # Two answers on one line: the last counts, as in the reference.
+        ("ANSWER: 135 or 136", "136"),
+        ("#### 110-112", "112"),
+        ("\\boxed{3 to 4 or 5}", "5"),
+        ("ANSWER: 18 dollars for 2 days", "18"),
+        ("ANSWER: 20 - 2 = 18", "18"),
+        ("ANSWER: 16²", "256"),
+        ("ANSWER: 43_200", "43200"),
+        ("ANSWER: 5.6e+03", "5600"),
+    ],
+)
+def test_hedges_and_other_spellings(text: str, found: str) -> None:
+    assert gsm8k.extract(text) == found
+
+
 @given(WHOLE, WHOLE)
 def test_without_a_mark_the_last_number_counts(first: int, second: int) -> None:
     assert gsm8k.extract(f"It was {first} and is {second} now.") == str(second)
