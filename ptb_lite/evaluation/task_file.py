@@ -40,7 +40,8 @@ class TaskBenchmark(Record):
     max_new_tokens: int
     chat_family: ChatFamily | None = None
     example: str = ""
-    kind: Literal["procedural", "dataset", "lm-eval"] | None = None
+    kind: Literal["procedural", "dataset", "lm-eval"] = "procedural"
+    """Task files of earlier versions have none: whatever was no plugin was procedural there."""
     lm_task: LmTask | None = None
     """A task of lm-eval as the workspace has it, its file relative to the workspace."""
 

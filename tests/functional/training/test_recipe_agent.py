@@ -89,7 +89,7 @@ def test_trains_chooses_on_dev_and_submits(make_workspace: Make) -> None:
     kinds = [event.kind for event in events]
     assert code == 0, events
     assert kinds[-1] is AgentEventKind.END
-    assert AgentEventKind.ERROR not in kinds
+    assert AgentEventKind.ERROR not in kinds, events
     steps = [e.data["step"] for e in events if e.kind is AgentEventKind.TRAINING]
     assert steps == [float(n) for n in range(1, len(steps) + 1)]
     calls = [e.text.split()[0] for e in events if e.kind is AgentEventKind.TOOL_CALL]

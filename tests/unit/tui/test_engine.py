@@ -26,7 +26,7 @@ CPU = Device("cpu", "a processor", 16 * GB, 8 * GB, 2)
 CARD = Device("cuda", "a card", 24 * GB, 23 * GB, 8, (8, 9))
 QWEN = CATALOG.model("qwen3-0.6b-base")
 THERE = Vllm({"vllm": "0.32.0"}, Path("/opt/vllm/bin/python"), "cuda")
-WITH_VLLM = Machine(device=CARD, vllm=THERE, disk_free=50 * GB, processor=CPU)
+WITH_VLLM = Machine(device=CARD, vllm=THERE, disk_free=50 * GB, cpu=CPU)
 WITHOUT = replace(WITH_VLLM, vllm=Missing(NOT_INSTALLED))
 # Two passes of 1,319 answers of up to 512 tokens: 42 batches of 64, 21,504 steps of 67 ms.
 LONG = [Scored(CATALOG.benchmark("gsm8k"), 1319, 512)]
