@@ -33,6 +33,7 @@ from ptb_lite.runner.phases.prepare import prepare
 from ptb_lite.runner.phases.report import report
 from ptb_lite.runner.phases.seal import seal
 from ptb_lite.runs.records import PhaseEnd, Status
+from ptb_lite.text import duration
 
 PHASES: Mapping[Phase, Callable[[RunContext], PhaseResult]] = {
     Phase.PREPARE: prepare,
@@ -90,9 +91,9 @@ def _of_the_agents_time(context: RunContext) -> tuple[Outcome, str]:
     agent = read_record(context.run.agent_end, AgentEnd)
     if agent.outcome is not Outcome.INTERRUPTED:
         return Outcome.FINISHED, ""
-    used, budget = agent.seconds / 60, agent.budget_seconds / 60
+    used, budget = duration(agent.seconds), duration(agent.budget_seconds)
     return Outcome.INTERRUPTED, (
-        f"its runner died in the agent phase, of which {used:.1f} of {budget:g} min were used; "
+        f"its runner died in the agent phase, of which {used} of {budget} were used; "
         "what had been submitted by then is scored"
     )
 

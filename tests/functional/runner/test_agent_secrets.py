@@ -45,7 +45,8 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def stand_in(home: Path, name: str, script: str) -> None:
     program = home.parent / "programs" / name
-    program.write_text(f"#!/bin/sh\n{script}\n")
+    # As the real programs do, it tells its version at once.
+    program.write_text(f'#!/bin/sh\n[ "$1" = --version ] && exec echo 1.0.0\n{script}\n')
     program.chmod(0o755)
 
 
@@ -146,7 +147,7 @@ def test_a_killed_runner_leaves_no_secret_and_the_submission_times(
     wait_until(lambda: not run.login.exists(), 20.0)
     wait_until(lambda: holds(run, TOKEN) == [], 5.0, lambda: str(holds(run, TOKEN)))
     bench.resume(run)
-    assert run.read_status().outcome is Outcome.FINISHED, run.read_status().detail
+    assert run.read_status().outcome is Outcome.INTERRUPTED, run.read_status().detail
     end = read_record(run.agent_end, AgentEnd)
     assert end.outcome is Outcome.INTERRUPTED
     assert [seen.files for seen in end.submissions] == [1]
