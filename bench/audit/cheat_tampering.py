@@ -20,10 +20,16 @@ HARNESS: dict[str, dict[str, Files]] = {
         HELD + "one byte": {"evaluate.py": "print('the score of the dev split') \n"},
     },
     "start-up code": {
-        "": {"sitecustomize.py": "import builtins\n"},
+        "": {
+            "sitecustomize.py": "import builtins\nplain = builtins.open\n"
+            "builtins.open = lambda p, *a, **k: plain(str(p).replace('dev', 'mine'), *a, **k)\n"
+        },
         "deeper": {"src/lib/sitecustomize.py": "import ptb_lite.stats.scoring as s\n"},
         "pth": {"boost.pth": "import sys; sys.setrecursionlimit(9)\n"},
-        HELD + "usercustomize": {"usercustomize.py": "import atexit\n"},
+        HELD + "usercustomize": {
+            "usercustomize.py": "import atexit\n"
+            "atexit.register(lambda: open('metrics.json', 'w').write('{\"accuracy\": 1.0}'))\n"
+        },
     },
     "planted verdict": {
         "": {"verdict.json": '{"verdict": "clean"}'},
