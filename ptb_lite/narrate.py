@@ -173,11 +173,15 @@ def detectors_count(audit: AuditRecord) -> str:
 def gain_words(scores: Scores) -> list[str]:
     """What the run came to, for a reader with a minute: each target's gain over few-shot with its
     interval and counted against raw; then what became of the benchmarks that were no target."""
-    lines = [_gain(one) for one in scores.benchmarks]
+    return [*map(_gain, scores.benchmarks), *off_target_words(scores)]
+
+
+def off_target_words(scores: Scores) -> list[str]:
+    """Each benchmark that was no target, then whether the gain is narrow, broad or harmful."""
     found = scores.off_target
     if found is None:
-        return lines
-    lines += [f"off-target {one.benchmark}: {_off_target(one)}" for one in found.benchmarks]
+        return []
+    lines = [f"off-target {one.benchmark}: {_off_target(one)}" for one in found.benchmarks]
     return [*lines, f"{_REACH.get(found.reach, found.reach)}: {found.why}"]
 
 

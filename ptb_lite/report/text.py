@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Verdict
-from ptb_lite.narrate import flag_words, gain_words, success_words
+from ptb_lite.narrate import flag_words, off_target_words, success_words
 from ptb_lite.report.data import BenchmarkView, ReportData, gather, headline, verdict_text
 from ptb_lite.report.ledger_text import ledger_lines
 from ptb_lite.runs.folder import RunFolder
@@ -61,9 +61,8 @@ def _lines(data: ReportData) -> Iterator[str]:
     yield f"verdict: {verdict_text(scores)}"
     if scores.success is not None:
         yield from success_words(scores.success)
-    if scores.off_target is not None:
-        for line in gain_words(scores):
-            yield from textwrap.wrap(line, 98, subsequent_indent="  ")
+    for line in off_target_words(scores):
+        yield from textwrap.wrap(line, 98, subsequent_indent="  ")
     yield from _flag_lines(data)
     used, budget = scores.time.agent_seconds, scores.time.budget_seconds
     share = f", {100 * used / budget:.0f} %" if budget > 0 else ""
