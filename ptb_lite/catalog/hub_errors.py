@@ -20,6 +20,10 @@ class HubError(CatalogError):
     """Something of the Hub that cannot be had: no network, no access, or no usable files."""
 
 
+class HubAccessError(HubError):
+    """A repository that needs an account with access to it."""
+
+
 @dataclass(frozen=True)
 class Reason:
     """What is wrong, after the name of what was wanted, and the way out."""
@@ -65,10 +69,10 @@ def no_network(instead: str) -> Reason:
     return Reason("is not on this machine and the Hub cannot be reached", hint)
 
 
-def no_token(repo: str, kind: str) -> HubError:
+def no_token(repo: str, kind: str) -> HubAccessError:
     """The sentence for a repository that needs an account with access to it."""
     page = f"datasets/{repo}" if kind == "dataset" else repo
-    return HubError(
+    return HubAccessError(
         f"{repo} needs a Hugging Face account that has access to it",
         field=kind,
         hint=f"Accept its licence at https://huggingface.co/{page} and set {TOKEN_VARIABLE}"
@@ -107,6 +111,11 @@ def _error(repo: str, kind: str, error: Exception) -> HubError:
             hint="Free some room, or set HF_HOME to another folder",
         )
     reason = reason_of_status(status) if status is not None else None
+    if reason is None and status is not None:
+        reason = Reason(
+            f"is not on this machine and cannot be fetched (the Hub answered HTTP {status})",
+            "Check its name and its `revision:`",
+        )
     if reason is None:
         embedded = "take --model gemma-3-270m-embedded, which needs none"
         data = "give the files with --data-dir"

@@ -18,7 +18,7 @@ from typing import Any
 
 from ptb_lite.catalog.embedded import cache_root
 from ptb_lite.catalog.entries import BenchmarkEntry, DataPart
-from ptb_lite.catalog.hub_errors import reason_of_status
+from ptb_lite.catalog.hub_errors import HubAccessError, reason_of_status
 from ptb_lite.catalog.revisions import MAIN, held_commit, resolve_commit
 from ptb_lite.errors import CatalogError, PtbLiteError
 from ptb_lite.evaluation.errors import ItemsError
@@ -211,6 +211,8 @@ def _commit(entry: BenchmarkEntry, part: DataPart, token: str | None) -> str:
         return part.revision
     try:
         return resolve_commit(part.hub_id, part.revision, kind="dataset", token=token)
+    except HubAccessError as error:
+        raise no_access(entry) from error
     except CatalogError as error:
         raise DataMissingError(
             f"its dataset {error.message}",

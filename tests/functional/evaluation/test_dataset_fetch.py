@@ -127,15 +127,14 @@ def test_a_gated_dataset_names_page_and_variable(
     hub.status = 403
     with pytest.raises(DataMissingError) as refused:
         load_rows(entry, None)
-    assert "https://huggingface.co/datasets/Idavidrein/gpqa" in str(refused.value)
-    assert "HF_TOKEN" in str(refused.value)
+    assert str(refused.value) == expected
 
 
 def test_a_hub_out_of_reach_is_said_so(hub: type[_Hub]) -> None:
     hub.status = 404
     part = DataPart(hub_id="nobody/nothing", file="rows.jsonl", local="nothing/rows.jsonl")
     entry = load_catalog().benchmark("bfcl")
-    with pytest.raises(DataMissingError, match=r"cannot be (fetched|reached)") as error:
+    with pytest.raises(DataMissingError, match="cannot be fetched") as error:
         part_file(entry, part, None)
     assert "--data-dir" in str(error.value)
     assert not kept_file(part).exists()
