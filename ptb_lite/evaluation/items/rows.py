@@ -211,9 +211,10 @@ def _commit(entry: BenchmarkEntry, part: DataPart, token: str | None) -> str:
         return part.revision
     try:
         return resolve_commit(part.hub_id, part.revision, kind="dataset", token=token)
-    except HubAccessError as error:
-        raise no_access(entry) from error
     except CatalogError as error:
+        gated = entry.data is not None and entry.data.token_variable
+        if isinstance(error, HubAccessError) and gated:
+            raise no_access(entry) from error
         raise DataMissingError(
             f"its dataset {error.message}",
             field=f"benchmark {entry.id}",
