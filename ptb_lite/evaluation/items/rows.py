@@ -212,7 +212,7 @@ def _commit(entry: BenchmarkEntry, part: DataPart, token: str | None) -> str:
     try:
         return resolve_commit(part.hub_id, part.revision, kind="dataset", token=token)
     except CatalogError as error:
-        gated = entry.data is not None and entry.data.token_variable
+        gated = entry.data is not None and entry.data.gated
         if isinstance(error, HubAccessError) and gated:
             raise no_access(entry) from error
         raise DataMissingError(
