@@ -6,24 +6,8 @@ import json
 import os
 from pathlib import Path
 
-from tests.functional.runner.conftest import Bench
+from tests.functional.runner.conftest import TINY, Bench
 from tests.functional.tiny_models import tiny_gemma3
-
-TINY = {
-    "title": "Tiny random Gemma 3",
-    "source": "local",
-    "parameters": 40_000,
-    "vocabulary": 259,
-    "layers": 2,
-    "hidden": 32,
-    "intermediate": 64,
-    "heads": 2,
-    "kv_heads": 1,
-    "head_dim": 16,
-    "context": 512,
-    "licence": "none",
-    "chat_family": "gemma",
-}
 
 
 def laboratory(folder: Path, *, runs: str = "runs") -> Bench:

@@ -44,6 +44,24 @@ def submit(base=None, fill=0.01, folder="final_model"):
 """
 
 
+TINY = {
+    "title": "Tiny random Gemma 3",
+    "source": "local",
+    "parameters": 40_000,
+    "vocabulary": 259,
+    "layers": 2,
+    "hidden": 32,
+    "intermediate": 64,
+    "heads": 2,
+    "kv_heads": 1,
+    "head_dim": 16,
+    "context": 512,
+    "licence": "none",
+    "chat_family": "gemma",
+}
+"""models.yaml's entry of the tiny model, without its path."""
+
+
 @dataclass
 class Bench:
     """Starts runs of the tiny model with agents that are a few lines of Python."""
@@ -113,22 +131,7 @@ def bench(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> 
         pytest.skip(f"bubblewrap cannot be used here: {problem}")
     config = tmp_path / "config"
     config.mkdir()
-    tiny = {
-        "title": "Tiny random Gemma 3",
-        "source": "local",
-        "path": os.fspath(tiny_model),
-        "parameters": 40_000,
-        "vocabulary": 259,
-        "layers": 2,
-        "hidden": 32,
-        "intermediate": 64,
-        "heads": 2,
-        "kv_heads": 1,
-        "head_dim": 16,
-        "context": 512,
-        "licence": "none",
-        "chat_family": "gemma",
-    }
+    tiny = {**TINY, "path": os.fspath(tiny_model)}
     (config / "models.yaml").write_text(json.dumps({"tiny": tiny}))
     monkeypatch.setenv("PTB_LITE_CONFIG", str(config))
     monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
