@@ -36,6 +36,7 @@ import os, signal, sys
 from ptb_lite.events import Phase
 from ptb_lite.runner import execute
 from ptb_lite.runner.__main__ import main
+from ptb_lite.text import duration
 
 phase = Phase(sys.argv[2])
 work = execute.PHASES[phase]
@@ -135,7 +136,7 @@ def test_a_runner_killed_inside_its_long_phases_is_resumed_to_the_end(bench: Ben
     used = read_record(run.agent_end, AgentEnd).seconds
     assert used == pytest.approx((killed.time - began).total_seconds(), abs=0.01)
     assert 0.0 < used < 60.0
-    assert f"{used / 60:.1f} of 5 min were used" in run.read_status().detail
+    assert f"{duration(used)} of {duration(300)} were used" in run.read_status().detail
     with pytest.raises(PtbLiteError, match="has finished"):
         resume(run.path)
 
