@@ -28,6 +28,7 @@ from ptb_lite.runner.context import AgentEnd
 from ptb_lite.runner.launch import resume, stop
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
+from ptb_lite.text import duration
 from tests.functional.runner.conftest import Bench
 from tests.functional.runner.waiting import wait_until
 
