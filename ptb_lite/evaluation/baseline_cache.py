@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from ptb_lite.evaluation.errors import EvaluationError
-from ptb_lite.evaluation.lm_tasks.task import file_form
+from ptb_lite.evaluation.lm_tasks.task import result_stem
 from ptb_lite.evaluation.results import EvaluationResult, read_samples
 from ptb_lite.events import Record
 from ptb_lite.files import file_sha256, write_text
@@ -52,7 +52,7 @@ class BaselineCache:
 
     def copy(self, entry: CachedBaseline, folder: Path, *, label: str) -> EvaluationResult:
         """Put a cached result and its samples into `folder` under `label`. Raises OSError."""
-        stem = f"{label}.{file_form(entry.result.benchmark)}"
+        stem = result_stem(label, entry.result.benchmark)
         result = entry.result.model_copy(
             update={"label": label, "samples": f"{stem}.samples.jsonl", "measured": entry.time}
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ptb_lite.evaluation.lm_tasks.task import file_form
+from ptb_lite.evaluation.lm_tasks.task import result_stem
 from ptb_lite.evaluation.results import SampleRecord
 from ptb_lite.runs.folder import RunFolder
 
@@ -83,7 +83,7 @@ def read_run_samples(run: RunFolder, benchmark: str) -> Samples:
     found: dict[str, Sample] = {}
     problems = []
     for label, folder in ((ZERO_SHOT, "baseline"), (FEW_SHOT, "baseline"), (AFTER, "after")):
-        path = run.evaluations / folder / f"{label}.{file_form(benchmark)}.samples.jsonl"
+        path = run.evaluations / folder / f"{result_stem(label, benchmark)}.samples.jsonl"
         inside = path.resolve().is_relative_to(run.path.resolve())
         problem = _read(path, label, found) if inside else "lies outside the run's folder"
         if problem:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ptb_lite.catalog.loader import load_catalog
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.judge.choice import JudgeChoice
+from ptb_lite.evaluation.lm_tasks.task import result_stem
 from ptb_lite.evaluation.results import EvaluationResult, read_result
 from ptb_lite.events import Event, Record
 from ptb_lite.files import read_record
@@ -88,7 +89,7 @@ def _results(run: RunFolder) -> list[tuple[Path, EvaluationResult]]:
     found = []
     for item in prepared.measured:
         for name, label in passes:
-            path = run.evaluations / name / f"{label}.{item.id}.json"
+            path = run.evaluations / name / f"{result_stem(label, item.id)}.json"
             if path.exists():
                 found.append((path.parent, read_result(path)))
     return found

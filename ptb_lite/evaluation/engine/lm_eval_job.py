@@ -28,7 +28,7 @@ from ptb_lite.evaluation.engine.task_definition import write_task_file
 from ptb_lite.evaluation.errors import EvaluationError
 from ptb_lite.evaluation.items.item import Item, read_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
-from ptb_lite.evaluation.lm_tasks.task import LmTask, file_form
+from ptb_lite.evaluation.lm_tasks.task import LmTask, result_stem
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord
 from ptb_lite.files import file_sha256, write_lines, write_text
 
@@ -328,4 +328,4 @@ def package_versions(engine: str) -> dict[str, str]:
 
 
 def _stem(task: EvaluationTask) -> str:
-    return f"{task.label}.{file_form(task.benchmark)}"
+    return result_stem(task.label, task.benchmark)

@@ -13,7 +13,7 @@ from ptb_lite.evaluation.errors import EvaluationError
 from ptb_lite.evaluation.items.item import Item, read_items
 from ptb_lite.evaluation.judge.judge import Judge, OnJudged, Round
 from ptb_lite.evaluation.judge.points import Kind, Question, item_score, questions
-from ptb_lite.evaluation.lm_tasks.task import file_form
+from ptb_lite.evaluation.lm_tasks.task import result_stem
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord, read_samples
 from ptb_lite.events import Record
 from ptb_lite.files import write_lines, write_text
@@ -132,11 +132,11 @@ def read_report(folder: Path, label: str, benchmark: str) -> JudgeReport | None:
 
 
 def judge_file(folder: Path, label: str, benchmark: str) -> Path:
-    return folder / f"{label}.{file_form(benchmark)}.judge.json"
+    return folder / f"{result_stem(label, benchmark)}.judge.json"
 
 
 def stem(result: EvaluationResult) -> str:
-    return f"{result.label}.{file_form(result.benchmark)}"
+    return result_stem(result.label, result.benchmark)
 
 
 def _ask(kind: Kind, known: Mapping[str, Item], sample: SampleRecord) -> _Asked:

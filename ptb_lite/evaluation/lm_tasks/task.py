@@ -110,3 +110,8 @@ def training_pair(item: Item, task: LmTask) -> tuple[str, str]:
 def file_form(benchmark: str) -> str:
     """A benchmark's id as part of a file's name: no other id has an `@` in it."""
     return benchmark.replace(":", "@")
+
+
+def result_stem(label: str, benchmark: str) -> str:
+    """What the names of a task's result, samples and judgements begin with: zero_shot.gsm8k."""
+    return f"{label}.{file_form(benchmark)}"

@@ -9,6 +9,7 @@ from ptb_lite.evaluation.engine.plan import EvaluationPlan
 from ptb_lite.evaluation.errors import InvalidSubmissionError, SubmissionUnservable
 from ptb_lite.evaluation.evaluate_model import answer_length
 from ptb_lite.evaluation.job import EvaluationTask
+from ptb_lite.evaluation.lm_tasks.task import result_stem
 from ptb_lite.evaluation.results import read_result
 from ptb_lite.events import SubmissionRefused
 from ptb_lite.files import read_record, write_record
@@ -79,7 +80,8 @@ def _measure_after(
         engine = read_record(context.run.evaluation_plan, EvaluationPlan).engine.name
         folder = context.run.evaluations / BASELINE
         found = [
-            read_result(folder / f"{ZERO_SHOT}.{item.id}.json") for item in prepared.benchmarks
+            read_result(folder / f"{result_stem(ZERO_SHOT, item.id)}.json")
+            for item in prepared.benchmarks
         ]
         if any(result.engine not in ("", engine) for result in found):
             baseline(context)

@@ -17,7 +17,7 @@ from ptb_lite.evaluation.errors import (
 )
 from ptb_lite.evaluation.identity import task_key
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
-from ptb_lite.evaluation.lm_tasks.task import file_form
+from ptb_lite.evaluation.lm_tasks.task import result_stem
 from ptb_lite.evaluation.results import EvaluationResult, read_result, read_samples
 from ptb_lite.events import EvaluationFinished, EvaluationProgressed
 from ptb_lite.hardware import detect_device
@@ -132,7 +132,7 @@ def _had(
 
 
 def _stem(task: EvaluationTask) -> str:
-    return f"{task.label}.{file_form(task.benchmark)}"
+    return result_stem(task.label, task.benchmark)
 
 
 def tell_finished(context: RunContext, output: Path, result: EvaluationResult) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.catalog.paper import load_paper
 from ptb_lite.evaluation.judge.task import read_report
-from ptb_lite.evaluation.lm_tasks.task import file_form
+from ptb_lite.evaluation.lm_tasks.task import result_stem
 from ptb_lite.evaluation.results import SampleRecord, read_result, read_samples
 from ptb_lite.events import Phase
 from ptb_lite.files import read_record, write_record
@@ -112,16 +113,16 @@ def _hub_id(context: RunContext) -> str | None:
 
 def _samples(context: RunContext, prepared: PreparedBenchmark, submitted: bool) -> BenchmarkSamples:
     benchmark = prepared.id
-    entry, stem = prepared_entry(context, prepared), file_form(benchmark)
+    entry, stem = prepared_entry(context, prepared), partial(result_stem, benchmark=benchmark)
     baseline, after = context.run.evaluations / "baseline", context.run.evaluations / "after"
 
     def read(folder: Path, label: str) -> tuple[SampleRecord, ...]:
-        return read_samples(folder / f"{label}.{stem}.samples.jsonl")
+        return read_samples(folder / f"{stem(label)}.samples.jsonl")
 
     passes = [(baseline, ZERO_SHOT), (baseline, FEW_SHOT)] + [(after, AFTER)] * submitted
     reports = [read_report(folder, label, benchmark) for folder, label in passes]
     judges = [report.judge() for report in reports if report and report.model]
-    zero_shot = read_result(baseline / f"{ZERO_SHOT}.{stem}.json")
+    zero_shot = read_result(baseline / f"{stem(ZERO_SHOT)}.json")
     reasons = {report.not_scored: None for report in reports if report and report.not_scored}
     first, few = read(baseline, ZERO_SHOT), read(baseline, FEW_SHOT)
     last = read(after, AFTER) if submitted else None
@@ -141,7 +142,7 @@ def _samples(context: RunContext, prepared: PreparedBenchmark, submitted: bool) 
         engine=f"{zero_shot.engine} {zero_shot.engine_version}".strip(),
         paper=benchmark_lines(benchmark, load_paper(), _hub_id(context)),
         held_out=prepared.held_out,
-        also=read_result(after / f"{AFTER}.{stem}.json").also if submitted else {},
+        also=read_result(after / f"{stem(AFTER)}.json").also if submitted else {},
     )
 
 
@@ -150,7 +151,9 @@ def _off_target(
 ) -> OffTargetScores:
     folder, entry = context.run.evaluations, context.catalog.benchmark(prepared.id)
     passes = [(folder / "baseline", ZERO_SHOT)] + [(folder / "after", AFTER)] * submitted
-    samples = [read_samples(at / f"{label}.{entry.id}.samples.jsonl") for at, label in passes]
+    samples = [
+        read_samples(at / f"{result_stem(label, entry.id)}.samples.jsonl") for at, label in passes
+    ]
     reports = [read_report(at, label, entry.id) for at, label in passes]
     reasons = {report.not_scored: None for report in reports if report and report.not_scored}
     return off_target_scores(
