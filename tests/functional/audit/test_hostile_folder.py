@@ -13,14 +13,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.functional.runner.waiting import MOST_SLOWDOWN, slowdown
+
+ROOT = Path(__file__).parents[3]
 MAX_SECONDS = 90
 MAX_MEMORY = 2 << 30
 
 RUN = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
 from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.run import run_audit
+from tests.memory import peak_bytes
 folder = Path(sys.argv[1])
 items = tuple(
     TestItem(f"t{n}", f"What is {n} + {n * 3} - {n + 5} for the {n}th time?", str(n), "gsm8k")
@@ -30,7 +34,7 @@ case = AuditCase(folder=folder / "w", submission=folder / "w" / "final_model", i
                  trace=folder / "trace", benchmark_kinds={"gsm8k": "dataset"})
 found = run_audit(case)
 rows = [(one.detector, one.status, one.reason[:300]) for one in found.results]
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+peak = peak_bytes()
 print(json.dumps({"verdict": found.verdict, "rows": rows, "peak": peak,
                   "notes": [note for one in found.results for note in one.notes]}))
 """
@@ -114,14 +118,15 @@ def break_what_can_be_broken(folder: Path) -> None:
         stream.write('{"type": "assistant", "message": 7}\n{"item": null}\n[]\n"s"\n' * 2000)
 
 
-@pytest.mark.timeout(MAX_SECONDS + 60)
+@pytest.mark.timeout(MAX_SECONDS * MOST_SLOWDOWN + 60)
 def test_it_ends_with_flags_and_notes(tmp_path: Path) -> None:
     break_what_can_be_broken(tmp_path)
     done = subprocess.run(
         [sys.executable, "-c", RUN, str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=MAX_SECONDS,
+        cwd=ROOT,
+        timeout=MAX_SECONDS * slowdown(),
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

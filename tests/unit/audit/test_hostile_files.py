@@ -6,7 +6,6 @@ import gzip
 import io
 import json
 import os
-import resource
 import subprocess
 import sys
 import zipfile
@@ -20,6 +19,7 @@ from ptb_lite.audit.detectors.overlap import OverlapDetector
 from ptb_lite.audit.evidence.folder import Account, walk
 from ptb_lite.audit.run import run_audit
 from ptb_lite.audit.text.views import hidden_texts
+from tests.memory import peak_bytes, reset_peak
 
 ITEM = "Janet's ducks lay sixteen eggs a day and she bakes muffins with four of them daily."
 ITEMS = tuple(TestItem(f"t{n}", f"{ITEM} Case {n * 7} of {n}.", "3", "gsm8k") for n in range(8))
@@ -121,11 +121,13 @@ def test_nothing_breaks_the_audit(tmp_path: Path, make: Callable[[Path], None]) 
         base_ids=("acme/base",),
         trace=trace if trace.exists() else None,
     )
+    reset_peak()
+    before = peak_bytes()
     record = run_audit(case)
     crashed = [result for result in record.results if result.reason.startswith("crashed")]
     assert not crashed
     assert not (folder / "owned").exists()
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2 * 1024 * 1024
+    assert peak_bytes() - before < 3 << 29
 
 
 def test_what_a_bomb_hides_is_not_called_clean(tmp_path: Path) -> None:
@@ -163,15 +165,19 @@ def test_archives_inside_of_archives_are_read(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="counts the process's own memory")
 def test_decoding_is_bounded() -> None:
     code = (
-        "import base64, gzip, resource\n"
+        "import base64, gzip\n"
+        "from tests.memory import peak_bytes\n"
         "from ptb_lite.audit.text.views import hidden_texts\n"
         "bomb = base64.b64encode(gzip.compress(b'a ' * (200 << 20), 9))\n"
-        "start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "start = peak_bytes()\n"
         "found = hidden_texts(b'\"' + bomb + b'\"')\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start)\n"
+        "print(peak_bytes() - start)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 200 * 1024
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 200 << 20
 
 
 def test_decoded_text_knows_its_place() -> None:
