@@ -1,19 +1,14 @@
-"""Fetching a model of the Hub: how far it is, in bytes, and what a killed download left behind.
-
-Files that were fetched whole stay, so that a download goes on with the file that it was at; the
-Hub's client begins that one anew and leaves its part as `*.incomplete`, which is removed here.
-"""
+"""Fetching a model of the Hub: how far it is, in bytes, from where a killed download was."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ptb_lite.catalog.hub_errors import HubError, as_hub_error
-from ptb_lite.locks import try_lock
+from ptb_lite.catalog.hub_parts import finish_parts, hub_folder, part_bytes, remove_stale
 
 OnBytes = Callable[[int, int], None]
 """Called with the bytes that are here and those of all files."""
@@ -39,17 +34,26 @@ def download(name: str, commit: str, *, on_bytes: OnBytes | None = None) -> Path
     """The snapshot of a commit in the Hub's cache. Raises HubError, also for want of room."""
     import huggingface_hub
 
-    remove_stale(name)
     with as_hub_error(name):
         # Asked first: the sizes are what progress and the check of the disk go by.
         files = huggingface_hub.snapshot_download(
             name, revision=commit, allow_patterns=list(WANTED), dry_run=True, tqdm_class=_silent()
         )
         total = sum(file.file_size for file in files)
-        wanted = sum(file.file_size for file in files if file.will_download)
-        _check_room(name, wanted)
+        missing = [file for file in files if file.will_download]
+        wanted = sum(file.file_size for file in missing)
+        here = min(wanted, part_bytes(name))
+        _check_room(name, wanted - here)
         told = on_bytes or (lambda _done, _total: None)
         told(total - wanted, total)
+        done = finish_parts(
+            name,
+            commit,
+            missing,
+            _bar(lambda n: told(min(total, total - wanted + here + n), total)),
+        )
+        remove_stale(name)
+        wanted = sum(file.file_size for file in missing if file.filename not in done)
         found = huggingface_hub.snapshot_download(
             name,
             revision=commit,
@@ -58,35 +62,6 @@ def download(name: str, commit: str, *, on_bytes: OnBytes | None = None) -> Path
         )
         told(total, total)
     return Path(found)
-
-
-def hub_folder() -> Path:
-    """Where the Hub's client keeps models: below HF_HOME."""
-    from huggingface_hub import constants
-
-    return Path(constants.HF_HUB_CACHE)
-
-
-def remove_stale(name: str) -> int:
-    """Remove parts of files that no process is fetching any more; how many there were.
-
-    The client locks a file while it fetches it: a part whose lock is free belongs to nobody.
-    """
-    folder = f"models--{name.replace('/', '--')}"
-    removed = 0
-    for part in (hub_folder() / folder / "blobs").glob("*.incomplete"):
-        lock = hub_folder() / ".locks" / folder / f"{part.name.partition('.')[0]}.lock"
-        with suppress(OSError):
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            held = try_lock(lock)
-            if held is None:
-                continue
-            try:
-                part.unlink()
-                removed += 1
-            finally:
-                held.close()
-    return removed
 
 
 def _check_room(name: str, wanted: int) -> None:

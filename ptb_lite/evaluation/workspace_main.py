@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from ptb_lite.audit.detectors.submission import validate_submission
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.engine.capability import plan_evaluation, with_plan
 from ptb_lite.evaluation.engine.messages import Message, WorkerWarned
@@ -24,6 +23,7 @@ from ptb_lite.evaluation.errors import InvalidSubmissionError
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
 from ptb_lite.evaluation.lm_tasks.task import LmTask
 from ptb_lite.evaluation.results import EvaluationResult
+from ptb_lite.evaluation.submission import read_submission
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, read_task
 from ptb_lite.hardware import DeviceError
 from ptb_lite.ledger_file import adapter_hash, append, new_use
@@ -165,7 +165,7 @@ def _adapter(root: Path, task: Task, model: str) -> Path | None:
         return None
     folder = root / model
     names = task.base_names or (task.base_model_id,)
-    check = validate_submission(folder, base_model=Path(task.base_model), base_ids=names)
+    check = read_submission(folder, Path(task.base_model), names)
     if not check.valid:
         raise InvalidSubmissionError(check.reason)
     return folder

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+from ptb_lite.audit.detectors.submission import CONFIG
 from ptb_lite.audit.evidence.losses import Losses
 from ptb_lite.benchmarks.perturbed import Asked, drawn, perturbed
 from ptb_lite.catalog.entries import BenchmarkEntry
@@ -17,6 +18,7 @@ from ptb_lite.evaluation.items.dataset import test_and_train_items
 from ptb_lite.evaluation.items.item import Item, read_items
 from ptb_lite.evaluation.items.splits import draw_splits
 from ptb_lite.evaluation.losses.measure import LossesJob, measure_losses
+from ptb_lite.evaluation.submission import read_submission
 from ptb_lite.files import read_record
 from ptb_lite.runner.context import Prepared, Seal
 from ptb_lite.runs.folder import RunFolder
@@ -26,6 +28,8 @@ DRAWN = 100
 """Test items, and as many fresh ones, of a procedural benchmark."""
 PERTURBED = 64
 """Test items of a data set, each with its siblings."""
+_WIDEST = 4
+"""float32 where the base is stored in 8 bits."""
 _SIBLINGS_OF = "procedural ones, gsm8k and humaneval"
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -58,8 +62,26 @@ def losses_of_folder(
 
     Raises PtbLiteError as above, and DataMissingError where a data set is not here.
     """
+    _check(submission, base_model)
     asked = tuple(_of_benchmark(entry, data_dir, seed=seed, salt=salt) for entry in entries)
     return _measured(base_model, submission, asked, "auto")
+
+
+def _check(submission: Path, base_model: Path) -> None:
+    """Refuse what no run would have sealed, before it is loaded. An adapter is read in a worker
+    under limits; of whole weights the size is asked."""
+    if (submission / CONFIG).is_file():
+        check = read_submission(submission)
+        if not check.valid:
+            raise PtbLiteError(check.reason, field=str(submission))
+        return
+    weights = sum(path.lstat().st_size for path in submission.glob("*.safetensors"))
+    most = _WIDEST * sum(path.stat().st_size for path in base_model.glob("*.safetensors"))
+    if weights > most:
+        raise PtbLiteError(
+            f"holds {weights / 1e9:.1f} GB of weights, more than the base model in any precision",
+            field=str(submission),
+        )
 
 
 def _measured(

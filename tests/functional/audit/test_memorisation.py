@@ -149,6 +149,30 @@ def test_of_a_run_the_items_that_were_scored(
     assert "30 test items, 100 fresh ones" in str(found["notes"])
 
 
+@pytest.mark.parametrize(
+    ("file", "said"), [("adapter_model.safetensors", "adapter"), ("model.safetensors", "GB")]
+)
+def test_what_no_run_would_seal_is_refused_before_it_is_loaded(
+    tmp_path: Path,
+    tiny_model: Path,
+    capsys: pytest.CaptureFixture[str],
+    file: str,
+    said: str,
+) -> None:
+    """Sparse: they claim a terabyte."""
+    submission = tmp_path / "result" / "final_model"
+    submission.mkdir(parents=True)
+    if file.startswith("adapter"):
+        (submission / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA"}))
+    with (submission / file).open("wb") as stream:
+        stream.truncate(1 << 40)
+    given = ("--benchmark", BENCHMARK, "--base-model", str(tiny_model), "--memorisation")
+    with pytest.raises(SystemExit) as ended:
+        main(["audit", str(submission.parent), *given])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
 def test_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["--benchmark", BENCHMARK], []):
         with pytest.raises(SystemExit) as ended:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -18,8 +19,8 @@ import pytest
 
 from ptb_lite.catalog import ModelEntry, load_catalog
 from ptb_lite.catalog.hub import hub_model, is_cached
-from ptb_lite.catalog.hub_download import remove_stale
 from ptb_lite.catalog.hub_errors import HubError
+from ptb_lite.catalog.hub_parts import remove_stale
 from ptb_lite.catalog.pins import known_pins, pin_catalog
 from ptb_lite.catalog.revisions import held_commit
 from ptb_lite.evaluation.items.rows import DataMissingError, kept_file, part_file
@@ -56,6 +57,10 @@ def model_files() -> dict[str, bytes]:
         "model.safetensors": weights(**names, **{"lm_head.weight": [1000, 64]}),
         "pytorch_model.bin": b"a pickle that nobody fetches",
     }
+
+
+def weights_sent() -> bytes:
+    return model_files()["model.safetensors"]
 
 
 @pytest.fixture
@@ -146,6 +151,7 @@ def test_a_killed_download_goes_on_and_leaves_no_rest(hub: Hub, tmp_path: Path) 
     hub.stuck = "model.safetensors"
     program = (
         "import sys; from ptb_lite.catalog.hub_download import download\n"
+        "import huggingface_hub.constants as client\nclient.DOWNLOAD_CHUNK_SIZE = 8192\n"
         "download(sys.argv[1], sys.argv[2])"
     )
     child = subprocess.Popen(
@@ -163,8 +169,13 @@ def test_a_killed_download_goes_on_and_leaves_no_rest(hub: Hub, tmp_path: Path) 
         assert time.monotonic() < limit
         time.sleep(0.05)
     assert remove_stale(NAME) == 0, "it is being fetched"
+    (part,) = blobs.glob("*.incomplete")
+    while part.stat().st_size == 0:
+        assert time.monotonic() < limit
+        time.sleep(0.05)
     child.send_signal(signal.SIGKILL)
     child.wait()
+    here = part.stat().st_size
     hub.stuck = ""
     hub.asked.clear()
     hub_model(ENTRY)
@@ -175,6 +186,22 @@ def test_a_killed_download_goes_on_and_leaves_no_rest(hub: Hub, tmp_path: Path) 
         if line.startswith("GET") and "/resolve/" in line
     ]
     assert fetched == ["model.safetensors"]
+    assert hub.begun == [here], "it went on where it was"
+    assert hub_model(ENTRY).joinpath("model.safetensors").read_bytes() == weights_sent()
+
+
+@pytest.mark.parametrize("size", [1000, 10_000_000])
+def test_a_part_that_is_no_beginning_of_its_file_is_not_kept(
+    hub: Hub, tmp_path: Path, size: int
+) -> None:
+    sent = weights_sent()
+    blobs = tmp_path / "hf" / "hub" / f"models--{NAME.replace('/', '--')}" / "blobs"
+    blobs.mkdir(parents=True)
+    part = blobs / f"{hashlib.sha256(sent).hexdigest()}.0a1b2c3d.incomplete"
+    part.write_bytes(b"\x01" * size)
+    assert hub_model(ENTRY).joinpath("model.safetensors").read_bytes() == sent
+    assert not part.exists()
+    assert hub.begun == ([size] if size < len(sent) else [])
 
 
 @pytest.mark.usefixtures("hub")

@@ -26,6 +26,8 @@ class Hub:
     commit: str = COMMIT
     refusal: int = 0
     stuck: str = ""
+    begun: list[int] = field(default_factory=list)
+    """The first bytes of answers that were not asked from the beginning."""
 
     def answer(self, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of one request."""
@@ -48,7 +50,7 @@ class Hub:
         if route[:1] != ["resolve"] or content is None:
             return 404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT}, b""
         commit = self._commit(route[1])
-        return 200, {"ETag": f'"{_sha(content)}"', "X-Repo-Commit": commit}, content
+        return 200, {"ETag": f'"{_etag(route[-1], content)}"', "X-Repo-Commit": commit}, content
 
     def _commit(self, revision: str) -> str:
         """As on the Hub: a commit is itself, a branch is at one."""
@@ -75,6 +77,11 @@ def hub_server(repositories: dict[tuple[str, str], dict[str, bytes]]) -> Iterato
 
         def do_GET(self) -> None:
             status, headers, body = hub.answer(self.command, self.path)
+            first = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
+            if first and status == 200:
+                whole, body, status = len(body), body[first:], 206
+                headers["Content-Range"] = f"bytes {first}-{whole - 1}/{whole}"
+                hub.begun.append(first)
             self.send_response(status)
             for key, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(key, value)
@@ -124,6 +131,12 @@ def _tree(files: dict[str, bytes], folder: str, recursive: bool) -> list[dict[st
                 "oid": _sha(content),
             }
     return list(found.values())
+
+
+def _etag(path: str, content: bytes) -> str:
+    """As on the Hub: the SHA-256 of what is stored apart from git."""
+    large = path.endswith(".safetensors")
+    return hashlib.sha256(content).hexdigest() if large else _sha(content)
 
 
 def _sha(content: bytes) -> str:
