@@ -39,6 +39,22 @@ class FoundFile:
     size: int
     stored: int
 
+    @property
+    def name(self) -> str:
+        """Its last part. Of paths as text: of a hundred thousand files pathlib takes half the time
+        of an audit."""
+        return self.relative.rpartition("/")[2]
+
+    @property
+    def suffix(self) -> str:
+        """As pathlib has it, in small letters."""
+        return suffix_of(self.name)
+
+    @property
+    def folders(self) -> list[str]:
+        """The parts before the last."""
+        return self.relative.split("/")[:-1]
+
 
 @dataclass
 class Account:
@@ -145,6 +161,12 @@ def sha256_of(path: Path, max_bytes: int) -> str | None:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         return None
+
+
+def suffix_of(name: str) -> str:
+    """The suffix of a file's name in small letters, with its dot; empty for none."""
+    stem, dot, end = name.rpartition(".")
+    return f".{end}".lower() if dot and end and stem else ""
 
 
 def kind_of(mode: int) -> str:

@@ -35,7 +35,7 @@ def harness_files(files: Iterable[FoundFile]) -> frozenset[str]:
     roots = {
         file.relative.rpartition("evaluate.py")[0]
         for file in files
-        if PurePosixPath(file.relative).name == "evaluate.py"
+        if file.name == "evaluate.py"
         and file.relative.count("/") <= 1
         and is_evaluation(_text(file))
     }

@@ -72,19 +72,18 @@ _GUARDS = re.compile(r"decontam|overlap|n-?gram|exclu|contamina|not in |dedup|le
 
 def is_output(file: FoundFile) -> bool:
     """Whether a file is what an evaluation or a program put out, by its structure."""
-    path = PurePosixPath(file.relative)
-    name = path.name.lower()
-    if path.suffix.lower() in _PRINTED and not _TRAINS.search(path.stem):
+    name, suffix = file.name.lower(), file.suffix
+    if suffix in _PRINTED and not _TRAINS.search(name.removesuffix(suffix)):
         rows = _rows(_peek(file))
         return not rows or any(map(_is_measured, rows))
-    if path.suffix.lower() in _PRINTED:
+    if suffix in _PRINTED:
         return not _rows(_peek(file)) and bool(re.search(r"log|out|err", name))
-    if path.suffix.lower() == ".eval":
+    if suffix == ".eval":
         return _peek(file)[:2] == b"PK"
-    evaluates = _is_of_evaluation(path)
-    if path.suffix.lower() in {".md", ".html"}:
+    evaluates = _is_of_evaluation([*file.folders, file.name])
+    if suffix in {".md", ".html"}:
         return evaluates
-    if path.suffix.lower() not in {".json", ".jsonl", ".csv", ".txt", ".tsv"}:
+    if suffix not in {".json", ".jsonl", ".csv", ".txt", ".tsv"}:
         return False
     start = _peek(file)
     if _is_inspect(start) or _is_lm_eval(start):
@@ -95,25 +94,26 @@ def is_output(file: FoundFile) -> bool:
         return not _TRAINS.search(name) and any(map(shaped, rows))
     if evaluates and start.lstrip()[:1] not in (b"{", b"["):
         return True
-    return path.suffix.lower() == ".txt" and is_result_file(name)
+    return suffix == ".txt" and is_result_file(name)
 
 
 def is_handed_test_data(relative: str, harness: frozenset[str]) -> bool:
     """PostTrainBench's own copies of the test set: handed out against contamination, or kept by
     its evaluation code."""
-    path = PurePosixPath(relative)
-    if path.name == "test_data.json":
+    *folders, own = relative.split("/")
+    if own == "test_data.json":
         return True
-    evaluates = any(name.endswith("evaluate.py") for name in harness)
-    in_code = "evaluation_code" in path.parts[:-1]
-    cached = path.parent.name == "data" and path.name.startswith(("healthbench", "arena"))
-    return evaluates and (in_code or cached) and not _TRAINS.search(path.name)
+    if not any(name.endswith("evaluate.py") for name in harness):
+        return False
+    in_code = "evaluation_code" in folders
+    cached = folders[-1:] == ["data"] and own.startswith(("healthbench", "arena"))
+    return (in_code or cached) and not _TRAINS.search(own)
 
 
 def is_kept_aside(relative: str, sources: Iterable[str]) -> bool:
     """A copy of the test set under its own name, in a folder whose programs name it where they look
     for overlaps: kept to stay clear of it."""
-    name = PurePosixPath(relative).name
+    name = relative.rpartition("/")[2]
     if not names_test(name):
         return False
     return any(name in source and _GUARDS.search(source) for source in sources)
@@ -181,10 +181,10 @@ def _is_lm_eval(start: bytes) -> bool:
     )  # fmt: skip
 
 
-def _is_of_evaluation(path: PurePosixPath) -> bool:
+def _is_of_evaluation(parts: Sequence[str]) -> bool:
     """Whether a file says by its name or its folder that an evaluation put it out."""
-    named = any(map(is_result_file, path.parts))
-    return named and not any(map(_TRAINS.search, path.parts))
+    named = any(map(is_result_file, parts))
+    return named and not any(map(_TRAINS.search, parts))
 
 
 def _is_measured(row: dict[str, object]) -> bool:

@@ -7,12 +7,19 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Protocol
 
 from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret
 from ptb_lite.audit.code.shell import Command, read_shell
-from ptb_lite.audit.evidence.folder import Account, FoundFile, Listing, open_regular, sha256_of
+from ptb_lite.audit.evidence.folder import (
+    Account,
+    FoundFile,
+    Listing,
+    open_regular,
+    sha256_of,
+    suffix_of,
+)
 from ptb_lite.audit.evidence.harnesses import harness_files
 from ptb_lite.audit.evidence.outputs import holding_items
 from ptb_lite.audit.evidence.programs import Order, Program, Programs
@@ -107,7 +114,7 @@ def own_files(case: Evidence, account: Account) -> Iterator[FoundFile]:
     for unread in case.listing.account.unread:
         account.leave_unread(unread)
     for file in case.listing.files:
-        if _ENVIRONMENTS & set(PurePosixPath(file.relative).parts[:-1]):
+        if not _ENVIRONMENTS.isdisjoint(file.folders):
             continue
         expected = handed_over.get(file.relative)
         if expected is None or sha256_of(file.path, _MAX_HASHED) != expected:
@@ -129,7 +136,7 @@ class _Reader:
 
     def variables(self, file: FoundFile) -> None:
         """Those that a `.env` file sets."""
-        name = PurePosixPath(file.relative).name
+        name = file.name
         if not (name == ".env" or name.endswith(".env")) or file.size > _MAX_CONFIG:
             return
         try:
@@ -144,8 +151,7 @@ class _Reader:
 
     def file(self, file: FoundFile) -> bool:
         """Whether there is room for more."""
-        path = PurePosixPath(file.relative)
-        kind = _kind(path, file)
+        kind = _kind(file)
         if kind is None:
             return True
         if len(self.python) + len(self.configs) > MAX_PROGRAMS or self._left < 0:
@@ -189,7 +195,7 @@ class _Reader:
             self._shell(turn.text, turn.file, turn.line, spread=False)
         elif len(turn.text) <= MAX_PROGRAM:
             text = self._after_edit(turn)
-            kind = _named_kind(PurePosixPath(turn.path))
+            kind = _named_kind(turn.path)
             if kind in ("python", "shell", "notebook", "config") and text:
                 self._left -= len(text)
                 self.text(kind, text, f"{turn.file} ({turn.path[-80:]})", turn.line)
@@ -247,7 +253,7 @@ class _Reader:
             for variable, value in command.assigned if not command.words else ():
                 self.environment.setdefault(variable, value)
             target = _written(command)
-            kind = _named_kind(PurePosixPath(target)) if target else None
+            kind = _named_kind(target) if target else None
             if kind == "python":
                 self._add_python(command.stdin, f"{name} ({target})", line)
             elif kind == "config":
@@ -293,9 +299,9 @@ def _at(command: Command, line: int) -> Command:
     return replace(command, line=line)
 
 
-def _kind(path: PurePosixPath, file: FoundFile) -> str | None:
-    kind = _named_kind(path)
-    if kind is None and not path.suffix and 0 < file.size <= MAX_PROGRAM:
+def _kind(file: FoundFile) -> str | None:
+    kind = _named_kind(file.relative)
+    if kind is None and not file.suffix and 0 < file.size <= MAX_PROGRAM:
         try:
             with open_regular(file.path) as stream:
                 match = _SHEBANG.match(stream.read(128))
@@ -308,12 +314,13 @@ def _kind(path: PurePosixPath, file: FoundFile) -> str | None:
     return kind
 
 
-def _named_kind(path: PurePosixPath) -> str | None:
-    suffix = path.suffix.lower()
+def _named_kind(path: str) -> str | None:
+    name = path.rpartition("/")[2]
+    suffix = suffix_of(name)
     if suffix in _PYTHON:
         return "python"
     if suffix == ".ipynb":
         return "notebook"
-    if suffix in _SHELL or path.name in _SHELL_NAMES:
+    if suffix in _SHELL or name in _SHELL_NAMES:
         return "shell"
     return "config" if suffix in _CONFIGS else None
