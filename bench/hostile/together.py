@@ -1,0 +1,73 @@
+"""`python -m bench.hostile.together FOLDER [COUNT] [KILLED]`: runs at the same time, some of whose
+runners are killed and resumed.
+
+Expected: each ends with its own submission and its own agent's file, and no process is left.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from bench.hostile.kills import left_over, outcome
+from bench.hostile.lab import laboratory
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.files import read_record
+from ptb_lite.runner.context import Seal
+from ptb_lite.runner.launch import resume
+from ptb_lite.runs.folder import RunFolder
+
+AGENT = (
+    "submit(fill=0.01 * {n} + 0.01); open('own.txt', 'w').write('{n}')\nimport time\ntime.sleep(5)"
+)
+PATIENCE_SECONDS = 3000.0
+
+
+def main(folder: Path, count: int, killed: int) -> int:
+    """Exit code 1 where a run did not end as its own."""
+    dice, bench = random.Random(0), laboratory(folder)
+    began = time.monotonic()
+    runs = [bench.start(AGENT.format(n=n), minutes=3.0) for n in range(count)]
+    blows = {n: time.monotonic() + dice.uniform(1, 240) for n in dice.sample(range(count), killed)}
+    left = dict(enumerate(runs))
+    while left and time.monotonic() - began < PATIENCE_SECONDS:
+        time.sleep(0.5)
+        for n, run in list(left.items()):
+            if n in blows and time.monotonic() > blows[n] and (pid := run.read_status().pid):
+                print(f"{n}: runner killed in {run.read_status().phase}", flush=True)
+                with suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+                del blows[n]
+            elif not run.runner_lives():
+                if run.read_status().state == "ended":
+                    del left[n]
+                else:
+                    with suppress(PtbLiteError):
+                        resume(run.path)
+    took = time.monotonic() - began
+    wrong = [said for n, run in enumerate(runs) if (said := _wrong(n, run))]
+    hashes = {read_record(run.seal, Seal).sha256 for run in runs if run.seal.is_file()}
+    print(f"{count} at once, {killed} killed: {took:.0f} s, {len(hashes)} different submissions")
+    for run in runs:
+        print(f"  {run.run_id}: {run.read_status().outcome}, {outcome(run)}")
+    print("\n".join(wrong) or "each as its own")
+    return 1 if wrong or len(hashes) != count else 0
+
+
+def _wrong(n: int, run: RunFolder) -> str:
+    own = run.workspace / "own.txt"
+    said = own.read_text() if own.is_file() else "nothing"
+    found = left_over(run)
+    if run.read_scores() is None or said != str(n) or found:
+        return f"{n}: wrote {said}, {run.read_status().outcome}, left {found}"
+    return ""
+
+
+if __name__ == "__main__":
+    count, killed = map(int, sys.argv[2:4] or (12, 4))
+    sys.exit(main(Path(sys.argv[1]).absolute(), count, killed))
