@@ -89,9 +89,9 @@ class OverlapDetector(Detector):
         """Raises OSError when the folder itself cannot be read."""
         if not case.items:
             return DetectorResult(detector=NAME, status="skipped", reason="no test items given")
-        account = Account()
+        account = case.listing.account.copy()
         budget = Budget(self._max_bytes, time.monotonic() + self._max_seconds)
-        files = list(case.files(account))
+        files = case.listing.files
         handed_over = [file for file in files if _is_handed_over(file, case)]
         unchanged = {file.relative for file in handed_over}
         search = Search.over(case, handed_over, budget, account)

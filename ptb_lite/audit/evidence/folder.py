@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BufferedReader
 from pathlib import Path
 
@@ -76,6 +76,9 @@ class Account:
             self.unread.append(text)
         else:
             self.more_unread += 1
+
+    def copy(self) -> Account:
+        return replace(self, notes=[*self.notes], unread=[*self.unread])
 
     def all_notes(self) -> tuple[str, ...]:
         return (*self.notes, f"and {self.more_notes} more") if self.more_notes else (*self.notes,)
