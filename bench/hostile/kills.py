@@ -1,4 +1,5 @@
-"""`python -m bench.hostile.kills FOLDER COUNT [SEED]`: processes of runs ended at random moments.
+"""`python -m bench.hostile.kills FOLDER COUNT [SEED [VICTIM]]`: processes of runs ended at random
+moments.
 
 Each run of a tiny model loses one process (its runner, a worker, the sandbox's helper, the agent)
 by SIGKILL, by SIGSTOP for a while, or by a memory control group without memory. A run whose runner
@@ -29,6 +30,8 @@ from tests.functional.runner.conftest import Bench
 
 AGENT = "submit(); print('submitted', flush=True)\nimport time\ntime.sleep(6)"
 PHASES = tuple(Phase)
+WITH_WORKERS = (Phase.SEAL, Phase.AUDIT, Phase.EVALUATE)
+"""The base's own scores are from the cache."""
 VICTIMS = {
     "worker": ("ptb_lite.audit.worker", "engine.worker", "adapter_fit"),
     "helper": ("bwrap", "ptb_lite.sandbox"),
@@ -52,9 +55,10 @@ class Blow:
     again: bool
 
 
-def chosen(number: int, dice: random.Random) -> Blow:
-    victim = (*VICTIMS, "runner")[number % 4]
-    phase = {"agent": Phase.AGENT, "helper": Phase.AGENT}.get(victim, dice.choice(PHASES))
+def chosen(number: int, dice: random.Random, only: str = "") -> Blow:
+    victim = only or (*VICTIMS, "runner")[number % 4]
+    phases = {"agent": (Phase.AGENT,), "helper": (Phase.AGENT,), "worker": WITH_WORKERS}
+    phase = dice.choice(phases.get(victim, PHASES))
     return Blow(victim, dice.choice(BLOWS), phase, dice.random() * 4, number % 2 == 1)
 
 
@@ -64,14 +68,17 @@ def hit(run: RunFolder, blow: Blow) -> str:
         if not run.runner_lives():
             return ""
         time.sleep(0.02)
-    time.sleep(blow.when)
-    found = _victim(run, blow.victim)
-    if found is None:
-        return ""
+    if blow.victim == "runner":
+        time.sleep(blow.when)
+    while (found := _victim(run, blow.victim)) is None:
+        if not run.runner_lives() or run.read_status().phase is not blow.phase:
+            return ""
+        time.sleep(0.02)
+    # A worker may be over in a second.
+    time.sleep(blow.when / 4 if blow.victim != "runner" else 0.0)
     with suppress(psutil.Error, OSError):
-        name = blow.victim if found.pid != run.read_status().pid else "runner"
         _strike(found, blow.how)
-        return name
+        return blow.victim
     return ""
 
 
@@ -81,12 +88,13 @@ def _victim(run: RunFolder, kind: str) -> psutil.Process | None:
         return None
     with suppress(psutil.Error):
         runner = psutil.Process(pid)
+        if kind == "runner":
+            return runner
         for child in reversed(runner.children(recursive=True)):
             with suppress(psutil.Error):
                 words = " ".join(child.cmdline())
-                if any(word in words for word in VICTIMS.get(kind, ())):
+                if any(word in words for word in VICTIMS[kind]):
                     return child
-        return runner
     return None
 
 
@@ -151,14 +159,14 @@ def outcome(run: RunFolder) -> str:
     return f"{scores.verdict.value} {benchmark.counted.score if benchmark.counted else None} {raw}"
 
 
-def main(folder: Path, count: int, start: int) -> int:
+def main(folder: Path, count: int, start: int = 0, only: str = "") -> int:
     dice = random.Random(start)
     bench: Bench = laboratory(folder)
     expected = outcome(bench.finish(bench.start(AGENT), PATIENCE_SECONDS))
     print(f"undisturbed: {expected}", flush=True)
     table: Counter[tuple[str, str, str]] = Counter()
     for number in range(count):
-        blow = chosen(number, dice)
+        blow = chosen(number, dice, only)
         run = bench.start(AGENT)
         struck = hit(run, blow)
         ended(run, again=blow.again, dice=dice)
@@ -176,4 +184,4 @@ def main(folder: Path, count: int, start: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).absolute(), int(sys.argv[2]), int((*sys.argv, 0)[3])))
+    sys.exit(main(Path(sys.argv[1]).absolute(), *map(int, sys.argv[2:4]), *sys.argv[4:5]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pydantic import ValidationError
 
@@ -12,13 +14,15 @@ from ptb_lite.audit.isolation.process import START_SECONDS, reader, with_links
 from ptb_lite.audit.record import DetectorResult
 
 _SERVER = ("ptb_lite.audit.worker",)
+_SERVERS = 2
 
 
 def results(job: Job) -> Iterator[DetectorResult]:
     """One result for each detector of a job, in its order, each as it comes. Nothing is raised.
 
     The server ends each worker at its limits; it is itself ended, with all that it started, when
-    it is late.
+    it is late. One that ends before that was ended by somebody else (it reads no file of an
+    agent's): a second one goes on with what is left.
     """
     left = list(job.detectors)
     case = job.case
@@ -31,17 +35,26 @@ def results(job: Job) -> Iterator[DetectorResult]:
         *with_links(case.instruct_model),
         case.embedder,
     )
-    seconds = job.limits.seconds + START_SECONDS
-    with reader(_SERVER, job.encoded(), evidence, seconds) as lines:
-        for line in lines:
-            try:
-                result = DetectorResult.model_validate_json(line)
-            except ValidationError:
-                break
-            if not left or result.detector != left[0]:
-                break
-            left.pop(0)
-            yield result
+    until = time.monotonic() + job.limits.seconds
+    for _ in range(_SERVERS):
+        seconds = until - time.monotonic()
+        if not left or seconds < 1:
+            break
+        rest = replace(
+            job, detectors=tuple(left), limits=replace(job.limits, seconds=seconds)
+        ).encoded()
+        with reader(_SERVER, rest, evidence, seconds + START_SECONDS) as lines:
+            for line in lines:
+                try:
+                    result = DetectorResult.model_validate_json(line)
+                except ValidationError:
+                    until = 0.0
+                    break
+                if not left or result.detector != left[0]:
+                    until = 0.0
+                    break
+                left.pop(0)
+                yield result
     for name in left:
         reason = "the audit's server ended before it; nothing was seen"
         yield DetectorResult(detector=name, status="skipped", reason=reason)
@@ -56,10 +69,15 @@ def checked_submission(job: SubmissionJob) -> SubmissionCheck:
         # Nothing to read, and a link's target is nothing to show.
         return job.carried_out()
     shown = (job.folder, *with_links(job.base_model))
-    with reader(_SERVER, job.encoded(), shown, job.limits.seconds + START_SECONDS) as lines:
-        for line in lines:
-            try:
-                return SubmissionCheck.model_validate_json(line)
-            except ValidationError:
-                break
+    until = time.monotonic() + job.limits.seconds
+    for _ in range(_SERVERS):
+        if (seconds := until - time.monotonic()) < 1:
+            break
+        rest = replace(job, limits=replace(job.limits, seconds=seconds)).encoded()
+        with reader(_SERVER, rest, shown, seconds + START_SECONDS) as lines:
+            for line in lines:
+                try:
+                    return SubmissionCheck.model_validate_json(line)
+                except ValidationError:
+                    until = 0.0
     raise OSError("the process that reads submissions ended without an answer")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -196,6 +197,30 @@ def test_a_file_that_ends_its_reader_is_left_out_and_named(
     assert not [
         p for p in psutil.process_iter(["cmdline"]) if "987654" in (p.info["cmdline"] or [])
     ]
+
+
+def kill_first_server() -> None:
+    """As the kernel does where memory is short, which says nothing of what is read."""
+    while True:
+        for child in psutil.Process().children():
+            if "ptb_lite.audit.worker" in child.cmdline():
+                child.kill()
+                return
+        time.sleep(0.005)
+
+
+def test_a_server_that_somebody_killed_is_started_once_more(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("seen\n")
+    for look in (
+        lambda: (acted(tmp_path).status, "flagged"),
+        lambda: (checked_submission(SubmissionJob(tmp_path)).problem, "not an adapter"),
+    ):
+        killer = threading.Thread(target=kill_first_server, daemon=True)
+        killer.start()
+        found, expected = look()
+        killer.join(1)
+        assert not killer.is_alive()
+        assert found == expected
 
 
 def test_a_worker_that_never_ends_is_ended_in_time(tmp_path: Path) -> None:
