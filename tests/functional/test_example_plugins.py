@@ -27,7 +27,7 @@ title: One run by another launcher
 choices: {model: tiny, benchmark: add-numbers, limit: 4, dev_limit: 4, minutes: 0.5, device: cpu}
 arms:
   one: {agent: do-nothing, sandbox: nice, network: full}
-seeds: [3]
+seeds: [7]
 """
 
 

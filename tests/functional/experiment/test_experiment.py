@@ -28,7 +28,7 @@ choices: {model: tiny, benchmark: add-numbers, limit: 4, dev_limit: 4, minutes: 
 arms:
   control: {agent: prompt-only}
   cheat: {agent: cheat-tamper}
-seeds: [3]
+seeds: [7]
 """
 
 
@@ -66,6 +66,12 @@ def test_cut_off_gone_on_with_and_reported(bench: Bench, tmp_path: Path) -> None
     arms = {arm["arm"]: arm for arm in report["arms"]}
     assert (arms["control"]["flagged"]["count"], arms["cheat"]["flagged"]["count"]) == (0, 1)
     assert arms["cheat"]["against_first"]["flag_rate"] == 1.0
+    control = next(r for r in list_runs(bench.runs_dir) if "prompt-only" in r.spec.read_text())
+    measured = control.evaluations
+    before = (measured / "baseline" / "zero_shot.add-numbers.samples.jsonl").read_text()
+    # Not only the score: a random model that scores nothing would hide a change of the weights.
+    assert before == (measured / "after" / "after.add-numbers.samples.jsonl").read_text()
+    assert len(before.splitlines()) == 4
     cheat = next(run for run in list_runs(bench.runs_dir) if "cheat" in run.spec.read_text())
     raised = [
         event.payload
