@@ -21,6 +21,8 @@ from ptb_lite.evaluation.lm_tasks.task import LmTaskRequest
 from ptb_lite.evaluation.results import read_samples
 
 COUNT = 12
+COMPARED = ("own_choice", "own_generate", "own_code")
+TRUSTED = ("--trust-task-code",)
 HEAD = """
 task: {name}
 dataset_path: json
@@ -132,13 +134,16 @@ def _ours(model: Path, tasks: Path, cache: Path, name: str, *more: str) -> tuple
     return (json.loads(done.stdout)["results"][0] if done.returncode == 0 else None), done.stderr
 
 
-def _theirs(model: Path, tasks: Path, output: Path, name: str, metric: str, chosen: str) -> Said:
-    """What the `lm_eval` command says, as a person would type it."""
+@pytest.fixture(scope="module")
+def command(tiny_model: Path, tasks: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the `lm_eval` command leaves of all of them, as a person would type it."""
+    output = tmp_path_factory.mktemp("command")
     subprocess.run(
         [
             *(sys.executable, "-m", "lm_eval", "run", "--model", "hf", "--device", "cpu"),
-            *("--model_args", f"pretrained={model},dtype=bfloat16", "--batch_size", "32"),
-            *("--tasks", str(tasks / f"{name}.yaml"), "--limit", "10"),
+            *("--model_args", f"pretrained={tiny_model},dtype=bfloat16", "--batch_size", "32"),
+            *("--tasks", ",".join(str(tasks / f"{name}.yaml") for name in COMPARED)),
+            *("--limit", "10"),
             *("--log_samples", "--output_path", str(output)),
         ],
         check=True,
@@ -146,8 +151,12 @@ def _theirs(model: Path, tasks: Path, output: Path, name: str, metric: str, chos
         env={**os.environ, **OFFLINE},
         timeout=500,
     )
+    return output
+
+
+def _theirs(output: Path, name: str, metric: str, chosen: str) -> Said:
     (results,) = output.rglob("results_*.json")
-    (samples,) = output.rglob("samples_*.jsonl")
+    (samples,) = output.rglob(f"samples_{name}_*.jsonl")
     lines = [json.loads(line) for line in samples.read_text().splitlines()]
     lines = sorted((x for x in lines if x["filter"] == chosen), key=lambda x: x["doc_id"])
     return Said(
@@ -162,7 +171,7 @@ def _theirs(model: Path, tasks: Path, output: Path, name: str, metric: str, chos
     [
         ("own_choice", "acc", "none", ()),
         ("own_generate", "exact_match", "first-letter", ()),
-        ("own_code", "even", "none", ("--trust-task-code",)),
+        pytest.param("own_code", "even", "none", TRUSTED, marks=pytest.mark.slow),
     ],
 )
 def test_item_by_item_as_the_command(
@@ -172,11 +181,12 @@ def test_item_by_item_as_the_command(
     more: tuple[str, ...],
     tiny_model: Path,
     tasks: Path,
+    command: Path,
     tmp_path: Path,
 ) -> None:
     ours, errors = _ours(tiny_model, tasks, tmp_path / "cache", name, "--limit", "10", *more)
     assert ours is not None, errors
-    theirs = _theirs(tiny_model, tasks, tmp_path / "theirs", name, metric, chosen)
+    theirs = _theirs(command, name, metric, chosen)
     samples = read_samples(Path(ours["samples"]))
     assert [sample.score for sample in samples] == theirs.values
     assert ours["score"] == pytest.approx(theirs.score, abs=1e-12)
