@@ -15,6 +15,7 @@ import pytest
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.engine.worker import OFFLINE
 from ptb_lite.evaluation.items.item import read_items
+from ptb_lite.evaluation.lm_tasks.definition import hub_dataset
 from ptb_lite.evaluation.lm_tasks.find import find_lm_task
 from ptb_lite.evaluation.lm_tasks.main import found as found_here
 from ptb_lite.evaluation.lm_tasks.task import LmTaskRequest
@@ -200,6 +201,15 @@ def test_item_by_item_as_the_command(
     assert name == "own_generate" or len(set(theirs.values)) == 2
 
 
+@pytest.mark.parametrize(
+    ("path", "dataset"),
+    [("allenai/ai2_arc", "allenai/ai2_arc"), ("hellaswag", "hellaswag"), ("json", ""), ("/", "")],
+)
+def test_a_data_set_of_the_hub_is_told_from_files(path: str, dataset: str) -> None:
+    assert hub_dataset({"dataset_path": path}) == dataset
+    assert hub_dataset({}) == ""
+
+
 def _here(folder: Path, tasks: Path, name: str, **more: Any) -> Any:
     """As `find_lm_task`, in this process: each of its own takes seconds to load lm-eval."""
     asked = {"seed": 1, "feedback": "dev", "include_path": tasks, **more}
@@ -237,6 +247,7 @@ def test_what_cannot_be_scored_is_refused(
 def test_items_come_from_the_tasks_own_splits(tasks: Path, tmp_path: Path) -> None:
     found = _here(tmp_path / "a", tasks, "own_choice")
     assert (found.source, found.train, found.dev, found.test) == ("train", 6, 6, COUNT)
+    assert found.dataset == ""
     test = read_items(tmp_path / "a/test.jsonl")
     assert (test[1].question, test[1].target) == (
         "Question: which of test 1 times 1\nAnswer:",
