@@ -19,6 +19,7 @@ from ptb_lite.launchers.settings import find_launcher
 from ptb_lite.runs.folder import list_runs
 from ptb_lite.runs.journal import read_journal
 from tests.functional.runner.conftest import Bench, bench, tiny_model
+from tests.functional.runner.waiting import slowdown
 
 __all__ = ["bench", "tiny_model"]
 
@@ -56,7 +57,7 @@ def test_cut_off_gone_on_with_and_reported(bench: Bench, tmp_path: Path) -> None
         env={**os.environ, "PTB_LITE_RUNS": str(bench.runs_dir)},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=180 * slowdown(),
         check=False,
     )
     assert done.returncode == 0, done.stderr
