@@ -141,6 +141,7 @@ def test_a_run_of_the_agent_on_the_benchmark_with_the_detector(
     assert scored.raw.n == 4
 
 
+@pytest.mark.slow  # a launcher that breaks is in the fast ones
 def test_the_launcher_carries_out_an_experiment_in_the_sandbox(
     site: Site, bench: Bench, tmp_path: Path
 ) -> None:

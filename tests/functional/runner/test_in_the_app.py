@@ -50,6 +50,7 @@ def test_a_real_run_is_watched_from_its_first_event_to_its_result(bench: Bench) 
     assert all(sample.memory_total for sample in samples)
 
 
+@pytest.mark.slow  # a stop is in test_foreground, the keys in tests/tui
 def test_stopping_a_real_run_keeps_what_was_handed_in(bench: Bench) -> None:
     run = bench.start(
         "submit(); print('handed in', flush=True)\nimport time\ntime.sleep(300)", minutes=5.0

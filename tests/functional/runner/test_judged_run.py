@@ -70,6 +70,7 @@ def warnings(run: RunFolder) -> list[str]:
     return [payload.message for payload in payloads if isinstance(payload, Warned)]
 
 
+@pytest.mark.slow  # what is paid: functional/judge; judging in a run: below
 def test_a_judged_run_and_a_second_one_that_pays_for_nothing_twice(
     bench: Bench, writing: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

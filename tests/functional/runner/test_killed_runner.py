@@ -143,6 +143,7 @@ def test_a_runner_killed_inside_its_long_phases_is_resumed_to_the_end(bench: Ben
         resume(run.path)
 
 
+@pytest.mark.slow  # the fast one is killed inside the long phases
 def test_a_runner_killed_at_the_end_of_every_phase_is_resumed_to_the_end(bench: Bench) -> None:
     run = make_run(bench.spec("submit()"), bench.runs_dir)
     for phase in Phase:

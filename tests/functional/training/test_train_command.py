@@ -69,6 +69,7 @@ def test_the_same_seed_gives_the_same_losses(
     assert losses("c", 4) != first
 
 
+@pytest.mark.slow  # as test_recipe_agent, where time is short
 def test_the_time_limit_ends_the_run_early_and_keeps_the_adapter(
     tiny_gemma: Path, sums: Path, tmp_path: Path
 ) -> None:
