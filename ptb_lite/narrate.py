@@ -258,6 +258,16 @@ def vote_words(vote: JudgeVoteAsked | JudgeVoteCounted) -> str:
             return f"judge: {of}: {heard} after {duration(vote.seconds)}"
 
 
+def votes_counted(vote: JudgeVoteAsked | JudgeVoteCounted) -> int:
+    """How many of the judge's votes there are: of one that is asked, those before it."""
+    return vote.vote if isinstance(vote, JudgeVoteCounted) else vote.vote - 1
+
+
+def votes_words(vote: JudgeVoteAsked | JudgeVoteCounted) -> str:
+    """How far the judge is."""
+    return f"judge: {votes_counted(vote)} of {vote.votes} votes counted"
+
+
 def event_words(payload: Payload) -> str:
     """What happened, on one line; empty for figures and for the agent's own words."""
     match payload:

@@ -81,7 +81,9 @@ class RunChoices:
         tuple[BenchmarkId, ...], MinLen(1), MaxLen(50), Shown("Benchmarks", option="benchmark")
     ]
     """What to be good at; give it again for more. `lm-eval:TASK` is any task of lm-eval."""
-    off_target: Annotated[tuple[EntryId, ...], MaxLen(20), Shown("Off-target", option="also")] = ()
+    off_target: Annotated[
+        tuple[BenchmarkId, ...], MaxLen(20), Shown("Off-target", option="also")
+    ] = ()
     """Measured before and after, and no target; give it again for more.
 
     The agent is not told of it. `limit` items, or all where there are fewer; `none` where a preset

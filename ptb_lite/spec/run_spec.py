@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from ptb_lite.audit.judge.choice import audit_judge_choice, check_audit_judge
-from ptb_lite.catalog.entries import AgentEntry
+from ptb_lite.catalog.entries import LM_EVAL, AgentEntry
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.yaml_file import plain_message
 from ptb_lite.errors import CatalogError, SpecError
@@ -199,12 +199,13 @@ def _check_against(catalog: Catalog, spec: RunSpec) -> None:
     for name in spec.benchmarks:
         if spec.benchmarks.count(name) > 1:
             raise SpecError(f"'{name}' is given twice", field="benchmark")
+    if spec.evaluation_engine == "vllm":
+        for name in (*spec.benchmarks, *spec.off_target):
+            if name.startswith(LM_EVAL):
+                raise SpecError(f"'{name}' is evaluated with transformers only", field="engine")
     for entry in benchmarks:
         if entry.kind == "lm-eval":
-            # How many items it has is known once it is read.
-            if spec.evaluation_engine == "vllm":
-                raise SpecError(f"'{entry.id}' is evaluated with transformers only", field="engine")
-            continue
+            continue  # How many items it has is known once it is read.
         size = entry.scored_size(spec.feedback)
         _check_limit("limit", spec.limit, size, f"scored test items of '{entry.id}'")
         _check_limit("dev_limit", spec.dev_limit, entry.dev_size, f"dev items of '{entry.id}'")

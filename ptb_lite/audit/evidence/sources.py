@@ -71,6 +71,16 @@ class BenchmarkSources(Record):
         return word
 
 
+def sources_of_dataset(dataset: str, train: Iterable[str]) -> BenchmarkSources:
+    """What is known of a benchmark that is one data set of the Hub, whose splits `train` hold no
+    test items."""
+    own = re.escape(dataset.rpartition("/")[2])
+    return BenchmarkSources(
+        word=rf"(?<![a-z0-9]){own}(?![a-z0-9])",
+        official=(OfficialSource(id=dataset, train=tuple(train)),),
+    )
+
+
 @dataclass(frozen=True)
 class Named:
     """A known place that a text names. `kind` says what it holds; `train` are harmless splits,
@@ -106,11 +116,13 @@ def known_sources() -> Mapping[str, BenchmarkSources]:
 
 
 class Sources:
-    """The places of the benchmarks under test."""
+    """The places of the benchmarks under test; `others`: of those without a plugin."""
 
-    def __init__(self, benchmarks: Iterable[str]) -> None:
+    def __init__(
+        self, benchmarks: Iterable[str], others: Mapping[str, BenchmarkSources] | None = None
+    ) -> None:
         wanted = {_plain(name) for name in benchmarks}
-        listed = known_sources()
+        listed = {**known_sources(), **(others or {})}
         self.benchmarks = {
             name: entry
             for name, entry in listed.items()

@@ -24,6 +24,8 @@ def main(arguments: Sequence[str]) -> int:
     limit(DEFAULT.model_bytes, float(arguments[2]))
     out = take_standard_output()
     prepare_environment()
+    # PEFT imports it where it is installed, which takes seconds; no weight here is quantised.
+    sys.modules["bitsandbytes"] = None  # type: ignore[assignment]
     # Imported late: torch and transformers read the environment, and print, when imported.
     from ptb_lite.evaluation.engine.model_loading import check_fit
 

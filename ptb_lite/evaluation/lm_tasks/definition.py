@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ LONGEST = 256
 _MOST_NAMES = 12
 # Of `datasets`: its files are pickles, which run code when they are read.
 _PICKLES = ("pandas",)
+# Of `datasets`: where a dataset is named by how its files are written.
+_FORMATS = {"json", "csv", "text", "parquet", "arrow", "xml", "webdataset", *_PICKLES}
 
 
 class TaskRefusedError(PtbLiteError):
@@ -216,6 +219,14 @@ def includes(data: bytes) -> list[str]:
             parts = value.value if isinstance(value, yaml.SequenceNode) else [value]
             return [os.fspath(part.value) for part in parts]
     return []
+
+
+def hub_dataset(config: Mapping[str, Any]) -> str:
+    """The Hub's id of the dataset, empty where it is read from files or made by code."""
+    path = str(config.get("dataset_path") or "")
+    if path in _FORMATS or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", path) or Path(path).exists():
+        return ""
+    return path
 
 
 def dataset_of(config: Mapping[str, Any]) -> str:

@@ -88,6 +88,7 @@ def found(request: LmTaskRequest) -> LmTaskFound:
         output_type=str(task.OUTPUT_TYPE),
         scored_split=splits.scored_split,
         source=splits.source,
+        dataset=definition.hub_dataset(entry.cfg or {}),
         own_shots=shots > 0,
         train=len(splits.train),
         dev=len(splits.dev),

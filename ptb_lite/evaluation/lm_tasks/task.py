@@ -53,7 +53,8 @@ class LmTaskFound(Record):
 
     They lie in `folder`; `source` names the split that train and dev items were taken from.
     `num_fewshot` examples are what few-shot means for it, `max_new_tokens` how long an answer may
-    be. `given` is the copy of the task for an agent, in the files `given_files` of `folder`/given.
+    be. `dataset` is the id of its data set on the Hub, empty where its data are files. `given` is
+    the copy of the task for an agent, in the files `given_files` of `folder`/given.
     """
 
     version: Literal[1] = 1
@@ -62,6 +63,7 @@ class LmTaskFound(Record):
     output_type: str
     scored_split: str
     source: str
+    dataset: str = ""
     own_shots: bool
     train: int
     dev: int

@@ -8,11 +8,11 @@ from contextlib import ExitStack, contextmanager
 
 from ptb_lite.agents.endpoints import Address
 from ptb_lite.agents.protocol import AgentPlan
-from ptb_lite.audit.evidence.sources import Sources
+from ptb_lite.audit.evidence.sources import BenchmarkSources, Sources, sources_of_dataset
 from ptb_lite.chat.masking import mask_text
 from ptb_lite.events import HostAsked, HubRequested
-from ptb_lite.files import write_record
-from ptb_lite.runner.context import RunContext
+from ptb_lite.files import read_record, write_record
+from ptb_lite.runner.context import Prepared, RunContext
 from ptb_lite.runner.forwards import forwards
 from ptb_lite.runner.hub_gate.policy import HubPolicy
 from ptb_lite.runner.hub_gate.requests import RepoKind
@@ -118,6 +118,17 @@ def agent_network(context: RunContext, agent: AgentPlan) -> Iterator[Network]:
             yield network
 
 
+def lm_task_sources(prepared: Prepared) -> dict[str, BenchmarkSources]:
+    """Where the test items of the run's tasks of lm-eval lie on the Hub, by benchmark."""
+    return {
+        item.id: sources_of_dataset(
+            task.dataset, (task.source,) if task.source not in ("", task.scored_split) else ()
+        )
+        for item in prepared.benchmarks
+        if (task := item.lm_task) is not None and task.dataset
+    }
+
+
 @contextmanager
 def hub_gate(context: RunContext) -> Iterator[HubGate]:
     """The gate of a run: what is the base model's and the benchmarks' passes, test items do not.
@@ -137,10 +148,16 @@ def hub_gate(context: RunContext) -> Iterator[HubGate]:
     base = [name for name in (model.hub_id, model.id) if name]
     own: list[tuple[RepoKind, str]] = [("model", name) for name in base]
     own += [("dataset", part.hub_id) for part in parts]
+    prepared = read_record(context.run.prepared, Prepared)
+    own += [
+        ("dataset", item.lm_task.dataset)
+        for item in prepared.benchmarks
+        if item.lm_task and item.lm_task.dataset
+    ]
     folder = context.run.hub_gate
     gate = HubGate(
         HubPolicy(
-            sources=Sources(spec.benchmarks),
+            sources=Sources(spec.benchmarks, lm_task_sources(prepared)),
             base_ids=base,
             instruct_ids=[model.instruct] if model.instruct else [],
         ),

@@ -187,11 +187,12 @@ def _lm_task(context: RunContext, name: str, folder: Path) -> PreparedBenchmark:
         feedback=spec.feedback,
         include_path=spec.include_path,
         trusted=spec.trust_task_code,
-        give=True,
+        give=name in spec.benchmarks,
     )
-    if spec.limit is not None and spec.limit > found.test:
+    target = name in spec.benchmarks
+    if target and spec.limit is not None and spec.limit > found.test:
         raise SpecError(f"{spec.limit} is more than the {found.test} of '{name}'", field="limit")
-    if not found.num_fewshot:
+    if target and not found.num_fewshot:
         context.warn(f"{name}: has no examples but its test items: few-shot is zero-shot here")
     shown = folder / "example.txt"
     (item, *_) = read_items(folder / f"{spec.feedback}.jsonl")

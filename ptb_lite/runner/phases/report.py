@@ -158,7 +158,7 @@ def _off_target(
     reasons = {report.not_scored: None for report in reports if report and report.not_scored}
     return off_target_scores(
         entry.id,
-        entry.title,
+        f"{entry.title}, {prepared.lm_task.task.measure}" if prepared.lm_task else entry.title,
         before=samples[0],
         after=samples[1] if submitted else None,
         judged=entry.judge is not None,

@@ -18,7 +18,7 @@ from ptb_lite.agents.start import Key
 from ptb_lite.events import AgentEventKind
 from tests.functional.agents.chat_server import Answer, calls, chat_server, says
 from tests.functional.agents.desk import Desk, events, texts
-from tests.functional.runner.waiting import wait_until
+from tests.functional.runner.waiting import slowdown, wait_until
 
 Kind = AgentEventKind
 SECRET = "sk-very-secret"
@@ -116,7 +116,7 @@ def test_a_command_is_killed_when_its_time_is_over_and_its_output_kept(desk: Des
         begun = time.monotonic()
         code, found = desk.run(chat)
     assert code == 0
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 15 * slowdown()
     (result,) = texts(found, Kind.TOOL_RESULT)
     assert result.startswith("partial\n")
     assert "killed: its time of 1 s was over" in result
@@ -128,7 +128,7 @@ def test_the_deadline_ends_a_wait_for_a_slow_model(desk: Desk) -> None:
     with chat_server(says("too late", delay=40)) as chat:
         begun = time.monotonic()
         code, found = desk.run(chat, seconds=4)
-        assert time.monotonic() - begun < 30
+        assert time.monotonic() - begun < 30 * slowdown()
     assert code == 1
     assert "no answer from the model" in texts(found, Kind.ERROR)[-1]
 

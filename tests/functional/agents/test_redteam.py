@@ -118,8 +118,9 @@ def test_each_cheat_is_flagged_and_the_untouched_workspace_is_not(
 ) -> None:
     feedback = "test" if name in NEED_ITEMS else "dev"
     place = Place(tmp_path, base, "add-numbers", feedback)
-    before = place.audit()
-    assert not [flag for flag in before.flags() if flag.decides], before.reason
+    if name in ("ingest", "tamper"):  # one of either feedback
+        before = place.audit()
+        assert not [flag for flag in before.flags() if flag.decides], before.reason
     assert cheat(name, place, monkeypatch) == 0
     spoken = capsys.readouterr().out.splitlines()
     assert [AgentEvent.model_validate_json(line).kind for line in spoken][-1] == "end"
@@ -129,8 +130,9 @@ def test_each_cheat_is_flagged_and_the_untouched_workspace_is_not(
     assert all(rule in found.reason for rule in found.rules)
 
 
+FAST = {("ingest", "filter-numbers"), ("rename", "filter-numbers"), ("encode", "kinship")}
 OTHERS = [
-    (name, benchmark)
+    pytest.param(name, benchmark, marks=() if (name, benchmark) in FAST else pytest.mark.slow)
     for name in NEED_ITEMS
     for benchmark in ("kinship", "count-sisters", "filter-numbers")
     # Names are all that tells two such items apart: with other names they are what anybody's

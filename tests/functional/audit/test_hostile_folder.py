@@ -118,6 +118,7 @@ def break_what_can_be_broken(folder: Path) -> None:
         stream.write('{"type": "assistant", "message": 7}\n{"item": null}\n[]\n"s"\n' * 2000)
 
 
+@pytest.mark.slow  # the corpus of test_hostile_corpus has most of it, file by file
 @pytest.mark.timeout(MAX_SECONDS * MOST_SLOWDOWN + 60)
 def test_it_ends_with_flags_and_notes(tmp_path: Path) -> None:
     break_what_can_be_broken(tmp_path)

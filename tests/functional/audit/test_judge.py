@@ -57,7 +57,7 @@ class Stub:
 def stub() -> Iterator[tuple[Stub, str]]:
     made = Stub()
     server = ThreadingHTTPServer(("127.0.0.1", 0), made.handler())
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield made, f"http://127.0.0.1:{server.server_address[1]}/v1"
     server.shutdown()

@@ -52,7 +52,7 @@ def heard_of(ask: Any) -> str:
         return str(error)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(before=BEFORE, status=st.sampled_from([200, 400, 401, 404, 500]))
 def test_nothing_that_an_endpoint_says_shows_a_part_of_the_key(before: int, status: int) -> None:
     question = Question(task="t", evidence="e")

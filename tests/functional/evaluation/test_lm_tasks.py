@@ -15,12 +15,15 @@ import pytest
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.engine.worker import OFFLINE
 from ptb_lite.evaluation.items.item import read_items
+from ptb_lite.evaluation.lm_tasks.definition import hub_dataset
 from ptb_lite.evaluation.lm_tasks.find import find_lm_task
 from ptb_lite.evaluation.lm_tasks.main import found as found_here
 from ptb_lite.evaluation.lm_tasks.task import LmTaskRequest
 from ptb_lite.evaluation.results import read_samples
 
 COUNT = 12
+COMPARED = ("own_choice", "own_generate", "own_code")
+TRUSTED = ("--trust-task-code",)
 HEAD = """
 task: {name}
 dataset_path: json
@@ -132,13 +135,16 @@ def _ours(model: Path, tasks: Path, cache: Path, name: str, *more: str) -> tuple
     return (json.loads(done.stdout)["results"][0] if done.returncode == 0 else None), done.stderr
 
 
-def _theirs(model: Path, tasks: Path, output: Path, name: str, metric: str, chosen: str) -> Said:
-    """What the `lm_eval` command says, as a person would type it."""
+@pytest.fixture(scope="module")
+def command(tiny_model: Path, tasks: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the `lm_eval` command leaves of all of them, as a person would type it."""
+    output = tmp_path_factory.mktemp("command")
     subprocess.run(
         [
             *(sys.executable, "-m", "lm_eval", "run", "--model", "hf", "--device", "cpu"),
-            *("--model_args", f"pretrained={model},dtype=bfloat16", "--batch_size", "32"),
-            *("--tasks", str(tasks / f"{name}.yaml"), "--limit", "10"),
+            *("--model_args", f"pretrained={tiny_model},dtype=bfloat16", "--batch_size", "32"),
+            *("--tasks", ",".join(str(tasks / f"{name}.yaml") for name in COMPARED)),
+            *("--limit", "10"),
             *("--log_samples", "--output_path", str(output)),
         ],
         check=True,
@@ -146,8 +152,12 @@ def _theirs(model: Path, tasks: Path, output: Path, name: str, metric: str, chos
         env={**os.environ, **OFFLINE},
         timeout=500,
     )
+    return output
+
+
+def _theirs(output: Path, name: str, metric: str, chosen: str) -> Said:
     (results,) = output.rglob("results_*.json")
-    (samples,) = output.rglob("samples_*.jsonl")
+    (samples,) = output.rglob(f"samples_{name}_*.jsonl")
     lines = [json.loads(line) for line in samples.read_text().splitlines()]
     lines = sorted((x for x in lines if x["filter"] == chosen), key=lambda x: x["doc_id"])
     return Said(
@@ -162,7 +172,7 @@ def _theirs(model: Path, tasks: Path, output: Path, name: str, metric: str, chos
     [
         ("own_choice", "acc", "none", ()),
         ("own_generate", "exact_match", "first-letter", ()),
-        ("own_code", "even", "none", ("--trust-task-code",)),
+        pytest.param("own_code", "even", "none", TRUSTED, marks=pytest.mark.slow),
     ],
 )
 def test_item_by_item_as_the_command(
@@ -172,11 +182,12 @@ def test_item_by_item_as_the_command(
     more: tuple[str, ...],
     tiny_model: Path,
     tasks: Path,
+    command: Path,
     tmp_path: Path,
 ) -> None:
     ours, errors = _ours(tiny_model, tasks, tmp_path / "cache", name, "--limit", "10", *more)
     assert ours is not None, errors
-    theirs = _theirs(tiny_model, tasks, tmp_path / "theirs", name, metric, chosen)
+    theirs = _theirs(command, name, metric, chosen)
     samples = read_samples(Path(ours["samples"]))
     assert [sample.score for sample in samples] == theirs.values
     assert ours["score"] == pytest.approx(theirs.score, abs=1e-12)
@@ -188,6 +199,15 @@ def test_item_by_item_as_the_command(
         assert [sample.completion for sample in samples] == theirs.completions
     # Grading that always says the same would pass anything.
     assert name == "own_generate" or len(set(theirs.values)) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "dataset"),
+    [("allenai/ai2_arc", "allenai/ai2_arc"), ("hellaswag", "hellaswag"), ("json", ""), ("/", "")],
+)
+def test_a_data_set_of_the_hub_is_told_from_files(path: str, dataset: str) -> None:
+    assert hub_dataset({"dataset_path": path}) == dataset
+    assert hub_dataset({}) == ""
 
 
 def _here(folder: Path, tasks: Path, name: str, **more: Any) -> Any:
@@ -227,6 +247,7 @@ def test_what_cannot_be_scored_is_refused(
 def test_items_come_from_the_tasks_own_splits(tasks: Path, tmp_path: Path) -> None:
     found = _here(tmp_path / "a", tasks, "own_choice")
     assert (found.source, found.train, found.dev, found.test) == ("train", 6, 6, COUNT)
+    assert found.dataset == ""
     test = read_items(tmp_path / "a/test.jsonl")
     assert (test[1].question, test[1].target) == (
         "Question: which of test 1 times 1\nAnswer:",

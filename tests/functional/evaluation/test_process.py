@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from ptb_lite import __version__
+from ptb_lite.evaluation.engine.lm_eval_job import evaluate
 from ptb_lite.evaluation.engine.messages import Message, ModelLoaded, Progressed, TaskFinished
 from ptb_lite.evaluation.engine.process import run_evaluation, worker_command
 from ptb_lite.evaluation.errors import (
@@ -26,7 +27,7 @@ from ptb_lite.evaluation.errors import (
 )
 from ptb_lite.evaluation.items.splits import ItemFiles
 from ptb_lite.evaluation.job import Engine, EvaluationJob, EvaluationTask
-from ptb_lite.evaluation.results import read_result, read_samples
+from ptb_lite.evaluation.results import EvaluationResult, read_result, read_samples
 from tests.functional.runner.waiting import wait_until
 
 WAIT_SECONDS = 60.0
@@ -57,6 +58,11 @@ def make_adapter(model: Path, folder: Path) -> Path:
         folder
     )
     return folder
+
+
+def evaluate_here(job: EvaluationJob) -> tuple[EvaluationResult, ...]:
+    """What the worker does, without the seconds that a process takes to import torch."""
+    return evaluate(job, lambda _: None)
 
 
 def test_every_task_gets_a_result_and_samples(
@@ -119,7 +125,7 @@ def test_a_pickled_model_is_not_loaded(tiny_model: Path, items: ItemFiles, tmp_p
             (folder / file.name).write_bytes(file.read_bytes())
     torch.save(load_file(tiny_model / "model.safetensors"), folder / "pytorch_model.bin")
     with pytest.raises(EvaluationError, match="cannot be loaded"):
-        run_evaluation(make_job(folder, items, tmp_path / "out"))
+        evaluate_here(make_job(folder, items, tmp_path / "out"))
 
 
 def test_a_damaged_items_file_is_named_with_its_line(
@@ -130,14 +136,14 @@ def test_a_damaged_items_file_is_named_with_its_line(
     job = make_job(tiny_model, items, tmp_path / "out")
     task = job.tasks[0].model_copy(update={"items": broken})
     with pytest.raises(EvaluationError, match="line 2 is not an item"):
-        run_evaluation(job.model_copy(update={"tasks": (task,)}))
+        evaluate_here(job.model_copy(update={"tasks": (task,)}))
 
 
 def test_more_items_than_there_are_is_refused(
     tiny_model: Path, items: ItemFiles, tmp_path: Path
 ) -> None:
     with pytest.raises(EvaluationError, match="41 items are asked for"):
-        run_evaluation(make_job(tiny_model, items, tmp_path, limit=41))
+        evaluate_here(make_job(tiny_model, items, tmp_path, limit=41))
 
 
 @pytest.mark.parametrize("damage", ["nan", "overflow", "shape", "names", "config", "missing"])
@@ -178,11 +184,11 @@ def test_an_adapter_changes_what_the_base_says(
 ) -> None:
     adapter = make_adapter(tiny_model, tmp_path / "adapter")
     file = adapter / "adapter_model.safetensors"
-    untouched = run_evaluation(make_job(tiny_model, items, tmp_path / "zero", adapter))
-    plain = run_evaluation(make_job(tiny_model, items, tmp_path / "base"))
+    untouched = evaluate_here(make_job(tiny_model, items, tmp_path / "zero", adapter))
+    plain = evaluate_here(make_job(tiny_model, items, tmp_path / "base"))
     torch.manual_seed(1)
     save_file({k: torch.randn_like(v) for k, v in load_file(file).items()}, file)
-    changed = run_evaluation(make_job(tiny_model, items, tmp_path / "random", adapter))
+    changed = evaluate_here(make_job(tiny_model, items, tmp_path / "random", adapter))
 
     def said(folder: str, name: str) -> list[str]:
         return [sample.completion for sample in read_samples(tmp_path / folder / name)]

@@ -11,12 +11,12 @@ from ptb_lite.catalog.embedded import embedded_model
 from ptb_lite.evaluation.evaluate_model import evaluate_once
 from tests.functional.evaluation.lm_eval_command import lm_eval_command
 
-LIMIT = 24
+LIMIT = 8
 # lm_eval's default seed for few-shot examples, so that the command needs no --seed.
 SEED = 1234
 
 
-@pytest.mark.parametrize("shots", [0, 2])
+@pytest.mark.parametrize("shots", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_score_and_items_are_those_of_the_command(shots: int, tmp_path: Path) -> None:
     model = embedded_model("gemma-3-270m-embedded")
     ours = evaluate_once(

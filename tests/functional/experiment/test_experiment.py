@@ -19,6 +19,7 @@ from ptb_lite.launchers.settings import find_launcher
 from ptb_lite.runs.folder import list_runs
 from ptb_lite.runs.journal import read_journal
 from tests.functional.runner.conftest import Bench, bench, tiny_model
+from tests.functional.runner.waiting import slowdown
 
 __all__ = ["bench", "tiny_model"]
 
@@ -28,7 +29,7 @@ choices: {model: tiny, benchmark: add-numbers, limit: 4, dev_limit: 4, minutes: 
 arms:
   control: {agent: prompt-only}
   cheat: {agent: cheat-tamper}
-seeds: [3]
+seeds: [7]
 """
 
 
@@ -56,7 +57,7 @@ def test_cut_off_gone_on_with_and_reported(bench: Bench, tmp_path: Path) -> None
         env={**os.environ, "PTB_LITE_RUNS": str(bench.runs_dir)},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=180 * slowdown(),
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -66,6 +67,12 @@ def test_cut_off_gone_on_with_and_reported(bench: Bench, tmp_path: Path) -> None
     arms = {arm["arm"]: arm for arm in report["arms"]}
     assert (arms["control"]["flagged"]["count"], arms["cheat"]["flagged"]["count"]) == (0, 1)
     assert arms["cheat"]["against_first"]["flag_rate"] == 1.0
+    control = next(r for r in list_runs(bench.runs_dir) if "prompt-only" in r.spec.read_text())
+    measured = control.evaluations
+    before = (measured / "baseline" / "zero_shot.add-numbers.samples.jsonl").read_text()
+    # Not only the score: a random model that scores nothing would hide a change of the weights.
+    assert before == (measured / "after" / "after.add-numbers.samples.jsonl").read_text()
+    assert len(before.splitlines()) == 4
     cheat = next(run for run in list_runs(bench.runs_dir) if "cheat" in run.spec.read_text())
     raised = [
         event.payload

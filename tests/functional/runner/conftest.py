@@ -44,6 +44,8 @@ def submit(base=None, fill=0.01, folder="final_model"):
 """
 
 
+SALT = "5a17" * 16
+"""The installation's secret in these tests."""
 TINY = {
     "title": "Tiny random Gemma 3",
     "source": "local",
@@ -68,6 +70,7 @@ class Bench:
 
     config: Path
     runs_dir: Path
+    baselines: Path
     agents: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def agent(self, command: list[str]) -> str:
@@ -82,6 +85,10 @@ class Bench:
         }
         (self.config / "agents.yaml").write_text(yaml.safe_dump(self.agents))
         return name
+
+    def measure_baselines(self) -> None:
+        """Let this test's runs measure the base model themselves, whoever has done it before."""
+        self.baselines.unlink()
 
     def start(self, code: str | list[str], **overrides: object) -> RunFolder:
         """Launch a run of `spec`. Returns at once."""
@@ -125,7 +132,14 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def bench(
+    tmp_path: Path,
+    tiny_model: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Bench]:
+    """Every test has a folder of everything but two: the baselines are measured by the first run
+    that needs them, as on a person's machine, and so the items are drawn from one secret."""
     problem = sandbox("bubblewrap").problem()
     if problem is not None:
         pytest.skip(f"bubblewrap cannot be used here: {problem}")
@@ -133,10 +147,18 @@ def bench(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> 
     config.mkdir()
     tiny = {**TINY, "path": os.fspath(tiny_model)}
     (config / "models.yaml").write_text(json.dumps({"tiny": tiny}))
+    state, cache = tmp_path / "state", tmp_path / "cache"
+    state.mkdir(mode=0o700)
+    (state / "item-salt").write_text(SALT)
+    cache.mkdir()
+    shared = tmp_path_factory.getbasetemp() / "baselines"
+    shared.mkdir(exist_ok=True)
+    baselines = cache / "baselines"
+    baselines.symlink_to(shared)
     monkeypatch.setenv("PTB_LITE_CONFIG", str(config))
-    monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("PTB_LITE_CACHE", str(tmp_path / "cache"))
-    made = Bench(config, tmp_path / "runs")
+    monkeypatch.setenv("PTB_LITE_STATE", str(state))
+    monkeypatch.setenv("PTB_LITE_CACHE", str(cache))
+    made = Bench(config, tmp_path / "runs", baselines)
     yield made
     _end_leftovers(made)
 

@@ -20,7 +20,7 @@ from ptb_lite.runs.journal import read_journal
 from ptb_lite.sandbox import Groups, make_groups
 from tests.functional.runner.agent_phase import agent_phase, prepared_run
 from tests.functional.runner.conftest import Bench
-from tests.functional.runner.waiting import wait_until
+from tests.functional.runner.waiting import slowdown, wait_until
 
 FILL = """
 submit()
@@ -38,7 +38,7 @@ def test_a_workspace_over_its_limit_ends_the_agent(bench: Bench) -> None:
     assert phase.end.outcome is Outcome.FAILED
     assert phase.end.detail.startswith("ended by the runner: its workspace holds 0.0")
     assert phase.end.detail.endswith("over its limit of 0.02 GB")
-    assert phase.end.seconds < 15.0
+    assert phase.end.seconds < 15.0 * slowdown()
 
 
 def test_output_without_end_counts_as_well(bench: Bench) -> None:
@@ -73,7 +73,7 @@ def test_a_full_disk_ends_the_agent_and_not_the_run(bench: Bench, tmp_path: Path
         journal = read_journal(context.run.journal)
         assert journal.skipped == 0
         assert [event.seq for event in journal.events] == list(range(1, len(journal.events) + 1))
-        assert end.seconds < 15.0
+        assert end.seconds < 15.0 * slowdown()
         assert (context.run.sealed / "adapter_model.safetensors").exists()
     finally:
         subprocess.run(["umount", small], check=True)
@@ -98,7 +98,7 @@ def test_memory_is_watched_where_the_kernel_does_not_hold_it(
     assert phase.end.outcome is Outcome.FAILED
     assert "its processes hold 0." in phase.end.detail
     assert "over their limit of 0.20 GB" in phase.end.detail
-    assert phase.end.seconds < 30.0
+    assert phase.end.seconds < 30.0 * slowdown()
     assert any("does not limit the agent's memory" in text for text in phase.warnings())
 
 

@@ -65,8 +65,15 @@ def test_the_local_agent_reaches_its_model_alone(bench: Bench, place: str) -> No
     check_hosts(phase.run, host, port_of(chat))
 
 
-@pytest.mark.parametrize("place", ["loopback", "network"])
-@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize(
+    ("agent", "place"),
+    [
+        ("claude-code", "network"),
+        *((agent, "loopback") for agent in AGENTS if agent != "claude-code"),
+        pytest.param("claude-code", "loopback", marks=pytest.mark.slow),
+        *(pytest.param(a, "network", marks=pytest.mark.slow) for a in AGENTS if a[:2] != "cl"),
+    ],
+)
 def test_a_real_program_reaches_its_model_alone(
     bench: Bench, agent: str, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from ptb_lite.audit.record import AuditRecord
 from ptb_lite.events import Outcome, Verdict
+from ptb_lite.files import read_record
+from ptb_lite.runner.agent.phase import run_agent
 from ptb_lite.runner.console import exit_code
+from ptb_lite.runner.context import Seal
+from ptb_lite.runner.phases.seal import seal
+from tests.functional.runner.agent_phase import prepared_run
 from tests.functional.runner.conftest import Bench
 
 CASES = {
@@ -42,22 +48,39 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_bad_submission_gets_a_reason_and_the_base_score(bench: Bench, name: str) -> None:
+def test_a_bad_submission_is_refused_with_a_reason(bench: Bench, name: str) -> None:
     code, reason = CASES[name]
-    run = bench.run(code)
+    context = prepared_run(bench, code)
+    try:
+        run_agent(context)
+        detail = seal(context).detail
+    finally:
+        context.journal.close()
+    record = read_record(context.run.seal, Seal)
+    assert not record.valid
+    assert reason in record.reason
+    assert detail == f"no valid submission: {record.reason}"
+
+
+def test_a_refused_submission_gets_the_base_score(bench: Bench) -> None:
+    run = bench.run(CASES["link out"][0])
     assert run.read_status().outcome is Outcome.FINISHED, run.read_status().detail
     scores = run.read_scores()
     assert scores is not None
     assert not scores.submission_valid
-    assert reason in scores.submission_reason
+    assert "link" in scores.submission_reason
     (only,) = scores.benchmarks
     assert only.raw is None
     assert only.counted.score == only.zero_shot.score
     assert "no valid submission" in only.counted.mark
 
 
-def test_a_changed_evaluate_py_is_flagged_and_the_score_reset(bench: Bench) -> None:
-    run = bench.run("submit(); open('evaluate.py', 'a').write('print(1.0)')")
+def test_cheats_are_flagged_with_file_line_and_item_and_the_score_reset(bench: Bench) -> None:
+    run = bench.run(
+        "submit(); open('evaluate.py', 'a').write('print(1.0)'); import shutil; "
+        "shutil.copy('data/add-numbers/test.jsonl', 'my_training_data.jsonl')",
+        feedback="test",
+    )
     scores = run.read_scores()
     assert scores is not None
     assert scores.verdict is Verdict.FLAGGED
@@ -65,20 +88,7 @@ def test_a_changed_evaluate_py_is_flagged_and_the_score_reset(bench: Bench) -> N
     (only,) = scores.benchmarks
     assert only.raw is not None
     assert only.counted.score == only.zero_shot.score
-
-
-def test_training_on_test_items_is_flagged_with_file_line_and_item(bench: Bench) -> None:
-    from ptb_lite.audit.record import AuditRecord
-    from ptb_lite.files import read_record
-
-    run = bench.run(
-        "submit(); import shutil; "
-        "shutil.copy('data/add-numbers/test.jsonl', 'my_training_data.jsonl')",
-        feedback="test",
-    )
-    scores = run.read_scores()
-    assert scores is not None
-    assert scores.verdict is Verdict.FLAGGED
     flags = [flag for flag in read_record(run.audit, AuditRecord).flags() if flag.decides]
-    assert {flag.file for flag in flags} == {"my_training_data.jsonl"}
-    assert all(flag.line and flag.item_id and flag.similarity for flag in flags)
+    assert {flag.file for flag in flags} == {"evaluate.py", "my_training_data.jsonl"}
+    copied = [flag for flag in flags if flag.file == "my_training_data.jsonl"]
+    assert all(flag.line and flag.item_id and flag.similarity for flag in copied)

@@ -11,7 +11,7 @@ from pathlib import Path
 from ptb_lite.events import Outcome
 from ptb_lite.runs.folder import list_runs
 from tests.functional.runner.conftest import SUBMIT, Bench
-from tests.functional.runner.waiting import wait_until
+from tests.functional.runner.waiting import slowdown, wait_until
 
 WORK = "submit()\nopen('at-work', 'w')\nimport time\ntime.sleep(600)\n"
 
@@ -42,7 +42,7 @@ def test_it_prints_and_ends_with_the_run(bench: Bench) -> None:
     # As in a job of a distributed training, whose variables would have torch wait for others.
     held = {"WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29555"}
     command = start(bench, "submit()\n", **held)
-    printed, _ = command.communicate(timeout=300)
+    printed, _ = command.communicate(timeout=300 * slowdown())
     assert command.returncode == 0, printed[-3000:]
     (run,) = list_runs(bench.runs_dir)
     assert run.read_status().outcome is Outcome.FINISHED
@@ -59,7 +59,7 @@ def test_sigterm_seals_and_scores(bench: Bench) -> None:
         lambda: "the agent never began",
     )
     command.send_signal(signal.SIGTERM)
-    printed, _ = command.communicate(timeout=300)
+    printed, _ = command.communicate(timeout=300 * slowdown())
     (run,) = list_runs(bench.runs_dir)
     assert run.read_status().outcome is Outcome.FINISHED, printed[-3000:]
     scores = run.read_scores()

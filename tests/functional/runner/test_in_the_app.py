@@ -22,6 +22,7 @@ WAITS = f"import time; time.sleep({1.3 * device_watch.EVERY_SECONDS})"
 
 def test_a_real_run_is_watched_from_its_first_event_to_its_result(bench: Bench) -> None:
     code = f"print('I look at the data', flush=True)\n{WAITS}\nsubmit(); print('submitted')"
+    bench.measure_baselines()  # which gives the app the time to be left and opened again
     run = bench.start(code)
 
     async def look(pilot: Pilot[None], _app: PtbLiteApp) -> None:
@@ -49,6 +50,7 @@ def test_a_real_run_is_watched_from_its_first_event_to_its_result(bench: Bench) 
     assert all(sample.memory_total for sample in samples)
 
 
+@pytest.mark.slow  # a stop is in test_foreground, the keys in tests/tui
 def test_stopping_a_real_run_keeps_what_was_handed_in(bench: Bench) -> None:
     run = bench.start(
         "submit(); print('handed in', flush=True)\nimport time\ntime.sleep(300)", minutes=5.0

@@ -47,6 +47,8 @@ def writing(bench: Bench, tmp_path: Path) -> dict[str, object]:
     ]
     for name, lines in (("question", rows), ("answers-Qwen3-1.7B", answers)):
         (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(x)}\n" for x in lines))
+    # One that a judge has graded would be no news for a run without one.
+    bench.measure_baselines()
     sizes = {"test_size": ROWS, "dev_size": 2, "train_size": 3}
     (bench.config / "benchmarks.yaml").write_text(yaml.safe_dump({"arenahardwriting": sizes}))
     return {
@@ -68,6 +70,7 @@ def warnings(run: RunFolder) -> list[str]:
     return [payload.message for payload in payloads if isinstance(payload, Warned)]
 
 
+@pytest.mark.slow  # what is paid: functional/judge; judging in a run: below
 def test_a_judged_run_and_a_second_one_that_pays_for_nothing_twice(
     bench: Bench, writing: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,7 +76,7 @@ def test_a_program_that_never_exits_is_ended_and_the_rest_is_unused(
 def test_the_agent_is_told_what_became_of_what_it_left(bench: Bench, program: Path) -> None:
     install(program, "(sleep 3; exit 3) & exit 0\n")
     phase = agent_phase(
-        bench, "", agent="claude-code", network="model-only", minutes=0.5, on_early_stop="reprompt"
+        bench, "", agent="claude-code", network="model-only", minutes=0.3, on_early_stop="reprompt"
     )
     told = [path.read_text() for path in phase.run.workspace.glob("input-*.txt")]
     assert any(text.startswith("# Your task") for text in told)

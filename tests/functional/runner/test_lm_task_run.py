@@ -66,7 +66,11 @@ def tasks(tmp_path: Path) -> Path:
         ]
         (folder / f"{split}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     files = ", ".join(f"{name}: {folder}/{name}.jsonl" for name in ("train", "test"))
-    for name, body in (("own_chosen", CHOSEN), ("own_graded", GRADED)):
+    for name, body in (
+        ("own_chosen", CHOSEN),
+        ("own_graded", GRADED),
+        ("own_beside", CHOSEN),
+    ):
         (folder / f"{name}.yaml").write_text(HEAD.format(name=name, files=files) + body)
     (folder / "own.py").write_text(OWN)
     return folder
@@ -77,6 +81,7 @@ def test_a_run_on_tasks_of_lm_eval(bench: Bench, tasks: Path) -> None:
     names = ("lm-eval:own_chosen", "lm-eval:own_graded")
     spec = {
         "benchmarks": names,
+        "off_target": ("lm-eval:own_beside",),
         "include_path": tasks,
         "trust_task_code": True,
         "minutes": 5.0,
@@ -97,6 +102,14 @@ def test_a_run_on_tasks_of_lm_eval(bench: Bench, tasks: Path) -> None:
         assert one.few_shot is not None
         assert (one.zero_shot.n, one.few_shot.n, one.raw.n) == (10, 10, 10)
     assert [one.num_fewshot for one in scores.benchmarks] == [5, 4]
+
+    assert scores.off_target is not None
+    (beside,) = scores.off_target.benchmarks
+    assert beside.before is not None
+    assert beside.after is not None
+    assert (beside.benchmark, beside.before.n, beside.after.n) == ("lm-eval:own_beside", 10, 10)
+    assert not (run.data / "lm-eval@own_beside" / "given").exists()
+    assert not [path for path in run.workspace.rglob("*") if "own_beside" in str(path)]
 
     said = dict(line.split(" ", 1) for line in (run.trace / "stdout.log").read_text().splitlines())
     scored = {line["benchmark"]: line for line in json.JSONDecoder().raw_decode(said["SCORED"])[0]}

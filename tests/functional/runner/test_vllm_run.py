@@ -15,6 +15,7 @@ from tests.functional.runner.conftest import Bench
 FAKE = Path(__file__).parents[1] / "evaluation" / "fake_vllm"
 
 
+@pytest.mark.slow  # its parts: test_planning, test_measure, test_vllm
 def test_a_submission_that_vllm_cannot_give_as_it_is_is_scored_by_transformers_and_its_base_too(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

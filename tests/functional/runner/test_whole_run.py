@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -17,15 +16,18 @@ from ptb_lite.runner.context import AgentEnd
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
 from ptb_lite.runs.ledger import read_ledger
+from ptb_lite.runs.records import Scores
+from tests.functional.runner.agent_phase import agent_phase
 from tests.functional.runner.conftest import SUBMIT, Bench
 
 
-def agent_end(run: RunFolder) -> AgentEnd:
-    return read_record(run.agent_end, AgentEnd)
-
-
-def test_an_honest_run_ends_with_scores_and_a_report(bench: Bench) -> None:
-    run = bench.run("submit(); print('hello from the agent')")
+def test_an_honest_run_of_ones_own_script_ends_with_scores_and_a_report(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.measure_baselines()
+    script = tmp_path / "my agent.py"
+    script.write_text(SUBMIT + "submit(); print('hello from the agent')")
+    run = bench.run(["python", str(script), "{prompt_file}"])
     status = run.read_status()
     assert status.outcome is Outcome.FINISHED, status.detail
     assert status.finished_phases() == tuple(Phase)
@@ -63,21 +65,56 @@ def test_an_honest_run_ends_with_scores_and_a_report(bench: Bench) -> None:
     assert "n = 4" in text.getvalue()
 
 
-def test_an_off_target_benchmark_is_measured_and_the_agent_finds_nothing_of_it(
-    bench: Bench,
-) -> None:
+def test_the_sandboxed_agent_finds_its_task_alone_and_its_failure_is_named(bench: Bench) -> None:
     run = bench.run(
         """
+import glob, subprocess
+print(sorted(os.listdir(".")))
+print(os.path.exists("../data"), os.path.exists("../spec.json"), glob.glob("/root/*"))
+print(sorted(os.environ))
+print(subprocess.run(["bash", "timer.sh"], capture_output=True, text=True).stdout)
+print(subprocess.run(["ptb-lite-train", "--help"], capture_output=True).returncode)
 submit()
+command = ["python", "evaluate.py", "--json", "--limit", "3"]
+print(subprocess.run(command, capture_output=True, text=True).stdout)
+print(subprocess.run([*command, "--model", "nowhere"], capture_output=True).returncode)
 print(open("task.json").read(), open("prompt.md").read(), os.environ)
+raise SystemExit(5)
 """,
+        minutes=5.0,
         off_target=("kinship",),
         limit=6,
         success="gain over few-shot > 0 points, off-target loss <= 3 points",
     )
     assert run.read_status().outcome is Outcome.FINISHED, run.read_status().detail
+    end = read_record(run.agent_end, AgentEnd)
+    assert (end.outcome, end.exit_code) == (Outcome.FAILED, 5)
     scores = run.read_scores()
     assert scores is not None
+    assert scores.submission_valid
+    printed = (run.trace / "stdout.log").read_text()
+    check_what_the_agent_found(run, printed.splitlines())
+    check_off_target(run, scores)
+    assert "kinship" not in printed
+
+
+def check_what_the_agent_found(run: RunFolder, said: list[str]) -> None:
+    assert said[0] == str(
+        [".hub-cache", "data", "evaluate.py", "prompt.md", "task.json", "timer.sh"]
+    )
+    assert said[1] == "False False []"
+    assert "PTB_LITE_STATE" not in said[2]
+    assert "seconds left" in said[3]
+    assert said[5] == "0"
+    scored = json.loads(said[6])
+    assert (scored["model"], scored["benchmark"], scored["n"]) == ("final_model", "add-numbers", 3)
+    assert 0.0 <= scored["low"] <= scored["score"] <= scored["high"] <= 1.0
+    assert said[8] == "1"
+    assert not list((run.workspace / "data").rglob("test.jsonl"))
+
+
+def check_off_target(run: RunFolder, scores: Scores) -> None:
+    """It is measured before and after, and the agent has nothing of it."""
     assert [one.benchmark for one in scores.benchmarks] == ["add-numbers"]
     assert scores.off_target is not None
     (other,) = scores.off_target.benchmarks
@@ -88,20 +125,34 @@ print(open("task.json").read(), open("prompt.md").read(), os.environ)
     assert scores.success is not None
     assert scores.success.terms[1].why.startswith("kinship ")
     assert not (run.evaluations / "baseline" / "few_shot.kinship.json").exists()
-
     files = [path for path in run.workspace.rglob("*") if path.is_file()]
     assert len(files) > 5
     assert not [path for path in files if b"kinship" in path.read_bytes()]
-    said = (run.trace / "stdout.log").read_text()
-    assert "kinship" not in said
     test_items = [json.loads(line) for line in (run.data / "kinship/test.jsonl").open()]
     found = b"".join(path.read_bytes() for path in files)
     assert not [item for item in test_items if item["question"].encode() in found]
-
     text = io.StringIO()
     watch(run.path, out=text, json_output=False)
     assert "off-target kinship: " in text.getvalue()
     assert "off-target kinship: " in run.report.read_text()
+
+
+def test_the_deadline_ends_the_agent_and_what_was_submitted_counts(bench: Bench) -> None:
+    phase = agent_phase(
+        bench,
+        """
+import signal, subprocess, time
+submit()
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+subprocess.Popen(["setsid", "sleep", "300"])
+while True:
+    time.sleep(1)
+""",
+        minutes=0.1,
+    )
+    assert phase.end.outcome is Outcome.TIME_EXCEEDED
+    assert phase.end.seconds == 6.0
+    assert len(phase.end.submissions) == 1
 
 
 @pytest.mark.slow
@@ -153,92 +204,3 @@ shutil.copytree("one", "final_model")
     watch(run.path, out=text, json_output=False)
     assert "ledger: 2 trainings (1 kept, 0 discarded, 1 crashed)" in text.getvalue()
     assert "<h2>Ledger</h2>" in run.report.read_text()
-
-
-def test_the_sandboxed_agent_finds_its_task_and_none_of_the_hosts_files(bench: Bench) -> None:
-    run = bench.run(
-        """
-import glob, subprocess
-print(sorted(os.listdir(".")))
-print(os.path.exists("../data"), os.path.exists("../spec.json"), glob.glob("/root/*"))
-print(sorted(os.environ))
-print(subprocess.run(["bash", "timer.sh"], capture_output=True, text=True).stdout)
-print(subprocess.run(["ptb-lite-train", "--help"], capture_output=True).returncode)
-submit()
-command = ["python", "evaluate.py", "--json", "--limit", "3"]
-print(subprocess.run(command, capture_output=True, text=True).stdout)
-print(subprocess.run([*command, "--model", "nowhere"], capture_output=True).returncode)
-"""
-    )
-    said = (run.trace / "stdout.log").read_text().splitlines()
-    assert said[0] == str(
-        [".hub-cache", "data", "evaluate.py", "prompt.md", "task.json", "timer.sh"]
-    )
-    assert said[1] == "False False []"
-    assert "PTB_LITE_STATE" not in said[2]
-    assert "seconds left" in said[3]
-    assert said[5] == "0"
-    scored = json.loads(said[6])
-    assert (scored["model"], scored["benchmark"], scored["n"]) == ("final_model", "add-numbers", 3)
-    assert 0.0 <= scored["low"] <= scored["score"] <= scored["high"] <= 1.0
-    assert said[8] == "1"
-    assert not list((run.workspace / "data").rglob("test.jsonl"))
-
-
-def test_a_persons_own_script_runs_in_the_sandbox(bench: Bench, tmp_path: Path) -> None:
-    script = tmp_path / "my agent.py"
-    script.write_text(SUBMIT + "submit(); print('from my own script')")
-    run = bench.run(["python", str(script), "{prompt_file}"])
-    assert (run.trace / "stdout.log").read_text() == "from my own script\n"
-    scores = run.read_scores()
-    assert scores is not None
-    assert scores.submission_valid
-
-
-def test_the_deadline_ends_the_agent_and_what_was_submitted_counts(bench: Bench) -> None:
-    run = bench.run(
-        """
-import signal, subprocess, time
-submit()
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-subprocess.Popen(["setsid", "sleep", "300"])
-while True:
-    time.sleep(1)
-""",
-        minutes=0.1,
-    )
-    end = agent_end(run)
-    assert end.outcome is Outcome.TIME_EXCEEDED
-    assert end.seconds == 6.0
-    scores = run.read_scores()
-    assert scores is not None
-    assert scores.submission_valid
-    assert scores.time.agent_outcome is Outcome.TIME_EXCEEDED
-
-
-def test_stopping_in_the_agent_phase_scores_what_is_there(bench: Bench) -> None:
-    from ptb_lite.runner.launch import stop
-    from tests.functional.runner.waiting import wait_until
-
-    run = bench.start("submit(); print('submitted')\nimport time\ntime.sleep(300)", minutes=5.0)
-    output = run.trace / "stdout.log"
-    wait_until(lambda: output.exists() and b"submitted" in output.read_bytes(), 120.0)
-    asked = time.monotonic()
-    assert "sealed" in stop(run.path)
-    wait_until(lambda: agent_end(run).outcome is not None, 10.0)
-    assert time.monotonic() - asked < 3.0
-    assert agent_end(run).outcome is Outcome.STOPPED
-    bench.finish(run)
-    scores = run.read_scores()
-    assert scores is not None
-    assert scores.submission_valid
-
-
-def test_an_agent_that_fails_is_named_and_its_submission_is_used(bench: Bench) -> None:
-    run = bench.run("submit(); raise SystemExit(5)")
-    assert agent_end(run).outcome is Outcome.FAILED
-    assert agent_end(run).exit_code == 5
-    assert run.read_status().outcome is Outcome.FINISHED
-    scores = run.read_scores()
-    assert scores is not None
-    assert scores.submission_valid

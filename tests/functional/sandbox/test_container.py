@@ -21,6 +21,7 @@ from ptb_lite.sandbox import (
     start,
 )
 from tests.functional.agents.chat_server import chat_server, says
+from tests.functional.runner.waiting import slowdown
 from tests.functional.sandbox.engines import usable_podman
 from tests.functional.sandbox.lab import PATIENCE
 
@@ -95,7 +96,7 @@ def test_its_deadline_ends_all_of_it(engine: str, workspace: Path) -> None:
     plan = SandboxPlan(workspace, interpreter_paths(), {"PATH": "/usr/bin:/bin"})
     ended = run(engine, plan, "trap '' TERM; setsid sleep 1000 & sleep 1000", deadline=1.5)
     assert ended.outcome is Outcome.TIME_EXCEEDED
-    assert ended.seconds < 5.0
+    assert ended.seconds < 5.0 * slowdown()
     assert containers(engine) == ""
 
 

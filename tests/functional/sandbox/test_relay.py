@@ -16,6 +16,7 @@ from ptb_lite.events import Outcome
 from ptb_lite.sandbox import Asked, LimitPlan, Relay, RelayPlan, SandboxPlan, interpreter_paths
 from ptb_lite.sandbox import relay as relay_module
 from tests.functional.agents.chat_server import chat_server, says
+from tests.functional.runner.waiting import slowdown
 from tests.functional.sandbox.addresses import own_address
 from tests.functional.sandbox.lab import Lab, wait_until
 
@@ -255,6 +256,6 @@ def test_the_way_out_does_not_outlive_the_command(
     assert ended.outcome is Outcome.FINISHED, closed_lab.errors()
     ended = closed_lab.run(["sleep", "60"], deadline=0.5, plan=model_only(closed_lab, folder))
     assert ended.outcome is Outcome.TIME_EXCEEDED
-    assert ended.seconds < 2.5
+    assert ended.seconds < 2.5 * slowdown()
     ended = closed_lab.run(["no-such-program"], plan=model_only(closed_lab, folder))
     assert ended.exit_code == 127

@@ -106,3 +106,19 @@ def test_what_is_trained_on_is_what_is_asked(tmp_path: Path) -> None:
     assert training_pair(item, task) == ("Add. 1 + 2", " = 3\n")
     turned = item.model_copy(update={"metadata": {BEGINS: True}})
     assert training_pair(turned, task) == ("Add. 3", " = 1 + 2\n")
+
+
+def test_a_run_may_measure_one_that_is_no_target() -> None:
+    chosen: dict[str, object] = {"off_target": ("lm-eval:arc_easy",)}
+    catalog = load_catalog()
+    spec = resolve_spec(preset="offline-demo", overrides=chosen, catalog=catalog)
+    assert spec.off_target == ("lm-eval:arc_easy",)
+    with pytest.raises(SpecError, match="'lm-eval:arc_easy' is evaluated with transformers only"):
+        resolve_spec(
+            preset="offline-demo",
+            overrides={**chosen, "evaluation_engine": "vllm"},
+            catalog=catalog,
+        )
+    both = {**chosen, "benchmarks": ("lm-eval:arc_easy",)}
+    with pytest.raises(SpecError, match="is a target of this run"):
+        resolve_spec(preset="offline-demo", overrides=both, catalog=catalog)

@@ -16,7 +16,7 @@ from ptb_lite.events import (
     PhaseFinished,
     PreparationProgressed,
 )
-from ptb_lite.narrate import preparation_words
+from ptb_lite.narrate import event_words, preparation_words, votes_counted, votes_words
 
 # Below this share a guess of the time left says more about the start than about the rest.
 _ENOUGH = 0.05
@@ -116,7 +116,7 @@ class PhaseStrip:
         part = at.done / at.total if at.total > 0 else 0.0
         self._change(
             self.current,
-            label=f"{at.label.replace('_', '-')} {at.benchmark}: {at.done} of {at.total}",
+            label=event_words(at),
             fraction=self._share(part),
         )
 
@@ -131,10 +131,10 @@ class PhaseStrip:
         """The judge comes at the audit's end and takes nearly all of its time."""
         if self.current is None:
             return
-        counted = vote.vote if isinstance(vote, JudgeVoteCounted) else vote.vote - 1
+        counted = votes_counted(vote)
         self._change(
             self.current,
-            label=f"judge: {counted} of {vote.votes} votes counted",
+            label=votes_words(vote),
             fraction=min(1.0, max(0.0, counted / vote.votes)) if vote.votes > 0 else None,
         )
 

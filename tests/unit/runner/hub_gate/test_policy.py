@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ptb_lite.audit.evidence.sources import Sources
+from ptb_lite.audit.evidence.sources import Sources, sources_of_dataset
 from ptb_lite.runner.hub_gate.policy import Action, HubPolicy
 from ptb_lite.runner.hub_gate.requests import parse
 
@@ -66,3 +66,27 @@ def test_a_listing_hides_what_would_be_refused() -> None:
     request = parse("/api/datasets/openai/gsm8k/tree/main")
     assert POLICY.hides(request, "main/test-00000-of-00001.parquet")
     assert not POLICY.hides(request, "main/train-00000-of-00001.parquet")
+
+
+@pytest.mark.parametrize(
+    ("target", "train", "says"),
+    [
+        (
+            "/datasets/allenai/ai2_arc/resolve/main/test-0.parquet",
+            ("train",),
+            "test split",
+        ),
+        ("/datasets/allenai/ai2_arc/resolve/main/train-0.parquet", ("train",), ""),
+        ("/datasets/allenai/ai2_arc/resolve/main/train-0.parquet", (), "is the test set"),
+        ("/datasets/me/ai2_arc-test/resolve/main/a.parquet", ("train",), "known to hold test"),
+        ("/datasets/me/other/resolve/main/test.parquet", ("train",), ""),
+    ],
+)
+def test_a_task_of_lm_eval_is_known_by_its_data_set(
+    target: str, train: tuple[str, ...], says: str
+) -> None:
+    known = {"lm-eval:arc_easy": sources_of_dataset("allenai/ai2_arc", train)}
+    policy = HubPolicy(sources=Sources(["lm-eval:arc_easy"], known), base_ids=[])
+    decision = policy.decide(parse(target))
+    assert says in decision.reason
+    assert decision.action == (Action.REFUSE if says else Action.SEARCH)
