@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, computed_field
 
 from ptb_lite.events import Moment, Outcome, Phase, Record, Verdict
+from ptb_lite.runs.agent_use import AgentUse
 from ptb_lite.runs.findings import Iterations as Iterations
 from ptb_lite.runs.findings import Optimism as Optimism
 from ptb_lite.runs.findings import Success as Success
@@ -322,6 +323,8 @@ class Scores(Record):
     off_target: OffTarget | None = None
     """None where nothing beside the targets was chosen, and in earlier runs."""
     iterations: Iterations | None = None
+    """None in earlier runs."""
+    agent_use: AgentUse | None = None
     """None in earlier runs."""
     revisions: dict[str, str] = Field(default_factory=dict)
     """Commit of each Hub repository that the base model and the data came from."""
