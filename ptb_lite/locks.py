@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
+from ptb_lite.moments import process_began, written_within
 
 _NO_LOCKS = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL, errno.EPERM}
 BEAT_SECONDS = 15.0
@@ -140,28 +140,27 @@ def _own(owner: Path) -> bool:
                 return False
             owner.unlink(missing_ok=True)
             continue
-        started = psutil.Process().create_time()
+        began = process_began(os.getpid())
+        said = {"host": socket.gethostname(), "pid": os.getpid()}
         with os.fdopen(handle, "w") as stream:
-            json.dump(
-                {"host": socket.gethostname(), "pid": os.getpid(), "started": started}, stream
-            )
+            json.dump({**said, "began": began.model_dump() if began else None}, stream)
         return True
     return False
 
 
 def _alive(owner: Path) -> bool:
     try:
-        silent = time.time() - owner.stat().st_mtime
         said = json.loads(owner.read_bytes() or b"{}")
-        host, pid, started = said.get("host"), said.get("pid"), said.get("started")
+        host, pid, began = said.get("host"), said.get("pid"), said.get("began")
     except FileNotFoundError:
         return False
     except (OSError, ValueError, AttributeError):
-        host = pid = started = None
-    if host != socket.gethostname() or not isinstance(pid, int):
-        # Of another machine, or just being written: it says that it lives.
-        return silent < SILENT_SECONDS
+        host = pid = began = None
+    if host == socket.gethostname() and isinstance(pid, int):
+        found = process_began(pid)
+        return found is not None and found.model_dump() == began
     try:
-        return abs(psutil.Process(pid).create_time() - float(started)) < 1.0
-    except (psutil.Error, TypeError, ValueError):
+        # Of another machine, or just being written: it says that it lives.
+        return written_within(owner, SILENT_SECONDS)
+    except OSError:
         return False

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ptb_lite.agents.json_lines import (
@@ -36,7 +37,7 @@ from ptb_lite.events import AgentEvent, AgentEventKind
 
 # A server of one's own: under a known provider's name it would be spoken to in that one's ways.
 _OWN_PROVIDER = "ptb-lite"
-
+_SHELL = Path(__file__).with_name("opencode_shell.sh")
 
 # Where the providers that it knows by itself are reached.
 PROVIDER_HOSTS = {
@@ -64,6 +65,7 @@ class OpenCodeBackend:
     def environment(self, start: AgentStart) -> Mapping[str, str]:
         environment = {
             "HOME": str(start.home),
+            "BASH_ENV": str(_SHELL),
             "OPENCODE_DISABLE_AUTOUPDATE": "1",
             # A command is ended after two minutes by itself. Source: its issue 11313 and its shell
             # tool, where a limit that the model names goes before this one.

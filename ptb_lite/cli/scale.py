@@ -55,9 +55,8 @@ def scale(
 def _small(run: RunFolder, catalog: Catalog) -> Small:
     """What the run's files say. Raises PtbLiteError where it has no scores, or a damaged one."""
     from ptb_lite.errors import PtbLiteError
-    from ptb_lite.events import AgentEventKind, AgentSpoke
     from ptb_lite.runner.agent.limits import sizes
-    from ptb_lite.runs.journal import read_journal
+    from ptb_lite.runs.agent_use import read_agent_use
     from ptb_lite.runs.scale import Small
 
     spec, scores = run.read_spec(), run.read_scores()
@@ -65,17 +64,7 @@ def _small(run: RunFolder, catalog: Catalog) -> Small:
         raise PtbLiteError(
             "has no scores", field=run.run_id, hint="Finish it first: `ptb-lite resume`"
         )
-    usage = [
-        event.payload.event.data
-        for event in read_journal(run.journal).events
-        if isinstance(event.payload, AgentSpoke)
-        and event.payload.event.kind is AgentEventKind.USAGE
-    ]
-
-    def summed(key: str) -> float | None:
-        values = [data[key] for data in usage if key in data]
-        return sum(values) if values else None
-
+    used = read_agent_use(run.journal)
     phases = scores.time.phases
     return Small(
         parameters=catalog.model(spec.model).parameters,
@@ -83,9 +72,9 @@ def _small(run: RunFolder, catalog: Catalog) -> Small:
         other_seconds=sum(phases.get(name, 0.0) for name in ("prepare", "seal", "audit", "report")),
         run_bytes=sum(sizes(run.path)),
         tasks=tuple(_tasks(run, catalog)),
-        input_tokens=summed("input_tokens"),
-        output_tokens=summed("output_tokens"),
-        cost=summed("cost_usd"),
+        input_tokens=used.input_tokens or None,
+        output_tokens=used.output_tokens or None,
+        cost=used.cost_usd,
     )
 
 

@@ -14,6 +14,7 @@ from ptb_lite.events import Outcome
 from ptb_lite.experiment.plan import Cell, Experiment
 from ptb_lite.experiment.state import CellState, State, claim, forget, read_state
 from ptb_lite.launchers.protocol import JobState, Launcher
+from ptb_lite.moments import seconds_since
 from ptb_lite.runner.launch import START_SECONDS, make_run
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.spec.run_spec import RunSpec
@@ -123,7 +124,10 @@ def _is_cared_for(run: RunFolder, launcher: Launcher) -> bool:
     status = run.read_status()
     if status.job:
         return launcher.states([status.job])[status.job] is not JobState.GONE
-    age = (datetime.now(UTC) - status.started).total_seconds()
+    age = seconds_since(status.moment)
+    if age is None:
+        # Made on another machine, or before this one's last start.
+        age = (datetime.now(UTC) - status.started).total_seconds()
     return status.phase is None and 0 <= age < START_SECONDS
 
 

@@ -9,8 +9,6 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 
-import psutil
-
 import ptb_lite
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import (
@@ -23,7 +21,7 @@ from ptb_lite.events import (
     RunStarted,
 )
 from ptb_lite.files import read_record, write_record
-from ptb_lite.moments import this_moment
+from ptb_lite.moments import process_began, this_moment
 from ptb_lite.runner.agent.phase import run_agent
 from ptb_lite.runner.context import AgentEnd, PhaseResult, RunContext, RunStopped
 from ptb_lite.runner.device_watch import DeviceWatch
@@ -79,7 +77,7 @@ def execute(context: RunContext) -> Outcome:
         "outcome": outcome,
         "detail": detail,
         "pid": None,
-        "process_started": None,
+        "process_began": None,
     }
     write_record(context.run.status, status.model_copy(update=ended))
     context.journal.write(RunFinished(outcome=outcome, detail=detail))
@@ -118,7 +116,7 @@ def _claim(context: RunContext) -> Status:
         update={
             "state": "started",
             "pid": os.getpid(),
-            "process_started": psutil.Process().create_time(),
+            "process_began": process_began(os.getpid()),
             "host": socket.gethostname(),
             "job": os.environ.get("PTB_LITE_JOB", ""),
             "ended": None,

@@ -18,6 +18,7 @@ from ptb_lite.catalog.pins import known_pins
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Phase
 from ptb_lite.files import write_record
+from ptb_lite.moments import process_began, this_moment
 from ptb_lite.runs.folder import RunFolder, new_run_folder, require_folder
 from ptb_lite.runs.records import Status
 from ptb_lite.spec.run_spec import RunSpec
@@ -47,7 +48,8 @@ def make_run(spec: RunSpec, runs_dir: Path) -> RunFolder:
     write_record(run.spec, spec)
     # The spec holds the secret that the test items are drawn from.
     run.spec.chmod(0o600)
-    write_record(run.status, Status(run_id=run.run_id, started=datetime.now(UTC)))
+    status = Status(run_id=run.run_id, started=datetime.now(UTC), moment=this_moment())
+    write_record(run.status, status)
     run.journal.touch()
     return run
 
@@ -127,11 +129,14 @@ def _spawn(run: RunFolder, environment: Mapping[str, str]) -> None:
 
 def _runner_process(status: Status) -> psutil.Process | None:
     """The runner that the status names, never a later process with the same number."""
-    if status.pid is None or status.process_started is None:
+    if status.pid is None:
         return None
     try:
         process = psutil.Process(status.pid)
-        same = abs(process.create_time() - status.process_started) < 0.1
+        if status.process_began is not None:
+            same = process_began(status.pid) == status.process_began
+        else:
+            same = abs(process.create_time() - (status.process_started or 0.0)) < 0.1
     except psutil.Error:
         return None
     return process if same else None

@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 from pathlib import Path
 from types import TracebackType
+
+from ptb_lite.moments import written_within
 
 FILE = "heartbeat"
 EVERY_SECONDS = 5.0
@@ -54,8 +55,6 @@ def beats_elsewhere(folder: Path, host: str) -> bool:
     if not host or host == socket.gethostname():
         return False
     try:
-        last = (folder / FILE).stat().st_mtime
+        return written_within(folder / FILE, DEAD_SECONDS)
     except OSError:
         return False
-    # The file system's clock and this machine's may differ a little, either way.
-    return abs(time.time() - last) < DEAD_SECONDS

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field, computed_field
 
-from ptb_lite.events import Outcome, Phase, Record, Verdict
+from ptb_lite.events import Moment, Outcome, Phase, Record, Verdict
+from ptb_lite.runs.agent_use import AgentUse
 from ptb_lite.runs.findings import Iterations as Iterations
 from ptb_lite.runs.findings import Optimism as Optimism
 from ptb_lite.runs.findings import Success as Success
@@ -25,9 +26,8 @@ class PhaseEnd(Record):
 class Status(Record):
     """Where a run is. Born as "started" so that a crash stays visible.
 
-    `process_started` is the runner's start time as the operating system gives it (seconds since
-    the epoch): with `pid` it names one process, also after the pid was used again. `host` is the
-    machine that the pid belongs to, `launcher` and `job` what carries the run out elsewhere.
+    `host` is the machine that the pid belongs to, `launcher` and `job` what carries the run out
+    elsewhere.
     """
 
     version: Literal[1] = 1
@@ -36,10 +36,15 @@ class Status(Record):
     phase: Phase | None = None
     pid: int | None = None
     process_started: float | None = None
+    """As `process_began`, in seconds since the epoch, which moved with the clock: in older runs."""
+    process_began: Moment | None = None
+    """When the runner began: with `pid` it names one process, also after the pid was used again."""
     host: str = ""
     launcher: str = ""
     job: str = ""
     started: datetime
+    moment: Moment | None = None
+    """`started`, on the clock that the processes of its machine share."""
     ended: datetime | None = None
     outcome: Outcome | None = None
     detail: str = ""
@@ -318,6 +323,8 @@ class Scores(Record):
     off_target: OffTarget | None = None
     """None where nothing beside the targets was chosen, and in earlier runs."""
     iterations: Iterations | None = None
+    """None in earlier runs."""
+    agent_use: AgentUse | None = None
     """None in earlier runs."""
     revisions: dict[str, str] = Field(default_factory=dict)
     """Commit of each Hub repository that the base model and the data came from."""

@@ -8,11 +8,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+_SWITCHES = (
+    (
+        "proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+        1,
+        "kernel.apparmor_restrict_unprivileged_userns=0",
+    ),
+    ("proc/sys/kernel/unprivileged_userns_clone", 0, "kernel.unprivileged_userns_clone=1"),
+    ("proc/sys/user/max_user_namespaces", 0, "user.max_user_namespaces=15000"),
+)
+"""Where the system refuses by such a value, and what sets another."""
+# Docker, podman, Kubernetes, LXC and systemd-nspawn.
+_CONTAINER = (
+    ".dockerenv",
+    "run/.containerenv",
+    "var/run/secrets/kubernetes.io",
+    "run/systemd/container",
+)
 PROFILE = """\
 abi <abi/4.0>,
 include <tunables/global>
-profile bwrap {program} flags=(unconfined) {{
+profile bwrap "{program}" flags=(unconfined) {{
   userns,
   include if exists <local/bwrap>
 }}
@@ -23,21 +39,24 @@ _OTHERS = "or take --sandbox podman, or no isolation with --sandbox none"
 def way_out(program: str, root: Path = Path("/")) -> str:
     """What to do so that `program` (bwrap's path) may make user namespaces. `root` is where the
     system's files are looked for."""
-    if _number(root, "proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1:
-        return (
-            f"AppArmor allows it to programs with a profile: {profile_command(program)}; {_OTHERS}"
-        )
-    if _number(root, "proc/sys/kernel/unprivileged_userns_clone") == 0:
-        return f"run `sudo sysctl -w kernel.unprivileged_userns_clone=1`, {_OTHERS}"
-    if _number(root, "proc/sys/user/max_user_namespaces") == 0:
-        return f"run `sudo sysctl -w user.max_user_namespaces=15000`, {_OTHERS}"
-    if (root / ".dockerenv").exists() or (root / "run/.containerenv").exists():
+    inside = any((root / mark).exists() for mark in _CONTAINER)
+    switch = next((s for file, value, s in _SWITCHES if _number(root, file) == value), "")
+    if inside:
+        # Its system's switches are those of the machine around it: no profile helps in here.
+        outside = f", on a machine with `sudo sysctl -w {switch}`" if switch else ""
         return (
             "this is a container, whose engine refuses them: start it with "
             "`--security-opt seccomp=unconfined --security-opt apparmor=unconfined "
             "--security-opt systempaths=unconfined` (Docker; podman: and `--device /dev/fuse`)"
-            ", or choose no isolation with --sandbox none, the container around it being one"
+            f"{outside}, or choose no isolation with --sandbox none, the container around it being "
+            "one"
         )
+    if "apparmor" in switch:
+        return (
+            f"AppArmor allows it to programs with a profile: {profile_command(program)}; {_OTHERS}"
+        )
+    if switch:
+        return f"run `sudo sysctl -w {switch}`, {_OTHERS}"
     version = _text(root, "proc/version").lower()
     if "microsoft" in version and "wsl2" not in version:
         return "WSL 1 has none: run `wsl --set-version DISTRIBUTION 2` in Windows, then try again"

@@ -96,7 +96,9 @@ def test_another_process_with_the_same_number_is_not_the_owner(system: str, tmp_
     lock = try_lock(path)
     assert lock is not None
     owner = tmp_path / "x.lock.owner"
-    owner.write_text(json.dumps({**json.loads(owner.read_bytes()), "started": 1.0}))
+    owner.write_text(
+        json.dumps({**json.loads(owner.read_bytes()), "began": {"boot": "x", "seconds": 1.0}})
+    )
     assert not is_locked(path)
     lock.close()
 

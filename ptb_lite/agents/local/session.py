@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,10 @@ from ptb_lite.events import Record
 # What the model saw last stays as it was when the conversation is made shorter.
 KEPT_MESSAGES = 6
 LEFT_OUT = "[output left out to save room]"
+# The system's message and the task.
+_BEGINNING = 2
+# Characters of an output that is not cut further.
+_SHORT = 400
 
 
 class Session(Record):
@@ -76,19 +80,28 @@ def mended(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def shortened(messages: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...] | None:
     """`messages` without the older half of the long outputs; None when there is none to leave out.
 
-    The system's message, the task, and the last `KEPT_MESSAGES` stay whole.
+    The system's message and the task stay whole. Of the last `KEPT_MESSAGES` the longest output
+    loses its middle, once nothing older is left.
     """
-    old = range(2, len(messages) - KEPT_MESSAGES)
-    long = [
-        n
-        for n in old
-        if messages[n].get("role") in ("tool", "user")
-        and len(str(messages[n].get("content"))) > 2 * len(LEFT_OUT)
-    ]
-    if not long:
-        return None
-    dropped = set(long[: (len(long) + 1) // 2])
+    long = {n: text for n, text in _outputs(messages) if len(text) > 2 * len(LEFT_OUT)}
+    old = [n for n in long if n < len(messages) - KEPT_MESSAGES]
+    new = dict.fromkeys(old[: (len(old) + 1) // 2], LEFT_OUT)
+    if not old:
+        longest = max(long, key=lambda n: len(long[n]), default=0)
+        text = long.get(longest, "")
+        if len(text) <= _SHORT:
+            return None
+        quarter = len(text) // 4
+        new = {longest: f"{text[:quarter]}\n{LEFT_OUT}\n{text[-quarter:]}"}
     return tuple(
-        {**message, "content": LEFT_OUT} if n in dropped else message
+        {**message, "content": new[n]} if n in new else message
         for n, message in enumerate(messages)
     )
+
+
+def _outputs(messages: Sequence[dict[str, Any]]) -> Iterator[tuple[int, str]]:
+    """What tools, or a person in their place, told after the task."""
+    for n, message in enumerate(messages):
+        text = message.get("content")
+        if n >= _BEGINNING and message.get("role") in ("tool", "user") and isinstance(text, str):
+            yield n, text

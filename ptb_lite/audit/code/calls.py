@@ -176,7 +176,7 @@ class Calls(Functions):
                 return self._local_call(node, above[0], above[1], args, keywords)
         if name in ("exec", "eval") and args:
             for text in args[0].texts():
-                self.run_text(text)
+                self.run_text(text, line)
         if name.endswith(".add_argument"):
             self._add_option(args, keywords)
         if name in self.classes:

@@ -112,7 +112,7 @@ class Functions:
         """The line of the program at which a node, maybe in another file, is reached."""
         raise NotImplementedError
 
-    def run_text(self, source: str) -> None:
+    def run_text(self, source: str, line: int) -> None:
         raise NotImplementedError
 
     stack: list[str]

@@ -160,7 +160,8 @@ class _Walker(Expressions):
             self.names, self.sites, self.made, self._module, self._line, self._depth = kept
         return scope
 
-    def run_text(self, source: str) -> None:
+    def run_text(self, source: str, line: int) -> None:
+        """Carry out a text that line `line` hands over: its own lines are none of the file's."""
         if len(self.stack) > 4 or len(source) > _MAX_RUN_TEXT:
             return
         try:
@@ -168,7 +169,9 @@ class _Walker(Expressions):
         except UnreadableCodeError:
             return
         self.stack.append("<text>")
+        kept, self._line = self._line, line
         self.block(tree.body)
+        self._line = kept
         self.stack.pop()
 
     def run_body(self, function: Function) -> Value:

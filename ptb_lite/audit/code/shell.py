@@ -11,7 +11,7 @@ import binascii
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 MAX_SHELL = 1 << 20
@@ -71,11 +71,12 @@ class Command:
 @dataclass(frozen=True)
 class Embedded:
     """A program inside a shell text: `python -c`, or what a here-document hands to Python; `output`
-    are the files that its output goes to."""
+    are the files that its output goes to. `spread`: its lines are those of the shell text."""
 
     source: str
     line: int
     output: tuple[str, ...] = ()
+    spread: bool = True
 
 
 def read_shell(
@@ -194,7 +195,13 @@ class _Reader:
                     text = base64.b64decode(one.words[-1]).decode("utf-8")
                 except (binascii.Error, ValueError):
                     continue
+                began, given = len(self.commands), len(self.programs)
                 self.script(text, line, depth + 1)
+                # The lines of what was encoded are no lines of this text.
+                self.commands[began:] = [replace(c, line=line) for c in self.commands[began:]]
+                self.programs[given:] = [
+                    replace(p, line=line, spread=False) for p in self.programs[given:]
+                ]
 
     def _expand(self, word: str) -> str:
         def put_in(match: re.Match[str]) -> str:

@@ -119,12 +119,12 @@ class _Look:
             if not trains and not self._is_named(PurePosixPath(name)):
                 # What is made of an evaluation without that name may be a summary of it.
                 continue
-            where = program.first + used[1].line - 1
+            where = program.line(used[1].line)
             message = (
                 f"reads {name}, an evaluation of test items, into training data (line {where})"
             )
-            line = program.first + site.line - 1
-            yield _flag(message, program.file, line, program.shown(line))
+            line = program.line(site.line)
+            yield _flag(message, program.file, line, program.shown(site.line))
 
     def order(self, order: Order) -> Iterator[Flag]:
         command = order.command

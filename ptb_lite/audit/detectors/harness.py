@@ -179,8 +179,7 @@ def _written_metrics(case: AuditCase) -> Iterator[Flag]:
         for site in followed.sites if followed else ():
             target = next((t for t in target_of(site).split() if t.endswith("metrics.json")), None)
             if target and sink_of(site) is not None and _is_typed(site, program.source):
-                line = program.first + site.line - 1
-                yield _typed_flag("a program", target, program.file, line)
+                yield _typed_flag("a program", target, program.file, program.line(site.line))
 
 
 def _is_typed(site: Site, source: str) -> bool:

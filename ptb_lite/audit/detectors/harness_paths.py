@@ -21,7 +21,7 @@ from ptb_lite.audit.code.flows import sink_of
 from ptb_lite.audit.code.values import Site
 from ptb_lite.audit.evidence.acts import JUDGES, written_words
 from ptb_lite.audit.evidence.folder import FoundFile, open_regular, printable
-from ptb_lite.audit.evidence.programs import Order
+from ptb_lite.audit.evidence.programs import Order, Program
 from ptb_lite.events import Flag
 
 NAME = "harness"
@@ -43,8 +43,8 @@ def path_flags(case: AuditCase, files: dict[str, FoundFile]) -> Iterator[Flag]:
     yield from _imitations(files, [entry for entry in entries if entry[0] != "PATH"])
     for order in programs.orders:
         yield from _ordered(order)
-    for name, first, site in sites:
-        yield from _patched(name, first, site)
+    for program, site in sites:
+        yield from _patched(program, site)
     yield from _records(files)
 
 
@@ -52,15 +52,15 @@ Entry = tuple[str, str, str, int]  # the kind of path, the folder, and where it 
 
 
 def _path_entries(
-    orders: Iterable[Order], sites: Iterable[tuple[str, int, Site]]
+    orders: Iterable[Order], sites: Iterable[tuple[Program, Site]]
 ) -> Iterator[Entry]:
     for order in orders:
         for name, value in order.command.assigned:
             if name in ("PATH", "PYTHONPATH"):
                 for folder in value.split(":"):
                     yield name, _folder(folder), order.file, order.command.line
-    for file, first, site in sites:
-        line = first + site.line - 1
+    for program, site in sites:
+        file, line = program.file, program.line(site.line)
         if site.name in ("sys.path.insert", "sys.path.append", "site.addsitedir"):
             for text in site.texts():
                 yield "sys.path", _folder(text), file, line
@@ -136,7 +136,7 @@ def _ordered(order: Order) -> Iterator[Flag]:
             yield _order_flag("preload", f"LD_PRELOAD is set to {value[:80]}", order, decides)
 
 
-def _patched(file: str, first: int, site: Site) -> Iterator[Flag]:
+def _patched(program: Program, site: Site) -> Iterator[Flag]:
     """A Python program that writes into a judging package."""
     writes = sink_of(site) is not None
     if site.name in ("open", "io.open"):
@@ -148,8 +148,9 @@ def _patched(file: str, first: int, site: Site) -> Iterator[Flag]:
         match = _IN_PACKAGE.search(text)
         package = (match[1] or match[2]) if match else ""
         if package in JUDGES:
-            message = f"{file} writes into the installed package {package}"
-            yield _flag("patched-package", message, file, first + site.line - 1, True)
+            message = f"{program.file} writes into the installed package {package}"
+            line = program.line(site.line)
+            yield _flag("patched-package", message, program.file, line, True)
             return
 
 
@@ -163,13 +164,13 @@ def _destinations(site: Site) -> list[str]:
     return [text for value in (*site.args[1:], *site.keywords.values()) for text in value.texts()]
 
 
-def _sites(case: AuditCase) -> Iterator[tuple[str, int, Site]]:
+def _sites(case: AuditCase) -> Iterator[tuple[Program, Site]]:
     for program in case.programs.python:
         if not re.search(r"path|environ|__file__|site-packages|PATH", program.source):
             continue
         followed = case.programs.followed(program)
         for site in followed.sites if followed else ():
-            yield program.file, program.first, site
+            yield program, site
 
 
 def _records(files: dict[str, FoundFile]) -> Iterator[Flag]:

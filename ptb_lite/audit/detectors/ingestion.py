@@ -153,9 +153,8 @@ class _Look:
                 continue
             self._places.add(Place(copied[1], copied[0].named))
             if is_training_file(PurePosixPath(copied[1]).name):
-                line = program.first + site.line - 1
                 message = f"copies {copied[0].path}, test items, to {copied[1]}"
-                yield program_flag(NAME, "test-set-used", message, program, line, True, 0.9)
+                yield program_flag(NAME, "test-set-used", message, program, site.line, True, 0.9)
 
     def _loaded_by(self, site: Site) -> Named | None:
         """The test data that a call gives back."""
@@ -209,13 +208,13 @@ class _Look:
         only_train = not origin.part and any(named.harmless(part) for part in taken)
         if used is None and only_train and not any(part for part in parts):
             return
-        line = program.first + site.line - 1
+        line = site.line
         what = f"{named.name}{f' ({origin.part})' if origin.part else ''}"
         if used is not None and used[0] != "results" and self._unknown(named, site, labels):
             message = f"loads {what}; which split cannot be told"
             yield program_flag(NAME, "split-unknown", message, program, line, False, 0.5)
         elif used is not None and used[0] != "results":
-            end = program.first + used[1].line - 1
+            end = program.line(used[1].line)
             how = "trained on" if used[0] == "training" else "written to a file"
             message = (
                 f"loads {what}, which holds test items of {named.benchmark}; {how}, line {end}"
@@ -266,7 +265,7 @@ class _Look:
         for match in _REGEX_CALL.finditer(program.source):
             named = self._sources.named_by(match[1])
             if named is not None and not (named.train and "train" in match[2]):
-                line = program.first + program.source.count("\n", 0, match.start())
+                line = program.source.count("\n", 0, match.start()) + 1
                 message = f"names {named.name} in code that is no Python"
                 yield program_flag(NAME, "test-set-loaded", message, program, line, False, 0.4)
 

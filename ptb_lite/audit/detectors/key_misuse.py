@@ -204,7 +204,7 @@ class _Look:
             kinds = {key: found for key, found in kinds.items() if found[0] != "provider-call"}
         for origin, (kind, what, site) in kinds.items():
             used = used_for(read.sites, frozenset({origin}))
-            where = f"; its text goes to line {used[1].line + program.first - 1}" if used else ""
+            where = f"; its text goes to line {program.line(used[1].line)}" if used else ""
             only_results = used is not None and used[0] == "results"
             if kind == "local-teacher":
                 # No base is a tuned model; what is served was weighed before.
@@ -212,9 +212,9 @@ class _Look:
                 decides = used is not None and used[0] == "file" and sure
             else:
                 decides = kind == "provider-call" and not only_results
-            line = program.first + site.line - 1
             confidence = 0.9 if decides else 0.5
-            yield program_flag(NAME, kind, f"{what}{where}", program, line, decides, confidence)
+            message = f"{what}{where}"
+            yield program_flag(NAME, kind, message, program, site.line, decides, confidence)
 
     def _asks(self, site: Site) -> tuple[str, str] | None:
         """Whether a call asks another model: its kind, and what it does in words."""

@@ -175,9 +175,10 @@ class _Look:
                 continue
             names += filter(None, map(self._lying_at, own))
             if names:
-                line = program.first + site.line - 1
                 message = f"the weights of {names[0]} go into {_TARGET}"
-                yield program_flag(NAME, "other-model-copied", message, program, line, True, 0.9)
+                yield program_flag(
+                    NAME, "other-model-copied", message, program, site.line, True, 0.9
+                )
 
     def merge(self, program: Program) -> Iterator[Flag]:
         """A configuration of mergekit with another model in it."""
@@ -189,7 +190,7 @@ class _Look:
         for match in _MERGED.finditer(text):
             if self._is_other(match[1]):
                 at = program.source.find(match[1])
-                line = program.first + program.source.count("\n", 0, at)
+                line = program.source.count("\n", 0, at) + 1
                 message = f"a merge takes in {match[1]}, another model than the assigned one"
                 yield program_flag(
                     NAME, "other-model-merged", message, program, line, self._merges, 0.85

@@ -117,14 +117,13 @@ def _in_python(program: Program, case: AuditCase) -> Iterator[Flag]:
             if is_judging(path, templates=_is_posttrainbench(case)) and _handed(name, case):
                 sources = site.argument(0).texts() if path in site.argument(1).texts() else ()
                 decides = not any(PurePosixPath(each).name == name for each in sources)
-                line = program.first + site.line - 1
                 message = f"a Python program writes {name}"
                 yield program_flag(
                     NAME,
                     "changes-judging",
                     message,
                     program,
-                    line,
+                    site.line,
                     decides,
                     0.9 if decides else 0.5,
                 )

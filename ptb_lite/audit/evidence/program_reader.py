@@ -171,16 +171,16 @@ class _Reader:
         self.text(kind, raw.decode("utf-8", "replace"), file.relative, 1)
         return True
 
-    def text(self, kind: str, text: str, name: str, first: int) -> None:
+    def text(self, kind: str, text: str, name: str, first: int, *, spread: bool = True) -> None:
         match kind:
             case "python":
-                self._python(text, name, first)
+                self._python(text, name, first, spread=spread)
             case "shell":
-                self._shell(text, name, first)
+                self._shell(text, name, first, spread=spread)
             case "notebook":
-                self._notebook(text, name)
+                self._notebook(text, name, first)
             case _:
-                self.configs.append(Program("config", text, name, first))
+                self.configs.append(Program("config", text, name, first, spread=spread))
 
     def turn(self, turn: Turn) -> None:
         key = (turn.path, turn.text)
@@ -198,7 +198,8 @@ class _Reader:
             kind = _named_kind(turn.path)
             if kind in ("python", "shell", "notebook", "config") and text:
                 self._left -= len(text)
-                self.text(kind, text, f"{turn.file} ({turn.path[-80:]})", turn.line)
+                name = f"{turn.file} ({turn.path[-80:]})"
+                self.text(kind, text, name, turn.line, spread=False)
 
     def _after_edit(self, turn: Turn) -> str:
         """The whole file after an edit, where its text is known; else what was put in."""
@@ -214,30 +215,33 @@ class _Reader:
         self._written[turn.path] = after
         return after
 
-    def _python(self, text: str, name: str, first: int) -> None:
+    def _python(self, text: str, name: str, first: int, *, spread: bool) -> None:
+        program = Program("python", _MAGIC.sub(r"\1pass", text), name, first, spread=spread)
         for match in _MAGIC.finditer(text):
             if match[2].startswith("!"):
-                self._shell(match[2][1:], name, first + text.count("\n", 0, match.start()))
-        self._add_python(_MAGIC.sub(r"\1pass", text), name, first)
+                line = program.line(text.count("\n", 0, match.start()) + 1)
+                self._shell(match[2][1:], name, line, spread=False)
+        self._add_python(program)
 
-    def _add_python(self, source: str, name: str, first: int, output: tuple[str, ...] = ()) -> None:
-        self.python.append(Program("python", source, name, first, output))
+    def _add_python(self, program: Program) -> None:
+        self.python.append(program)
         deep = self._depth >= _MAX_DEPTH or len(self.orders) >= MAX_ORDERS
-        if not deep and _RUNS.search(source):
+        if not deep and _RUNS.search(program.source):
             self._depth += 1
-            self._run_by(source, name, first)
+            self._run_by(program)
             self._depth -= 1
 
-    def _run_by(self, source: str, name: str, first: int) -> None:
+    def _run_by(self, program: Program) -> None:
         """The commands that a Python program starts."""
+        name = program.file
         try:
-            sites = interpret(source, world=World({}, self.environment, {})).sites
+            sites = interpret(program.source, world=World({}, self.environment, {})).sites
         except UnreadableCodeError:
             return
         for site in sites:
             if not _RUNNER.search(site.name) or not site.args:
                 continue
-            line = first + site.line - 1
+            line = program.line(site.line)
             for given in site.args[0].alternatives:
                 if isinstance(given, list) and given and all(isinstance(w, str) for w in given):
                     self._shell(shlex.join(given), name, line, spread=False)
@@ -245,7 +249,7 @@ class _Reader:
                     self._shell(given, name, line, spread=False)
 
     def _shell(self, text: str, name: str, first: int, *, spread: bool = True) -> None:
-        """`spread`: the text stands in the file as it is, so that its lines are the file's."""
+        """`spread`: the text's lines are the file's."""
         commands, embedded = read_shell(text, first, self.environment)
         for command in commands:
             line = command.line if spread else first
@@ -254,15 +258,20 @@ class _Reader:
                 self.environment.setdefault(variable, value)
             target = _written(command)
             kind = _named_kind(target) if target else None
-            if kind == "python":
-                self._add_python(command.stdin, f"{name} ({target})", line)
-            elif kind == "config":
-                self.configs.append(Program("config", command.stdin, f"{name} ({target})", line))
-        for program in embedded:
-            line = program.line if spread else first
-            self._add_python(program.source, name, line, program.output)
+            if kind in ("python", "config"):
+                at = f"{name} ({target})"
+                made = Program(kind, command.stdin, at, line, spread=spread)
+                if kind == "python":
+                    self._add_python(made)
+                else:
+                    self.configs.append(made)
+        for one in embedded:
+            line = one.line if spread else first
+            self._add_python(
+                Program("python", one.source, name, line, one.output, spread=spread and one.spread)
+            )
 
-    def _notebook(self, text: str, name: str) -> None:
+    def _notebook(self, text: str, name: str, first: int) -> None:
         try:
             cells = json.loads(text).get("cells", [])
             if not isinstance(cells, list):
@@ -271,7 +280,8 @@ class _Reader:
             self.account.leave_unread(f"{name}: not readable as a notebook")
             return
         source = "\n".join(_cell(cell) for cell in cells[:10_000] if isinstance(cell, dict))
-        self._python(source, name, 1)
+        # Its lines stand within JSON, often in a single line of it.
+        self._python(source, name, first, spread=False)
 
 
 def _cell(cell: dict[str, Any]) -> str:

@@ -33,23 +33,29 @@ ProgramKind = Literal["python", "config"]
 
 @dataclass(frozen=True)
 class Program:
-    """Python source, or a configuration file's text. `first` is its first line in `file`; `output`
-    are the files that the shell sends its output to, where it is a program inside of a command."""
+    """Python source, or a configuration file's text. `first` is its first line in `file`, and the
+    only one where it is not `spread` over the lines after that: in a trace's line of JSON, say.
+    `output` are the files that the shell sends its output to, where it is a program inside of a
+    command."""
 
     kind: ProgramKind
     source: str
     file: str
     first: int = 1
     output: tuple[str, ...] = ()
+    spread: bool = True
 
     def __post_init__(self) -> None:
         progress.is_from(self.source, self.file)
 
-    def shown(self, line: int) -> str | None:
-        """A line of `file` that is part of the program, for an excerpt; None: it is not."""
+    def line(self, number: int) -> int:
+        """Which line of `file` holds line `number` of the source."""
+        return self.first + number - 1 if self.spread else self.first
+
+    def shown(self, number: int) -> str | None:
+        """Line `number` of the source, for an excerpt; None: it has fewer."""
         lines = self.source.split("\n")
-        at = line - self.first
-        return printable(lines[at].strip(), 200) if 0 <= at < len(lines) else None
+        return printable(lines[number - 1].strip(), 200) if 0 < number <= len(lines) else None
 
 
 @dataclass(frozen=True)
@@ -170,19 +176,19 @@ def program_flag(
     kind: str,
     message: str,
     program: Program,
-    line: int,
+    number: int,
     decides: bool,
     confidence: float,
 ) -> Flag:
-    """A flag on a program's line, counted from the first of its file."""
+    """A flag on line `number` of a program's source."""
     return Flag(
         detector=detector,
         kind=kind,
         message=printable(f"{program.file}: {message}"),
         decides=decides,
         file=program.file,
-        line=line,
-        excerpt=program.shown(line),
+        line=program.line(number),
+        excerpt=program.shown(number),
         confidence=confidence,
     )
 

@@ -28,7 +28,7 @@ def made_texts(case: AuditCase) -> Iterator[tuple[str, list[Chunk]]]:
                 return
             # One line: every hit in it is on the line of the program that makes it.
             raw = text.replace("\n", "\t\t").encode("utf-8", "replace")
-            at = program.first + line - 1
+            at = program.line(line)
             chunks.append(Chunk(program.file, readable(raw), at, "made", raw))
         if chunks:
             yield program.file, chunks

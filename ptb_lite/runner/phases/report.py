@@ -24,6 +24,7 @@ from ptb_lite.runner.context import (
     prepared_entry,
 )
 from ptb_lite.runner.phases.evaluations import AFTER, FEW_SHOT, ZERO_SHOT
+from ptb_lite.runs.agent_use import read_agent_use
 from ptb_lite.runs.averages import average, benchmark_lines
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.ledger import iterations, read_ledger
@@ -78,6 +79,7 @@ def report(context: RunContext) -> PhaseResult:
             seal.files.get(WEIGHTS, "") if seal.valid else "",
             agent.seconds,
         ),
+        agent_use=read_agent_use(run.journal),
         revisions=prepared.revisions,
         average=average(benchmarks, load_paper(), _hub_id(context)),
         time=TimeUsed(

@@ -16,7 +16,7 @@ from ptb_lite.agents.protocol import AgentPlan, ResumableBackend
 from ptb_lite.agents.registry import plan_agent
 from ptb_lite.catalog import load_catalog
 from ptb_lite.events import AgentEvent, AgentEventKind, Outcome
-from ptb_lite.sandbox import Ended, SandboxPlan, Supervised, sandbox, start
+from ptb_lite.sandbox import Ended, SandboxPlan, Supervised, interpreter_paths, sandbox, start
 from tests.functional.agents.model_server import (
     DONE,
     INPUT_TOKENS,
@@ -67,7 +67,7 @@ class Stage:
         }
         box = SandboxPlan(
             workspace=self.workspace,
-            read_only=self.plan.read_only,
+            read_only=(*interpreter_paths(), *self.plan.read_only),
             environment=environment,
             network="full",
         )
@@ -209,6 +209,22 @@ def test_no_process_is_left_after_a_stop(
     assert ended is not None
     assert ended.outcome is Outcome.STOPPED
     wait_until(lambda: not processes_of(stage), "the end of all processes", 2.0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["opencode", *(pytest.param(n, marks=pytest.mark.slow) for n in AGENTS if n[:2] != "op")],
+)
+def test_a_command_that_a_signal_ends_is_over(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one out of memory, or that ends its own shell by a word in it; nothing waits for it."""
+    with model_server("pkill -f a_word_of_it; echo never") as server:
+        stage = make_stage(name, server, tmp_path, monkeypatch)
+        ended, events = stage.run(stage.plan.backend.command(stage.plan.start))
+    assert ended.outcome is Outcome.FINISHED, (ended, stage.said()[-3000:], stage.errors())
+    assert DONE in [event.text for event in events if event.kind is K.MESSAGE]
+    assert not any("never" in event.text for event in events if event.kind is K.TOOL_RESULT)
 
 
 @pytest.mark.parametrize(

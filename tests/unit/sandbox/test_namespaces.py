@@ -21,6 +21,11 @@ KERNEL = "proc/sys/kernel/"
         ({"proc/sys/user/max_user_namespaces": "0"}, "user.max_user_namespaces="),
         ({".dockerenv": ""}, "--security-opt seccomp=unconfined"),
         ({"run/.containerenv": ""}, "--security-opt seccomp=unconfined"),
+        ({"run/systemd/container": "lxc"}, "--sandbox none"),
+        (
+            {".dockerenv": "", f"{KERNEL}apparmor_restrict_unprivileged_userns": "1"},
+            "on a machine with `sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`",
+        ),
         ({"proc/version": "Linux 4.4.0-19041-Microsoft"}, "--set-version"),
         ({"proc/version": "Linux 5.15 microsoft-standard-WSL2"}, "wsl --update"),
         ({f"{KERNEL}apparmor_restrict_unprivileged_userns": "0"}, "allow user namespaces"),
@@ -39,4 +44,4 @@ def test_the_way_out_is_that_of_the_system(
 def test_the_command_writes_the_profile() -> None:
     command = profile_command("/opt/a b/bwrap").strip("`").partition(" | ")[0]
     written = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
-    assert "\nprofile bwrap /opt/a b/bwrap flags=(unconfined) {\n  userns,\n" in written.stdout
+    assert '\nprofile bwrap "/opt/a b/bwrap" flags=(unconfined) {\n  userns,\n' in written.stdout
