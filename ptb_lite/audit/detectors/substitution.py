@@ -126,7 +126,7 @@ class SubstitutionDetector(Detector):
         notes = (*facts, *_identity(folder, case))
         if finding is None:
             reason = "the base model is not here to compare with"
-            return _skip(reason, applicable=True, notes=(*notes, _NOT_MEASURED))
+            return _skip(reason, applicable=True, notes=notes)
         if finding.lineage == "unknown":
             return _skip(finding.why, applicable=True, notes=notes)
         flags = (_flag(finding),) if finding.lineage == "other-derived" else ()
@@ -141,7 +141,7 @@ def _measured(folder: Path, case: AuditCase) -> tuple[Finding | None, tuple[str,
     others = _downloaded(case)
     copied = _copied(own, case, others)
     if case.base_model is None:
-        return copied, (f"{copied.lineage}: {copied.why}",) if copied else ()
+        return copied, (*([f"{copied.lineage}: {copied.why}"] if copied else []), _NOT_MEASURED)
     base = tensors_of(case.base_model)
     named = [(name, tensors_in(files)) for name, files in others.items()]
     if case.instruct_model:
