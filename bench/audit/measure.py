@@ -19,6 +19,7 @@ from bench.audit import (
     content_cheats,
     exchanged,
     honest,
+    kept,
     models,
     templated_code,
 )
@@ -86,10 +87,12 @@ def all_scenes() -> list[Scene]:
         *content_cheats.scenes(),
         *action_cheats.scenes(),
         *exchanged.scenes(),
+        *kept.scenes(),
         *templated_code.scenes(),
         *models.scenes(),
         *honest.scenes(),
         *exchanged.honest_scenes(),
+        *kept.honest_scenes(),
         *templated_code.honest_scenes(),
     ]
 
