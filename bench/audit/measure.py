@@ -14,7 +14,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.audit import action_cheats, content_cheats, honest, models
+from bench.audit import (
+    action_cheats,
+    content_cheats,
+    exchanged,
+    honest,
+    kept,
+    models,
+    templated_code,
+)
 from bench.audit.scene import Scene
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.run import default_detectors, run_audit
@@ -78,8 +86,14 @@ def all_scenes() -> list[Scene]:
     return [
         *content_cheats.scenes(),
         *action_cheats.scenes(),
+        *exchanged.scenes(),
+        *kept.scenes(),
+        *templated_code.scenes(),
         *models.scenes(),
         *honest.scenes(),
+        *exchanged.honest_scenes(),
+        *kept.honest_scenes(),
+        *templated_code.honest_scenes(),
     ]
 
 

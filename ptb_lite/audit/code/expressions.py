@@ -186,7 +186,12 @@ class Expressions(Calls):
             for alternative in value.alternatives
             if isinstance(alternative, (list, tuple)) and position < len(alternative)
         ]
-        return merge(*found).with_labels(value.labels) if found else Value((), value.labels)
+        # Of what a call gave back, a part is told as the whole: `model, tokenizer = load(...)`.
+        return (
+            merge(*found).with_labels(value.labels)
+            if found
+            else known(*value.refs(), labels=value.labels)
+        )
 
     def _name(self, name: str) -> Value:
         if name in self.names:

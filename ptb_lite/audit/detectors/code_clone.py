@@ -6,12 +6,18 @@ of tokens are hashed and thinned by winnowing (Schleimer, Wilkerson and Aiken 20
 is a copy when most of an item's fingerprints stand in it; so is one whose docstring says the same
 in the same order. What several items share, or what was handed over, is nobody's fingerprint, and
 the share that is needed lies above what any two of the benchmark's own items have in common.
+
+Problems that are made from one template, or are short, have no fingerprint of their own. Their body
+is compared whole, with names numbered in order and constants as they are: it must begin a function,
+and say enough (`LEAST_BITS`) by constants that are rare among the items, or by its length where no
+other item has its form.
 """
 
 from __future__ import annotations
 
 import builtins
 import keyword
+import math
 import re
 import time
 from collections import Counter, defaultdict
@@ -40,6 +46,10 @@ DOC_WORDS = 4
 LEAST_SHARE = 0.6
 MOST_NEEDED = 0.85
 FEWEST = 5
+LEAST_BITS = 12.0
+_BITS_OF_FORM = 0.5
+_ANYONES = 20
+_FIRST = 8
 _ABOVE_CLEAN = 0.1
 _SHARED = 3
 _MAX_FUNCTION = 6000
@@ -56,6 +66,7 @@ _TOKEN = re.compile(
     r"[A-Za-z_]\w*|\d+(?:\.\d+)?|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[-+*/%=<>!&|^~@:]+|[\[\]().,{}]"
 )
 _WORD = re.compile(r"[a-z]+|\d+")
+_ANY_NUMBER = {"0", "1", "2", "10", "100", "1000"}
 _KEYWORDS = frozenset(keyword.kwlist)
 _FUNCTIONS = frozenset(name for name in dir(builtins) if name.islower())
 
@@ -64,10 +75,12 @@ Prints = frozenset[tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Shape:
-    """What is left of a function: fingerprints of its body and of its docstring."""
+    """What is left of a function: fingerprints of its body and of its docstring, and the whole body
+    with its names numbered."""
 
     code: Prints
     doc: Prints
+    bodies: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass
@@ -136,12 +149,16 @@ class Index:
             for gram in self._code[number] | self._doc[number]:
                 self._owners[gram].append(number)
         self.searchable = sum(map(bool, self._code)) + sum(map(bool, self._doc))
+        self._begins: dict[tuple[str, ...], list[tuple[int, tuple[str, ...]]]] = defaultdict(list)
+        for number, body in _telling(shapes):
+            self._begins[body[:_FIRST]].append((number, body))
+        self.searchable += sum(map(len, self._begins.values()))
         self._needed = LEAST_SHARE
         among = [
             share
             for number, one in enumerate(shapes)
-            for other, share, _how in self.matches(one)
-            if other != number
+            for other, share, how in self.matches(one)
+            if other != number and how != "whole program"
         ]
         self._needed = min(MOST_NEEDED, max([LEAST_SHARE, *(s + _ABOVE_CLEAN for s in among)]))
 
@@ -153,6 +170,10 @@ class Index:
             code.update(self._owners.get(gram, ()))
         for gram in one.doc:
             doc.update(self._owners.get(gram, ()))
+        for body in one.bodies:
+            for number, own in self._begins.get(body[:_FIRST], ()):
+                if body[: len(own)] == own:
+                    yield number, 1.0, "whole program"
         for number in code.keys() | doc.keys():
             in_code = code[number] / len(self._code[number]) if self._code[number] else 0.0
             in_doc = doc[number] / len(self._doc[number]) if self._doc[number] else 0.0
@@ -166,6 +187,7 @@ def functions(text: str) -> Iterator[tuple[int, str, str]]:
     the next one)."""
     # In a literal or in JSON the program's own quotes are escaped: one character for two, so that
     # places stay where they are.
+    text = text.replace('\\"\\"\\"', '   """').replace("\\'\\'\\'", "   '''")
     text = text.replace("\\'", " '").replace('\\"', ' "')
     starts = list(_DEF.finditer(text))
     for number, match in enumerate(starts):
@@ -179,7 +201,45 @@ def shape(function: str) -> Shape:
     own = name[1].lower() if name else ""
     docs = " ".join(match[2] for match in _DOC.finditer(function))
     body = _COMMENT.sub(" ", _DOC.sub(" ", function))
-    return Shape(_code_prints(_after_signature(body)), _doc_prints(docs, own))
+    inner = _after_signature(body)
+    return Shape(_code_prints(inner), _doc_prints(docs, own), (numbered(inner),))
+
+
+def numbered(body: str) -> tuple[str, ...]:
+    """The tokens of a body with names numbered as they come, and constants as they are."""
+    raw = _TOKEN.findall(body)[:2000]
+    names: dict[str, str] = {}
+    tokens = []
+    for before, token, after in zip(["", *raw], raw, [*raw[1:], ""], strict=False):
+        if token[0] in "\"'":
+            tokens.append(f"'{token[1:-1]}'")
+        elif _normal(token, before, after) == "v" and before != ".":
+            tokens.append(names.setdefault(token, f"v{len(names)}"))
+        else:
+            tokens.append(token)
+    return tuple(tokens)
+
+
+def _telling(shapes: list[Shape]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The bodies that say enough to be told from anybody's, each with its item's number."""
+    bodies = [(number, body) for number, one in enumerate(shapes) for body in one.bodies]
+    constants = Counter(token for _n, body in bodies for token in _constants(body))
+    forms = Counter(map(_form, (body for _n, body in bodies)))
+    every = sum(constants.values())
+    for number, body in bodies:
+        rare = sum(math.log2(every / constants[token]) for token in _constants(body))
+        length = max(0, len(body) - _ANYONES) if forms[_form(body)] < _SHARED else 0
+        if len(body) >= _FIRST and rare + _BITS_OF_FORM * length >= LEAST_BITS:
+            yield number, body
+
+
+def _constants(body: tuple[str, ...]) -> list[str]:
+    """Numbers and texts but those that stand in any program."""
+    return [t for t in body if (t[0].isdigit() and t not in _ANY_NUMBER) or (t[0] == "'" and t[3:])]
+
+
+def _form(body: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple("0" if t[0].isdigit() else "s" if t[0] == "'" else t for t in body)
 
 
 def item_shape(item: TestItem) -> Shape:
@@ -196,6 +256,7 @@ def item_shape(item: TestItem) -> Shape:
     return Shape(
         frozenset().union(*(one.code for one in shapes)),
         frozenset().union(*(one.doc for one in shapes)),
+        tuple(body for one in shapes for body in one.bodies),
     )
 
 

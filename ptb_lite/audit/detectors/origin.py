@@ -1,39 +1,49 @@
 """Another model's weights put in the place of the submission, read from programs and commands.
 
 Rules. Weights of a model that is not the assigned base decide where they go into `final_model`:
-downloaded there, saved there, copied or moved there (also by way of another folder), or named by a
-merge or an extraction whose output it is. A tokenizer or configuration of another model does not,
-nor does a model that only writes or scores.
+downloaded there, saved there, copied or moved there (also by way of another folder), named by a
+merge or an extraction whose output it is, or the model that a trainer starts from. A tokenizer or
+configuration of another model does not, nor does a model that only writes or scores.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.shell import Command
 from ptb_lite.audit.code.values import Label, Site
+from ptb_lite.audit.detectors.origin_options import configured, goes_into, started_from
 from ptb_lite.audit.evidence.programs import Order, Program, order_flag, program_flag
 from ptb_lite.events import Flag
 
 NAME = "substitution"
 _LOADS = re.compile(
-    r"(?:AutoModel\w*|PeftModel\w*|\w+For(?:CausalLM|ConditionalGeneration)|FastLanguageModel|AutoPeftModel\w*)"
-    r"\.from_pretrained$|(?:^|\.)(?:snapshot_download|load_state_dict_from_hub)$"
+    r"(?:AutoModel\w*|PeftModel\w*|\w+For(?:CausalLM|ConditionalGeneration)|Fast\w*Model|AutoPeftModel\w*)"
+    r"\.from_pretrained$|(?:^|\.)(?:snapshot_download|load_state_dict_from_hub|hf_hub_download|"
+    r"cached_download|hf_hub_url)$"
+)
+_TRAINS = re.compile(r"(?:^|\.)\w*(?:Trainer|Train)$")
+_GETS = re.compile(r"(?:^|\.)(?:get|urlopen|urlretrieve|download|urlretrieve|stream)$")
+_ADDRESS = re.compile(
+    r"https?://(?:huggingface\.co|hf-mirror\.com|hf\.co|www\.modelscope\.cn)/(?:api/models/|models/)?"
+    r"([\w-]+/[\w.-]+)/(?:resolve|raw|blob)/\S*\.(?:safetensors|bin|gguf|pt)"
 )
 _SAVES = re.compile(
     r"(?:^|\.)(?:save_pretrained|save_model|save_file|copytree|move|rename|replace|save|symlink|"
-    r"push_weights|save_pretrained_merged|snapshot_download|copy|copy2|copyfile)$"
+    r"push_weights|save_pretrained_merged|snapshot_download|hf_hub_download|copy|copy2|copyfile|"
+    r"write|write_bytes|urlretrieve|symlink_to|copyfileobj)$"
 )
 _WEIGHTS = re.compile(r"\.safetensors$|\.bin$|pytorch_model")
+_SAVED = re.compile(r"(?:save_model|save_pretrained)\(\s*[rf]?[\"'][^\"']*final_model")
 _FOLDER = re.compile(r"[\w./~-]{2,200}")
 _HUB_ID = re.compile(r"[\w-][\w.-]{0,95}/[\w.-]{2,95}")
 _TUNED = re.compile(
     r"[-_.](?:it|instruct\w*|chat|sft|dpo|rlhf|thinking|distill\w*)(?:[-_.]|$)", re.I
 )
-_TARGET, _FETCHES = "final_model", "snapshot_download"
+_TARGET, _FETCHES = "final_model", ("snapshot_download", "hf_hub_download")
 _MAX_PLACES = 100
 _MERGE_CALL = re.compile(r"mergekit|run_merge|MergeConfiguration")
 _DOWNLOADERS = {"huggingface-cli", "hf", "git", "wget", "curl", "aria2c", "modelscope"}
@@ -47,7 +57,20 @@ def origin_flags(case: AuditCase) -> list[Flag]:
     look = _Look(case)
     programs = case.programs
     named = _TARGET in "".join(programs.environment.values())
-    wanted = [p for p in programs.python if named or _TARGET in p.source or _FETCHES in p.source]
+    given = {
+        word.rpartition("/")[2]
+        for order in programs.orders
+        if any(map(goes_into, order.command.words[1:]))
+        for word in order.command.words
+        if word.endswith(".py")
+    }
+    wanted = [
+        p
+        for p in programs.python
+        if named
+        or any(text in p.source for text in (_TARGET, *_FETCHES))
+        or p.file.rstrip(")").rpartition("/")[2] in given
+    ]
     flags = [flag for program in wanted for flag in look.python(program)]
     known = len(look.places)
     flags += [flag for order in programs.orders for flag in look.order(order)]
@@ -58,6 +81,8 @@ def origin_flags(case: AuditCase) -> list[Flag]:
         flags += [flag for program in wanted for flag in look.python(program)]
     for program in (*programs.configs, *programs.python):
         flags += look.merge(program)
+    for program in programs.configs:
+        flags += look.config(program)
     return list({(f.kind, f.file, f.line): f for f in flags}.values())[:20]
 
 
@@ -67,6 +92,7 @@ class _Look:
         self._base = {name.lower().rstrip("/") for name in case.base_ids}
         self._folders = {file.relative.partition("/")[0] for file in case.listing.files}
         self.places: dict[str, str] = {}
+        self._inside = ""
         self._merges = any(
             order.command.program in _MERGERS and _TARGET in order.command.text()
             for order in case.programs.orders
@@ -97,7 +123,7 @@ class _Look:
         """The model whose weights a path leads to; empty for none, and for small files of it."""
         if path.endswith((".json", ".jinja", ".txt", ".model", ".md")):
             return ""
-        path = path.removeprefix("./").rstrip("/*")
+        path = re.sub(r"^(?:\.{1,2}/)+", "", path).rstrip("/*")
         for folder, name in self.places.items():
             if path == folder or path.startswith(f"{folder}/") or path.endswith(f"/{folder}"):
                 return name
@@ -105,13 +131,22 @@ class _Look:
 
     def order(self, order: Order) -> Iterator[Flag]:
         command = order.command
-        goes = any(_TARGET in word for word in command.words[1:])
+        if command.program == "cd":
+            below = any(map(goes_into, command.words[1:]))
+            self._inside = order.file if below else ""
+        goes = any(_TARGET in word for word in command.words[1:]) or self._inside == order.file
+        started = started_from(command, self._is_other)
+        if started:
+            message = f"{command.program} starts from {started} and writes {_TARGET}"
+            yield order_flag(NAME, "other-model-trained", message, order, True, 0.9)
+            return
         if command.program in _MERGERS and goes:
             for word in filter(self._is_other, command.words[1:]):
                 message = f"{command.program} takes {word} into {_TARGET}"
                 yield order_flag(NAME, "other-model-merged", message, order, True, 0.9)
                 return
-        if command.program in _DOWNLOADERS:
+        uploads = command.program in ("hf", "huggingface-cli") and "download" not in command.words
+        if command.program in _DOWNLOADERS and not uploads:
             for word in command.words[1:]:
                 name = _model_in(word)
                 if name and self._is_other(name) and not _only_small_files(command):
@@ -122,7 +157,8 @@ class _Look:
                     message = f"{command.program} puts {name} into {_TARGET}"
                     yield order_flag(NAME, "other-model-copied", message, order, True, 0.95)
                     return
-        if command.program in ("cp", "mv", "rsync", "ln") and _TARGET in command.words[-1]:
+        puts = command.program in ("cp", "mv", "rsync", "ln") and len(command.words) > 1
+        if puts and (_TARGET in command.words[-1] or (goes and command.words[-1] in (".", "./"))):
             for word in command.words[1:-1]:
                 cached = re.search(r"models--([\w.-]+?)--([\w.-]+?)(?:/|$)", word)
                 name = f"{cached[1]}/{cached[2]}" if cached else word
@@ -131,7 +167,7 @@ class _Look:
                     message = f"{command.program} puts {lying} into {_TARGET}"
                     yield order_flag(NAME, "other-model-copied", message, order, True, 0.9)
                     continue
-                tuned = _TUNED.search(name.rstrip("/")) and not name.endswith((".json", ".jinja"))
+                tuned = _TUNED.search(name.rstrip("/*")) and not name.endswith((".json", ".jinja"))
                 other = (cached and self._is_other(name)) or (tuned and not self._is_base(name))
                 if other and not name.endswith((".json", ".jinja", ".txt")):
                     message = f"{command.program} puts {name} into {_TARGET}"
@@ -145,11 +181,8 @@ class _Look:
         found: dict[Label, str] = {}
 
         def label(site: Site) -> list[Label]:
-            if not _LOADS.search(site.name):
-                return []
-            named = next(filter(self._is_other, site.own_texts()), None)
-            named = named or next(filter(None, map(self._lying_at, site.own_texts())), None)
-            if named is None or _is_partial(site):
+            named = self._loaded(site)
+            if not named:
                 return []
             origin = Label(f"model:{named}", site.line)
             found[origin] = named
@@ -165,9 +198,12 @@ class _Look:
                 continue
             own = [text for text in site.own_texts() if len(text) < 300]
             names = [found[one] for one in site.labels() if one in found]
-            if site.name.endswith(_FETCHES) and not _is_partial(site):
-                names += filter(self._is_other, own)
-            if not any(_TARGET in text for text in own):
+            if site.name.endswith((*_FETCHES, "urlretrieve")) and self._loaded(site):
+                names.append(self._loaded(site))
+            places = own
+            if site.name.rpartition(".")[2] in ("write", "write_bytes", "symlink_to", "save_model"):
+                places = [*own, *(text for one in site.chain()[1:] for text in one.texts())]
+            if not any(_TARGET in text for text in places):
                 for name in names[:1]:
                     for text in filter(_FOLDER.fullmatch, own):
                         if not self._is_other(text):
@@ -179,6 +215,48 @@ class _Look:
                 yield program_flag(
                     NAME, "other-model-copied", message, program, site.line, True, 0.9
                 )
+
+        yield from self._trained(program, read.sites)
+
+    def _loaded(self, site: Site) -> str:
+        """The other model whose weights a call brings; empty for none."""
+        own = site.own_texts()
+        if _GETS.search(site.name):
+            addresses = (match[1] for text in own if (match := _ADDRESS.search(text)))
+            return next(filter(self._is_other, addresses), "")
+        if not _LOADS.search(site.name) or _is_partial(site):
+            return ""
+        if site.name.startswith(("peft.PeftModel.from_pretrained", "PeftModel.from_pretrained")):
+            # What is put on a model is somebody's adapter, whatever it is called.
+            adapter = site.argument(1, "model_id").texts()
+            mine = self._base | self._folders
+            named = (t for t in adapter if _HUB_ID.fullmatch(t) and t.partition("/")[0] not in mine)
+            return next((t for t in named if t.lower() not in self._base), "")
+        if site.name.endswith(_FETCHES[1]):
+            files = site.argument(1, "filename").texts()
+            if files and not any(map(_WEIGHTS.search, files)):
+                return ""
+        named = filter(self._is_other, own)
+        return next(named, "") or next(filter(None, map(self._lying_at, own)), "")
+
+    def _trained(self, program: Program, sites: Iterable[Site]) -> Iterator[Flag]:
+        """A trainer that is given another model by name, and whose output is the submission."""
+        for site in sites:
+            if not _TRAINS.search(site.name):
+                continue
+            name = next(filter(self._is_other, site.argument(0, "model").texts()), "")
+            if name and (any(map(goes_into, site.texts())) or _SAVED.search(program.source)):
+                line = program.first + site.line - 1
+                message = f"{name} is trained into {_TARGET}"
+                yield program_flag(NAME, "other-model-trained", message, program, line, True, 0.9)
+
+    def config(self, program: Program) -> Iterator[Flag]:
+        """A trainer's configuration that starts from another model."""
+        name, line = configured(program.source, self._is_other)
+        if name:
+            message = f"a configuration trains {name} into {_TARGET}"
+            at = program.first + line - 1
+            yield program_flag(NAME, "other-model-trained", message, program, at, True, 0.85)
 
     def merge(self, program: Program) -> Iterator[Flag]:
         """A configuration of mergekit with another model in it."""

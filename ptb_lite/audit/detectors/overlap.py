@@ -30,8 +30,8 @@ from typing import ClassVar
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.detectors.overlap_search import Finding, Scan, Search
 from ptb_lite.audit.evidence.folder import Account, FoundFile, printable, sha256_of, walk
-from ptb_lite.audit.evidence.outputs import informing, is_typed_output
-from ptb_lite.audit.evidence.readers import Budget, Chunk, read_file
+from ptb_lite.audit.evidence.outputs import informing
+from ptb_lite.audit.evidence.readers import Budget, read_file
 from ptb_lite.audit.evidence.sources import Sources
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
@@ -39,8 +39,7 @@ from ptb_lite.audit.text.chance import (
     TOLERATED_ITEMS,
     Judgement,
 )
-from ptb_lite.audit.text.constructed import made_texts
-from ptb_lite.audit.text.normal import readable
+from ptb_lite.audit.text.constructed import made_texts, typed_texts
 from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.audit.weights.safetensors_file import looks_like_weights
 from ptb_lite.events import Flag
@@ -53,7 +52,6 @@ LIVE_SCAN_SECONDS = 10.0
 _MAX_HASHED = 256 << 20
 _MAX_FLAGS = 200
 _MAX_CACHED = 3
-_FEWEST_TYPED = 40
 
 
 class OverlapDetector(Detector):
@@ -112,7 +110,7 @@ class OverlapDetector(Detector):
             search.read(read_file(file, account, budget), file.relative, scan, cached=cached)
         for name, chunks in made_texts(case):
             search.read(chunks, name, scan, made=True)
-        for name, typed in _typed(case):
+        for name, typed in typed_texts(case):
             search.read(typed, name, scan)
         return _result(search, scan, account)
 
@@ -125,30 +123,6 @@ def _submission(case: AuditCase, account: Account) -> Iterator[FoundFile]:
     for file in walk(folder, account) if folder.is_dir() else ():
         if not looks_like_weights(file.path):
             yield replace(file, relative=f"{folder.name}/{file.relative}")
-
-
-def _typed(case: AuditCase) -> Iterator[tuple[str, Iterator[Chunk]]]:
-    """What the agent wrote by its tools and its shell, as the trace has it; files may be gone."""
-    programs = case.programs
-    pieces: dict[str, list[str]] = defaultdict(list)
-    for turn in programs.turns:
-        if turn.kind in ("wrote", "asked"):
-            pieces[_place(turn.file, turn.path)].append(turn.text)
-    for order in programs.orders:
-        if order.command.stdin and order.file.startswith("trace/"):
-            pieces[order.file].append(order.command.stdin)
-    streams = {turn.file for turn in programs.turns}
-    for program in programs.python:
-        if program.file in streams:
-            pieces[program.file].append(program.source)
-    for name, texts in pieces.items():
-        raw = "\n".join(dict.fromkeys(texts)).encode("utf-8", "replace")
-        if len(raw) >= _FEWEST_TYPED and not is_typed_output(name):
-            yield name, iter([Chunk(name, readable(raw), 1, raw=raw)])
-
-
-def _place(file: str, path: str) -> str:
-    return f"{file} ({path[-80:]})" if path else file
 
 
 class _Cached:

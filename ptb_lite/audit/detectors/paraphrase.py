@@ -1,37 +1,51 @@
-"""Test items retold in other words: the same facts, hardly a phrase in common.
+"""Test items retold: with other numbers and names, in other words, in another language.
 
-Candidates come from two sides: rows that share the rare words of an item, whatever their order,
-and, where a local embedding model was chosen, the nearest rows by cosine (`embed_worker.py`). Then
-the same check for both: the item's numbers must all be there, also when written as words, and
-enough of its rare words, more than any two of the benchmark's own items share. Items without
-numbers need more words. Rows that only share a template have other numbers. It informs.
+Four ways to find one, each with what it asks for:
+
+- **exchanged**: the item's words without numbers and names stand in a row (`text/skeletons.py`);
+- **by numbers and names**, whatever the words or the language (`text/number_marks.py`);
+- **by rare words**: all of the item's numbers, also when written as words, and enough of its rare
+  words, more than any two of the benchmark's own items share; without numbers, more words;
+- **near** by a local embedding model, where one was chosen (`embed_worker.py`): informs.
+
+Items that stand in a row as they are belong to `overlap`, which knows what chance explains. The
+others decide where they are more than three, and more than honest rows hold: benchmarks have
+near-twins of their test items in their train split. Of GSM8K's 7,473 train rows, these ways find
+test items in 0.2 %; `HONEST_RATE` is more than double (and the rate that the items themselves and
+the data handed over show, where that is higher), and so many must be found beyond it that chance is
+under one in a thousand. This is judged for all rows together and for every file alone.
+An item of which only a template is left without numbers and names is not found so: anybody's
+generator draws its like.
 """
 
 from __future__ import annotations
 
+import math
 import re
-import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.evidence.folder import Account, printable
-from ptb_lite.audit.evidence.program_reader import own_files
-from ptb_lite.audit.evidence.readers import Budget, read_file
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.text.chance import TOLERATED_ITEMS
 from ptb_lite.audit.text.embedding import EmbeddingError, nearest
+from ptb_lite.audit.text.normal import squeeze
+from ptb_lite.audit.text.number_marks import NumberMarks, bits_needed
 from ptb_lite.audit.text.phrases import plain
+from ptb_lite.audit.text.rows import Row, agent_rows, handed_rows
+from ptb_lite.audit.text.skeletons import Skeletons
 from ptb_lite.audit.text.views import NUMBER_WORDS, spelled_number
 from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag
+from ptb_lite.text import plural
 
 NAME = "paraphrase"
-MAX_ROWS = 60_000
-_MAX_SECONDS = 15.0
-_MAX_BYTES = 256 << 20
+HONEST_RATE = 0.005
+SIGNIFICANCE = 1e-3
 _STEM = 5
 _LEAST_WORDS = 5
 _NEEDED = 0.6
@@ -50,6 +64,11 @@ _SMALL = frozenset({
     "text", "prompt", "completion", "question", "answer", "content", "role", "user", "assistant",
     "messages", "been", "also", "only", "both", "between", "about", "left", "take", "get", "give",
 })  # fmt: skip
+_ENGLISH = frozenset({
+    "the", "and", "of", "to", "is", "are", "was", "were", "has", "have", "had", "he", "she", "it",
+    "they", "his", "her", "their", "how", "many", "much", "what", "each", "every", "if", "for",
+    "with", "that", "this", "does", "did", "will", "there", "by", "on", "at", "from", "than", "be",
+})  # fmt: skip
 _ENDING = re.compile(r"(?:ing|ed|es|s)$")
 
 
@@ -62,10 +81,40 @@ class Bag:
 
 
 @dataclass(frozen=True)
-class Row:
-    text: str
-    file: str
-    line: int
+class Retelling:
+    """One item in one row; `share` in [0, 1], how much of what was sought stands there."""
+
+    row: Row
+    share: float
+    kind: str
+    how: str
+
+
+@dataclass
+class Found:
+    """`best` of each item; `items` and `rows` by file, for the judgement of every file alone."""
+
+    best: dict[int, Retelling] = field(default_factory=dict)
+    items: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    rows: Counter[str] = field(default_factory=Counter)
+    near: dict[int, Retelling] = field(default_factory=dict)
+    honest_rate: float = HONEST_RATE
+
+    def add(self, item: int, one: Retelling) -> None:
+        self.items[one.row.file].add(item)
+        if item not in self.best or one.share > self.best[item].share:
+            self.best[item] = one
+
+    def deciding(self) -> set[int]:
+        """The items that decide: all of them, or those of the files that hold too many."""
+        if exceeds_honest(len(self.best), self.rows.total(), self.honest_rate):
+            return set(self.best)
+        alone = (
+            items
+            for name, items in self.items.items()
+            if exceeds_honest(len(items), self.rows[name], self.honest_rate)
+        )
+        return set().union(*alone)
 
 
 class ParaphraseDetector(Detector):
@@ -75,13 +124,19 @@ class ParaphraseDetector(Detector):
         Rule(
             "paraphrased-test-items",
             "decides",
-            "more than three test items stand in its data in other words",
+            "more than three test items stand in its data with other numbers and names, in other "
+            "words or another language, and more than honest data holds",
             tolerated_items=TOLERATED_ITEMS,
             min_confidence=0.8,
             hidden=True,
         ),
     )
     needs = ("embedder",)
+    deductions: ClassVar[Mapping[str, float]] = {
+        "exchanged-item": 1.0,
+        "retold-item": 1.0,
+        "translated-item": 1.0,
+    }
 
     def run(self, case: AuditCase) -> DetectorResult:
         """Raises OSError when the folder itself cannot be read."""
@@ -90,13 +145,10 @@ class ParaphraseDetector(Detector):
             long = "no test item is long enough to be retold"
             return _skip(long if case.items else "no test items given")
         account = Account()
-        index = Index(items)
-        rows = list(_rows(case, account))
-        found: dict[int, tuple[float, Row]] = {}
-        for row in rows:
-            for number, share in index.retold_by(bag(row.text)):
-                if share > found.get(number, (0.0,))[0]:
-                    found[number] = (share, row)
+        search = Search(items, handed_rows(case))
+        account.note(search.what_can_be_told())
+        rows = list(agent_rows(case, account))
+        found = search.over(rows)
         if case.embedder is not None and rows:
             try:
                 pairs = nearest(
@@ -106,12 +158,92 @@ class ParaphraseDetector(Detector):
                 account.note(printable(f"no embeddings: {error}"))
             else:
                 for number, row_number, cosine in pairs:
-                    share = index.share(number, bag(rows[row_number].text))
-                    if share >= _NEEDED_WHEN_NEAR and number not in found:
-                        found[number] = (cosine, rows[row_number])
+                    row = rows[row_number]
+                    share = search.words.share(number, bag(row.text))
+                    if share >= _NEEDED_WHEN_NEAR and number not in found.best:
+                        found.near[number] = Retelling(row, cosine, "retold-item", "retells")
         else:
-            account.note("by rare words and numbers alone: no embedding model was chosen")
+            account.note("no embedding model was chosen")
         return _result(items, found, account)
+
+
+class Search:
+    """The ways to find items, over all of a case's benchmarks."""
+
+    def __init__(self, items: Sequence[TestItem], handed: Sequence[str]) -> None:
+        self._items = items
+        self._squeezed = [squeeze(plain(item.question).encode()) for item in items]
+        self.words = Index(items)
+        self._parts: list[tuple[list[int], Skeletons, NumberMarks]] = []
+        for benchmark in dict.fromkeys(item.benchmark for item in items):
+            numbers = [n for n, item in enumerate(items) if item.benchmark == benchmark]
+            texts = [plain(items[n].question) for n in numbers]
+            self._parts.append((numbers, Skeletons(texts, handed), NumberMarks(texts, handed)))
+
+    def what_can_be_told(self) -> str:
+        skeletons = sum(part[1].searchable for part in self._parts)
+        marks = sum(part[2].searchable for part in self._parts)
+        return (
+            f"of {len(self._items)} items, {skeletons} can be told with other numbers and names, "
+            f"{marks} by their numbers and names alone"
+        )
+
+    def over(self, rows: Iterable[Row]) -> Found:
+        rates = [part[1].rate for part in self._parts]
+        found = Found(honest_rate=max([HONEST_RATE, *rates]))
+        marked: list[tuple[int, float, Retelling]] = []
+        for row in rows:
+            found.rows[row.file] += 1
+            told = plain(row.text)
+            squeezed: bytes | None = None
+            for item, one, bits in self._in_row(row, told):
+                if squeezed is None:
+                    squeezed = squeeze(told.encode())
+                if self._squeezed[item] in squeezed:
+                    continue
+                if bits is None:
+                    found.add(item, one)
+                else:
+                    marked.append((item, bits, one))
+        needed = bits_needed(found.rows.total())
+        for item, bits, one in marked:
+            if bits >= needed:
+                found.add(item, one)
+        return found
+
+    def _in_row(self, row: Row, told: str) -> Iterable[tuple[int, Retelling, float | None]]:
+        for item, share in self.words.retold_by(bag(told)):
+            yield item, Retelling(row, share, "retold-item", "retells in other words"), None
+        for numbers, skeletons, marks in self._parts:
+            for at, share in skeletons.found(told).items():
+                how = "has the words, with other numbers or names, of"
+                yield numbers[at], Retelling(row, share, "exchanged-item", how), None
+            for at, bits in marks.found(told).items():
+                foreign = is_foreign(told)
+                kind = "translated-item" if foreign else "retold-item"
+                how = "has, in another language, the numbers and names of" if foreign else (
+                    "has, in other words, the numbers and names of"
+                )  # fmt: skip
+                share = min(1.0, bits / (2 * bits_needed(1)))
+                yield numbers[at], Retelling(row, share, kind, how), bits
+
+
+def exceeds_honest(found: int, rows: int, rate: float = HONEST_RATE) -> bool:
+    """Whether so many items in so many rows are more than honest data holds: a Poisson tail."""
+    if found <= TOLERATED_ITEMS:
+        return False
+    mean = rate * rows
+    return 1.0 - sum(_poisson(k, mean) for k in range(found)) < SIGNIFICANCE
+
+
+def _poisson(count: int, mean: float) -> float:
+    return math.exp(count * math.log(mean) - mean - math.lgamma(count + 1)) if mean else not count
+
+
+def is_foreign(text: str) -> bool:
+    """Whether a text is hardly English: few of its words are the commonest English ones."""
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    return sum(word in _ENGLISH for word in words) < 0.12 * len(words)
 
 
 class Index:
@@ -179,46 +311,32 @@ def bag(text: str) -> Bag:
     return Bag(frozenset(stems), numbers)
 
 
-def _rows(case: AuditCase, account: Account) -> Iterator[Row]:
-    """Lines of the agent's data long enough to hold an item."""
-    budget = Budget(_MAX_BYTES, time.monotonic() + _MAX_SECONDS)
-    count = 0
-    for file in own_files(case, Account()):
-        for chunk in read_file(file, Account(), budget):
-            if b"\x00" in chunk.raw[:4096]:
-                break
-            for number, line in enumerate(chunk.text.split(b"\n")):
-                if not 40 <= len(line) <= 8000:
-                    continue
-                count += 1
-                if count > MAX_ROWS or time.monotonic() > budget.deadline:
-                    account.note(f"the first {MAX_ROWS:,} rows only, up to {file.relative}")
-                    return
-                yield Row(line.decode("utf-8", "replace"), chunk.file, chunk.first + number)
-
-
-def _result(
-    items: Sequence[TestItem], found: dict[int, tuple[float, Row]], account: Account
-) -> DetectorResult:
-    # Benchmarks have near-twins of their test items in their train split (GSM8K has ten by this
-    # measure), so that retelling alone is no proof.
-    many = len(found) > TOLERATED_ITEMS
+def _result(items: Sequence[TestItem], found: Found, account: Account) -> DetectorResult:
+    deciding = found.deciding()
+    shown = sorted({**found.near, **found.best}.items(), key=lambda pair: pair[0] not in deciding)
     flags = tuple(
         Flag(
             detector=NAME,
-            kind="retold-item",
-            message=printable(f"{row.file} seems to retell test item {items[number].id}"),
-            decides=False,
-            file=row.file,
-            line=row.line,
-            excerpt=printable(row.text[:200]),
+            kind=one.kind,
+            message=printable(f"a row of {one.row.file} {one.how} test item {items[number].id}"),
+            decides=number in deciding,
+            file=one.row.file,
+            line=one.row.line,
+            excerpt=printable(one.row.text[:300]),
             item_id=items[number].id,
             item_text=items[number].question[:1000],
-            similarity=round(min(1.0, share), 3),
-            confidence=0.7 if many else 0.4,
+            similarity=round(min(1.0, one.share), 3),
+            confidence=0.9 if number in deciding else 0.4,
         )
-        for number, (share, row) in sorted(found.items())[:_MAX_FLAGS]
+        for number, one in shown[:_MAX_FLAGS]
     )
+    if found.best:
+        rows = found.rows.total()
+        expected = found.honest_rate * rows
+        account.note(
+            f"{plural(len(found.best), 'item')} in {rows:,} rows, where honest data holds up to "
+            f"{expected:.1f}"
+        )
     return DetectorResult(
         detector=NAME,
         status="flagged" if flags else "clean",

@@ -33,8 +33,21 @@ from ptb_lite.audit.weights.adapter_delta import (
     taken_from_other,
     towards_other,
 )
-from ptb_lite.audit.weights.distance import Comparison, TensorDistance, compare, tensors_of
-from ptb_lite.audit.weights.safetensors_file import MalformedWeightsError
+from ptb_lite.audit.weights.distance import (
+    Comparison,
+    Stored,
+    TensorDistance,
+    compare,
+    tensors_in,
+    tensors_of,
+)
+from ptb_lite.audit.weights.provenance import (
+    SAME_SHARE,
+    changed_embedding_rows,
+    described,
+    same_as,
+)
+from ptb_lite.audit.weights.safetensors_file import MalformedWeightsError, looks_like_weights
 from ptb_lite.events import Flag
 
 NAME = "substitution"
@@ -42,6 +55,8 @@ _CONFIG = "adapter_config.json"
 _MAX_JSON = 4 << 20
 _MAX_TOKENIZER = 256 << 20
 _TUNED_NAME = re.compile(r"(?:[-_.](?:it|instruct|chat|sft|dpo|rlhf|thinking))(?:[-_.]|$)", re.I)
+_CARD = re.compile(r"^\s*(?:base_model\s*:|-)\s*[\"']?([\w-][\w.-]*/[\w.-]+)[\"']?\s*$")
+_MAX_CARD = 64 << 10
 _SHAPE_FIELDS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
                  "num_key_value_heads", "vocab_size", "head_dim")  # fmt: skip
 UNRELATED_COSINE = 0.5
@@ -49,6 +64,12 @@ TUNED_TOWARDS = 0.5
 BLENDED_TOWARDS = 0.2
 TAKEN_WITHIN = 0.6
 LOW_RANK = 0.25
+
+_MAX_OTHERS = 4
+_NOT_MEASURED = (
+    "not measured: norm, rank and direction of the change, changed tensors and embedding rows, "
+    "cosine by layer (all beside the base model, which is absent)"
+)
 
 Lineage = Literal["base-derived", "other-derived", "unknown"]
 
@@ -76,7 +97,8 @@ class SubstitutionDetector(Detector):
     def run(self, case: AuditCase) -> DetectorResult:
         """Raises OSError when the folder itself cannot be read."""
         result = self._weights(case)
-        copied = origin_flags(case)
+        descends = any(note.startswith("base-derived") for note in result.notes)
+        copied = [*origin_flags(case), *_cards(case, decides=not descends)]
         if not copied:
             return result
         decides = any(flag.decides for flag in (*copied, *result.flags))
@@ -97,13 +119,14 @@ class SubstitutionDetector(Detector):
             return _adapter_result(folder, case)
         if not any(folder.glob("*.safetensors")):
             return _skip("the submission holds no weights that may be read", applicable=False)
-        if case.base_model is None:
-            return _skip("the base model is not here to compare with", applicable=True)
         try:
-            finding = lineage(folder, case.base_model, case.instruct_model)
+            finding, facts = _measured(folder, case)
         except (MalformedWeightsError, OSError) as error:
             return _skip(printable(f"the weights cannot be read: {error}"), applicable=False)
-        notes = (f"{finding.lineage}: {finding.why}", *_identity(folder, case))
+        notes = (*facts, *_identity(folder, case))
+        if finding is None:
+            reason = "the base model is not here to compare with"
+            return _skip(reason, applicable=True, notes=notes)
         if finding.lineage == "unknown":
             return _skip(finding.why, applicable=True, notes=notes)
         flags = (_flag(finding),) if finding.lineage == "other-derived" else ()
@@ -111,10 +134,75 @@ class SubstitutionDetector(Detector):
         return DetectorResult(detector=NAME, status=status, flags=flags, notes=notes)
 
 
+def _measured(folder: Path, case: AuditCase) -> tuple[Finding | None, tuple[str, ...]]:
+    """What full weights are, with the facts behind it; None where there is no base to compare
+    with and no downloaded model that they are. Raises MalformedWeightsError or OSError."""
+    own = tensors_of(folder)
+    others = _downloaded(case)
+    copied = _copied(own, case, others)
+    if case.base_model is None:
+        return copied, (*([f"{copied.lineage}: {copied.why}"] if copied else []), _NOT_MEASURED)
+    base = tensors_of(case.base_model)
+    named = [(name, tensors_in(files)) for name, files in others.items()]
+    if case.instruct_model:
+        named = [("the instruct version", tensors_of(case.instruct_model))]
+    found = compare(own, base, named[0][1] if named else None)
+    finding = lineage_of(found, named[0][0] if named else "")
+    for name, tensors in named[1:]:
+        if finding.lineage == "other-derived":
+            break
+        finding = lineage_of(compare(own, base, tensors), name)
+    finding = copied or finding
+    facts = [f"{finding.lineage}: {finding.why}", *described(found)]
+    rows = changed_embedding_rows(own, base)
+    facts += [rows] if rows else []
+    if not case.instruct_model:
+        facts.append("not measured: direction towards the base's instruct version, which is absent")
+    return finding, tuple(facts)
+
+
+def _downloaded(case: AuditCase) -> dict[str, list[Path]]:
+    """The weights of other models than the base that lie in a Hub cache, by the model's name."""
+    tails = {name.rstrip("/").rpartition("/")[2].lower() for name in case.base_ids}
+    found: dict[str, list[Path]] = {}
+    for one in case.downloads:
+        if one.kind != "model" or one.name.rpartition("/")[2].lower() in tails:
+            continue
+        roots = [case.folder, *([case.hub_cache.parent] if case.hub_cache else [])]
+        places = [root / name for name in sorted(one.weights) for root in roots]
+        files = [path for path in places if path.is_file() and looks_like_weights(path)]
+        if files and len(found) < _MAX_OTHERS:
+            found[one.name] = files
+    return found
+
+
+def _copied(
+    own: dict[str, Stored], case: AuditCase, others: Mapping[str, list[Path]]
+) -> Finding | None:
+    """Whether the tensors are a downloaded model's, byte for byte. What they have in common with
+    the base as well says nothing; without the base, the model's name has to say that it was tuned.
+    """
+    for name, files in others.items():
+        try:
+            share = same_as(own, files)
+            base = [*case.base_model.glob("*.safetensors")] if case.base_model else []
+            shared = same_as(own, base) if base else 0.0
+        except MalformedWeightsError:
+            continue
+        if share - shared >= SAME_SHARE and (base or _TUNED_NAME.search(name)):
+            why = f"{share:.0%} of the weights are byte for byte those of {name[:100]}, downloaded"
+            return Finding("other-derived", why, 0.97, "copied-weights")
+    return None
+
+
 def lineage(folder: Path, base: Path, instruct: Path | None) -> Finding:
     """Of full weights. Raises MalformedWeightsError or OSError when a model cannot be read."""
     other = tensors_of(instruct) if instruct is not None else None
-    found = compare(tensors_of(folder), tensors_of(base), other)
+    return lineage_of(compare(tensors_of(folder), tensors_of(base), other))
+
+
+def lineage_of(found: Comparison, other: str = "the instruct version") -> Finding:
+    """What a comparison with the base, and with another model of that name, says."""
     strange = found.missing + found.reshaped
     if not found.tensors or strange > found.base_count / 4:
         why = f"{strange} of the base's {found.base_count} tensors are missing or of another shape"
@@ -126,25 +214,27 @@ def lineage(folder: Path, base: Path, instruct: Path | None) -> Finding:
         return Finding("other-derived", why, 0.95, "unrelated-weights")
     towards = [tensor.towards for tensor in large if tensor.towards is not None]
     if towards and any(tensor.apart for tensor in large):
-        return _by_direction(large, median(towards), found)
+        return _by_direction(large, median(towards), found, other)
     return _by_shape(large)
 
 
-def _by_direction(large: list[TensorDistance], towards: float, found: Comparison) -> Finding:
+def _by_direction(
+    large: list[TensorDistance], towards: float, found: Comparison, other: str
+) -> Finding:
     near = sum(t.other is not None and t.other < t.change for t in large)
     distances = (
-        f"median step towards the instruct version {towards:.2f}; {near} of {len(large)} tensors "
+        f"median step towards {other} {towards:.2f}; {near} of {len(large)} tensors "
         f"lie nearer to it; relative distance to the base {_relative(large):.3g}"
     )
     if towards > TUNED_TOWARDS:
-        why = f"a fine-tune of the instruct version, not of the base: {distances}"
+        why = f"a fine-tune of {other}, not of the base: {distances}"
         return Finding("other-derived", why, 0.97, "instruct-weights")
     if towards > BLENDED_TOWARDS or near > len(large) / 2:
-        why = f"a blend with the instruct version: {distances}"
+        why = f"a blend with {other}: {distances}"
         return Finding("other-derived", why, 0.85, "blended-weights")
     taken = [t for t in large if t.towards is not None and t.towards > TUNED_TOWARDS]
     if len(taken) > max(1, len(large) // 20):
-        why = f"{len(taken)} tensors are the instruct version's, {taken[0].name} first: {distances}"
+        why = f"{len(taken)} tensors are those of {other}, {taken[0].name} first: {distances}"
         return Finding("other-derived", why, 0.85, "blended-weights")
     extra = f"; {found.missing} tensors of the base are missing" if found.missing else ""
     return Finding("base-derived", f"{distances}{extra}", 0.95)
@@ -209,7 +299,11 @@ def _adapter_result(folder: Path, case: AuditCase) -> DetectorResult:
         detector=NAME,
         status="flagged" if flags else "clean",
         flags=tuple(flags),
-        notes=notes or ("an adapter: the host puts it on its own copy of the base",),
+        notes=notes
+        or (
+            "an adapter: the host puts it on its own copy of the base",
+            "not measured: direction of its change (the base or its instruct version is absent)",
+        ),
     )
 
 
@@ -230,6 +324,34 @@ def _names_other_model(named: str, accepted: set[str]) -> bool:
     tuned = bool(_TUNED_NAME.search(named)) and not any(map(_TUNED_NAME.search, accepted))
     hub_id = named.count("/") == 1 and named[:1].isalnum()
     return tuned or (hub_id and bool(MODEL_NAME.search(named)))
+
+
+def _cards(case: AuditCase, *, decides: bool) -> Iterator[Flag]:
+    """A model card in the submission that names another base: libraries write it by themselves.
+    It decides where the base is known and the weights do not say otherwise."""
+    folder = case.submission
+    accepted = {name.rstrip("/").lower() for name in case.base_ids}
+    if folder is None or folder.is_symlink() or not folder.is_dir() or not accepted:
+        return
+    try:
+        with open_regular(folder / "README.md") as stream:
+            lines = stream.read(_MAX_CARD).decode("utf-8", "replace").split("\n")
+    except OSError:
+        return
+    listed = False
+    for number, line in enumerate(lines[:60], start=1):
+        match = _CARD.match(line)
+        if match is None or (line.lstrip()[:1] == "-" and not listed):
+            listed = line.strip() == "base_model:"
+            continue
+        if _names_other_model(match[1], accepted):
+            tuned = bool(_TUNED_NAME.search(match[1]))
+            why = f"the model card says that it was made from {match[1][:100]!r}"
+            finding = Finding("other-derived", why, 0.8, "other-model-card")
+            flag = _flag(finding, decides and tuned)
+            name = f"{folder.name}/README.md"
+            yield flag.model_copy(update={"file": name, "line": number, "excerpt": line[:200]})
+            return
 
 
 def _identity(folder: Path, case: AuditCase) -> Iterator[str]:

@@ -70,7 +70,13 @@ class TraceDetector(Detector):
             return DetectorResult(detector=NAME, status="skipped", reason=reason)
         account = Account()
         acts = Acts(case)
-        flags = [flag for turn in programs.turns for flag in spoken(turn, acts)]
+        says = [turn for turn in programs.turns if turn.kind in ("said", "thought", "asked")]
+        after = [*(turn.text for turn in says[1:]), ""]
+        flags = [
+            flag
+            for turn, follows in zip(says, after, strict=False)
+            for flag in spoken(turn, acts, follows)
+        ]
         at: tuple[str, int] = ("", 0)
         below = False
         for order in programs.orders:

@@ -2,7 +2,7 @@
 
 Known by structure: an `evaluate.py` that takes `--model-path` and only evaluates, and what stands
 beside it in the layouts of the main and the Harbor branch. They are no evidence against the agent,
-unless its trace shows that it wrote them.
+unless its trace shows that it wrote them. So are data files that the task's instructions name.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ _SCRIPTS = {"timer.sh", "solve.sh", "agent_solve.sh", "system_monitor.sh", "upda
             "evaluate_openrouter.py", "evaluate_final_eval.py", "info.json"}  # fmt: skip
 _FOLDERS = {"evaluation_code", "task_context", "templates", "judge_tools", ".codex"}
 _PROGRAMS = {".py", ".sh", ".yaml", ".yml", ".toml", ".jinja", ".md", ".cfg"}
+_INSTRUCTIONS = re.compile(
+    r"(?:prompt|instructions?|task|task_description)\.(?:md|txt)", re.IGNORECASE
+)
+_DATA = {".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow"}
 _OPTION = re.compile(r"[\"']--model[-_]path[\"']")
 _OUTPUT = re.compile(r"[\"']--(?:json[-_]output[-_]file|limit|templates[-_]dir)[\"']")
 _MEASURES = re.compile(r"inspect_ai|inspect_evals|evaluation_code|lm_eval|bfcl_eval|vllm|evalplus")
@@ -45,6 +49,30 @@ def harness_files(files: Iterable[FoundFile]) -> frozenset[str]:
         for root in roots
         if file.relative.startswith(root) and _belongs(file.relative[len(root) :])
     )
+
+
+def handed_data(files: Iterable[FoundFile], written: Iterable[str]) -> frozenset[str]:
+    """Data files that the task's own instructions name, in a folder that has no record of what was
+    handed over. `written` are paths that the agent's tools wrote: neither instructions nor data of
+    its own count."""
+    changed = {path.lstrip("./") for path in written}
+    own = [f for f in files if not any(path.endswith(f.relative) for path in changed)]
+    told = "\n".join(
+        _text(file)
+        for file in own
+        if _INSTRUCTIONS.fullmatch(PurePosixPath(file.relative).name)
+        and file.relative.count("/") <= 1
+    )
+    return frozenset(
+        file.relative
+        for file in own
+        if PurePosixPath(file.relative).suffix.lower() in _DATA
+        and _names(told, PurePosixPath(file.relative).name)
+    )
+
+
+def _names(text: str, name: str) -> bool:
+    return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text) is not None
 
 
 def _belongs(relative: str) -> bool:

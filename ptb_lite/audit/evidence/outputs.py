@@ -66,6 +66,21 @@ _MADE = _OUTPUTS | {"gen", "generated_code", "generated_text", "output_text", "a
 _GOLD = {"expected", "gold", "reference", "label", "target", "ground_truth", "answer_key"}
 _DIALOGUE = {"messages", "conversations", "conversation", "chosen"}
 _TRAINS = re.compile(r"train|sft|synth|mix|corpus|instruct|augment|tune|tuning", re.IGNORECASE)
+_TEXTS = {"", ".txt", ".md", ".html", ".log", ".out", ".err"}
+_GAVE = re.compile(
+    r"\b(?:pred(?:iction|icted)?|got|model (?:output|answer|response)|output|response|extracted|"
+    r"completion|generated)\b ?[:=| ]",
+    re.IGNORECASE,
+)
+_WANTED = re.compile(
+    r"\b(?:gold|expected|want(?:ed)?|target|reference|ground truth|label|correct answer)\b ?[:=| ]",
+    re.IGNORECASE,
+)
+_SPEAKERS = re.compile(
+    r"^\s*(?:user|human|assistant|bot|system|<\|im_start\|>\w*) ?:|<\|(?:im_start|user|assistant)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_FEWEST_PRINTED = 3
 _PRINTED = {".log", ".out", ".err"}
 _GUARDS = re.compile(r"decontam|overlap|n-?gram|exclu|contamina|not in |dedup|leak", re.IGNORECASE)
 
@@ -81,6 +96,8 @@ def is_output(file: FoundFile) -> bool:
     if suffix == ".eval":
         return _peek(file)[:2] == b"PK"
     evaluates = _is_of_evaluation([*file.folders, file.name])
+    if suffix in _TEXTS and not _TRAINS.search(name) and _is_printed(_peek(file)):
+        return True
     if suffix in {".md", ".html"}:
         return evaluates
     if suffix not in {".json", ".jsonl", ".csv", ".txt", ".tsv"}:
@@ -95,6 +112,16 @@ def is_output(file: FoundFile) -> bool:
     if evaluates and start.lstrip()[:1] not in (b"{", b"["):
         return True
     return suffix == ".txt" and is_result_file(name)
+
+
+def _is_printed(start: bytes) -> bool:
+    """Whether a text is what an evaluation prints of its samples: what the model gave beside what
+    was expected, again and again, and no dialogue to be trained on."""
+    text = start.decode("utf-8", "replace")
+    if text.lstrip()[:1] in ("{", "["):
+        return False
+    gave, wanted = len(_GAVE.findall(text)), len(_WANTED.findall(text))
+    return min(gave, wanted) >= _FEWEST_PRINTED and not _SPEAKERS.search(text)
 
 
 def is_handed_test_data(relative: str, harness: frozenset[str]) -> bool:
@@ -142,11 +169,16 @@ def is_typed_output(name: str) -> bool:
 
 
 def holding_items(
-    files: Sequence[FoundFile], items: Sequence[TestItem], harness: frozenset[str]
+    files: Sequence[FoundFile],
+    items: Sequence[TestItem],
+    harness: frozenset[str],
+    handed: frozenset[str] = frozenset(),
 ) -> tuple[str, ...]:
-    """The outputs among `files` in which test items stand."""
+    """The outputs among `files`, and data that the task handed out, in which test items stand."""
     outputs = [
-        file for file in files if is_handed_test_data(file.relative, harness) or is_output(file)
+        file
+        for file in files
+        if file.relative in handed or is_handed_test_data(file.relative, harness) or is_output(file)
     ][:_MAX_OUTPUTS]
     if not outputs or not items:
         return tuple(f.relative for f in outputs if _is_inspect(_peek(f)) or _is_lm_eval(_peek(f)))

@@ -20,7 +20,7 @@ from ptb_lite.audit.evidence.folder import (
     sha256_of,
     suffix_of,
 )
-from ptb_lite.audit.evidence.harnesses import harness_files
+from ptb_lite.audit.evidence.harnesses import handed_data, harness_files
 from ptb_lite.audit.evidence.outputs import holding_items
 from ptb_lite.audit.evidence.programs import Order, Program, Programs
 from ptb_lite.audit.evidence.prose import Turn
@@ -91,7 +91,7 @@ def read_programs(case: Evidence) -> Programs:
         account,
         reader.environment,
         harness,
-        holding_items(files, case.items, harness),
+        holding_items(files, case.items, harness, _handed(case, turns)),
     )
 
 
@@ -99,13 +99,22 @@ def _harness(case: Evidence, turns: Iterable[Turn]) -> frozenset[str]:
     """The files of a known harness that no tool of the agent's changed."""
     if case.harness is not None:
         return frozenset()
+    changed = _written_by_tools(turns)
     found = harness_files(case.listing.files)
-    if not found:
-        return found
-    changed = {turn.path for turn in turns if turn.kind == "wrote" and turn.path}
     return frozenset(
         name for name in found if not any(f"/{path}".endswith(f"/{name}") for path in changed)
     )
+
+
+def _handed(case: Evidence, turns: Iterable[Turn]) -> frozenset[str]:
+    """Data that the task's instructions name, in a folder without a record of what was handed."""
+    if case.harness is not None:
+        return frozenset()
+    return handed_data(case.listing.files, _written_by_tools(turns))
+
+
+def _written_by_tools(turns: Iterable[Turn]) -> set[str]:
+    return {turn.path for turn in turns if turn.kind == "wrote" and turn.path}
 
 
 def own_files(case: Evidence, account: Account) -> Iterator[FoundFile]:

@@ -1,14 +1,18 @@
-"""The texts that the agent's programs put together: joined, decoded or turned constants."""
+"""The texts that the agent's programs put together (joined, decoded or turned constants), and those
+that it wrote by its tools and its shell."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from ptb_lite.audit.case import AuditCase
+from ptb_lite.audit.evidence.outputs import is_typed_output
 from ptb_lite.audit.evidence.readers import Chunk
 from ptb_lite.audit.text.normal import readable
 
 MAX_MADE = 16 << 20
+_FEWEST_TYPED = 40
 
 
 def made_texts(case: AuditCase) -> Iterator[tuple[str, list[Chunk]]]:
@@ -32,3 +36,27 @@ def made_texts(case: AuditCase) -> Iterator[tuple[str, list[Chunk]]]:
             chunks.append(Chunk(program.file, readable(raw), at, "made", raw))
         if chunks:
             yield program.file, chunks
+
+
+def typed_texts(case: AuditCase) -> Iterator[tuple[str, Iterator[Chunk]]]:
+    """What the agent wrote by its tools and its shell, as the trace has it; files may be gone."""
+    programs = case.programs
+    pieces: dict[str, list[str]] = defaultdict(list)
+    for turn in programs.turns:
+        if turn.kind in ("wrote", "asked"):
+            pieces[_place(turn.file, turn.path)].append(turn.text)
+    for order in programs.orders:
+        if order.command.stdin and order.file.startswith("trace/"):
+            pieces[order.file].append(order.command.stdin)
+    streams = {turn.file for turn in programs.turns}
+    for program in programs.python:
+        if program.file in streams:
+            pieces[program.file].append(program.source)
+    for name, texts in pieces.items():
+        raw = "\n".join(dict.fromkeys(texts)).encode("utf-8", "replace")
+        if len(raw) >= _FEWEST_TYPED and not is_typed_output(name):
+            yield name, iter([Chunk(name, readable(raw), 1, raw=raw)])
+
+
+def _place(file: str, path: str) -> str:
+    return f"{file} ({path[-80:]})" if path else file

@@ -10,7 +10,7 @@ another's in so many dimensions), 1 for a fine-tune of I (task vectors, Ilharco 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,10 +72,14 @@ def tensors_of(folder: Path) -> dict[str, Stored]:
 
     Raises MalformedWeightsError or OSError.
     """
+    files = sorted(folder.glob("*.safetensors"))[:_MAX_FILES]
+    return tensors_in(path for path in files if not path.name.startswith("adapter_"))
+
+
+def tensors_in(files: Iterable[Path]) -> dict[str, Stored]:
+    """As `tensors_of`, of single files, whatever they are called."""
     found: dict[str, Stored] = {}
-    for path in sorted(folder.glob("*.safetensors"))[:_MAX_FILES]:
-        if path.name.startswith("adapter_"):
-            continue
+    for path in files:
         for info in read_header(path):
             found[_PREFIXES.sub("", info.name)] = Stored(path, info)
     return found

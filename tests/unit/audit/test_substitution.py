@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,69 @@ def test_without_the_instruct_version_only_shape_can_clear(tmp_path: Path) -> No
     assert open_.status == "skipped"
     assert open_.deciding
     assert "cannot be told" in open_.reason
+
+
+def downloaded(tmp_path: Path, name: str, tensors: Weights) -> Path:
+    """A Hub cache as the client leaves it, with the weights as a blob."""
+    cache = tmp_path / "hub"
+    repository = cache / f"models--{name.replace('/', '--')}"
+    blob = repository / "blobs" / ("a" * 64)
+    blob.parent.mkdir(parents=True)
+    save_file(tensors, blob)
+    snapshot = repository / "snapshots" / ("b" * 40)
+    snapshot.mkdir(parents=True)
+    (snapshot / "model.safetensors").symlink_to(f"../../blobs/{blob.name}")
+    return cache
+
+
+@pytest.mark.parametrize(
+    ("submitted", "base", "kinds"),
+    [
+        (INSTRUCT, True, ["copied-weights"]),
+        (INSTRUCT, False, ["copied-weights"]),
+        (plus(INSTRUCT, low_rank(4, 5)), True, ["instruct-weights"]),
+        (plus(BASE, low_rank(4, 5)), True, []),
+        (plus(BASE, low_rank(4, 5)), False, []),
+    ],
+)
+def test_a_downloaded_model_is_known(
+    tmp_path: Path, submitted: Weights, base: bool, kinds: list[str]
+) -> None:
+    case = AuditCase(
+        folder=tmp_path,
+        submission=save(tmp_path / "final_model", submitted),
+        base_model=save(tmp_path / "host" / "base", BASE) if base else None,
+        base_ids=("acme/some",),
+        hub_cache=downloaded(tmp_path, "acme/some-instruct", INSTRUCT),
+    )
+    result = SubstitutionDetector().run(case)
+    assert [flag.kind for flag in result.flags] == kinds, result
+    assert (result.status == "skipped") == (not base and not kinds)
+    assert any("not measured" in note for note in result.notes)
+    if base:
+        assert any("of the rank" in note for note in result.notes)
+        assert any("rows differ from the base's" in note for note in result.notes)
+
+
+@pytest.mark.parametrize(
+    ("card", "kinds"),
+    [
+        ("base_model: acme/some-instruct", ["other-model-card"]),
+        ("base_model:\n- acme/some-instruct", ["other-model-card"]),
+        ("base_model: acme/some", []),
+        ("datasets:\n- acme/some-chat", []),
+    ],
+)
+def test_a_model_card_names_what_it_was_made_from(
+    tmp_path: Path, card: str, kinds: list[str]
+) -> None:
+    submission = save(tmp_path / "final_model", BASE)
+    (submission / "README.md").write_text(f"---\n{card}\n---\n# Card\n")
+    case = AuditCase(folder=tmp_path, submission=submission, base_ids=("acme/some",))
+    flags = SubstitutionDetector().run(case).flags
+    assert [flag.kind for flag in flags if flag.decides] == kinds
+    known = SubstitutionDetector().run(replace(case, base_model=save(tmp_path / "b", BASE)))
+    assert not known.decides()
 
 
 def adapter(folder: Path, base: str, factors: dict[str, tuple[Any, Any]]) -> Path:
