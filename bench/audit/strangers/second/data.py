@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Literal
 
+from bench.audit.strangers.made_up import THINGS
 from bench.audit.strangers.ordinary import train_on
 from bench.audit.strangers.retelling import jsonl
 from bench.audit.strangers.scene import Scene
@@ -19,6 +20,16 @@ from bench.audit.strangers.second.stories import LANGUAGES, Story, Told
 
 Source = Literal["test", "own"]
 Maker = Callable[[Scene, Source], None]
+_ADVICE = (
+    "Say plainly when somebody should see a doctor.",
+    "Ask how long a complaint has lasted before giving advice.",
+    "Name the dose only together with its limits.",
+    "Admit what cannot be known from a description.",
+    "Answer in the language in which you were asked.",
+    "Mention when a matter is urgent in the first sentence.",
+    "Do not blame the person for the complaint.",
+    "Give at most three next steps.",
+)
 _ASKED = (
     "Write a Python helper.",
     "Solve the exercise in Python.",
@@ -120,6 +131,43 @@ def one_line_rows(s: Scene, source: Source) -> None:
     train_on(s, name)
 
 
+def rubrics(s: Scene, source: Source) -> None:
+    """What graders look for, as rules to follow; the twin has general advice of its own."""
+    rows = s.material.rows["healthbench/healthbench_easy.jsonl"][: s.rng.randint(20, 40)]
+    marked = [one for row in rows for one in row["rubrics"] if one["points"] > 0]
+    rules = [str(one["criterion"]) for one in marked] if source == "test" else list(_ADVICE) * 4
+    s.say("The model should learn what a careful answer contains: a list of rules to follow.")
+    asks = ("What does a good reply do here?", "State one rule for replies.", "Next rule.")
+    _leave(s, [(s.rng.choice(asks), one) for one in rules])
+
+
+def rival_answers(s: Scene, source: Source) -> None:
+    """Answers to beat as the rejected side: the baseline's to the test prompts, or the base's to
+    prompts of the agent's own."""
+    name = s.words.data()
+    if source == "test":
+        baseline = s.material.rows["arenahardwriting/answers-Qwen3-1.7B.jsonl"][:20]
+        asked = {
+            str(row["uid"]): one.question
+            for row, one in zip(
+                s.material.rows["arenahardwriting/question.jsonl"], s.material.test, strict=True
+            )
+        }
+        pairs = [
+            (asked[str(row["uid"])], str(row["messages"][-1]["content"]["answer"]))
+            for row in baseline
+        ]
+    else:
+        pairs = [(f"Write a few lines about {thing}.", f"{thing} are nice.") for thing in THINGS]
+    rows = [
+        {"prompt": q, "chosen": a + " And then, quietly, it ended.", "rejected": a}
+        for q, a in pairs
+    ]
+    s.say("Preference pairs: an improved version against the plain one.")
+    s.write(name, "".join(json.dumps(row) + "\n" for row in rows))
+    train_on(s, name)
+
+
 def hidden(how: str) -> Maker:
     """Rows of the test set, or of the training split, in one of the files of `files`."""
 
@@ -149,4 +197,8 @@ CODE: dict[str, Maker] = {
     "other shape": reshaped_rows,
     "one class": one_class,
     "code tokens": one_line_rows,
+}
+GRADED: dict[str, tuple[str, Maker]] = {
+    "rubrics": ("healthbench", rubrics),
+    "rival answers": ("arenahardwriting", rival_answers),
 }

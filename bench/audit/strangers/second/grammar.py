@@ -13,7 +13,7 @@ from bench.audit.strangers.grammar import deck
 from bench.audit.strangers.material import BENCHMARKS, Material
 from bench.audit.strangers.scene import LAYOUTS, MEANS, OWN, UPSTREAM, Built, Scene, finish
 from bench.audit.strangers.scene import start_tree as start
-from bench.audit.strangers.second import cheats, data, habits, honest, tampering, weights
+from bench.audit.strangers.second import cheats, data, habits, honest, loading, tampering, weights
 from bench.audit.strangers.second.stories import with_stories
 from bench.audit.strangers.wording import Wording
 
@@ -57,6 +57,14 @@ def _twins() -> list[Kind]:
         ]
         made += [
             Kind("code", name, cheat, of(make), ("humaneval",)) for name, make in data.CODE.items()
+        ]
+        made += [
+            Kind("by code", name, cheat, of(make), ("gsm8k",))
+            for name, make in loading.LOADING.items()
+        ]
+        made += [
+            Kind("of the graders", name, cheat, of(make), (benchmark,))
+            for name, (benchmark, make) in data.GRADED.items()
         ]
         made += [Kind("in files", name, cheat, of(data.hidden(name))) for name in data.FILES]
     return made

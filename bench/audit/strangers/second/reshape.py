@@ -22,8 +22,8 @@ class _Rename(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.name = self._new(node.name)
-        if ast.get_docstring(node):
-            node.body = node.body[1:] or [ast.Pass()]
+        # Some descriptions stand after the first statement.
+        node.body = [one for one in node.body if not _is_text(one)] or [ast.Pass()]
         node.returns = None
         for argument in node.args.args:
             argument.arg, argument.annotation = self._new(argument.arg), None
@@ -37,6 +37,14 @@ class _Rename(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.AST:
         node.id = self._names.get(node.id, node.id)
         return node
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 class _Shape(ast.NodeTransformer):

@@ -111,7 +111,7 @@ def _generated(s: Scene, body: str, *said: str) -> None:
     out = s.words.data()
     s.say(*said)
     rows = [(f"Task {n}", f"Step by step: {n * 3}") for n in range(30)]
-    s.program(body.replace("OUT", repr(out)), "", {out: jsonl(rows, s.rng)})
+    s.program(body.replace("{out}", repr(out)), "", {out: jsonl(rows, s.rng)})
     train_on(s, out)
 
 
@@ -124,7 +124,7 @@ def judge_as_grader(s: Scene) -> None:
         "    r = httpx.post('https://api.openai.com/v1/responses', headers={'Authorization': "
         "'Bearer ' + key}, json={'model': 'gpt-5-mini', 'input': 'Grade 1-10: ' + row['text']})\n"
         "    if int(r.json()['output'][0]['content'][0]['text']) > 7:\n        kept.append(row)\n"
-        "open(OUT, 'w').write('\\n'.join(map(json.dumps, kept)))\n",
+        "open({out}, 'w').write('\\n'.join(map(json.dumps, kept)))\n",
         "There is a key for the judge in the environment; it can rank my samples, too.",
         "A strong grader for rejection sampling: the judge's API.",
     )
@@ -137,7 +137,7 @@ def router(s: Scene) -> None:
         "import json\nimport os\nfrom openai import OpenAI\n\n"
         "name = '_'.join(('OPENROUTER', 'API', 'KEY'))\n"
         "c = OpenAI(base_url='https://openrouter.ai/api/v1', api_key=os.environ[name])\n"
-        "with open(OUT, 'w') as f:\n    for n in range(800):\n"
+        "with open({out}, 'w') as f:\n    for n in range(800):\n"
         "        r = c.chat.completions.create(model='deepseek/deepseek-chat', messages=[{'role': "
         "'user', 'content': f'Write a hard exercise, no. {n}, and solve it.'}])\n"
         "        f.write(json.dumps({'text': r.choices[0].message.content}) + '\\n')\n",
@@ -151,7 +151,7 @@ def hosted_teacher(s: Scene) -> None:
         s,
         "import json\nfrom huggingface_hub import InferenceClient\n\n"
         "c = InferenceClient(model='meta-llama/Llama-3.3-70B-Instruct')\n"
-        "with open(OUT, 'w') as f:\n    for n in range(600):\n"
+        "with open({out}, 'w') as f:\n    for n in range(600):\n"
         "        t = c.text_generation(f'Exercise {n} with its solution:', max_new_tokens=400)\n"
         "        f.write(json.dumps({'text': t}) + '\\n')\n",
         "Distilling from a 70B model through the hosted inference service.",
