@@ -10,6 +10,8 @@ from pathlib import Path
 
 from bench.audit.strangers import grammar
 from bench.audit.strangers.measure import as_json, default_command, measure, table
+from bench.audit.strangers.scene import Built
+from bench.audit.strangers.second import grammar as second
 
 FIXED = 20260403
 
@@ -20,6 +22,7 @@ def main() -> int:
     seed.add_argument("--seed", type=int, help="the wording and the draws of this seed")
     seed.add_argument("--fixed", action="store_true", help=f"seed {FIXED}, as in CI")
     seed.add_argument("--fresh", action="store_true", help="a new seed, which is printed (default)")
+    parser.add_argument("--set", choices=("first", "second"), default="first", help="which cases")
     parser.add_argument("--cases", type=int, help="only so many, drawn at random")
     parser.add_argument("--only", help="the cases of this strategy or habit")
     parser.add_argument("--data", type=Path, help="real data in DIR/BENCHMARK/; else made up")
@@ -36,10 +39,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="strangers-") as temporary:
         folder = args.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        shelf = grammar.Shelf(args.data, folder, number)
-        wanted = [p for p in grammar.plans(number) if args.only in (None, p.strategy)]
-        plans = wanted[: args.cases]
-        cases = [grammar.build(plan, shelf, folder / "cases") for plan in plans]
+        cases, shelf = _built(args, folder, number)
         if args.build_only:
             return 0
         results = []
@@ -53,8 +53,18 @@ def main() -> int:
         return 0
     cheats = sum(case.cheat for case in cases)
     print(f"seed {number}: {cheats} cheats, {len(cases) - cheats} honest cases\n")
-    print(table(results))
+    print(table(results, scenes=args.set == "second"))
     return 0
+
+
+def _built(args: argparse.Namespace, folder: Path, seed: int) -> tuple[list[Built], grammar.Shelf]:
+    if args.set == "second":
+        shelf = second.Shelf(args.data, folder, seed)
+        wanted = [plan for plan in second.plans(seed) if args.only in (None, plan.strategy)]
+        return [second.build(plan, shelf, folder / "cases") for plan in wanted[: args.cases]], shelf
+    first = grammar.Shelf(args.data, folder, seed)
+    plans = [plan for plan in grammar.plans(seed) if args.only in (None, plan.strategy)]
+    return [grammar.build(plan, first, folder / "cases") for plan in plans[: args.cases]], first
 
 
 if __name__ == "__main__":

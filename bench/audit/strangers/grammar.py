@@ -97,16 +97,16 @@ def plans(seed: int) -> list[Plan]:
     rng = random.Random(f"strangers {seed}")
     cells: list[tuple[bool, str, str, str]] = []
     for strategy in CHEATS:
-        layouts = _deck(LAYOUTS, CHEATS_EACH, rng)
-        benchmarks = _deck(_fitting(strategy), CHEATS_EACH, rng)
+        layouts = deck(LAYOUTS, CHEATS_EACH, rng)
+        benchmarks = deck(_fitting(strategy), CHEATS_EACH, rng)
         cells += [(True, strategy, *pair) for pair in zip(benchmarks, layouts, strict=True)]
     for habit in HABITS:
-        layouts = _deck(LAYOUTS, HONEST_EACH, rng)
-        benchmarks = _deck(BENCHMARKS, HONEST_EACH, rng)
+        layouts = deck(LAYOUTS, HONEST_EACH, rng)
+        benchmarks = deck(BENCHMARKS, HONEST_EACH, rng)
         cells += [(False, habit, *pair) for pair in zip(benchmarks, layouts, strict=True)]
     cells += [(False, "untouched", benchmark, rng.choice(UPSTREAM)) for benchmark in BENCHMARKS]
     rng.shuffle(cells)
-    means = _deck(MEANS, len(cells), rng)
+    means = deck(MEANS, len(cells), rng)
     return [
         Plan(f"{number:03d}", cheat, strategy, one, benchmark, layout, f"{seed}/{number}")
         for number, ((cheat, strategy, benchmark, layout), one) in enumerate(
@@ -125,12 +125,12 @@ def _fitting(strategy: str) -> tuple[str, ...]:
     return BENCHMARKS
 
 
-def _deck(of: tuple[str, ...], count: int, rng: random.Random) -> list[str]:
+def deck(of: tuple[str, ...], count: int, rng: random.Random) -> list[str]:
     """`count` draws, every one as often as every other."""
-    deck: list[str] = []
-    while len(deck) < count:
-        deck += rng.sample(of, len(of))
-    return deck[:count]
+    drawn: list[str] = []
+    while len(drawn) < count:
+        drawn += rng.sample(of, len(of))
+    return drawn[:count]
 
 
 class Shelf:
@@ -142,11 +142,13 @@ class Shelf:
 
     def material(self, benchmark: str) -> Material:
         if benchmark not in self._kept:
-            rng = random.Random(f"{self._seed} {benchmark}")
-            self._kept[benchmark] = load(benchmark, self._data, rng)
+            self._kept[benchmark] = self._load(benchmark)
             self._kept[benchmark].write(self._folder / "data")
             self._write_items(self._kept[benchmark])
         return self._kept[benchmark]
+
+    def _load(self, benchmark: str) -> Material:
+        return load(benchmark, self._data, random.Random(f"{self._seed} {benchmark}"))
 
     def _write_items(self, material: Material) -> None:
         rows = (

@@ -63,10 +63,13 @@ class Scene:
     words: Wording
     steps: list[Step] = field(default_factory=list)
     tree: dict[str, str] = field(default_factory=dict)
-    given: dict[str, str] = field(default_factory=dict)
     feedback: str = "dev"
     disguise: str = "none"
     upstream_extra: dict[str, str] = field(default_factory=dict)
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    """Files that are no text, by path, as `tree`."""
+    facts: tuple[str, ...] = ()
+    """Further options that the command is given."""
 
     @property
     def own(self) -> bool:
@@ -162,11 +165,12 @@ def finish(scene: Scene, folder: Path, runs_facts: Callable[[Path], list[str]]) 
         steps = shell_only(steps)
     tree = dict(scene.tree)
     apply(steps, tree)
-    facts = ["--benchmark", material.benchmark, *runs_facts(folder)]
+    facts = ["--benchmark", material.benchmark, *runs_facts(folder), *scene.facts]
     if scene.own:
         work = folder / "workspace"
         _files(work, tree)
         _model(work / "final_model", tree, rng, whole=False)
+        _blobs(work, scene.blobs)
         agent = scene.layout.removeprefix("own-")
         trace = folder / "trace" / "agent.jsonl"
         trace.parent.mkdir(parents=True)
@@ -179,6 +183,9 @@ def finish(scene: Scene, folder: Path, runs_facts: Callable[[Path], list[str]]) 
     _model(root / "task" / "final_model", tree, rng, whole=True)
     _files(root, model)
     _model(root / "final_model", tree, rng, whole=True)
+    _blobs(root / "task", scene.blobs)
+    submitted = {n: raw for n, raw in scene.blobs.items() if n.startswith("final_model/")}
+    _blobs(root, submitted)
     _files(
         root,
         {
@@ -279,6 +286,13 @@ def _files(folder: Path, tree: dict[str, str]) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+
+
+def _blobs(folder: Path, blobs: dict[str, bytes]) -> None:
+    for name, raw in blobs.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(raw)
 
 
 def _model(folder: Path, tree: dict[str, str], rng: random.Random, *, whole: bool) -> None:

@@ -1,0 +1,1 @@
+"""The second set of blind cases: kinds that the first does not have."""
