@@ -227,10 +227,19 @@ class HubRequested(Record):
     reason: str = ""
 
 
+class ProcessSampled(Record):
+    """A process of the run: what it is called, its resident memory and its GPU memory, in bytes."""
+
+    name: str
+    memory: int
+    gpu_memory: int | None = None
+
+
 class DeviceSampled(Record):
     """What the machine did at one moment; None: this machine does not say.
 
     Shares lie in [0, 1], memory in bytes, temperature in degrees Celsius, power in watts.
+    `processes` are the run's that take the most memory, the largest first.
     """
 
     type: Literal["device_sampled"] = "device_sampled"
@@ -242,6 +251,7 @@ class DeviceSampled(Record):
     gpu_memory_total: int | None = None
     gpu_temperature: float | None = None
     gpu_power: float | None = None
+    processes: tuple[ProcessSampled, ...] = ()
 
 
 class SubmissionSealed(Record):
