@@ -157,11 +157,15 @@ class EvaluationPlanned(Record):
 
 
 class EvaluationProgressed(Record):
+    """`score` in [0, 1] is that of the items that are graded already: long prompts come first, so
+    it is no estimate of the whole. None where nothing is graded on the way."""
+
     type: Literal["evaluation_progressed"] = "evaluation_progressed"
     label: str
     benchmark: str
     done: int
     total: int
+    score: float | None = None
 
 
 class EvaluationFinished(Record):

@@ -10,8 +10,11 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable
 
+from ptb_lite.catalog import load_catalog
 from ptb_lite.cli.summary import summarise
 from ptb_lite.events import Outcome
+from ptb_lite.experiment.plan import read_experiment, specs
+from ptb_lite.experiment.state import experiment_salt, read_state
 from ptb_lite.files import write_record
 from ptb_lite.report.export import export_markdown
 from ptb_lite.report.html import run_html
@@ -268,3 +271,38 @@ def test_every_part_fits_every_size(tmp_path: Path) -> None:
                 assert max(map(len, shown(app).splitlines())) <= size[0]
 
     on_demo(tmp_path, act)
+
+
+def test_e_runs_the_same_choices_with_more_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = demo_copy(tmp_path / "runs")
+    begun: list[Path] = []
+    monkeypatch.setattr(
+        "ptb_lite.tui.models.result.seeds.start_experiment", lambda path, _runs: begun.append(path)
+    )
+    monkeypatch.setattr("ptb_lite.doctor.preflight.find_problems", lambda *_: ())
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "CLEAN")
+        await pilot.press("e")
+        await until_shown(pilot, "Run 2 seeds?")
+        await pilot.press("n", "e")
+        await until_shown(pilot, "Run 2 seeds?")
+        assert not begun
+        await pilot.press("y")
+        await until(pilot, lambda: bool(begun))
+        await until_shown(pilot, "Started: ")
+
+    in_app(run, act, mode="result", size=(120, 40))
+    spec = run.read_spec()
+    experiment = read_experiment(begun[0])
+    cells = read_state(experiment, run.path.parent).cells
+    first, *others = sorted(cells, key=lambda cell: cell.seed)
+    assert (first.seed, first.run_id) == (spec.seed, run.run_id)
+    assert [cell.run_id for cell in others] == [None, None]
+    salt = experiment_salt(experiment, run.path.parent)
+    for cell in others:
+        made = specs(experiment, load_catalog(), salt)[f"{cell.arm}/{cell.seed}"]
+        same = {"seed": spec.seed, "preset": spec.preset, "packages": spec.packages}
+        assert made.model_copy(update={**same, "revisions": spec.revisions}) == spec

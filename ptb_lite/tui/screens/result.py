@@ -65,6 +65,7 @@ folder that ptb-lite was started in.
         Binding("h", "html", "HTML"),
         Binding("j", "json", "JSON"),
         Binding("m", "markdown", "Markdown"),
+        Binding("e", "seeds", "More seeds"),
         Binding("y", "copy", "Copy", show=False),
         Binding("t", "trace", "Trace", show=False),
         Binding("r", "again", "Read again", show=False),
@@ -129,6 +130,7 @@ folder that ptb-lite was started in.
         yield AppCommand("Export the report as HTML", "One file, no network", self.action_html)
         yield AppCommand("Export the result as JSON", "Scores, audit, choices", self.action_json)
         yield AppCommand("Copy the result as Markdown", "Table and verdict", self.action_markdown)
+        yield AppCommand("Run more seeds", "An experiment of these choices", self.action_seeds)
         yield AppCommand("Show this run's trace", "The Run screen", self.action_trace)
 
     async def on_result_read(self, message: ResultRead) -> None:
@@ -206,6 +208,17 @@ folder that ptb-lite was started in.
 
     def action_markdown(self) -> None:
         self._copy_markdown()
+
+    def action_seeds(self) -> None:
+        """Ask, then run more seeds of this run's choices."""
+        from ptb_lite.tui.models.result.seeds import offer_seeds
+
+        try:
+            offer = offer_seeds(self._run)
+        except (PtbLiteError, OSError) as error:
+            self.ptb.say(error, error=True)
+            return
+        self.ask_seeds(offer)
 
     def action_copy(self) -> None:
         text = self.get_selected_text() or self._shown_text()

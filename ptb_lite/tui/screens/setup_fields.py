@@ -30,6 +30,7 @@ SETUP_KEYS: list[BindingType] = [
     Binding("ctrl+s", "start", "Start", key_display="^s"),
     Binding("ctrl+y", "copy_command", "Copy command", key_display="^y"),
     Binding("f,ctrl+g", "mend", "Fix", key_display="f"),
+    Binding("e", "seeds", "3 seeds"),
     Binding("ctrl+o", "save_preset", "Save preset", key_display="^o"),
     Binding("ctrl+r", "look", "Look again", key_display="^r"),
 ]

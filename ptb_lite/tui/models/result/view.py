@@ -9,6 +9,7 @@ from pathlib import Path
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Flag
+from ptb_lite.experiment.seeds import SEEDS
 from ptb_lite.narrate import (
     Answer,
     detector_lines,
@@ -162,8 +163,13 @@ def _answers(run: RunFolder, scores: Scores, audit: AuditRecord | None) -> tuple
         *(() if beside is None else (beside,)),
         trust,
         score_answer(scores),
-        seeds_answer(counted_by_seed(run)),
+        _seeds(counted_by_seed(run)),
     )
+
+
+def _seeds(counted: dict[int, float]) -> Answer:
+    answer = seeds_answer(counted)
+    return answer if len(counted) >= SEEDS else replace(answer, text=f"{answer.text} (e runs more)")
 
 
 def answer_line(answer: Answer, width: int) -> list[Span]:

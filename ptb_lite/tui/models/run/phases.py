@@ -16,7 +16,7 @@ from ptb_lite.events import (
     PhaseFinished,
     PreparationProgressed,
 )
-from ptb_lite.narrate import preparation_words
+from ptb_lite.narrate import event_words
 
 # Below this share a guess of the time left says more about the start than about the rest.
 _ENOUGH = 0.05
@@ -116,7 +116,7 @@ class PhaseStrip:
         part = at.done / at.total if at.total > 0 else 0.0
         self._change(
             self.current,
-            label=f"{at.label.replace('_', '-')} {at.benchmark}: {at.done} of {at.total}",
+            label=event_words(at),
             fraction=self._share(part),
         )
 
@@ -125,7 +125,7 @@ class PhaseStrip:
             return
         known = at.total_bytes > 0
         part = min(1.0, max(0.0, at.done_bytes / at.total_bytes)) if known else None
-        self._change(self.current, label=preparation_words(at), fraction=part)
+        self._change(self.current, label=event_words(at), fraction=part)
 
     def voted(self, vote: JudgeVoteAsked | JudgeVoteCounted) -> None:
         """The judge comes at the audit's end and takes nearly all of its time."""
