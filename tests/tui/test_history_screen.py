@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from ptb_lite.cli.summary import summarise
 from ptb_lite.events import Verdict
+from ptb_lite.runs.folder import find_run, list_runs
+from ptb_lite.runs.records import Notes
 from ptb_lite.tui.app import PtbLiteApp
 from ptb_lite.tui.place import Place
 from ptb_lite.tui.screens.history import HistoryScreen
@@ -219,3 +222,18 @@ def test_any_size(runs: Path) -> None:
                 await until_shown(pilot, FIRST, "COUNTED", "VERDICT")
 
     in_history(runs, act)
+
+
+def test_a_run_is_given_a_name_tags_and_a_note(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, FIRST, "NOTE")
+        await pilot.press("n", *"best", "tab", *"a, #b", "tab", *"see", "enter")
+        await until_shown(pilot, "best", "#a #b see")
+        await pilot.press("slash", *"see", "enter")
+        await until(pilot, lambda: order(app) == [THIRD])
+        await pilot.press("n", "escape")
+        await until(pilot, lambda: isinstance(app.screen, HistoryScreen))
+
+    in_history(runs, act)
+    assert find_run(runs, "best").read_notes() == Notes(name="best", tags=("a", "b"), note="see")
+    assert [summarise(run).name for run in list_runs(runs)] == [None, None, "best"]

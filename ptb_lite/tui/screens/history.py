@@ -15,6 +15,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import DataTable, Input, Static
 
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.files import write_record
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.records import Notes
 from ptb_lite.text import percent
 from ptb_lite.tui.commands import AppCommand
 from ptb_lite.tui.models.history.rows import (
@@ -50,7 +54,7 @@ class HistoryScreen(PtbScreen):
     CSS_PATH = "../styles/history.tcss"
     HELP = """
 Every run in the runs folder, the newest first. Enter opens a run: its result where it has one,
-else its course. Space marks runs; c compares two or more marked ones. s sorts by the next column,
+else its course. n gives it a name, tags and a note. Space marks runs; c compares two or more marked ones. s sorts by the next column,
 S turns the order; a click on a heading does both. l shows the leaderboards: by counted score, by
 raw score, and back. A leaderboard has one part for each base model, benchmarks and item count,
 because only such scores compare.
@@ -64,6 +68,7 @@ because only such scores compare.
         Binding("S", "turn", "Turn", show=False),
         Binding("l", "next_view", "Leaderboard"),
         Binding("w", "watch", "Watch"),
+        Binding("n", "notes", "Name, note"),
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("escape", "unfilter", "All runs", show=False),
         Binding("y", "copy", "Copy id", show=False),
@@ -160,6 +165,28 @@ because only such scores compare.
         if row is not None:
             self.app.copy_to_clipboard(row.run_id)
             self.ptb.say(f"Copied: {row.run_id}")
+
+    def action_notes(self) -> None:
+        """Ask for the run's name, tags and note, and keep them in its folder."""
+        row = self._pointed()
+        if row is None or not self._still_there(row.path):
+            return
+        from ptb_lite.tui.screens.notes import NotesScreen
+
+        run = RunFolder(row.path)
+
+        def keep(notes: Notes | None) -> None:
+            if notes is not None:
+                try:
+                    write_record(run.notes, notes)
+                except OSError as error:
+                    self.ptb.say(f"Not kept: {error}", error=True)
+                self._look()
+
+        try:
+            self.app.push_screen(NotesScreen(row.run_id, run.read_notes()), keep)
+        except PtbLiteError as error:
+            self.ptb.say(error, error=True)
 
     async def action_watch(self) -> None:
         row = self._pointed()

@@ -1,0 +1,51 @@
+"""Asks for a run's name, tags and note."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Input, Label
+
+from ptb_lite.runs.records import Notes
+from ptb_lite.tui.text import one_line
+
+_TAGS, _TAG = 20, 40
+
+
+class NotesScreen(ModalScreen[Notes | None]):
+    """Its result is what was typed, or None where the person thought better of it."""
+
+    CSS_PATH = "../styles/dialogs.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Back"),
+        Binding("enter", "keep", "Keep", priority=True),
+    ]
+
+    def __init__(self, run_id: str, notes: Notes) -> None:
+        super().__init__()
+        self._run_id, self._notes = run_id, notes
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="notes") as box:
+            box.border_title = Content(one_line(self._run_id))
+            yield Label("Name")
+            yield Input(self._notes.name, id="notes-name", max_length=60)
+            yield Label("Tags, with commas between them")
+            yield Input(", ".join(self._notes.tags), id="notes-tags", max_length=500)
+            yield Label("Note")
+            yield Input(self._notes.note, id="notes-note", max_length=2000)
+        yield Footer()
+
+    def action_keep(self) -> None:
+        typed = {
+            name: self.query_one(f"#notes-{name}", Input).value.strip()
+            for name in ("name", "tags", "note")
+        }
+        tags = (tag.strip().removeprefix("#")[:_TAG] for tag in typed["tags"].split(","))
+        kept = tuple(dict.fromkeys(tag for tag in tags if tag))[:_TAGS]
+        self.dismiss(Notes(name=typed["name"], tags=kept, note=typed["note"]))
