@@ -283,7 +283,7 @@ def test_e_runs_the_same_choices_with_more_seeds(
     )
     monkeypatch.setattr("ptb_lite.doctor.preflight.find_problems", lambda *_: ())
 
-    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
         await until_shown(pilot, "CLEAN")
         await pilot.press("e")
         await until_shown(pilot, "Run 2 seeds?")

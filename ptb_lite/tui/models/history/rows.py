@@ -60,10 +60,9 @@ class HistoryRow:
     def searched(self) -> str:
         """Everything that a filter looks at."""
         parts = (self.run_id, self.name, self.state, self.model, self.agent, self.preset, self.note)
-        told = self.success.told if self.success else ""
-        return " ".join(
-            (*parts, self.verdict, self.no_score, told, *self.tags, *self.benchmarks)
-        ).lower()
+        success = self.success.told if self.success else ""
+        told = (self.verdict, self.no_score, success, *self.tags, *self.benchmarks)
+        return " ".join((*parts, *told)).lower()
 
 
 @dataclass(frozen=True)
