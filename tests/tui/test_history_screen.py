@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import json
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -19,7 +21,7 @@ from ptb_lite.tui.place import Place
 from ptb_lite.tui.screens.history import HistoryScreen
 from ptb_lite.tui.screens.result import ResultScreen
 from ptb_lite.tui.screens.run import RunScreen
-from tests.tui.run_pilot import new_run, shown, until, until_shown
+from tests.tui.run_pilot import demo_copy, new_run, shown, until, until_shown
 from tests.unit.tui.folders import FLAG, finished_run
 from tests.unit.tui.journals import HOSTILE
 
@@ -237,3 +239,38 @@ def test_a_run_is_given_a_name_tags_and_a_note(runs: Path) -> None:
     in_history(runs, act)
     assert find_run(runs, "best").read_notes() == Notes(name="best", tags=("a", "b"), note="see")
     assert [summarise(run).name for run in list_runs(runs)] == [None, None, "best"]
+
+
+def test_runs_are_compared_item_by_item_and_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = demo_copy(tmp_path / "runs")
+    other = tmp_path / "runs" / THIRD
+    shutil.copytree(run.path, other)
+    (samples,) = (other / "evaluations" / "after").glob("*.samples.jsonl")
+    first, *rest = samples.read_text().splitlines()
+    changed = {
+        **json.loads(first),
+        "correct": not json.loads(first)["correct"],
+        "extracted": "=1+1",
+    }
+    samples.write_text("\n".join([json.dumps(changed), *rest]))
+
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, THIRD)
+        await pilot.press("space", "down", "space", "c")
+        await until_shown(pilot, "2 runs compared", "150 items in common, 1 answered differently")
+        await pilot.press("i")
+        await until_shown(pilot, "=1+1")
+        await pilot.press("x")
+        await until_shown(pilot, "Written: ")
+
+    in_history(run.path.parent, act)
+    (written,) = tmp_path.glob("ptb-lite-compare-*.csv")
+    rows = list(csv.DictReader(written.read_text().splitlines()))
+    assert len(rows) == 150
+    assert [row["item"] for row in rows if row["differs"] == "1"] == [changed["item_id"]]
+    # A spreadsheet must not compute what a model wrote.
+    assert "'=1+1" in rows[0].values()
+    assert rows[0]["target"] == json.loads(first)["target"]

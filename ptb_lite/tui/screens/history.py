@@ -55,9 +55,9 @@ class HistoryScreen(PtbScreen):
     HELP = """
 Every run in the runs folder, the newest first. Enter opens a run: its result where it has one,
 else its course. n gives it a name, tags and a note. Space marks runs; c compares two or more marked
-ones. s sorts by the next column, S turns the order; a click on a heading does both. l shows the leaderboards: by counted score, by
-raw score, and back. A leaderboard has one part for each base model, benchmarks and item count,
-because only such scores compare.
+ones. s sorts by the next column, S turns the order; a click on a heading does both. l shows the
+leaderboards: by counted score, by raw score, and back. A leaderboard has one part for each base
+model, benchmarks and item count, because only such scores compare.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", key_display="space"),
