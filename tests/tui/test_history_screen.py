@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from textual.events import Paste
 from textual.pilot import Pilot
 
 from ptb_lite.cli.summary import summarise
@@ -229,16 +230,20 @@ def test_any_size(runs: Path) -> None:
 def test_a_run_is_given_a_name_tags_and_a_note(runs: Path) -> None:
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
         await until_shown(pilot, FIRST, "NOTE")
-        await pilot.press("n", *"best", "tab", *"a, #b", "tab", *"see", "enter")
-        await until_shown(pilot, "best", "#a #b see")
+        await pilot.press("n")
+        app.post_message(Paste("\n" + "best" * 20 + "\nmore"))
+        await until_shown(pilot, "20 characters do not fit")
+        await pilot.press("tab", *"a, #b", "tab", *"see", "enter")
+        await until_shown(pilot, "bestbest", "#a #b see")
         await pilot.press("slash", *"see", "enter")
         await until(pilot, lambda: order(app) == [THIRD])
         await pilot.press("n", "escape")
         await until(pilot, lambda: isinstance(app.screen, HistoryScreen))
 
     in_history(runs, act)
-    assert find_run(runs, "best").read_notes() == Notes(name="best", tags=("a", "b"), note="see")
-    assert [summarise(run).name for run in list_runs(runs)] == [None, None, "best"]
+    name = "best" * 15
+    assert find_run(runs, name).read_notes() == Notes(name=name, tags=("a", "b"), note="see")
+    assert [summarise(run).name for run in list_runs(runs)] == [None, None, name]
 
 
 def test_runs_are_compared_item_by_item_and_exported(

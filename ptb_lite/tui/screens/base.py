@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from ptb_lite.tui.commands import AppCommand
+from ptb_lite.tui.keys import named
 from ptb_lite.tui.place import Mode, Place
 from ptb_lite.tui.widgets.top_bar import TopBar
 
@@ -66,6 +67,12 @@ class PtbScreen(Screen[None]):
         (45, "-tall"),
     ]
     BINDINGS: ClassVar[list[BindingType]] = [Binding("f1", "app.help", "Help", key_display="F1")]
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        """Every key has a name by which a person can give it another."""
+        if "BINDINGS" in cls.__dict__ and hasattr(cls, "MODE"):
+            cls.BINDINGS = named(cls.BINDINGS, cls.MODE)
+        super().__init_subclass__(**given)
 
     def compose(self) -> ComposeResult:
         yield TopBar(self.MODE)

@@ -37,6 +37,7 @@ from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.compare import CompareScreen
 from ptb_lite.tui.text import one_line
+from ptb_lite.tui.widgets.line_input import LineInput
 from ptb_lite.tui.widgets.table import fill
 
 View = Literal["runs", "counted", "raw"]
@@ -93,7 +94,9 @@ model, benchmarks and item count, because only such scores compare.
 
     def compose_body(self) -> ComposeResult:
         yield Static(Content("Reading the runs …"), id="history-headline")
-        yield Input(placeholder="words to look for: model, agent, verdict …", id="history-filter")
+        yield LineInput(
+            placeholder="words to look for: model, agent, verdict …", id="history-filter"
+        )
         table: DataTable[Text] = DataTable(id="history-table", cursor_type="row")
         table.zebra_stripes = True
         table.fixed_columns = 3

@@ -13,6 +13,7 @@ from textual.widgets import Footer, Input, Label
 
 from ptb_lite.runs.records import Notes
 from ptb_lite.tui.text import one_line
+from ptb_lite.tui.widgets.line_input import LineInput
 
 _TAGS, _TAG = 20, 40
 
@@ -34,11 +35,11 @@ class NotesScreen(ModalScreen[Notes | None]):
         with Vertical(id="notes") as box:
             box.border_title = Content(one_line(self._run_id))
             yield Label("Name")
-            yield Input(self._notes.name, id="notes-name", max_length=60)
+            yield LineInput(self._notes.name, id="notes-name", max_length=60)
             yield Label("Tags, with commas between them")
-            yield Input(", ".join(self._notes.tags), id="notes-tags", max_length=500)
+            yield LineInput(", ".join(self._notes.tags), id="notes-tags", max_length=500)
             yield Label("Note")
-            yield Input(self._notes.note, id="notes-note", max_length=2000)
+            yield LineInput(self._notes.note, id="notes-note", max_length=2000)
         yield Footer()
 
     def action_keep(self) -> None:

@@ -45,6 +45,7 @@ from ptb_lite.tui.screens.run_messages import (
     StopAnswered,
     TraceWritten,
 )
+from ptb_lite.tui.widgets.line_input import LineInput
 from ptb_lite.tui.widgets.run_panels import RunHeader, SidePanels
 from ptb_lite.tui.widgets.trace_view import TraceView
 
@@ -113,7 +114,7 @@ its evidence. Leaving this screen, or the app, ends no run.
         with Horizontal(id="run-body"):
             yield TraceView(id="trace")
             yield SidePanels()
-        yield Input(id="search", placeholder="search the trace", compact=True)
+        yield LineInput(id="search", placeholder="search the trace", compact=True)
 
     def on_mount(self) -> None:
         self._title_trace(following=True, waiting=0)

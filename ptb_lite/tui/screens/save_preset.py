@@ -12,6 +12,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from ptb_lite.tui.widgets.line_input import LineInput
+
 
 class SavePresetScreen(ModalScreen[str | None]):
     """Its result is the name, or None where the person thought better of it."""
@@ -23,7 +25,7 @@ class SavePresetScreen(ModalScreen[str | None]):
             box.border_title = "Save these choices as a preset"
             yield Static(Content("Letters, digits, dot, dash and underscore. One of that name of"))
             yield Static(Content("your own is replaced. Enter saves, Escape goes back."))
-            yield Input(placeholder="my-preset", max_length=64, id="preset-name")
+            yield LineInput(placeholder="my-preset", max_length=64, id="preset-name")
 
     @on(Input.Submitted)
     def _named(self, message: Input.Submitted) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widget import Widget
-from textual.widgets import Collapsible, Input, Select
+from textual.widgets import Collapsible, Select
 
 from ptb_lite import plugins
 from ptb_lite.spec.choices import Choice, run_choices
 from ptb_lite.tui.models.setup.choices import typed_choices
 from ptb_lite.tui.widgets.field import Field
+from ptb_lite.tui.widgets.line_input import LineInput
 
 # Chosen in lists of their own.
 _LISTED = ("model", "agent")
@@ -101,7 +102,7 @@ def _field(choice: Choice) -> Field:
         )
     else:
         hint = _HINTS.get(choice.name) or choice.shown.unit
-        box = Input(placeholder=hint, id=place, compact=True, max_length=5000)
+        box = LineInput(placeholder=hint, id=place, compact=True, max_length=5000)
     box.tooltip = field_help(choice.name)
     field = Field(choice.shown.label, box)
     field.set_class(choice.name == "success", "-long")
