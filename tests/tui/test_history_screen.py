@@ -22,7 +22,17 @@ from ptb_lite.tui.place import Place
 from ptb_lite.tui.screens.history import HistoryScreen
 from ptb_lite.tui.screens.result import ResultScreen
 from ptb_lite.tui.screens.run import RunScreen
-from tests.tui.run_pilot import demo_copy, new_run, shown, until, until_shown
+from tests.tui.run_pilot import (
+    agent_at_work,
+    demo_copy,
+    new_run,
+    runner_at_work,
+    shown,
+    until,
+    until_shown,
+    write,
+)
+from tests.tui.test_run_screen import talk
 from tests.unit.tui.folders import FLAG, finished_run
 from tests.unit.tui.journals import HOSTILE
 
@@ -279,3 +289,20 @@ def test_runs_are_compared_item_by_item_and_exported(
     # A spreadsheet must not compute what a model wrote.
     assert "'=1+1" in rows[0].values()
     assert rows[0]["target"] == json.loads(first)["target"]
+
+
+def test_the_wall_shows_runs_side_by_side_as_they_go_on(tmp_path: Path) -> None:
+    run = demo_copy(tmp_path / "runs")
+    going = new_run(run.path.parent, *agent_at_work(), *talk(1))
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, run.run_id, going.run_id)
+        await pilot.press("space", "down", "space", "v")
+        await until_shown(pilot, "finished: clean", "left to codex", "result 0")
+        write(going, *talk(1, 1))
+        await until_shown(pilot, "result 1")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, HistoryScreen))
+
+    with runner_at_work(going):
+        in_history(run.path.parent, act)

@@ -54,11 +54,12 @@ class HistoryScreen(PtbScreen):
     MODE: ClassVar[Mode] = "history"
     CSS_PATH = "../styles/history.tcss"
     HELP = """
-Every run in the runs folder, the newest first. Enter opens a run: its result where it has one,
-else its course. n gives it a name, tags and a note. Space marks runs; c compares two or more marked
-ones. s sorts by the next column, S turns the order; a click on a heading does both. l shows the
-leaderboards: by counted score, by raw score, and back. A leaderboard has one part for each base
-model, benchmarks and item count, because only such scores compare.
+Every run in the runs folder, the newest first. Enter opens a run: its result where it has one, else
+its course. n gives it a name, tags and a note. Space marks runs; c compares two or more marked
+ones, v shows them side by side (without marks: those that go on). s sorts by the next column, S
+turns the order; a click on a heading does both. l shows the leaderboards: by counted score, by raw
+score, and back. A leaderboard has one part for each base model, benchmarks and item count, because
+only such scores compare.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", key_display="space"),
@@ -70,6 +71,7 @@ model, benchmarks and item count, because only such scores compare.
         Binding("l", "next_view", "Leaderboard"),
         Binding("w", "watch", "Watch"),
         Binding("n", "notes", "Name, note"),
+        Binding("v", "wall", "Wall"),
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("escape", "unfilter", "All runs", show=False),
         Binding("y", "copy", "Copy id", show=False),
@@ -142,6 +144,16 @@ model, benchmarks and item count, because only such scores compare.
             return
         self.app.push_screen(CompareScreen([row.path for row in chosen]))
 
+    def action_wall(self) -> None:
+        """The marked runs side by side; without marks those that go on, else the newest four."""
+        rows = self._rows or ()
+        chosen = marked_rows(rows, self._marked)
+        chosen = chosen or tuple(row for row in rows if row.state.startswith("running")) or rows[:4]
+        if chosen:
+            from ptb_lite.tui.screens.wall import WallScreen
+
+            self.app.push_screen(WallScreen([row.path for row in chosen]))
+
     def action_sort(self) -> None:
         self._column = (self._column + 1) % len(COLUMNS)
         self._view = "runs"
@@ -174,7 +186,7 @@ model, benchmarks and item count, because only such scores compare.
         row = self._pointed()
         if row is None or not self._still_there(row.path):
             return
-        from ptb_lite.tui.screens.notes import NotesScreen
+        from ptb_lite.tui.screens.ask_text import NotesScreen
 
         run = RunFolder(row.path)
 

@@ -34,10 +34,10 @@ from ptb_lite.tui.models.run.submission import submitted_now, would_be_scored
 from ptb_lite.tui.models.run.text import stop_words, what_line
 from ptb_lite.tui.models.run.view import RunSnapshot
 from ptb_lite.tui.models.trace.entries import TraceFilter
+from ptb_lite.tui.pager import show_in_pager, write_trace
 from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.dialogs import AskScreen, FlagScreen
-from ptb_lite.tui.screens.pager import show_in_pager, write_trace
 from ptb_lite.tui.screens.run_messages import (
     Advance,
     RunAdvanced,

@@ -18,7 +18,7 @@ from ptb_lite.tui.models.setup.choices import SetupChoices, choices_of, preset_o
 from ptb_lite.tui.models.setup.lines import Summary
 from ptb_lite.tui.models.setup.remembered import load_choices, save_choices
 from ptb_lite.tui.models.setup.verdict import CHECKING, Verdict, Way
-from ptb_lite.tui.screens.save_preset import SavePresetScreen
+from ptb_lite.tui.screens.ask_text import SavePresetScreen
 from ptb_lite.tui.screens.setup_fields import (
     FIELDS,
     SETUP_KEYS,

@@ -22,6 +22,7 @@ from ptb_lite.tui.models.run.panel_text import (
 )
 from ptb_lite.tui.models.run.source import RunState
 from ptb_lite.tui.models.run.text import (
+    OPENS,
     Span,
     at_line,
     facts_line,
@@ -54,6 +55,11 @@ class RunHeader(Vertical):
     """What is run, its phases, what it is at, what there is so far, and, where the panels have no
     room, their figures."""
 
+    def __init__(self, opens: str = OPENS) -> None:
+        """`opens` says how an ended run's result is opened from here."""
+        super().__init__()
+        self._opens = opens
+
     def compose(self) -> ComposeResult:
         yield Static(id="what")
         yield Static(id="phases")
@@ -68,7 +74,7 @@ class RunHeader(Vertical):
     def show(self, shot: RunSnapshot, state: RunState, now: datetime, submitted: str) -> None:
         strip = strip_line(shot.phases, shot.no_score, now, self.content_size.width)
         put(self.query_one("#phases", Static), content(strip))
-        put(self.query_one("#at", Static), content(at_line(shot, state, now)))
+        put(self.query_one("#at", Static), content(at_line(shot, state, now, self._opens)))
         put(self.query_one("#so-far", Static), content(facts_line(shot, submitted)))
         put(self.query_one("#small", Static), content(small_line(shot)))
 

@@ -109,12 +109,15 @@ def _scores(shot: RunSnapshot) -> list[Span]:
     return spans
 
 
-def at_line(shot: RunSnapshot, state: RunState, now: datetime) -> list[Span]:
-    """What the run is at and the time left; or how it ended, and the way on."""
+OPENS = "r opens the result."
+
+
+def at_line(shot: RunSnapshot, state: RunState, now: datetime, opens: str = OPENS) -> list[Span]:
+    """What the run is at and the time left; or how it ended, and the way on: `opens`."""
     if state is RunState.GONE:
         return [("The run's folder is gone: it was moved or deleted while it was shown.", BAD)]
     if shot.outcome is not None and state is not RunState.GOING:
-        return _ended(shot)
+        return _ended(shot, opens)
     if state is RunState.SILENT:
         return [
             ("Its runner ended without a word. ", CARE),
@@ -243,19 +246,19 @@ def _cut(shot: RunSnapshot, now: datetime) -> list[Span]:
     return [(f"\n! at this speed {steps} before the deadline", CARE)]
 
 
-def _ended(shot: RunSnapshot) -> list[Span]:
+def _ended(shot: RunSnapshot, opens: str) -> list[Span]:
     if shot.outcome is Outcome.FINISHED:
         verdict: list[Span] = []
         if shot.verdict is not None:
             verdict = [(shot.verdict.value, _VERDICTS[shot.verdict]), (". ", "")]
         if shot.no_score:
-            return [(f"{shot.no_score}. ", BAD), *verdict, ("r opens the result.", "")]
-        return [("finished: ", GOOD), *verdict, ("r opens the result.", "")]
+            return [(f"{shot.no_score}. ", BAD), *verdict, (opens, "")]
+        return [("finished: ", GOOD), *verdict, (opens, "")]
     assert shot.outcome is not None
     _, style = _ENDS[shot.outcome]
     if shot.outcome is Outcome.INTERRUPTED:
         # A run that nobody went on with has no end at all.
-        return [("interrupted: ", style), (f"{shot.detail}. r opens the result.", "")]
+        return [("interrupted: ", style), (f"{shot.detail}. {opens}", "")]
     return [
         (f"{shot.outcome.value.replace('_', ' ')}: ", style),
         (shot.detail or "no reason given", ""),

@@ -1,24 +1,45 @@
-"""Asks for a run's name, tags and note."""
+"""Asks for words: a preset's name; a run's name, tags and note."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Label
+from textual.widgets import Footer, Input, Label, Static
 
-from ptb_lite.runs.records import Notes
 from ptb_lite.tui.text import one_line
 from ptb_lite.tui.widgets.line_input import LineInput
+
+if TYPE_CHECKING:
+    from ptb_lite.runs.records import Notes
 
 _TAGS, _TAG = 20, 40
 
 
-class NotesScreen(ModalScreen[Notes | None]):
+class SavePresetScreen(ModalScreen[str | None]):
+    """Its result is the name, or None where the person thought better of it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss", "Back")]
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="save-preset") as box:
+            box.border_title = "Save these choices as a preset"
+            yield Static(Content("Letters, digits, dot, dash and underscore. One of that name of"))
+            yield Static(Content("your own is replaced. Enter saves, Escape goes back."))
+            yield LineInput(placeholder="my-preset", max_length=64, id="preset-name")
+
+    @on(Input.Submitted)
+    def _named(self, message: Input.Submitted) -> None:
+        if message.value.strip():
+            self.dismiss(message.value.strip())
+
+
+class NotesScreen(ModalScreen["Notes | None"]):
     """Its result is what was typed, or None where the person thought better of it."""
 
     CSS_PATH = "../styles/dialogs.tcss"
@@ -43,6 +64,8 @@ class NotesScreen(ModalScreen[Notes | None]):
         yield Footer()
 
     def action_keep(self) -> None:
+        from ptb_lite.runs.records import Notes  # Setup's first frame does not wait for it
+
         typed = {
             name: self.query_one(f"#notes-{name}", Input).value.strip()
             for name in ("name", "tags", "note")
