@@ -66,6 +66,8 @@ class PtbLiteApp(App[None]):
         self.DEFAULT_MODE = first.mode  # type: ignore[misc]
         super().__init__()
         self._opened: dict[Mode, Place] = {first.mode: first}
+        # Textual's name of each place's mode: another run is another one.
+        self._names: dict[Mode, str] = {first.mode: first.mode}
         self.add_mode(first.mode, lambda: _screen(first))
         self._ascii = AsciiFilter(enabled=False)
         self._harmless = HarmlessFilter()
@@ -102,17 +104,15 @@ class PtbLiteApp(App[None]):
             return
         place = found
         if self._opened.get(place.mode) == place:
-            await self.switch_mode(place.mode)
+            await self.switch_mode(self._names[place.mode])
             return
-        known = place.mode in self._opened
-        self._opened[place.mode] = place
-        if self.current_mode == place.mode:
-            await self.switch_screen(_screen(place))
-            return
-        if known:
-            await self.remove_mode(place.mode)
-        self.add_mode(place.mode, lambda: _screen(place))
-        await self.switch_mode(place.mode)
+        before = self._names.get(place.mode)
+        name = place.mode if before != place.mode else f"{place.mode}-other"
+        self._opened[place.mode], self._names[place.mode] = place, name
+        self.add_mode(name, lambda: _screen(place))
+        await self.switch_mode(name)
+        if before is not None:
+            await self.remove_mode(before)
 
     async def open_run(self, path: Path) -> None:
         """Show a run that is going on or has ended."""

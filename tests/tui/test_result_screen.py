@@ -306,3 +306,21 @@ def test_e_runs_the_same_choices_with_more_seeds(
         made = specs(experiment, load_catalog(), salt)[f"{cell.arm}/{cell.seed}"]
         same = {"seed": spec.seed, "preset": spec.preset, "packages": spec.packages}
         assert made.model_copy(update={**same, "revisions": spec.revisions}) == spec
+
+
+def test_a_persons_verdict_is_put_in_place_of_the_audits(tmp_path: Path) -> None:
+    run = demo_copy(tmp_path / "runs")
+
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, "CLEAN")
+        await pilot.press("o")
+        await until_shown(pilot, "Your verdict in place of clean")
+        await pilot.press("enter", *"seen it", "enter")
+        await until_shown(pilot, "FLAGGED")
+
+    in_app(run, act, mode="result", size=(120, 40))
+    scores = run.read_scores()
+    assert scores is not None
+    assert scores.overrule is not None
+    assert scores.overrule.reason == "seen it"
+    assert "seen it" in run.report.read_text()

@@ -1,4 +1,4 @@
-"""Asks for words: a preset's name; a run's name, tags and note."""
+"""Asks for words: a preset's name; a run's name, tags and note; a verdict and its reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Label, Static
+from textual.widgets import Footer, Input, Label, Select, Static
 
 from ptb_lite.tui.text import one_line
 from ptb_lite.tui.widgets.line_input import LineInput
@@ -73,3 +73,35 @@ class NotesScreen(ModalScreen["Notes | None"]):
         tags = (tag.strip().removeprefix("#")[:_TAG] for tag in typed["tags"].split(","))
         kept = tuple(dict.fromkeys(tag for tag in tags if tag))[:_TAGS]
         self.dismiss(Notes(name=typed["name"], tags=kept, note=typed["note"]))
+
+
+class OverruleScreen(ModalScreen[tuple[str, str] | None]):
+    """Its result is the verdict and the reason, or None where the person thought better of it."""
+
+    CSS_PATH = "../styles/dialogs.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
+
+    def __init__(self, verdict: str) -> None:
+        """`verdict` is the one that stands."""
+        super().__init__()
+        self._verdict = verdict
+
+    def compose(self) -> ComposeResult:
+        other = "clean" if self._verdict == "flagged" else "flagged"
+        with Vertical(id="overrule") as box:
+            box.border_title = Content(f"Your verdict in place of {one_line(self._verdict)}")
+            yield Static(Content("Both stay, with the counted scores of both, in every report."))
+            choices = [(word, word) for word in ("clean", "flagged")]
+            yield Select(choices, value=other, allow_blank=False, id="overrule-verdict")
+            yield Label("Why; it stands in every report. Enter puts it in place.")
+            yield LineInput(max_length=2000, id="overrule-reason")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self.query_one("#overrule-reason").focus()
+
+    @on(Input.Submitted)
+    def _given(self, message: Input.Submitted) -> None:
+        verdict = self.query_one("#overrule-verdict", Select).value
+        if message.value.strip() and isinstance(verdict, str):
+            self.dismiss((verdict, message.value.strip()))

@@ -71,6 +71,7 @@ class ResultView:
     detectors: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     problem: str = ""
+    verdict: str = ""
     ledger: tuple[str, ...] = ()
     """When the agent iterated, in lines with a time axis."""
 
@@ -119,6 +120,7 @@ def read_result(run: RunFolder) -> ResultView:
     packages = tuple((f"version of {name}", version) for name, version in data.packages)
     return ResultView(
         run_id=run.run_id,
+        verdict=data.scores.verdict.value,
         answers=_answers(run, data.scores, data.audit),
         benchmarks=tuple(_part(item) for item in data.scores.benchmarks),
         flags=flags,
