@@ -80,6 +80,8 @@ class PtbLiteApp(App[None]):
         self._own: OwnSettings | None = None
 
     def on_mount(self) -> None:
+        # After Ctrl+Z and fg the terminal is empty, and Textual draws only what changes.
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         # After the first frame, which does not wait for what reads and validates.
         self.set_timer(0.2, self._take_own_settings)
 

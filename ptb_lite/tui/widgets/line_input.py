@@ -5,6 +5,8 @@ from __future__ import annotations
 from textual import events
 from textual.widgets import Input
 
+from ptb_lite.text import plural
+
 
 class LineInput(Input):
     """Of a paste it takes the first line that has something, as much of it as fits, and says what
@@ -25,6 +27,6 @@ class LineInput(Input):
         if len(lines[0]) > room:
             left.append(f"{len(lines[0]) - room} characters do not fit")
         if len(lines) > 1:
-            left.append(f"{len(lines) - 1} more lines are left out")
+            left.append(f"{plural(len(lines) - 1, 'more line')} left out")
         if left:
             self.notify(f"Pasted; {', '.join(left)}.", markup=False)
