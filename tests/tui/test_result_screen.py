@@ -72,7 +72,7 @@ def test_it_follows_a_run_that_goes_on(tmp_path: Path) -> None:
         await until_shown(pilot, "CLEAN", "27.3 %")
         run.scores.unlink()
         await until_shown(pilot, "No scores: the run is finished")
-        assert "27.3 %" not in shown(app)
+        await until(pilot, lambda: "27.3 %" not in shown(app))
 
     in_app(run, act, mode="result", size=(120, 40))
 
