@@ -157,11 +157,15 @@ class EvaluationPlanned(Record):
 
 
 class EvaluationProgressed(Record):
+    """`score` in [0, 1] is that of the items that are graded already: long prompts come first, so
+    it is no estimate of the whole. None where nothing is graded on the way."""
+
     type: Literal["evaluation_progressed"] = "evaluation_progressed"
     label: str
     benchmark: str
     done: int
     total: int
+    score: float | None = None
 
 
 class EvaluationFinished(Record):
@@ -227,10 +231,19 @@ class HubRequested(Record):
     reason: str = ""
 
 
+class ProcessSampled(Record):
+    """A process of the run: what it is called, its resident memory and its GPU memory, in bytes."""
+
+    name: str
+    memory: int
+    gpu_memory: int | None = None
+
+
 class DeviceSampled(Record):
     """What the machine did at one moment; None: this machine does not say.
 
     Shares lie in [0, 1], memory in bytes, temperature in degrees Celsius, power in watts.
+    `processes` are the run's that take the most memory, the largest first.
     """
 
     type: Literal["device_sampled"] = "device_sampled"
@@ -242,6 +255,7 @@ class DeviceSampled(Record):
     gpu_memory_total: int | None = None
     gpu_temperature: float | None = None
     gpu_power: float | None = None
+    processes: tuple[ProcessSampled, ...] = ()
 
 
 class SubmissionSealed(Record):

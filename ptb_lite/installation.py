@@ -34,6 +34,12 @@ _RUN_PACKAGES = ("torch", "transformers", "datasets", "lm-eval", "peft", "trl", 
 _SALT = re.compile(r"[0-9a-f]{64}")
 
 
+def config_root() -> Path:
+    """Where a person's own entries lie: $PTB_LITE_CONFIG or ~/.config/ptb-lite."""
+    chosen = os.environ.get("PTB_LITE_CONFIG")
+    return Path(chosen).expanduser() if chosen else Path.home() / ".config" / "ptb-lite"
+
+
 def state_root() -> Path:
     """Where ptb-lite keeps what outlives a run: $PTB_LITE_STATE or ~/.local/share/ptb-lite."""
     chosen = os.environ.get("PTB_LITE_STATE")

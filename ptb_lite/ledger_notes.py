@@ -65,8 +65,20 @@ class ScoringBegan(LedgerNote):
     models: Annotated[tuple[_Short, ...], Field(max_length=100)] = ()
 
 
+class FeedbackAnswer(Record):
+    """One item of the feedback split with what the model said, each cut to a few words."""
+
+    question: Annotated[str, Field(max_length=200)]
+    answer: Annotated[str, Field(max_length=80)]
+    target: Annotated[str, Field(max_length=80)]
+    correct: bool
+
+
 class ModelScored(LedgerNote):
-    """`model` is a folder or `base`, `weights` the SHA-256 of its adapter's, `score` in [0, 1]."""
+    """`model` is a folder or `base`, `weights` the SHA-256 of its adapter's, `score` in [0, 1].
+
+    `answers` are those to the first few items, the same ones every time.
+    """
 
     type: Literal["model_scored"] = "model_scored"
     model: _Short
@@ -76,6 +88,7 @@ class ModelScored(LedgerNote):
     n: _Count
     score: Annotated[float, Field(ge=0, le=1)] | None
     shots: _Count = 0
+    answers: Annotated[tuple[FeedbackAnswer, ...], Field(max_length=10)] = ()
 
 
 LedgerPayload = Annotated[

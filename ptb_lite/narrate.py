@@ -284,7 +284,8 @@ def event_words(payload: Payload) -> str:
         case EvaluationPlanned(reasons=reasons):
             return f"evaluated with {'; '.join(reasons)}"
         case EvaluationProgressed() as at:
-            return f"{_label(at.label)} {at.benchmark}: {at.done} of {at.total}"
+            sofar = "" if at.score is None else f", {percent(at.score)} so far"
+            return f"{_label(at.label)} {at.benchmark}: {at.done} of {at.total}{sofar}"
         case EvaluationFinished() as end:
             return (
                 f"{_label(end.label)} {end.benchmark}: {percent(end.score)} "

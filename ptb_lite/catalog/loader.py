@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from ptb_lite.catalog.entries import (
 )
 from ptb_lite.catalog.yaml_file import YamlFile, read_yaml, validate_at
 from ptb_lite.errors import CatalogError
+from ptb_lite.installation import config_root
 from ptb_lite.plugins import BrokenPlugin, Plugin, fault_of, load_all, names
 
 _OWN = Path(__file__).parent
@@ -57,12 +57,6 @@ class Catalog:
         if entry_id not in self.agents:
             _refuse_broken(agent_plugins()[1], entry_id, "agent")
         return find(self.agents, entry_id, "agent")
-
-
-def config_root() -> Path:
-    """Where a person's own entries lie: $PTB_LITE_CONFIG or ~/.config/ptb-lite."""
-    chosen = os.environ.get("PTB_LITE_CONFIG")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".config" / "ptb-lite"
 
 
 def load_catalog(overlay: Path | None = None) -> Catalog:

@@ -9,10 +9,10 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from ptb_lite.catalog.loader import config_root
 from ptb_lite.catalog.yaml_file import read_yaml, validate_at
 from ptb_lite.errors import CatalogError
 from ptb_lite.events import Record
+from ptb_lite.installation import config_root
 
 # Behind a model's name: of which day it is, or that it is the newest of that name.
 _DATE = re.compile(r"-(?:\d{4}-\d\d-\d\d|\d{8}|latest|preview-\d\d-\d{2,4})$")

@@ -95,9 +95,9 @@ def _tasks(run: RunFolder, catalog: Catalog) -> list[Task]:
 
 def _price(gpu: str) -> float | None:
     """Of a person's own table. Raises CatalogError where it is no number."""
-    from ptb_lite.catalog.loader import config_root
     from ptb_lite.catalog.yaml_file import read_yaml
     from ptb_lite.errors import CatalogError
+    from ptb_lite.installation import config_root
 
     path = config_root() / PRICES
     if not path.is_file():

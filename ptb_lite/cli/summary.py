@@ -12,7 +12,7 @@ from ptb_lite.files import read_record
 from ptb_lite.report.data import read_hub
 from ptb_lite.report.text import report_text
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.runs.records import Hosts, Scores, Status
+from ptb_lite.runs.records import Hosts, Notes, Scores, Status
 from ptb_lite.spec.run_spec import RunSpec
 from ptb_lite.text import one_line, percent, visible
 
@@ -29,6 +29,7 @@ class Summary:
     status: Status | None
     scores: Scores | None
     state: str
+    notes: Notes | None = None
 
     def row(self) -> tuple[str, ...]:
         """The cells of `ls`."""
@@ -46,7 +47,7 @@ class Summary:
 
     @property
     def name(self) -> str | None:
-        return self.spec.name if self.spec else None
+        return (self.notes.name if self.notes else "") or None
 
     def _counted(self) -> str:
         if self.scores is None:
@@ -59,6 +60,8 @@ class Summary:
         return {
             "run_id": self.run.run_id,
             "name": self.name,
+            "tags": list(self.notes.tags) if self.notes else [],
+            "note": self.notes.note if self.notes else "",
             "folder": str(self.run.path),
             "state": self.state,
             "model": self.spec.model if self.spec else None,
@@ -81,6 +84,7 @@ def summarise(run: RunFolder) -> Summary:
         status=status,
         scores=_or_none(run.read_scores),
         state=_state(run, status),
+        notes=_or_none(run.read_notes),
     )
 
 
@@ -105,6 +109,10 @@ def describe(run: RunFolder) -> Iterator[str]:
     yield f"run        {run.run_id}"
     if found.name:
         yield f"name       {visible(one_line(found.name, 60))}"
+    if found.notes and found.notes.tags:
+        yield f"tags       {visible(one_line(', '.join(found.notes.tags), 300))}"
+    if found.notes and found.notes.note:
+        yield f"note       {visible(one_line(found.notes.note, 2000))}"
     yield f"folder     {run.path}"
     detail = f": {found.status.detail}" if found.status and found.status.detail else ""
     yield f"state      {found.state}{detail}"

@@ -22,15 +22,17 @@ from ptb_lite.evaluation.engine.worker import prepare_environment
 from ptb_lite.evaluation.errors import InvalidSubmissionError
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation
 from ptb_lite.evaluation.lm_tasks.task import LmTask
-from ptb_lite.evaluation.results import EvaluationResult
+from ptb_lite.evaluation.results import EvaluationResult, SampleRecord, read_samples
 from ptb_lite.evaluation.submission import read_submission
 from ptb_lite.evaluation.task_file import Task, TaskBenchmark, read_task
 from ptb_lite.hardware import DeviceError
 from ptb_lite.ledger_file import adapter_hash, append, new_use
-from ptb_lite.ledger_notes import ModelScored, ScoringBegan
+from ptb_lite.ledger_notes import FeedbackAnswer, ModelScored, ScoringBegan
 from ptb_lite.stats.scoring import wilson
+from ptb_lite.text import one_line
 
 BASE = "base"
+_NOTED_ANSWERS = 6
 EPILOG = """\
 A folder holds a LoRA adapter of the base model (adapter_config.json, adapter_model.safetensors);
 what is not accepted as a submission is not scored here. Items are asked as prompt.md says; with
@@ -60,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             try:
                 job = _job(task, benchmarks, model, options, limit, Path(scratch))
                 for result in _evaluate(job):
-                    append(_note(use, task, model, result, job.adapter))
+                    append(_note(use, task, model, result, job))
                     _report(out, model, result, as_json=options.json)
             except PtbLiteError as error:
                 failed = True
@@ -188,17 +190,29 @@ def _say(message: Message) -> None:
 
 
 def _note(
-    use: str, task: Task, model: str, result: EvaluationResult, adapter: Path | None
+    use: str, task: Task, model: str, result: EvaluationResult, job: EvaluationJob
 ) -> ModelScored:
+    samples = read_samples(job.output / result.samples)[:_NOTED_ANSWERS]
     return ModelScored(
         use=use,
         model=model[-300:],
-        weights=adapter_hash(adapter) if adapter else "",
+        weights=adapter_hash(job.adapter) if job.adapter else "",
         benchmark=result.benchmark,
         split=task.feedback,
         n=result.n,
         score=result.score,
         shots=result.num_fewshot,
+        answers=tuple(map(_noted, samples)),
+    )
+
+
+def _noted(sample: SampleRecord) -> FeedbackAnswer:
+    said = sample.completion if sample.extracted is None else sample.extracted
+    return FeedbackAnswer(
+        question=one_line(sample.question, 200),
+        answer=one_line(said, 80),
+        target=one_line(sample.target, 80),
+        correct=sample.correct,
     )
 
 

@@ -83,9 +83,10 @@ def forget(experiment: Experiment, cell: Cell, runs_dir: Path) -> None:
     cell_path(experiment, cell, runs_dir).unlink(missing_ok=True)
 
 
-def experiment_salt(experiment: Experiment, runs_dir: Path) -> str:
+def experiment_salt(experiment: Experiment, runs_dir: Path, first: str = "") -> str:
     """The secret that the items of all runs are drawn from, so that machines without a common home
-    draw the same. Made at the first call. Raises PtbLiteError, OSError."""
+    draw the same. Made at the first call, `first` or the installation's. Raises PtbLiteError,
+    OSError."""
     path = runs_dir / FOLDER / experiment.plan.id / "item-salt"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -93,7 +94,7 @@ def experiment_salt(experiment: Experiment, runs_dir: Path) -> str:
     except FileExistsError:
         return path.read_text(encoding="utf-8").strip()
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        salt = item_salt()
+        salt = first or item_salt()
         stream.write(salt)
     return salt
 

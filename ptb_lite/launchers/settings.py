@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ptb_lite import plugins
-from ptb_lite.catalog.loader import config_root
 from ptb_lite.catalog.yaml_file import read_yaml
+from ptb_lite.installation import config_root
 from ptb_lite.launchers.protocol import (
     Launcher,
     LauncherError,

@@ -12,6 +12,7 @@ import psutil
 from ptb_lite.events import DeviceSampled, Record
 from ptb_lite.hardware.cgroup import read_limits
 from ptb_lite.hardware.device import visible_card
+from ptb_lite.hardware.processes import run_processes
 
 EVERY_SECONDS = 5.0
 # A driver that has lost its GPU may never answer; the run does not wait for it.
@@ -69,16 +70,20 @@ def sample_device() -> DeviceSampled:
     left = memory.available
     if limits.available_bytes is not None:
         left = min(left, limits.available_bytes)
+    gpu = _gpu()
+    on_gpu = gpu.pop("by_process", {})
     return DeviceSampled(
+        processes=run_processes(on_gpu),
         cpu=psutil.cpu_percent() / 100,
         memory_used=max(0, total - left),
         memory_total=total,
-        **_gpu(),
+        **gpu,
     )
 
 
 def _gpu() -> dict[str, Any]:
-    """Fields of the GPU; empty where there is none, or where it does not answer any more."""
+    """Fields of the GPU, and bytes `by_process` of those that it knows; empty where there is none,
+    or where it does not answer any more."""
     import pynvml
 
     try:
@@ -109,6 +114,11 @@ def _read_card(nvml: Any) -> dict[str, Any]:
     with suppress(nvml.NVMLError):
         sensor = nvml.NVML_TEMPERATURE_GPU
         found["gpu_temperature"] = float(nvml.nvmlDeviceGetTemperature(handle, sensor))
+    with suppress(nvml.NVMLError):
+        found["by_process"] = {
+            each.pid: int(each.usedGpuMemory or 0)
+            for each in nvml.nvmlDeviceGetComputeRunningProcesses(handle)
+        }
     with suppress(nvml.NVMLError):
         found["gpu_power"] = nvml.nvmlDeviceGetPowerUsage(handle) / 1000
     return found

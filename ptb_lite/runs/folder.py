@@ -12,7 +12,7 @@ from ptb_lite.errors import PtbLiteError, RunNotFoundError, SpecError
 from ptb_lite.files import read_record
 from ptb_lite.locks import is_locked
 from ptb_lite.runs.heartbeat import beats_elsewhere
-from ptb_lite.runs.records import Scores, Status
+from ptb_lite.runs.records import Notes, Scores, Status
 from ptb_lite.spec.run_spec import RunSpec
 
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
@@ -133,6 +133,11 @@ class RunFolder:
         return self.path / "overrule.json"
 
     @property
+    def notes(self) -> Path:
+        """A person's own name, tags and note, where there are any."""
+        return self.path / "notes.json"
+
+    @property
     def evaluations(self) -> Path:
         return self.path / "evaluations"
 
@@ -157,6 +162,20 @@ class RunFolder:
     def read_scores(self) -> Scores | None:
         """None while the run has none."""
         return read_record(self.scores, Scores) if self.scores.exists() else None
+
+    def read_notes(self) -> Notes:
+        """Nothing where nobody wrote any; the name is the one of the start unless it was changed.
+
+        Raises PtbLiteError for a damaged file.
+        """
+        found = read_record(self.notes, Notes) if self.notes.exists() else Notes()
+        return found if found.name else found.model_copy(update={"name": self._first_name()})
+
+    def _first_name(self) -> str:
+        try:
+            return self.read_spec().name or ""
+        except (OSError, PtbLiteError):
+            return ""
 
     def runner_lives(self) -> bool:
         """Whether a runner works on this run: it holds a lock that its death frees, or shows itself
@@ -225,7 +244,7 @@ def find_run(runs_dir: Path, run_id: str) -> RunFolder:
 
 def _name(run: RunFolder) -> str | None:
     try:
-        return run.read_spec().name
+        return run.read_notes().name
     except (OSError, PtbLiteError):
         return None
 

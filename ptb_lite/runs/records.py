@@ -92,6 +92,18 @@ def refusal(reason: str) -> ScoreOutcome:
     return "nothing_submitted" if nothing else "submission_refused"
 
 
+class Notes(Record):
+    """What a person wrote beside a run, at any time: the content of notes.json.
+
+    `name` takes the place of the one that was chosen at the start; empty: that one stands.
+    """
+
+    version: Literal[1] = 1
+    name: str = Field("", max_length=60)
+    tags: tuple[str, ...] = Field((), max_length=20)
+    note: str = Field("", max_length=2000)
+
+
 class Overrule(Record):
     """A person's verdict in place of the audit's: the content of overrule.json.
 

@@ -11,12 +11,13 @@ from pydantic import Field, field_validator
 
 from ptb_lite.audit.judge.choice import audit_judge_choice
 from ptb_lite.catalog.entries import Entry, Line
-from ptb_lite.catalog.loader import config_root, find, load_catalog
+from ptb_lite.catalog.loader import find, load_catalog
 from ptb_lite.catalog.yaml_file import read_yaml, validate_at
 from ptb_lite.errors import CatalogError, SpecError
 from ptb_lite.evaluation.job import Generation
 from ptb_lite.events import Record
 from ptb_lite.files import write_text
+from ptb_lite.installation import config_root
 from ptb_lite.spec.choices import RunChoices
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -18,10 +18,21 @@ from textual.widgets import Input, TextArea
 
 from ptb_lite.tui.commands import AppCommand, Commands
 from ptb_lite.tui.filters import AsciiFilter, HarmlessFilter
+from ptb_lite.tui.keys import named
 from ptb_lite.tui.place import Mode, Place
-from ptb_lite.tui.settings import Look, is_ascii_terminal, load_look, save_look
+from ptb_lite.tui.settings import (
+    Look,
+    is_ascii_terminal,
+    load_look,
+    run_command,
+    save_look,
+    settings_file,
+)
 from ptb_lite.tui.text import one_line
 from ptb_lite.tui.themes import THEME_NAMES, THEMES
+
+if TYPE_CHECKING:
+    from ptb_lite.tui.settings_file import OwnSettings
 
 
 class PtbLiteApp(App[None]):
@@ -33,17 +44,20 @@ class PtbLiteApp(App[None]):
     TITLE = "ptb-lite"
     CSS_PATH = "styles/app.tcss"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f2", "go('setup')", "Setup", show=False),
-        Binding("f3", "go('run')", "Run", show=False),
-        Binding("f4", "go('result')", "Result", show=False),
-        Binding("f5", "go('history')", "History", show=False),
-        Binding("f6", "go('doctor')", "Doctor", show=False),
-        Binding("f1", "help", "Help", key_display="F1", show=False),
-        Binding("ctrl+c", "leave", "Leave; runs go on", show=False, priority=True),
-        Binding("ctrl+z", "suspend_process", "To the shell; fg comes back", show=False),
-        Binding("ctrl+q", "quit", "Leave; runs go on", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        (
+            Binding("f2", "go('setup')", "Setup", show=False),
+            Binding("f3", "go('run')", "Run", show=False),
+            Binding("f4", "go('result')", "Result", show=False),
+            Binding("f5", "go('history')", "History", show=False),
+            Binding("f6", "go('doctor')", "Doctor", show=False),
+            Binding("f1", "help", "Help", key_display="F1", show=False),
+            Binding("ctrl+c", "leave", "Leave; runs go on", show=False, priority=True),
+            Binding("ctrl+z", "suspend_process", "To the shell; fg comes back", show=False),
+            Binding("ctrl+q", "quit", "Leave; runs go on", show=False, priority=True),
+        ),
+        "app",
+    )
 
     def __init__(self, runs_dir: Path, place: Place | None = None) -> None:
         self.runs_dir = runs_dir
@@ -52,6 +66,8 @@ class PtbLiteApp(App[None]):
         self.DEFAULT_MODE = first.mode  # type: ignore[misc]
         super().__init__()
         self._opened: dict[Mode, Place] = {first.mode: first}
+        # Textual's name of each place's mode: another run is another one.
+        self._names: dict[Mode, str] = {first.mode: first.mode}
         self.add_mode(first.mode, lambda: _screen(first))
         self._ascii = AsciiFilter(enabled=False)
         self._harmless = HarmlessFilter()
@@ -61,6 +77,26 @@ class PtbLiteApp(App[None]):
         self.look = load_look()
         self.theme = self.look.theme
         self._use_ascii()
+        self._own: OwnSettings | None = None
+
+    def on_mount(self) -> None:
+        # After Ctrl+Z and fg the terminal is empty, and Textual draws only what changes.
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
+        # After the first frame, which does not wait for what reads and validates.
+        self.set_timer(0.2, self._take_own_settings)
+
+    def _take_own_settings(self) -> None:
+        if not settings_file().is_file():
+            return
+        from ptb_lite.errors import PtbLiteError
+        from ptb_lite.tui.settings import own_settings
+
+        try:
+            self._own = own_settings()
+        except PtbLiteError as error:
+            self.say(error, error=True)
+            return
+        self.set_keymap(self._own.keys)
 
     async def go(self, place: Place) -> None:
         """Show a place. Of run and result the app keeps one each; another run takes its place."""
@@ -70,17 +106,15 @@ class PtbLiteApp(App[None]):
             return
         place = found
         if self._opened.get(place.mode) == place:
-            await self.switch_mode(place.mode)
+            await self.switch_mode(self._names[place.mode])
             return
-        known = place.mode in self._opened
-        self._opened[place.mode] = place
-        if self.current_mode == place.mode:
-            await self.switch_screen(_screen(place))
-            return
-        if known:
-            await self.remove_mode(place.mode)
-        self.add_mode(place.mode, lambda: _screen(place))
-        await self.switch_mode(place.mode)
+        before = self._names.get(place.mode)
+        name = place.mode if before != place.mode else f"{place.mode}-other"
+        self._opened[place.mode], self._names[place.mode] = place, name
+        self.add_mode(name, lambda: _screen(place))
+        await self.switch_mode(name)
+        if before is not None:
+            await self.remove_mode(before)
 
     async def open_run(self, path: Path) -> None:
         """Show a run that is going on or has ended."""
@@ -108,9 +142,19 @@ class PtbLiteApp(App[None]):
         for run_id in sorted(ended):
             words = one_line(end_words(self.runs_dir / run_id), 200)
             self.say(words)
+            self._tell(run_id, words)
+
+    def _tell(self, run_id: str, words: str) -> None:
+        """A run has ended: the bell, the terminal's notification, a person's own command."""
+        if self._own is None or self._own.bell:
             self.bell()
             if self._driver is not None and not self.is_headless:
                 self._driver.write(f"\x1b]9;ptb-lite: {words}\x07")
+        if self._own is not None and self._own.on_end:
+            try:
+                run_command(self._own.on_end, run_id, words)
+            except OSError as error:
+                self.say(f"on_end of app.yaml: {error}", error=True)
 
     def commands(self) -> Iterable[AppCommand]:
         """What can be done anywhere."""
@@ -142,7 +186,11 @@ class PtbLiteApp(App[None]):
         if not isinstance(screen, PtbScreen):
             return
         keys = [
-            KeyLine(self.get_key_display(found.binding), found.binding.description)
+            KeyLine(
+                self.get_key_display(found.binding),
+                found.binding.description,
+                found.binding.id or "",
+            )
             for found in screen.active_bindings.values()
             if found.binding.description and found.enabled
         ]

@@ -35,6 +35,7 @@ _SAME = {
     "'": "‘’′",
     '"': "“”″",
     "~": "≈∼",
+    " ": "°",
 }
 _TABLE = {ord(char): plain for plain, chars in _SAME.items() for char in chars}
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import locale
 import os
+import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.tui.themes import THEME_NAMES
+
+if TYPE_CHECKING:
+    from ptb_lite.tui.settings_file import OwnSettings
 
 THEME_VARIABLE = "PTB_LITE_THEME"
 ASCII_VARIABLE = "PTB_LITE_ASCII"
@@ -47,6 +52,34 @@ def save_look(look: Look) -> None:
     with suppress(OSError):
         settings_path().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_record(settings_path(), Settings(theme=look.theme, ascii=look.ascii))
+
+
+def settings_file() -> Path:
+    """A person's own `app.yaml`, beside their presets; most have none."""
+    from ptb_lite.installation import config_root
+
+    return config_root() / "app.yaml"
+
+
+def own_settings() -> OwnSettings:
+    """What stands in it. Raises CatalogError with file and line."""
+    from ptb_lite.catalog.yaml_file import read_yaml, validate_at
+    from ptb_lite.tui.settings_file import OwnSettings
+
+    file = read_yaml(settings_file())
+    return validate_at(OwnSettings, file.values, file, [])
+
+
+def run_command(command: str, run_id: str, words: str) -> None:
+    """A person's own command for a run that has ended; nobody waits for it. Raises OSError."""
+    subprocess.Popen(
+        ["/bin/sh", "-c", command],
+        env={**os.environ, "PTB_LITE_RUN": run_id, "PTB_LITE_WORDS": words},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def is_ascii_terminal(environ: Mapping[str, str] = os.environ) -> bool:

@@ -1,10 +1,10 @@
-"""The content of `app.json` and of `setup.json`."""
+"""The content of `app.json` and of `setup.json`, and of a person's own `app.yaml`."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from ptb_lite.events import Record
 
@@ -24,3 +24,19 @@ class KeptChoices(Record):
     preset: str | None = None
     benchmarks: tuple[str, ...] = ()
     typed: dict[str, str] = Field(default_factory=dict)
+
+
+class OwnSettings(Record):
+    """What a person wrote into `app.yaml`; unlike a record's, an unknown field is a mistake.
+
+    `keys` gives other keys to actions by their names (SCREEN.ACTION: KEY, or KEYS with commas).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keys: dict[str, str] = Field(default_factory=dict)
+    bell: bool = True
+    """The terminal's bell and notification (OSC 9) when a run ends."""
+    on_end: str = ""
+    """A command of the shell for a run that ends: its id is in $PTB_LITE_RUN, what became of it in
+    $PTB_LITE_WORDS."""

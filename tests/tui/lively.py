@@ -17,9 +17,11 @@ from ptb_lite.events import (
     Phase,
     PhaseFinished,
     PhaseStarted,
+    ProcessSampled,
     Record,
     RunStarted,
 )
+from ptb_lite.ledger_notes import FeedbackAnswer, ModelScored, SubmissionChanged
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import JournalWriter
 from tests.tui.run_pilot import new_run
@@ -78,6 +80,8 @@ def lively_run(folder: Path) -> RunFolder:
         said(AgentEventKind.USAGE, input_tokens=184_000, cached_input_tokens=120_000,
              output_tokens=9_400, cost_usd=0.83)
     )  # fmt: skip
+    for note in _scored_on_dev():
+        writer.write(note)
     writer.write(HostAsked(host="example.org", port=443, allowed=False))
     writer.write(FlagRaised(flag=FLAG, live=True))
     writer.write(FlagRaised(flag=NOTE, live=True))
@@ -106,6 +110,24 @@ def _before_the_agent() -> list[Record]:
     ]
 
 
+def _scored_on_dev() -> list[Record]:
+    """Three checkpoints of an earlier training; the second was submitted."""
+    answers = (
+        FeedbackAnswer(question="3 + 4 = ?", answer="7", target="7", correct=True),
+        FeedbackAnswer(question="57 + 87 = ?", answer="134", target="144", correct=False),
+    )
+    found: list[Record] = [
+        ModelScored(
+            use="0123456789abcdef", seconds=20.0 * (1 + at), model=f"checkpoints/{at}",
+            weights=str(at) * 64, benchmark="add-numbers", split="dev", n=100,
+            score=(0.2, 0.31, 0.28)[at], answers=answers,
+        )
+        for at in range(3)
+    ]  # fmt: skip
+    changed = SubmissionChanged(seconds=50, files=2, bytes=15_200_000, weights="1" * 64)
+    return [*found[:2], changed, found[2]]
+
+
 def _sample(step: int) -> DeviceSampled:
     return DeviceSampled(
         cpu=0.2 + 0.1 * (step % 4),
@@ -116,4 +138,8 @@ def _sample(step: int) -> DeviceSampled:
         gpu_memory_total=8 * GB,
         gpu_temperature=71.0,
         gpu_power=112.0,
+        processes=(
+            ProcessSampled(name="ptb-lite-train", memory=3 * GB, gpu_memory=6 * GB),
+            ProcessSampled(name="codex", memory=GB // 4),
+        ),
     )

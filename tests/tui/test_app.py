@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.doctor import DoctorScreen
 from ptb_lite.tui.screens.help import HelpScreen
 from ptb_lite.tui.settings import load_look
-from tests.tui.run_pilot import demo_copy, shown, until, until_shown
+from tests.tui.run_pilot import demo_copy, new_run, shown, until, until_shown
 
 
 @pytest.fixture(autouse=True)
@@ -191,3 +192,32 @@ def _luminance(colour: tuple[int, int, int]) -> float:
     parts = [part / 255 for part in colour]
     linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_a_persons_own_keys_and_command(tmp_path: Path) -> None:
+    settings = tmp_path / "config" / "app.yaml"
+    settings.parent.mkdir()
+    told = tmp_path / "told"
+    command = f'printf "%s" "$PTB_LITE_RUN" > {told}'
+    settings.write_text(f"keys:\n  history.next_view: k\non_end: {json.dumps(command)}\n")
+    runs = tmp_path / "runs"
+    run = new_run(runs)
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "All runs")
+        await until(pilot, lambda: app._own is not None)
+        await pilot.press("l")
+        await until_shown(pilot, "All runs")
+        await pilot.press("k")
+        await until_shown(pilot, "Leaderboard by counted")
+        app.runs_go_on((run.run_id,))
+        app.runs_go_on(())
+        await until(pilot, lambda: told.exists() and told.read_text() == run.run_id)
+
+    in_place(runs, "history", act)
+    settings.write_text("keys: 3\n")
+
+    async def wrong(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, "app.yaml, line 1")
+
+    in_place(runs, "history", wrong)

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import json
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from textual.events import Paste
 from textual.pilot import Pilot
 
+from ptb_lite.cli.summary import summarise
 from ptb_lite.events import Verdict
+from ptb_lite.runs.folder import find_run, list_runs
+from ptb_lite.runs.records import Notes
 from ptb_lite.tui.app import PtbLiteApp
 from ptb_lite.tui.place import Place
 from ptb_lite.tui.screens.history import HistoryScreen
 from ptb_lite.tui.screens.result import ResultScreen
 from ptb_lite.tui.screens.run import RunScreen
-from tests.tui.run_pilot import new_run, shown, until, until_shown
+from tests.tui.run_pilot import (
+    agent_at_work,
+    demo_copy,
+    new_run,
+    runner_at_work,
+    shown,
+    until,
+    until_shown,
+    write,
+)
+from tests.tui.test_run_screen import talk
 from tests.unit.tui.folders import FLAG, finished_run
 from tests.unit.tui.journals import HOSTILE
 
@@ -219,3 +235,74 @@ def test_any_size(runs: Path) -> None:
                 await until_shown(pilot, FIRST, "COUNTED", "VERDICT")
 
     in_history(runs, act)
+
+
+def test_a_run_is_given_a_name_tags_and_a_note(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, FIRST, "NOTE")
+        await pilot.press("n")
+        app.post_message(Paste("\n" + "best" * 20 + "\nmore"))
+        await until_shown(pilot, "20 characters do not fit")
+        await pilot.press("tab", *"a, #b", "tab", *"see", "enter")
+        await until_shown(pilot, "bestbest", "#a #b see")
+        await pilot.press("slash", *"see", "enter")
+        await until(pilot, lambda: order(app) == [THIRD])
+        await pilot.press("n", "escape")
+        await until(pilot, lambda: isinstance(app.screen, HistoryScreen))
+
+    in_history(runs, act)
+    name = "best" * 15
+    assert find_run(runs, name).read_notes() == Notes(name=name, tags=("a", "b"), note="see")
+    assert [summarise(run).name for run in list_runs(runs)] == [None, None, name]
+
+
+def test_runs_are_compared_item_by_item_and_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = demo_copy(tmp_path / "runs")
+    other = tmp_path / "runs" / THIRD
+    shutil.copytree(run.path, other)
+    (samples,) = (other / "evaluations" / "after").glob("*.samples.jsonl")
+    first, *rest = samples.read_text().splitlines()
+    changed = {
+        **json.loads(first),
+        "correct": not json.loads(first)["correct"],
+        "extracted": "=1+1",
+    }
+    samples.write_text("\n".join([json.dumps(changed), *rest]))
+
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, THIRD)
+        await pilot.press("space", "down", "space", "c")
+        await until_shown(pilot, "2 runs compared", "150 items in common, 1 answered differently")
+        await pilot.press("i")
+        await until_shown(pilot, "=1+1")
+        await pilot.press("x")
+        await until_shown(pilot, "Written: ")
+
+    in_history(run.path.parent, act)
+    (written,) = tmp_path.glob("ptb-lite-compare-*.csv")
+    rows = list(csv.DictReader(written.read_text().splitlines()))
+    assert len(rows) == 150
+    assert [row["item"] for row in rows if row["differs"] == "1"] == [changed["item_id"]]
+    # A spreadsheet must not compute what a model wrote.
+    assert "'=1+1" in rows[0].values()
+    assert rows[0]["target"] == json.loads(first)["target"]
+
+
+def test_the_wall_shows_runs_side_by_side_as_they_go_on(tmp_path: Path) -> None:
+    run = demo_copy(tmp_path / "runs")
+    going = new_run(run.path.parent, *agent_at_work(), *talk(1))
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, run.run_id, going.run_id)
+        await pilot.press("space", "down", "space", "v")
+        await until_shown(pilot, "finished: clean", "left to codex", "result 0")
+        write(going, *talk(1, 1))
+        await until_shown(pilot, "result 1")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, HistoryScreen))
+
+    with runner_at_work(going):
+        in_history(run.path.parent, act)

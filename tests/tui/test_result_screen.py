@@ -10,8 +10,11 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable
 
+from ptb_lite.catalog import load_catalog
 from ptb_lite.cli.summary import summarise
 from ptb_lite.events import Outcome
+from ptb_lite.experiment.plan import read_experiment, specs
+from ptb_lite.experiment.state import experiment_salt, read_state
 from ptb_lite.files import write_record
 from ptb_lite.report.export import export_markdown
 from ptb_lite.report.html import run_html
@@ -69,7 +72,7 @@ def test_it_follows_a_run_that_goes_on(tmp_path: Path) -> None:
         await until_shown(pilot, "CLEAN", "27.3 %")
         run.scores.unlink()
         await until_shown(pilot, "No scores: the run is finished")
-        assert "27.3 %" not in shown(app)
+        await until(pilot, lambda: "27.3 %" not in shown(app))
 
     in_app(run, act, mode="result", size=(120, 40))
 
@@ -268,3 +271,56 @@ def test_every_part_fits_every_size(tmp_path: Path) -> None:
                 assert max(map(len, shown(app).splitlines())) <= size[0]
 
     on_demo(tmp_path, act)
+
+
+def test_e_runs_the_same_choices_with_more_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = demo_copy(tmp_path / "runs")
+    begun: list[Path] = []
+    monkeypatch.setattr(
+        "ptb_lite.tui.models.result.seeds.start_experiment", lambda path, _runs: begun.append(path)
+    )
+    monkeypatch.setattr("ptb_lite.doctor.preflight.find_problems", lambda *_: ())
+
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, "CLEAN")
+        await pilot.press("e")
+        await until_shown(pilot, "Run 2 seeds?")
+        await pilot.press("n", "e")
+        await until_shown(pilot, "Run 2 seeds?")
+        assert not begun
+        await pilot.press("y")
+        await until(pilot, lambda: bool(begun))
+        await until_shown(pilot, "Started: ")
+
+    in_app(run, act, mode="result", size=(120, 40))
+    spec = run.read_spec()
+    experiment = read_experiment(begun[0])
+    cells = read_state(experiment, run.path.parent).cells
+    first, *others = sorted(cells, key=lambda cell: cell.seed)
+    assert (first.seed, first.run_id) == (spec.seed, run.run_id)
+    assert [cell.run_id for cell in others] == [None, None]
+    salt = experiment_salt(experiment, run.path.parent)
+    for cell in others:
+        made = specs(experiment, load_catalog(), salt)[f"{cell.arm}/{cell.seed}"]
+        same = {"seed": spec.seed, "preset": spec.preset, "packages": spec.packages}
+        assert made.model_copy(update={**same, "revisions": spec.revisions}) == spec
+
+
+def test_a_persons_verdict_is_put_in_place_of_the_audits(tmp_path: Path) -> None:
+    run = demo_copy(tmp_path / "runs")
+
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, "CLEAN")
+        await pilot.press("o")
+        await until_shown(pilot, "Your verdict in place of clean")
+        await pilot.press("enter", *"seen it", "enter")
+        await until_shown(pilot, "FLAGGED")
+
+    in_app(run, act, mode="result", size=(120, 40))
+    scores = run.read_scores()
+    assert scores is not None
+    assert scores.overrule is not None
+    assert scores.overrule.reason == "seen it"
+    assert "seen it" in run.report.read_text()

@@ -139,3 +139,25 @@ def test_the_end_of_a_run_is_told_on_any_screen(
         assert "▶1" not in shown(app)
 
     in_app(run, act, mode="history")
+
+
+def test_a_run_is_continued_and_replayed_by_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    continued: list[Path] = []
+    monkeypatch.setattr("ptb_lite.runner.launch.resume", continued.append)
+    run = demo_copy(tmp_path)
+    whole = run.journal.read_bytes()
+    run.journal.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
+
+    async def act(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+        await until_shown(pilot, "Its runner ended without a word", "c Continue")
+        await pilot.press("c")
+        await until(pilot, lambda: continued == [run.path])
+        run.journal.write_bytes(whole)
+        await until_shown(pilot, "finished: clean")
+        await pilot.press("c", "z")
+        await until_shown(pilot, "replayed ×20")
+        assert len(continued) == 1
+
+    in_app(run, act)

@@ -113,6 +113,10 @@ def test_no_arguments_open_the_app_and_ctrl_c_gives_the_shell_back(
     terminal.wait_for("History: help")
     terminal.type("Escape")
     terminal.wait(lambda shown: "History: help" not in shown, "History without help")
+    terminal.type("C-z")
+    terminal.wait_for("Stopped", "shell>")
+    terminal.type("fg", "Enter")
+    terminal.wait_for("[History]", "1 run in runs", "27.3 %")
     terminal.type("C-c")
     shown = terminal.wait_for_prompt()
     assert "[History]" not in shown

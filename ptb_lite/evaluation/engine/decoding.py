@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -74,12 +74,18 @@ class RowStop(StoppingCriteria):  # type: ignore[misc]
         stop: Sequence[str],
         start: int,
         ends: Sequence[int] = (),
+        on_rows: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """`start` is the prompts' length in tokens; `ends` are tokens that end a row as well."""
+        """`start` is the prompts' length in tokens; `ends` are tokens that end a row as well.
+
+        `on_rows(n)` is called for every n rows that have stopped.
+        """
         self._tokenizer = tokenizer
         self._start = start
         self._stop = tuple(stop)
         self._ends = frozenset(ends)
+        self._on_rows = on_rows
+        self.stopped = 0
         lengths = (len(tokenizer.encode(text, add_special_tokens=False)) for text in stop)
         self._look_back = max((length + LOOK_BACK for length in lengths), default=1)
         self.begin([])
@@ -101,6 +107,9 @@ class RowStop(StoppingCriteria):  # type: ignore[misc]
             stopped = recent[row][-1] in self._ends or any(s in text for s in self._stop)
             self._done[row] = stopped
         left = len(self._done) - sum(self._done)
+        if left < len(rows):
+            self.stopped += len(rows) - left
+            self._on_rows(len(rows) - left)
         if self._may_leave and 2 * left <= len(self._done):
             return torch.ones(len(self._done), dtype=torch.bool, device=input_ids.device)
         return torch.tensor(self._done, device=input_ids.device)

@@ -142,9 +142,11 @@ class FollowedLM(KeepsCompletions, HFLM):  # type: ignore[misc]
             settings.pop("temperature")
             settings["do_sample"] = False
         mask = settings.pop("attention_mask")
+        ends = end_tokens(self.model)
+        stopping = RowStop(self.tokenizer, stop, context.shape[1], ends, self._on_rows)
         rows = complete(
             self.model,
-            RowStop(self.tokenizer, stop, context.shape[1], end_tokens(self.model)),
+            stopping,
             context,
             mask,
             self._cache(context, mask),
@@ -152,7 +154,8 @@ class FollowedLM(KeepsCompletions, HFLM):  # type: ignore[misc]
             pad_token_id=self.tokenizer.pad_token_id,
             **settings,
         )
-        self._on_rows(context.shape[0])
+        # The others ran to their limit.
+        self._on_rows(context.shape[0] - stopping.stopped)
         return rows
 
     def _cache(self, context: torch.Tensor, mask: torch.Tensor) -> DynamicCache | None:

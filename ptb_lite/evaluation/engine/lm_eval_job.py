@@ -85,24 +85,38 @@ class _Counter:
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
         self._label = self._benchmark = ""
-        self._done = self._total = 0
+        self._done = self._total = self._graded = 0
+        self._points = 0.0
 
     def begin(self, task: EvaluationTask, total: int) -> None:
         self._label, self._benchmark = task.label, task.benchmark
-        self._done, self._total = 0, total
+        self._total = total
+        self.restart()
         self._say()
 
     def add(self, rows: int) -> None:
         self._done += rows
         self._say()
 
+    def grade(self, points: float | None) -> None:
+        """One of the finished rows was graded."""
+        if points is not None:
+            self._graded += 1
+            self._points += points
+            self._say()
+
     def restart(self) -> None:
-        self._done = 0
+        self._done = self._graded = 0
+        self._points = 0.0
 
     def _say(self) -> None:
         self._emit(
             Progressed(
-                label=self._label, benchmark=self._benchmark, done=self._done, total=self._total
+                label=self._label,
+                benchmark=self._benchmark,
+                done=self._done,
+                total=self._total,
+                score=self._points / self._graded if self._graded else None,
             )
         )
 
@@ -134,6 +148,7 @@ def _run_task(
     counter.begin(task, task.limit or available)
     kept = KeptCompletions(job.output / f"{_stem(task)}.kept.jsonl", task.key) if task.key else None
     lm.kept = kept
+    lm.heard = grades = _Grades(benchmark, task, counter)
     started = time.monotonic()
     records = evaluate_task(
         name,
@@ -145,7 +160,7 @@ def _run_task(
         chat_template=job.chat_template is not None,
         limit=task.limit,
     )
-    samples = _judged(task, benchmark, records)
+    samples = _judged(grades, records)
     seconds = time.monotonic() - started
     result = _result(job, task, samples, seconds, int(config.VERSION), device, lm)
     _finish(job, task, result, samples, emit)
@@ -170,7 +185,7 @@ def _run_lm_task(
 
     counter.begin(task, len(items_of(task)))
     config = load_task(found)
-    lm.kept = None
+    lm.kept = lm.heard = None
     started = time.monotonic()
     samples = score(job, task, found, config, lm, _settings(job.generation, task))
     seconds = time.monotonic() - started
@@ -229,13 +244,35 @@ def _settings(generation: Generation, task: EvaluationTask) -> dict[str, Any] | 
     return settings or None
 
 
-def _judged(
-    task: EvaluationTask, benchmark: Benchmark, raw: Sequence[dict[str, Any]]
-) -> tuple[SampleRecord, ...]:
+class _Grades:
+    """Grades completions as they come, where that takes no more time than all of them at once."""
+
+    def __init__(self, benchmark: Benchmark, task: EvaluationTask, counter: _Counter) -> None:
+        self._benchmark = benchmark
+        self._counter = counter
+        self._known: dict[tuple[str, str], Judged] = {}
+        self.items = {item.id: item for item in read_items(task.items)}
+
+    def __call__(self, document: Mapping[str, Any], completion: str) -> None:
+        if self._benchmark.judge_all is None:
+            self._counter.grade(self._of(self.items[document["id"]], completion).score)
+
+    def all(self, answers: Sequence[tuple[Item, str]]) -> tuple[Judged, ...]:
+        if self._benchmark.judge_all is not None:
+            return judge_all(self._benchmark, answers)
+        return tuple(self._of(item, completion) for item, completion in answers)
+
+    def _of(self, item: Item, completion: str) -> Judged:
+        key = (item.id, completion)
+        if key not in self._known:
+            self._known[key] = self._benchmark.judge(item, completion)
+        return self._known[key]
+
+
+def _judged(grades: _Grades, raw: Sequence[dict[str, Any]]) -> tuple[SampleRecord, ...]:
     """One record per item, in the order of the items file."""
-    items = {item.id: item for item in read_items(task.items)}
-    answers = [(items[entry["doc"]["id"]], _completion(entry)) for entry in raw]
-    judged = judge_all(benchmark, answers)
+    answers = [(grades.items[entry["doc"]["id"]], _completion(entry)) for entry in raw]
+    judged = grades.all(answers)
     return tuple(
         _sample(item, completion, found)
         for (item, completion), found in zip(answers, judged, strict=True)

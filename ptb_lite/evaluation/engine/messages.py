@@ -17,13 +17,15 @@ class ModelLoaded(Record):
 
 
 class Progressed(Record):
-    """`done` of `total` items of one task have a completion."""
+    """`done` of `total` items of one task have a completion; `score` is the mean of those that are
+    graded already, None where none is."""
 
     type: Literal["progressed"] = "progressed"
     label: str
     benchmark: str
     done: int
     total: int
+    score: float | None = None
 
 
 class WorkerWarned(Record):

@@ -194,5 +194,6 @@ class _Teller:
                 benchmark=message.benchmark,
                 done=message.done,
                 total=message.total,
+                score=message.score,
             )
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,8 +14,12 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from ptb_lite.tui.commands import AppCommand
+from ptb_lite.tui.keys import named
 from ptb_lite.tui.place import Mode, Place
 from ptb_lite.tui.widgets.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from ptb_lite.tui.models.result.seeds import SeedsOffer
 
 
 class Host(Protocol):
@@ -31,6 +35,15 @@ class Host(Protocol):
     async def open_result(self, path: Path) -> None: ...
 
     def say(self, text: object, *, error: bool = False) -> None: ...
+
+
+class Said(Message):
+    """Something apart from the screen is done, or could not be."""
+
+    def __init__(self, words: str, *, failed: bool = False) -> None:
+        super().__init__()
+        self.words = words
+        self.failed = failed
 
 
 class PtbScreen(Screen[None]):
@@ -54,6 +67,12 @@ class PtbScreen(Screen[None]):
         (45, "-tall"),
     ]
     BINDINGS: ClassVar[list[BindingType]] = [Binding("f1", "app.help", "Help", key_display="F1")]
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        """Every key has a name by which a person can give it another."""
+        if "BINDINGS" in cls.__dict__ and hasattr(cls, "MODE"):
+            cls.BINDINGS = named(cls.BINDINGS, cls.MODE)
+        super().__init_subclass__(**given)
 
     def compose(self) -> ComposeResult:
         yield TopBar(self.MODE)
@@ -84,6 +103,28 @@ class PtbScreen(Screen[None]):
                 self.post_message(message)
 
         threading.Thread(target=run, daemon=True).start()
+
+    def ask_seeds(self, offer: SeedsOffer) -> None:
+        """Ask whether to run more seeds, and start them."""
+        from ptb_lite.errors import PtbLiteError
+        from ptb_lite.tui.screens.dialogs import AskScreen
+
+        def start() -> Said:
+            try:
+                return Said(offer.start())
+            except (PtbLiteError, OSError) as error:
+                return Said(str(error), failed=True)
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.apart(start)
+
+        title = f"Run {len(offer.seeds)} seeds?"
+        question = AskScreen(title, offer.question(), yes="Run them", no="Not now")
+        self.app.push_screen(question, answered)
+
+    def on_said(self, message: Said) -> None:
+        self.ptb.say(message.words, error=message.failed)
 
     @property
     def ptb(self) -> Host:

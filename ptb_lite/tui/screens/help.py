@@ -18,10 +18,11 @@ from ptb_lite.tui.text import one_line
 
 @dataclass(frozen=True)
 class KeyLine:
-    """One key and what it does, as the help shows them."""
+    """One key and what it does, as the help shows them; `name` is its name in app.yaml."""
 
     key: str
     what: str
+    name: str = ""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -39,9 +40,14 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         width = max((len(line.key) for line in self._keys), default=0)
-        lines = "\n".join(f"{line.key:<{width}}  {one_line(line.what)}" for line in self._keys)
+        lines = Content("\n").join(
+            Content.assemble(
+                f"{line.key:<{width}}  {one_line(line.what)}  ", (line.name, "$text-muted")
+            )
+            for line in self._keys
+        )
         with VerticalScroll(id="help") as box:
             box.border_title = Content(f"{self._title}: help")
             box.border_subtitle = Content("Escape closes")
             yield Static(Content(self._text.strip()), id="help-text")
-            yield Static(Content(lines), id="help-keys")
+            yield Static(lines, id="help-keys")

@@ -15,6 +15,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import DataTable, Input, Static
 
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.files import write_record
+from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.records import Notes
 from ptb_lite.text import percent
 from ptb_lite.tui.commands import AppCommand
 from ptb_lite.tui.models.history.rows import (
@@ -33,6 +37,7 @@ from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.compare import CompareScreen
 from ptb_lite.tui.text import one_line
+from ptb_lite.tui.widgets.line_input import LineInput
 from ptb_lite.tui.widgets.table import fill
 
 View = Literal["runs", "counted", "raw"]
@@ -49,11 +54,12 @@ class HistoryScreen(PtbScreen):
     MODE: ClassVar[Mode] = "history"
     CSS_PATH = "../styles/history.tcss"
     HELP = """
-Every run in the runs folder, the newest first. Enter opens a run: its result where it has one,
-else its course. Space marks runs; c compares two or more marked ones. s sorts by the next column,
-S turns the order; a click on a heading does both. l shows the leaderboards: by counted score, by
-raw score, and back. A leaderboard has one part for each base model, benchmarks and item count,
-because only such scores compare.
+Every run in the runs folder, the newest first. Enter opens a run: its result where it has one, else
+its course. n gives it a name, tags and a note. Space marks runs; c compares two or more marked
+ones, v shows them side by side (without marks: those that go on). s sorts by the next column, S
+turns the order; a click on a heading does both. l shows the leaderboards: by counted score, by raw
+score, and back. A leaderboard has one part for each base model, benchmarks and item count, because
+only such scores compare.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", key_display="space"),
@@ -64,6 +70,8 @@ because only such scores compare.
         Binding("S", "turn", "Turn", show=False),
         Binding("l", "next_view", "Leaderboard"),
         Binding("w", "watch", "Watch"),
+        Binding("n", "notes", "Name, note"),
+        Binding("v", "wall", "Wall"),
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("escape", "unfilter", "All runs", show=False),
         Binding("y", "copy", "Copy id", show=False),
@@ -88,7 +96,9 @@ because only such scores compare.
 
     def compose_body(self) -> ComposeResult:
         yield Static(Content("Reading the runs …"), id="history-headline")
-        yield Input(placeholder="words to look for: model, agent, verdict …", id="history-filter")
+        yield LineInput(
+            placeholder="words to look for: model, agent, verdict …", id="history-filter"
+        )
         table: DataTable[Text] = DataTable(id="history-table", cursor_type="row")
         table.zebra_stripes = True
         table.fixed_columns = 3
@@ -134,6 +144,16 @@ because only such scores compare.
             return
         self.app.push_screen(CompareScreen([row.path for row in chosen]))
 
+    def action_wall(self) -> None:
+        """The marked runs side by side; without marks those that go on, else the newest four."""
+        rows = self._rows or ()
+        chosen = marked_rows(rows, self._marked)
+        chosen = chosen or tuple(row for row in rows if row.state.startswith("running")) or rows[:4]
+        if chosen:
+            from ptb_lite.tui.screens.wall import WallScreen
+
+            self.app.push_screen(WallScreen([row.path for row in chosen]))
+
     def action_sort(self) -> None:
         self._column = (self._column + 1) % len(COLUMNS)
         self._view = "runs"
@@ -160,6 +180,28 @@ because only such scores compare.
         if row is not None:
             self.app.copy_to_clipboard(row.run_id)
             self.ptb.say(f"Copied: {row.run_id}")
+
+    def action_notes(self) -> None:
+        """Ask for the run's name, tags and note, and keep them in its folder."""
+        row = self._pointed()
+        if row is None or not self._still_there(row.path):
+            return
+        from ptb_lite.tui.screens.ask_text import NotesScreen
+
+        run = RunFolder(row.path)
+
+        def keep(notes: Notes | None) -> None:
+            if notes is not None:
+                try:
+                    write_record(run.notes, notes)
+                except OSError as error:
+                    self.ptb.say(f"Not kept: {error}", error=True)
+                self._look()
+
+        try:
+            self.app.push_screen(NotesScreen(row.run_id, run.read_notes()), keep)
+        except PtbLiteError as error:
+            self.ptb.say(error, error=True)
 
     async def action_watch(self) -> None:
         row = self._pointed()

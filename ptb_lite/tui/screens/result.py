@@ -65,6 +65,8 @@ folder that ptb-lite was started in.
         Binding("h", "html", "HTML"),
         Binding("j", "json", "JSON"),
         Binding("m", "markdown", "Markdown"),
+        Binding("e", "seeds", "More seeds"),
+        Binding("o", "overrule", "Overrule"),
         Binding("y", "copy", "Copy", show=False),
         Binding("t", "trace", "Trace", show=False),
         Binding("r", "again", "Read again", show=False),
@@ -118,6 +120,8 @@ folder that ptb-lite was started in.
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         if action == "next_tab":
             return not isinstance(self.focused, DataTable | Tabs)
+        if action == "overrule":
+            return self._view is not None and bool(self._view.verdict)
         on_samples = self.query_one(TabbedContent).active == "samples-tab" if self._view else False
         if action in ("filter", "baseline"):
             return on_samples
@@ -129,6 +133,8 @@ folder that ptb-lite was started in.
         yield AppCommand("Export the report as HTML", "One file, no network", self.action_html)
         yield AppCommand("Export the result as JSON", "Scores, audit, choices", self.action_json)
         yield AppCommand("Copy the result as Markdown", "Table and verdict", self.action_markdown)
+        yield AppCommand("Overrule the audit", "Your verdict, with a reason", self.action_overrule)
+        yield AppCommand("Run more seeds", "An experiment of these choices", self.action_seeds)
         yield AppCommand("Show this run's trace", "The Run screen", self.action_trace)
 
     async def on_result_read(self, message: ResultRead) -> None:
@@ -207,6 +213,29 @@ folder that ptb-lite was started in.
     def action_markdown(self) -> None:
         self._copy_markdown()
 
+    def action_seeds(self) -> None:
+        """Ask, then run more seeds of this run's choices."""
+        from ptb_lite.tui.models.result.seeds import offer_seeds
+
+        try:
+            offer = offer_seeds(self._run)
+        except (PtbLiteError, OSError) as error:
+            self.ptb.say(error, error=True)
+            return
+        self.ask_seeds(offer)
+
+    def action_overrule(self) -> None:
+        """Ask for a person's verdict and its reason, and count by it."""
+        if self._view is None or not self._view.verdict:
+            return
+        from ptb_lite.tui.screens.ask_text import OverruleScreen
+
+        def given(found: tuple[str, str] | None) -> None:
+            if found is not None:
+                self._overrule(*found)
+
+        self.app.push_screen(OverruleScreen(self._view.verdict), given)
+
     def action_copy(self) -> None:
         text = self.get_selected_text() or self._shown_text()
         if text:
@@ -252,6 +281,20 @@ folder that ptb-lite was started in.
             self.post_message(Exported(f"Not written: {error}", failed=True))
         else:
             self.post_message(Exported(f"Written: {path}"))
+
+    @work(thread=True, exclusive=True, group="export", exit_on_error=False)
+    def _overrule(self, verdict: str, reason: str) -> None:
+        from ptb_lite.events import Verdict
+        from ptb_lite.report.html import write_report
+        from ptb_lite.runs.overrule import overrule
+
+        try:
+            overrule(self._run, Verdict(verdict), reason)
+            write_report(self._run)
+        except (PtbLiteError, OSError) as error:
+            self.post_message(Exported(f"Not overruled: {error}", failed=True))
+        else:
+            self.post_message(Exported(f"Your verdict stands: {verdict}"))
 
     @work(thread=True, exclusive=True, group="export", exit_on_error=False)
     def _copy_markdown(self) -> None:

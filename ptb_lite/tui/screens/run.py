@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +17,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.worker import Worker, WorkerState
 
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.events import Outcome
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.text import plural
 from ptb_lite.tui.commands import AppCommand
@@ -34,10 +35,10 @@ from ptb_lite.tui.models.run.submission import submitted_now, would_be_scored
 from ptb_lite.tui.models.run.text import stop_words, what_line
 from ptb_lite.tui.models.run.view import RunSnapshot
 from ptb_lite.tui.models.trace.entries import TraceFilter
-from ptb_lite.tui.place import Mode
+from ptb_lite.tui.pager import show_in_pager, write_trace
+from ptb_lite.tui.place import Mode, Place
 from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.dialogs import AskScreen, FlagScreen
-from ptb_lite.tui.screens.pager import show_in_pager, write_trace
 from ptb_lite.tui.screens.run_messages import (
     Advance,
     RunAdvanced,
@@ -45,10 +46,12 @@ from ptb_lite.tui.screens.run_messages import (
     StopAnswered,
     TraceWritten,
 )
+from ptb_lite.tui.widgets.line_input import LineInput
 from ptb_lite.tui.widgets.run_panels import RunHeader, SidePanels
 from ptb_lite.tui.widgets.trace_view import TraceView
 
 TICK_SECONDS = 0.5
+REPLAY_SPEED = 20.0
 _FILTERS = {
     TraceFilter.ALL: "[a]ll",
     TraceFilter.AGENT: "a[g]ent",
@@ -84,6 +87,8 @@ its evidence. Leaving this screen, or the app, ends no run.
         Binding("h", "show_only('host')", "The host's", show=False),
         Binding("exclamation_mark", "show_only('flags')", "Flags alone", show=False),
         Binding("s", "stop", "Stop"),
+        Binding("c", "resume", "Continue"),
+        Binding("z", "replay", "Replay", show=False),
         Binding("r", "result", "Result"),
         Binding("space", "hold", "Hold"),
         Binding("plus", "faster(1)", "Faster", show=False),
@@ -113,7 +118,7 @@ its evidence. Leaving this screen, or the app, ends no run.
         with Horizontal(id="run-body"):
             yield TraceView(id="trace")
             yield SidePanels()
-        yield Input(id="search", placeholder="search the trace", compact=True)
+        yield LineInput(id="search", placeholder="search the trace", compact=True)
 
     def on_mount(self) -> None:
         self._title_trace(following=True, waiting=0)
@@ -130,8 +135,10 @@ its evidence. Leaving this screen, or the app, ends no run.
             return replayed
         if action == "stop":
             return not replayed and self._going()
-        if action == "result":
+        if action in ("result", "replay"):
             return not self._going() or replayed
+        if action == "resume":
+            return not replayed and self._can_resume()
         return True
 
     def commands(self) -> Iterable[AppCommand]:
@@ -141,6 +148,10 @@ its evidence. Leaving this screen, or the app, ends no run.
         yield AppCommand("Show the flags", "Each with its evidence", self.action_flags)
         if self.check_action("stop", ()):
             yield AppCommand("Stop this run", "Asks once", self.action_stop)
+        if self.check_action("resume", ()):
+            yield AppCommand("Continue this run", "From its last phase", self.action_resume)
+        if self.check_action("replay", ()):
+            yield AppCommand("Replay this run", "20 times as fast", self.action_replay)
         if self.check_action("result", ()):
             yield AppCommand("Open this run's result", "Scores and samples", self.action_result)
 
@@ -227,6 +238,19 @@ its evidence. Leaving this screen, or the app, ends no run.
             question = AskScreen("Stop this run?", words, yes="Stop it", no="Let it go on")
             self.app.push_screen(question, self._answered)
 
+    def action_resume(self) -> None:
+        """Continue the run from its last finished phase."""
+        from ptb_lite.runner.launch import resume
+
+        def ask() -> str:
+            resume(self._run.path)
+            return "The run goes on."
+
+        self._ask_runner(ask)
+
+    async def action_replay(self) -> None:
+        await self.ptb.go(Place("run", self._run.path, REPLAY_SPEED))
+
     async def action_result(self) -> None:
         if self._run.scores.exists():
             await self.ptb.open_result(self._run.path)
@@ -264,12 +288,10 @@ its evidence. Leaving this screen, or the app, ends no run.
         except (OSError, PtbLiteError) as error:
             self.post_message(RunUnreadable(str(error)))
 
-    @work(thread=True, exclusive=True, group="stop", exit_on_error=False)
-    def _stop(self) -> None:
-        from ptb_lite.runner.launch import stop
-
+    @work(thread=True, exclusive=True, group="runner", exit_on_error=False)
+    def _ask_runner(self, ask: Callable[[], str]) -> None:
         try:
-            self.post_message(StopAnswered(stop(self._run.path), failed=False))
+            self.post_message(StopAnswered(ask(), failed=False))
         except (PtbLiteError, OSError) as error:
             self.post_message(StopAnswered(str(error), failed=True))
 
@@ -299,7 +321,9 @@ its evidence. Leaving this screen, or the app, ends no run.
 
     def _answered(self, yes: bool | None) -> None:
         if yes:
-            self._stop()
+            from ptb_lite.runner.launch import stop
+
+            self._ask_runner(lambda: stop(self._run.path))
 
     def _tick(self) -> None:
         if self._advance is not None and self._source is not None:
@@ -330,6 +354,11 @@ its evidence. Leaving this screen, or the app, ends no run.
 
     def _speed_now(self) -> float:
         return self._source.speed if isinstance(self._source, ReplaySource) else 1.0
+
+    def _can_resume(self) -> bool:
+        if self._advance is None or self._going() or self._advance.state is RunState.GONE:
+            return False
+        return self._advance.shot.outcome not in (Outcome.FINISHED, Outcome.TIME_EXCEEDED)
 
     def _going(self) -> bool:
         return self._advance is None or self._advance.state is RunState.GOING

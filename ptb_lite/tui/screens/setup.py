@@ -18,7 +18,7 @@ from ptb_lite.tui.models.setup.choices import SetupChoices, choices_of, preset_o
 from ptb_lite.tui.models.setup.lines import Summary
 from ptb_lite.tui.models.setup.remembered import load_choices, save_choices
 from ptb_lite.tui.models.setup.verdict import CHECKING, Verdict, Way
-from ptb_lite.tui.screens.save_preset import SavePresetScreen
+from ptb_lite.tui.screens.ask_text import SavePresetScreen
 from ptb_lite.tui.screens.setup_fields import (
     FIELDS,
     SETUP_KEYS,
@@ -71,6 +71,7 @@ class SetupScreen(SetupView):
 
     def commands(self) -> Iterable[AppCommand]:
         yield AppCommand("Start the run", "As chosen", self.action_start)
+        yield AppCommand("Start three seeds", "As an experiment", self.action_seeds)
         yield AppCommand(
             "Copy the command line", "That starts the same run", self.action_copy_command
         )
@@ -113,6 +114,16 @@ class SetupScreen(SetupView):
         self._say("Starting …")
         save_choices(self._choices)
         self._launch(facts, spec)
+
+    def action_seeds(self) -> None:
+        """Ask, then run the choices with three seeds."""
+        from ptb_lite.tui.models.result.seeds import SeedsOffer  # reads what validates
+
+        spec = self._summary.spec
+        if spec is None or self.query_one("#start", Button).disabled:
+            self.ptb.say(self._why_not(), error=True)
+            return
+        self.ask_seeds(SeedsOffer(spec, self.ptb.runs_dir, {}))
 
     def _why_not(self) -> str:
         """What is in the way of a start, all of it."""

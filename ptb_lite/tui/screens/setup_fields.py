@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widget import Widget
-from textual.widgets import Collapsible, Input, Select
+from textual.widgets import Collapsible, Select
 
 from ptb_lite import plugins
 from ptb_lite.spec.choices import Choice, run_choices
 from ptb_lite.tui.models.setup.choices import typed_choices
 from ptb_lite.tui.widgets.field import Field
+from ptb_lite.tui.widgets.line_input import LineInput
 
 # Chosen in lists of their own.
 _LISTED = ("model", "agent")
@@ -30,6 +31,7 @@ SETUP_KEYS: list[BindingType] = [
     Binding("ctrl+s", "start", "Start", key_display="^s"),
     Binding("ctrl+y", "copy_command", "Copy command", key_display="^y"),
     Binding("f,ctrl+g", "mend", "Fix", key_display="f"),
+    Binding("e", "seeds", "3 seeds"),
     Binding("ctrl+o", "save_preset", "Save preset", key_display="^o"),
     Binding("ctrl+r", "look", "Look again", key_display="^r"),
 ]
@@ -100,7 +102,7 @@ def _field(choice: Choice) -> Field:
         )
     else:
         hint = _HINTS.get(choice.name) or choice.shown.unit
-        box = Input(placeholder=hint, id=place, compact=True, max_length=5000)
+        box = LineInput(placeholder=hint, id=place, compact=True, max_length=5000)
     box.tooltip = field_help(choice.name)
     field = Field(choice.shown.label, box)
     field.set_class(choice.name == "success", "-long")

@@ -101,7 +101,9 @@ class SetupView(PtbScreen):
         if not self.has_class("-wide"):
             return
         name, words = self._pointed
-        bar = time_bar(self._summary.times, 40)
+        # Its own width may not be known yet, and a scrollbar takes two.
+        cells = self.query_one("#setup-facts").content_size.width - 2
+        bar = time_bar(self._summary.times, cells if cells >= 10 else 30)
         parts = " · ".join(f"{p.name} {duration(p.seconds)}" for p in self._summary.times)
         shown = [Content.assemble((f"{one_line(name)}\n", "bold"), f"{one_line(words, 2000)}\n\n")]
         if bar:

@@ -12,18 +12,24 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from ptb_lite.tui.models.result.flags import group_views
+from ptb_lite.tui.models.run.panel_text import (
+    answer_lines,
+    dev_lines,
+    device_lines,
+    process_lines,
+    training_lines,
+    usage_lines,
+)
 from ptb_lite.tui.models.run.source import RunState
 from ptb_lite.tui.models.run.text import (
+    OPENS,
     Span,
     at_line,
-    device_lines,
     facts_line,
     flag_spans,
     flags_title,
     small_line,
     strip_line,
-    training_lines,
-    usage_lines,
 )
 from ptb_lite.tui.models.run.view import FlagView, RunSnapshot
 
@@ -49,6 +55,11 @@ class RunHeader(Vertical):
     """What is run, its phases, what it is at, what there is so far, and, where the panels have no
     room, their figures."""
 
+    def __init__(self, opens: str = OPENS) -> None:
+        """`opens` says how an ended run's result is opened from here."""
+        super().__init__()
+        self._opens = opens
+
     def compose(self) -> ComposeResult:
         yield Static(id="what")
         yield Static(id="phases")
@@ -63,13 +74,22 @@ class RunHeader(Vertical):
     def show(self, shot: RunSnapshot, state: RunState, now: datetime, submitted: str) -> None:
         strip = strip_line(shot.phases, shot.no_score, now, self.content_size.width)
         put(self.query_one("#phases", Static), content(strip))
-        put(self.query_one("#at", Static), content(at_line(shot, state, now)))
+        put(self.query_one("#at", Static), content(at_line(shot, state, now, self._opens)))
         put(self.query_one("#so-far", Static), content(facts_line(shot, submitted)))
         put(self.query_one("#small", Static), content(small_line(shot)))
 
 
+# Where there is a third column for them.
+_WIDE = {
+    "processes": "Memory by process",
+    "dev": "Dev scores, as the agent noted them",
+    "answers": "Latest dev answers",
+}
+
+
 class SidePanels(VerticalScroll, can_focus=False):
-    """Training and flags; machine and tokens below them, or beside where there is room."""
+    """Training and flags; machine and tokens below them, or beside where there is room, and there
+    dev scores, answers and the processes' memory as well."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="side"):
@@ -86,6 +106,10 @@ class SidePanels(VerticalScroll, can_focus=False):
             usage = Static(id="usage", classes="panel")
             usage.border_title = "Agent's model"
             yield usage
+            for name, title in _WIDE.items():
+                panel = Static(id=name, classes="panel wide")
+                panel.border_title = title
+                yield panel
 
     def on_mount(self) -> None:
         self._flags: tuple[FlagView, ...] = ()
@@ -100,6 +124,11 @@ class SidePanels(VerticalScroll, can_focus=False):
         machine = self.query_one("#machine", Static)
         put(machine, lines(device_lines(shot.device, max(20, machine.content_size.width))))
         put(self.query_one("#usage", Static), lines(usage_lines(shot.usage, shot.hosts)))
+        if self.screen.has_class("-wide"):
+            dev = self.query_one("#dev", Static)
+            put(dev, lines(dev_lines(shot.dev, max(20, dev.content_size.width))))
+            put(self.query_one("#answers", Static), lines(answer_lines(shot.dev)))
+            put(self.query_one("#processes", Static), lines(process_lines(shot.device)))
         self._show_flags(shot)
 
     def show_curve(self, shot: RunSnapshot) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.catalog import load_catalog
-from ptb_lite.catalog.loader import config_root, suggestion
+from ptb_lite.catalog.loader import suggestion
 from ptb_lite.errors import CatalogError
+from ptb_lite.installation import config_root
 
 
 def test_an_overlay_adds_and_overrides(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from ptb_lite.events import DeviceSampled, Record
+from ptb_lite.hardware.processes import process_name
 from ptb_lite.runner.device_watch import DeviceWatch, sample_device
 from ptb_lite.runner.lines import PlainLines
 from ptb_lite.runs.journal import JournalWriter, read_journal
@@ -82,6 +84,7 @@ def nvml(**parts: Callable[..., object]) -> SimpleNamespace:
             "nvmlDeviceGetMemoryInfo": lambda _card: SimpleNamespace(used=5, total=10),
             "nvmlDeviceGetUtilizationRates": lacking,
             "nvmlDeviceGetTemperature": lacking,
+            "nvmlDeviceGetComputeRunningProcesses": lacking,
             "nvmlDeviceGetPowerUsage": lacking,
             **parts,
         }
@@ -94,15 +97,35 @@ def test_a_card_is_read_as_far_as_it_answers(monkeypatch: pytest.MonkeyPatch) ->
         nvmlDeviceGetUtilizationRates=lambda _card: SimpleNamespace(gpu=87),
         nvmlDeviceGetTemperature=lambda _card, _sensor: 71,
         nvmlDeviceGetPowerUsage=lambda _card: 210_500,
+        nvmlDeviceGetComputeRunningProcesses=lambda _card: [
+            SimpleNamespace(pid=os.getpid(), usedGpuMemory=4),
+            SimpleNamespace(pid=1, usedGpuMemory=3),
+        ],
     )
     monkeypatch.setitem(sys.modules, "pynvml", whole)
     sample = sample_device()
     assert (sample.gpu, sample.gpu_temperature, sample.gpu_power) == (0.87, 71.0, 210.5)
+    # Only the run's own processes, and what they are called.
+    assert [each.gpu_memory for each in sample.processes if each.gpu_memory] == [4]
     assert (sample.gpu_memory_used, sample.gpu_memory_total) == (5, 10)
     monkeypatch.setitem(sys.modules, "pynvml", nvml())
     sample = sample_device()
     assert (sample.gpu, sample.gpu_temperature, sample.gpu_power) == (None, None, None)
     assert sample.gpu_memory_total == 10
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (["/usr/bin/python3.12", "-u", "/w/evaluate.py", "--model", "x"], "evaluate.py"),
+        (["python", "-m", "ptb_lite.evaluation.engine.worker", "J"], "ptb_lite.evaluation.engine"),
+        (["claude", "--secret"], "claude"),
+        ([], "claude"),
+        (["python"], "claude"),
+    ],
+)
+def test_a_process_is_called_by_what_it_runs(command: list[str], name: str) -> None:
+    assert process_name("claude", command).startswith(name)
 
 
 def test_no_driver_or_a_lost_card_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -257,6 +257,7 @@ def test_hostile_text_is_harmless_in_every_field() -> None:
     ],
 )  # fmt: skip
 def test_impossible_figures_upset_nothing(payload: dict[str, object]) -> None:
+    from ptb_lite.tui.models.run import panel_text
     from ptb_lite.tui.models.run import text as run_text
     from ptb_lite.tui.models.run.source import RunState
 
@@ -266,8 +267,8 @@ def test_impossible_figures_upset_nothing(payload: dict[str, object]) -> None:
     shot = fold.snapshot()
     assert shot.entries[-1].text == "warning: after"
     assert run_text.at_line(shot, RunState.GOING, at(5))
-    assert run_text.training_lines(shot.training)
-    assert run_text.device_lines(shot.device, 30)
+    assert panel_text.training_lines(shot.training)
+    assert panel_text.device_lines(shot.device, 30)
     assert run_text.small_line(shot)
 
 

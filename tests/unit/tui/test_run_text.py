@@ -21,12 +21,14 @@ from ptb_lite.events import (
     Verdict,
     VerdictReached,
 )
+from ptb_lite.ledger_notes import FeedbackAnswer, ModelScored, SubmissionChanged
+from ptb_lite.tui.models.run import panel_text
 from ptb_lite.tui.models.run import text as run_text
 from ptb_lite.tui.models.run.fold import RunFold
 from ptb_lite.tui.models.run.source import RunState
 from ptb_lite.tui.models.run.text import Span
 from ptb_lite.tui.models.run.view import RunSnapshot, UsageView
-from tests.unit.tui.journals import at, event
+from tests.unit.tui.journals import HOSTILE, at, event, is_harmless
 
 
 def shot_of(*payloads: Record) -> RunSnapshot:
@@ -93,7 +95,7 @@ def test_ends_are_named() -> None:
 
 def test_the_machine_with_and_without_a_gpu() -> None:
     def said(*samples: DeviceSampled) -> str:
-        rows = run_text.device_lines(shot_of(*samples).device, 30)
+        rows = panel_text.device_lines(shot_of(*samples).device, 30)
         return "\n".join(plain(row) for row in rows)
 
     assert "no sample" in said()
@@ -143,7 +145,7 @@ def test_the_agents_own_feedback_is_the_last_that_evaluate_told(said: str, shown
 
 def test_cost_is_never_invented() -> None:
     def said(usage: UsageView) -> str:
-        return "\n".join(plain(row) for row in run_text.usage_lines(usage, ()))
+        return "\n".join(plain(row) for row in panel_text.usage_lines(usage, ()))
 
     assert said(UsageView()) == "no tokens reported"
     assert said(UsageView(1_234_567, 1000, 890)) == (
@@ -172,3 +174,22 @@ def test_bars_and_curves_stay_in_their_cells() -> None:
     assert run_text.bar(7.0, 4) == "████"
     assert run_text.sparkline([0.0, 0.5, 1.0], 2) == "▅█"
     assert run_text.sparkline([0.5], 0) == ""
+
+
+def test_dev_scores_by_submission_and_the_newest_answers() -> None:
+    wrong = FeedbackAnswer(question=f"1 + 1 = ?{HOSTILE}", answer="3", target="2", correct=False)
+    note = ModelScored(
+        use="0123456789abcdef", seconds=61, model=f"a{HOSTILE}", weights="a" * 64, benchmark="b",
+        split="dev", n=10, score=0.25, answers=(wrong,),
+    )  # fmt: skip
+    other = note.model_copy(update={"weights": "b" * 64, "score": 0.5, "answers": ()})
+    changed = SubmissionChanged(seconds=70, files=2, bytes=9, weights="a" * 64)
+    dev = shot_of(note, other, changed).dev
+    rows = [plain(row) for row in panel_text.dev_lines(dev, 30)]
+    assert rows[0].startswith("best 50.0 %")
+    assert rows[1].startswith("✓ 1:01 25.0 % a")
+    assert rows[2].startswith("  1:01 50.0 % a")
+    answers = [plain(row) for row in panel_text.answer_lines(dev)]
+    assert answers[0].startswith("✗ 1 + 1 = ?")
+    assert answers[0].endswith("  3, not 2")
+    assert is_harmless("".join(rows + answers))

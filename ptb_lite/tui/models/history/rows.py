@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome
 from ptb_lite.runs.folder import RunFolder, list_runs
-from ptb_lite.runs.records import Scores, Status, Success, SuccessCount
+from ptb_lite.runs.records import Notes, Scores, Status, Success, SuccessCount
 from ptb_lite.spec.run_spec import RunSpec
 from ptb_lite.text import duration, one_line, percent, plural, visible
 
@@ -47,6 +47,8 @@ class HistoryRow:
     no_score: str = ""
     success: Success | None = None
     name: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def over_few_shot(self) -> float | None:
@@ -57,9 +59,10 @@ class HistoryRow:
 
     def searched(self) -> str:
         """Everything that a filter looks at."""
-        parts = (self.run_id, self.name, self.state, self.model, self.agent, self.preset)
-        told = self.success.told if self.success else ""
-        return " ".join((*parts, self.verdict, self.no_score, told, *self.benchmarks)).lower()
+        parts = (self.run_id, self.name, self.state, self.model, self.agent, self.preset, self.note)
+        success = self.success.told if self.success else ""
+        told = (self.verdict, self.no_score, success, *self.tags, *self.benchmarks)
+        return " ".join((*parts, *told)).lower()
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,10 @@ def _state_text(row: HistoryRow) -> str:
     """How it stands, and why there is no score where there is none."""
     why = row.no_score.removeprefix("No score: ")
     return f"{row.state}, {why}" if why else row.state
+
+
+def _note_text(row: HistoryRow) -> str:
+    return " ".join((*(f"#{tag}" for tag in row.tags), row.note)).strip()
 
 
 def over_text(row: HistoryRow) -> str:
@@ -108,6 +115,7 @@ COLUMNS: tuple[Column, ...] = (
         lambda row: row.success.short if row.success else "-",
     ),
     Column("name", "NAME", lambda row: row.name or None, lambda row: row.name or "-"),
+    Column("note", "NOTE", lambda row: _note_text(row) or None, lambda row: _note_text(row) or "-"),
     Column("agent", "AGENT", lambda row: row.agent, lambda row: row.agent),
     Column("model", "MODEL", lambda row: row.model, lambda row: row.model),
     Column(
@@ -158,7 +166,7 @@ class HistoryReader:
         return tuple(self._row(run) for run in reversed(runs))
 
     def _row(self, run: RunFolder) -> HistoryRow:
-        stamp = tuple(_changed(path) for path in (run.spec, run.status, run.scores))
+        stamp = tuple(_changed(path) for path in (run.spec, run.status, run.scores, run.notes))
         known = self._ended.get(run.path)
         if known is not None and known[0] == stamp:
             return known[1]
@@ -173,7 +181,7 @@ def history_row(run: RunFolder) -> HistoryRow:
     spec = _or_none(run.read_spec)
     status = _or_none(run.read_status)
     scores = _or_none(run.read_scores)
-    return _row(run, spec, status, scores)
+    return _row(run, spec, status, scores, _or_none(run.read_notes) or Notes())
 
 
 def end_words(path: Path) -> str:
@@ -240,7 +248,11 @@ def said(verdict: str) -> str:
 
 
 def _row(
-    run: RunFolder, spec: RunSpec | None, status: Status | None, scores: Scores | None
+    run: RunFolder,
+    spec: RunSpec | None,
+    status: Status | None,
+    scores: Scores | None,
+    notes: Notes,
 ) -> HistoryRow:
     average = scores.average if scores else None
     return HistoryRow(
@@ -261,7 +273,9 @@ def _row(
         verdict=scores.verdict.value if scores else "",
         no_score=scores.no_score if scores else "",
         success=scores.success if scores else None,
-        name=visible(one_line((spec and spec.name) or "", 60)),
+        name=visible(one_line(notes.name, 60)),
+        tags=tuple(visible(one_line(tag, 40)) for tag in notes.tags),
+        note=visible(one_line(notes.note, 300)),
     )
 
 

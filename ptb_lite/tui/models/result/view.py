@@ -9,6 +9,7 @@ from pathlib import Path
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Flag
+from ptb_lite.experiment.seeds import SEEDS
 from ptb_lite.narrate import (
     Answer,
     detector_lines,
@@ -70,6 +71,7 @@ class ResultView:
     detectors: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     problem: str = ""
+    verdict: str = ""
     ledger: tuple[str, ...] = ()
     """When the agent iterated, in lines with a time axis."""
 
@@ -118,6 +120,7 @@ def read_result(run: RunFolder) -> ResultView:
     packages = tuple((f"version of {name}", version) for name, version in data.packages)
     return ResultView(
         run_id=run.run_id,
+        verdict=data.scores.verdict.value,
         answers=_answers(run, data.scores, data.audit),
         benchmarks=tuple(_part(item) for item in data.scores.benchmarks),
         flags=flags,
@@ -162,8 +165,13 @@ def _answers(run: RunFolder, scores: Scores, audit: AuditRecord | None) -> tuple
         *(() if beside is None else (beside,)),
         trust,
         score_answer(scores),
-        seeds_answer(counted_by_seed(run)),
+        _seeds(counted_by_seed(run)),
     )
+
+
+def _seeds(counted: dict[int, float]) -> Answer:
+    answer = seeds_answer(counted)
+    return answer if len(counted) >= SEEDS else replace(answer, text=f"{answer.text} (e runs more)")
 
 
 def answer_line(answer: Answer, width: int) -> list[Span]:

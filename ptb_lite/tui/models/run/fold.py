@@ -37,11 +37,13 @@ from ptb_lite.events import (
     SubmissionSealed,
     VerdictReached,
 )
+from ptb_lite.ledger_notes import ModelScored, SubmissionChanged
 from ptb_lite.narrate import event_words, flag_name, flag_place, verdict_reason
 from ptb_lite.report.series import Series
 from ptb_lite.runs.records import NO_SCORE, refusal
 from ptb_lite.text import one_line
 from ptb_lite.tui.models.result.flags import FlagBoard, group_key
+from ptb_lite.tui.models.run.dev import DevFold
 from ptb_lite.tui.models.run.device import DeviceFold
 from ptb_lite.tui.models.run.phases import PhaseStrip
 from ptb_lite.tui.models.run.view import AgentView, RunSnapshot, TrainingView, UsageView
@@ -89,6 +91,7 @@ class RunFold:
         self._no_score = ""
         self._sealed: int | None = None
         self._feedback: float | None = None
+        self._dev = DevFold()
         self._began: datetime | None = None
         self._time: datetime | None = None
         self.events = 0
@@ -112,10 +115,10 @@ class RunFold:
             "adapter_saved": lambda _note, _time: None,
             "training_ended": self._note,
             "scoring_began": lambda _note, _time: None,
-            "model_scored": self._note,
+            "model_scored": self._model_scored,
             "command_seen": self._note,
             "ledger_changed": self._note,
-            "submission_changed": self._note,
+            "submission_changed": self._submission_changed,
             "submission_sealed": self._submitted,
             "submission_refused": self._refused,
             "flag_raised": self._flag_raised,
@@ -171,6 +174,7 @@ class RunFold:
             no_score=self._no_score,
             sealed_bytes=self._sealed,
             feedback_score=self._feedback,
+            dev=self._dev.view(),
             events=self.events,
             impossible=self._impossible,
         )
@@ -314,6 +318,14 @@ class RunFold:
     def _verdict_reached(self, reached: VerdictReached, time: datetime) -> None:
         self._verdict = reached
         self._note(reached, time)
+
+    def _model_scored(self, note: ModelScored, time: datetime) -> None:
+        self._dev.score(note)
+        self._note(note, time)
+
+    def _submission_changed(self, change: SubmissionChanged, time: datetime) -> None:
+        self._dev.submit(change)
+        self._note(change, time)
 
     def _submitted(self, seal: SubmissionSealed, time: datetime) -> None:
         self._sealed = seal.bytes

@@ -125,7 +125,7 @@ class PhaseStrip:
             return
         known = at.total_bytes > 0
         part = min(1.0, max(0.0, at.done_bytes / at.total_bytes)) if known else None
-        self._change(self.current, label=preparation_words(at), fraction=part)
+        self._change(self.current, label=event_words(at), fraction=part)
 
     def voted(self, vote: JudgeVoteAsked | JudgeVoteCounted) -> None:
         """The judge comes at the audit's end and takes nearly all of its time."""

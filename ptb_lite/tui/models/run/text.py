@@ -12,7 +12,7 @@ from ptb_lite.spec.run_spec import RunSpec
 from ptb_lite.text import duration, one_line, plural
 from ptb_lite.tui.models.run.phases import PhaseState, PhaseView
 from ptb_lite.tui.models.run.source import RunState
-from ptb_lite.tui.models.run.view import DeviceView, FlagView, RunSnapshot, TrainingView, UsageView
+from ptb_lite.tui.models.run.view import FlagView, RunSnapshot
 
 # (text, style): the style is a variable of the app's themes, or empty.
 Span = tuple[str, str]
@@ -109,12 +109,15 @@ def _scores(shot: RunSnapshot) -> list[Span]:
     return spans
 
 
-def at_line(shot: RunSnapshot, state: RunState, now: datetime) -> list[Span]:
-    """What the run is at and the time left; or how it ended, and the way on."""
+OPENS = "r opens the result."
+
+
+def at_line(shot: RunSnapshot, state: RunState, now: datetime, opens: str = OPENS) -> list[Span]:
+    """What the run is at and the time left; or how it ended, and the way on: `opens`."""
     if state is RunState.GONE:
         return [("The run's folder is gone: it was moved or deleted while it was shown.", BAD)]
     if shot.outcome is not None and state is not RunState.GOING:
-        return _ended(shot)
+        return _ended(shot, opens)
     if state is RunState.SILENT:
         return [
             ("Its runner ended without a word. ", CARE),
@@ -141,75 +144,6 @@ def countdown(shot: RunSnapshot, now: datetime) -> list[Span]:
     used = agent.seconds or 0.0
     how = agent.outcome.value.replace("_", " ") if agent.outcome else ""
     return [(f"{agent.backend} used {clock(used)} of {clock(agent.budget_seconds)}: {how}", DIM)]
-
-
-def training_lines(training: TrainingView | None) -> list[list[Span]]:
-    """The figures above the curve."""
-    if training is None:
-        return [[("no training seen yet", DIM)]]
-    left = training.left()
-    rest = f" · {duration(left)} left" if left else ""
-    loss = f"loss {training.loss:.3f}" if _finite(training.loss) else "loss -"
-    rate = f" · rate {training.learning_rate:.1e}" if _finite(training.learning_rate) else ""
-    pace = training.tokens_per_second
-    speed = f"{pace:,.0f} tokens/s" if pace is not None and _finite(pace) else "pace not known"
-    return [
-        [(f"step {training.step:.0f} of {training.steps:.0f}", ""), (rest, DIM)],
-        [(loss, STRONG), (rate, "")],
-        [(speed, "")],
-    ]
-
-
-def device_lines(device: DeviceView | None, width: int) -> list[list[Span]]:
-    """CPU, memory and GPU: the newest figures, and the last minutes as a curve."""
-    if device is None:
-        return [[("no sample of the machine yet", DIM)]]
-    last = device.last
-    lines = [_gauge("CPU", last.cpu, device.cpu, width)]
-    lines.append(_memory("memory", last.memory_used, last.memory_total))
-    if device.gpu_lost:
-        lines.append([("GPU ", ""), ("lost: the driver does not answer any more", BAD)])
-    elif last.gpu_memory_total is None:
-        lines.append([("no GPU", DIM)])
-    else:
-        lines.append(_gauge("GPU", last.gpu, device.gpu, width))
-        lines.append(_memory("GPU memory", last.gpu_memory_used, last.gpu_memory_total))
-        facts = []
-        if last.gpu_temperature is not None:
-            facts.append(f"{last.gpu_temperature:.0f} °C")
-        if last.gpu_power is not None:
-            facts.append(f"{last.gpu_power:.0f} W")
-        if facts:
-            lines.append([(" · ".join(facts), DIM)])
-    return lines
-
-
-def usage_lines(usage: UsageView, hosts: Sequence[tuple[str, int, bool]]) -> list[list[Span]]:
-    """Tokens and cost of the agent's model, and whom it asked on the network."""
-    lines: list[list[Span]] = []
-    if usage.input_tokens or usage.output_tokens:
-        cached = (
-            f" ({_count(usage.cached_input_tokens)} cached)" if usage.cached_input_tokens else ""
-        )
-        lines.append(
-            [(f"{_count(usage.input_tokens)} in{cached}, {_count(usage.output_tokens)} out", "")]
-        )
-        if usage.cost is None:
-            lines.append([("its cost is not reported", DIM)])
-        else:
-            source = "estimated from prices" if usage.estimated else "as the agent reports it"
-            lines.append([(f"${usage.cost:,.2f} {source}", STRONG)])
-    else:
-        lines.append([("no tokens reported", DIM)])
-    if hosts:
-        refused = sum(1 for _, _, allowed in hosts if not allowed)
-        lines.append(
-            [
-                (f"{plural(len(hosts), 'host')} asked for", ""),
-                (f", {refused} refused", CARE if refused else DIM),
-            ]
-        )
-    return lines
 
 
 def flag_spans(view: FlagView, audited: bool, count: int = 1) -> list[Span]:
@@ -240,13 +174,13 @@ def small_line(shot: RunSnapshot) -> list[Span]:
     """What the panels show, on one line, for where there is no room for them."""
     spans: list[Span] = []
     if shot.training is not None:
-        loss = f"{shot.training.loss:.3f}" if _finite(shot.training.loss) else "-"
+        loss = f"{shot.training.loss:.3f}" if is_finite(shot.training.loss) else "-"
         spans.append((f"step {shot.training.step:.0f}/{shot.training.steps:.0f} loss {loss}  ", ""))
     if shot.device is not None:
         last = shot.device.last
-        spans.append((f"CPU {_percent(last.cpu)}", ""))
+        spans.append((f"CPU {share_text(last.cpu)}", ""))
         if last.gpu is not None:
-            spans.append((f" GPU {_percent(last.gpu)}", ""))
+            spans.append((f" GPU {share_text(last.gpu)}", ""))
         spans.append(("  ", ""))
     return spans or [("no figures yet", DIM)]
 
@@ -312,19 +246,19 @@ def _cut(shot: RunSnapshot, now: datetime) -> list[Span]:
     return [(f"\n! at this speed {steps} before the deadline", CARE)]
 
 
-def _ended(shot: RunSnapshot) -> list[Span]:
+def _ended(shot: RunSnapshot, opens: str) -> list[Span]:
     if shot.outcome is Outcome.FINISHED:
         verdict: list[Span] = []
         if shot.verdict is not None:
             verdict = [(shot.verdict.value, _VERDICTS[shot.verdict]), (". ", "")]
         if shot.no_score:
-            return [(f"{shot.no_score}. ", BAD), *verdict, ("r opens the result.", "")]
-        return [("finished: ", GOOD), *verdict, ("r opens the result.", "")]
+            return [(f"{shot.no_score}. ", BAD), *verdict, (opens, "")]
+        return [("finished: ", GOOD), *verdict, (opens, "")]
     assert shot.outcome is not None
     _, style = _ENDS[shot.outcome]
     if shot.outcome is Outcome.INTERRUPTED:
         # A run that nobody went on with has no end at all.
-        return [("interrupted: ", style), (f"{shot.detail}. r opens the result.", "")]
+        return [("interrupted: ", style), (f"{shot.detail}. {opens}", "")]
     return [
         (f"{shot.outcome.value.replace('_', ' ')}: ", style),
         (shot.detail or "no reason given", ""),
@@ -332,29 +266,9 @@ def _ended(shot: RunSnapshot) -> list[Span]:
     ]
 
 
-def _gauge(name: str, now: float | None, shares: Sequence[float], width: int) -> list[Span]:
-    cells = max(4, width - len(name) - 7)
-    return [(f"{name} {_percent(now)} ", ""), (sparkline(shares, cells), "$text-primary")]
-
-
-def _memory(name: str, used: int | None, total: int | None) -> list[Span]:
-    if used is None or total is None:
-        return [(f"{name} not known", DIM)]
-    style = CARE if used > 0.95 * total else ""
-    return [(f"{name} {used / 1e9:.1f} of {total / 1e9:.1f} GB", style)]
-
-
-def _percent(share: float | None) -> str:
+def share_text(share: float | None) -> str:
     return f"{100 * share:3.0f} %" if share is not None else "  - "
 
 
-def _count(tokens: float) -> str:
-    if not math.isfinite(tokens):
-        return "?"
-    if tokens >= 1e6:
-        return f"{tokens / 1e6:.2f} M"
-    return f"{tokens / 1e3:.1f} k" if tokens >= 1e3 else f"{tokens:.0f}"
-
-
-def _finite(value: float | None) -> bool:
+def is_finite(value: float | None) -> bool:
     return value is not None and math.isfinite(value)

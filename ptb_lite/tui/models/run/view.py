@@ -10,6 +10,7 @@ from datetime import datetime
 
 from ptb_lite.events import DeviceSampled, EvaluationFinished, Flag, Outcome, Phase, Verdict
 from ptb_lite.report.series import Point
+from ptb_lite.tui.models.run.dev import DevView
 from ptb_lite.tui.models.run.phases import PhaseView
 from ptb_lite.tui.models.trace.entries import Entry
 
@@ -133,5 +134,6 @@ class RunSnapshot:
     no_score: str
     sealed_bytes: int | None
     feedback_score: float | None
+    dev: DevView
     events: int
     impossible: int
