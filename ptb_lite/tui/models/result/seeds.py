@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.events import Outcome
 from ptb_lite.runs.folder import RunFolder, list_runs
 
 # What lies further back was seldom meant as one of a series.
@@ -22,6 +23,8 @@ def counted_by_seed(run: RunFolder) -> dict[int, float]:
                 spec = other.read_spec()
                 scores = other.read_scores()
                 if scores is None or scores.no_score or scores.average.counted is None:
+                    continue
+                if scores.time.agent_outcome is Outcome.INTERRUPTED:
                     continue
                 if spec.model_dump(exclude=_OWN) == choices:
                     found[spec.seed] = scores.average.counted
