@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 from dataclasses import dataclass
@@ -196,8 +197,10 @@ def list_runs(runs_dir: Path) -> list[RunFolder]:
     """The runs of a folder, oldest first. A folder that does not exist holds none."""
     if not runs_dir.is_dir():
         return []
-    folders = (entry for entry in runs_dir.resolve().iterdir() if _RUN_ID.fullmatch(entry.name))
-    return [RunFolder(entry) for entry in sorted(folders) if (entry / "spec.json").is_file()]
+    folder = runs_dir.resolve()
+    # Names as text: of thousands of runs, making and comparing paths takes most of the time.
+    names = sorted(name for name in os.listdir(folder) if _RUN_ID.fullmatch(name))  # noqa: PTH208
+    return [RunFolder(folder / n) for n in names if os.path.isfile(f"{folder}/{n}/spec.json")]  # noqa: PTH113
 
 
 def find_run(runs_dir: Path, run_id: str) -> RunFolder:

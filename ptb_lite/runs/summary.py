@@ -28,7 +28,7 @@ class RunSummary:
     """
 
     run_id: str
-    path: Path
+    folder: str
     state: str
     ended: bool = False
     interrupted: bool = False
@@ -50,6 +50,10 @@ class RunSummary:
     outcome: str = ""
     success: Success | None = None
     name: str = ""
+
+    @property
+    def path(self) -> Path:
+        return Path(self.folder)
 
     @property
     def over_few_shot(self) -> float | None:
@@ -78,7 +82,7 @@ def summarise_run(run: RunFolder) -> RunSummary:
     average = scores.average if scores else None
     return RunSummary(
         run_id=run.run_id,
-        path=run.path,
+        folder=str(run.path),
         state=run_state(run, status),
         ended=status is not None and status.state == "ended",
         interrupted=_interrupted(status, scores),

@@ -43,7 +43,7 @@ _VIEWS: dict[View, str] = {
 }
 _SECONDS = 3.0
 # A table of more takes seconds to draw, and nobody reads it: the filter finds the others.
-_MOST_SHOWN = 1000
+_MOST_SHOWN = 500
 _RANK_HEADINGS = ("PLACE", "RUN", "AGENT", "FEW-SHOT", "RAW", "COUNTED", "OVER FEW-SHOT", "VERDICT")
 
 

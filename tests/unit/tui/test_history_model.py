@@ -30,7 +30,7 @@ BY_ID = {column.id: column for column in COLUMNS}
 
 def row(number: int, **values: object) -> RunSummary:
     run_id = f"20260101-00000{number}-abcd"
-    return RunSummary(run_id, Path(run_id), "finished", **values)  # type: ignore[arg-type]
+    return RunSummary(run_id, run_id, "finished", **values)  # type: ignore[arg-type]
 
 
 def test_runs_are_read_oldest_first(tmp_path: Path) -> None:
