@@ -9,6 +9,7 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.files import read_record
 from ptb_lite.report.data import read_hub
 from ptb_lite.report.text import report_text
+from ptb_lite.runs.archive import read_imported
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import Hosts, Status
 from ptb_lite.runs.summary import RunSummary, run_state
@@ -79,6 +80,8 @@ def describe(run: RunFolder) -> Iterator[str]:
     if spec and spec.name:
         yield f"name       {visible(one_line(spec.name, 60))}"
     yield f"folder     {run.path}"
+    if (origin := read_imported(run)) is not None:
+        yield visible(f"imported   {origin.time:%Y-%m-%d} from {one_line(origin.host, 60)}")
     detail = f": {status.detail}" if status and status.detail else ""
     yield f"state      {run_state(run, status)}{detail}"
     if spec:

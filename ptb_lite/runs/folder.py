@@ -17,7 +17,7 @@ from ptb_lite.runs.heartbeat import beats_elsewhere
 from ptb_lite.runs.records import Scores, Status
 from ptb_lite.spec.run_spec import RunSpec
 
-_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
+RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 HUB_FOLDER = ".hub-cache"
 """The agent's own Hugging Face folder, relative to its workspace."""
 
@@ -199,7 +199,7 @@ def list_runs(runs_dir: Path) -> list[RunFolder]:
         return []
     folder = runs_dir.resolve()
     # Names as text: of thousands of runs, making and comparing paths takes most of the time.
-    names = sorted(name for name in os.listdir(folder) if _RUN_ID.fullmatch(name))  # noqa: PTH208
+    names = sorted(name for name in os.listdir(folder) if RUN_ID.fullmatch(name))  # noqa: PTH208
     return [RunFolder(folder / n) for n in names if os.path.isfile(f"{folder}/{n}/spec.json")]  # noqa: PTH113
 
 
