@@ -71,6 +71,8 @@ class AuditCase:
     embedder: Path | None = None
     judge: JudgeOptions | None = None
     without: tuple[str, ...] = ()
+    whole_weights: bool = False
+    """Whether whole weights may be submitted, not an adapter alone."""
     ledger_changed: bool = False
     """The host saw the ledger of trainings and scores replaced, shortened or removed."""
 

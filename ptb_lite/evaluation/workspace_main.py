@@ -32,7 +32,8 @@ from ptb_lite.stats.scoring import wilson
 
 BASE = "base"
 EPILOG = """\
-A folder holds a LoRA adapter of the base model (adapter_config.json, adapter_model.safetensors);
+A folder holds a LoRA adapter of the base model (adapter_config.json, adapter_model.safetensors),
+or whole weights (model.safetensors, or shards with their index) where prompt.md accepts them;
 what is not accepted as a submission is not scored here. Items are asked as prompt.md says; with
 --shots N, as plain text after that many solved training items, a blank line apart.
 """
@@ -165,7 +166,9 @@ def _adapter(root: Path, task: Task, model: str) -> Path | None:
         return None
     folder = root / model
     names = task.base_names or (task.base_model_id,)
-    check = validate_submission(folder, base_model=Path(task.base_model), base_ids=names)
+    check = validate_submission(
+        folder, base_model=Path(task.base_model), base_ids=names, whole=task.whole_weights
+    )
     if not check.valid:
         raise InvalidSubmissionError(check.reason)
     return folder

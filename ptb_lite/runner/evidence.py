@@ -31,6 +31,7 @@ def with_run_facts(case: AuditCase, run: RunFolder, spec: RunSpec, catalog: Cata
     return replace(
         case,
         hosts=tuple(sorted(_asked(said))),
+        whole_weights=spec.submission == "full",
         ledger_changed=any(isinstance(each, LedgerChanged) for each in said),
         rules=Rules(
             test_feedback=spec.feedback == "test",
