@@ -31,6 +31,9 @@ class Rules:
     teacher_models: bool = False
     test_feedback: bool = False
     agent_hosts: tuple[str, ...] = ()
+    closed: bool = False
+    """No weights but the base model's could reach the agent: a sandbox without a network, or with
+    its model's server alone, and nothing else shown."""
 
 
 @dataclass(frozen=True)

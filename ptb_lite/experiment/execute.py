@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ptb_lite.events import Outcome
 from ptb_lite.experiment.plan import Cell, Experiment
-from ptb_lite.experiment.state import CellState, State, claim, forget, read_state
+from ptb_lite.experiment.state import CellState, State, claim, forget, read_cell, read_state
 from ptb_lite.launchers.protocol import JobState, Launcher
 from ptb_lite.runner.launch import START_SECONDS, make_run
 from ptb_lite.runs.folder import RunFolder
@@ -98,11 +98,7 @@ def _run_for(
 ) -> tuple[RunFolder, bool]:
     """The cell's run, and whether it was made and claimed for it just now."""
     while True:
-        found = next(
-            one
-            for one in read_state(experiment, runs_dir).cells
-            if (one.arm, one.seed) == (cell.arm, cell.seed)
-        )
+        found = read_cell(experiment, cell, runs_dir)
         run = run_of(found, runs_dir)
         if run is not None:
             return run, False

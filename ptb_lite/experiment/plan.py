@@ -18,6 +18,7 @@ from ptb_lite.catalog.entries import Entry, Line
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.yaml_file import YamlFile, read_yaml, validate_at
 from ptb_lite.errors import CatalogError, PtbLiteError
+from ptb_lite.spec.presets import own_presets
 from ptb_lite.spec.run_spec import RunSpec, resolve_spec
 
 MAX_RUNS = 10_000
@@ -90,6 +91,23 @@ def read_experiment(path: Path) -> Experiment:
     # does not fall on one arm.
     random.Random(plan.order_seed).shuffle(cells)
     return Experiment(plan, tuple(arms), tuple(cells))
+
+
+def experiment_file(name: str | Path) -> Path:
+    """The file of a plan: a path, or the name of one that comes with ptb-lite.
+
+    Raises CatalogError with the names there are.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    own = own_presets() / "experiments"
+    if (own / f"{name}.yaml").is_file():
+        return own / f"{name}.yaml"
+    known = ", ".join(sorted(each.stem for each in own.glob("*.yaml")))
+    raise CatalogError(
+        "there is no such file", field=f"experiment {name}", hint=f"Or one of: {known}"
+    )
 
 
 def specs(experiment: Experiment, catalog: Catalog, salt: str | None = None) -> dict[str, RunSpec]:

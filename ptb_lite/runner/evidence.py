@@ -36,6 +36,9 @@ def with_run_facts(case: AuditCase, run: RunFolder, spec: RunSpec, catalog: Cata
         rules=Rules(
             test_feedback=spec.feedback == "test",
             agent_hosts=tuple(sorted(_agent_hosts(spec, catalog))),
+            closed=spec.sandbox != "none"
+            and spec.network in ("off", "model-only")
+            and not spec.read_only,
         ),
         benchmark_kinds={
             name: catalog.benchmark(name).kind
