@@ -115,13 +115,17 @@ def specs(experiment: Experiment, catalog: Catalog, salt: str | None = None) -> 
 
     Raises SpecError for the first that cannot be run.
     """
+    arms: dict[str, RunSpec] = {}
+    for cell in experiment.cells:
+        if cell.arm not in arms:
+            # Once an arm: with thousands of cells this takes minutes, and seeds are validated.
+            arms[cell.arm] = resolve_spec(
+                preset=experiment.plan.preset,
+                overrides={**_overrides(cell.choices), "item_salt": salt},
+                catalog=catalog,
+            )
     return {
-        cell.key: resolve_spec(
-            preset=experiment.plan.preset,
-            overrides={**_overrides(cell.choices), "item_salt": salt},
-            catalog=catalog,
-        )
-        for cell in experiment.cells
+        cell.key: arms[cell.arm].model_copy(update={"seed": cell.seed}) for cell in experiment.cells
     }
 
 
