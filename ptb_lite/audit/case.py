@@ -31,6 +31,9 @@ class Rules:
     teacher_models: bool = False
     test_feedback: bool = False
     agent_hosts: tuple[str, ...] = ()
+    closed: bool = False
+    """No weights but the base model's could reach the agent: a sandbox without a network, or with
+    its model's server alone, and nothing else shown."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class AuditCase:
     embedder: Path | None = None
     judge: JudgeOptions | None = None
     without: tuple[str, ...] = ()
+    whole_weights: bool = False
+    """Whether whole weights may be submitted, not an adapter alone."""
     ledger_changed: bool = False
     """The host saw the ledger of trainings and scores replaced, shortened or removed."""
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ptb_lite import __version__
-from ptb_lite.cli import checks, experiment, lists, replay, run, runs, scale
+from ptb_lite.cli import archive, checks, experiment, lists, replay, run, runs, scale
 from ptb_lite.cli.output import say
 
 app = typer.Typer(
@@ -55,6 +55,8 @@ app.command("replay")(replay.replay)
 app.command("resume")(runs.resume)
 app.command("stop")(runs.stop)
 app.command("report")(runs.report)
+app.command("export")(archive.export)
+app.command("import")(archive.import_)
 app.command("overrule")(runs.overrule)
 app.command("judge")(runs.judge)
 app.command("scale")(scale.scale)

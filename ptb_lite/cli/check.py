@@ -14,14 +14,15 @@ from ptb_lite.evaluation.submission import check_submission
 from ptb_lite.evaluation.task_file import read_task
 
 
-def check_and_print(folder: Path, base_model: str | None, *, as_json: bool) -> int:
+def check_and_print(folder: Path, base_model: str | None, *, full: bool, as_json: bool) -> int:
     """The exit code: 0 accepted, 1 refused. Raises PtbLiteError without a base model to ask for."""
-    base, ids = _base(folder, base_model)
-    found = check_submission(folder, base, ids)
+    base, ids, whole = _base(folder, base_model, full)
+    found = check_submission(folder, base, ids, whole=whole)
     if as_json:
         print(json.dumps(found.model_dump(), ensure_ascii=True))
     elif found.valid:
-        say(f"{folder}  accepted: a LoRA adapter of {ids[0] if ids else base}")
+        kind = "whole weights" if found.whole else "a LoRA adapter"
+        say(f"{folder}  accepted: {kind} of {ids[0] if ids else base}")
         if found.left_out:
             say(f"  left out: {', '.join(found.left_out[:20])}")
     else:
@@ -29,18 +30,20 @@ def check_and_print(folder: Path, base_model: str | None, *, as_json: bool) -> i
     return 0 if found.valid else EXIT_FAILED
 
 
-def _base(folder: Path, named: str | None) -> tuple[Path, tuple[str, ...]]:
-    """The base model's folder and its other names: as asked for, or those of the workspace."""
+def _base(folder: Path, named: str | None, full: bool) -> tuple[Path, tuple[str, ...], bool]:
+    """The base model's folder, its other names, and whether whole weights are accepted: as asked
+    for, or those of the workspace."""
     if named is not None and Path(named).is_dir():
-        return Path(named), ()
+        return Path(named), (), full
     if named is not None:
         entry = load_catalog().model(named)
         names = (entry.id, entry.hub_id)
-        return base_model_folder(entry), tuple(name for name in names if name)
+        return base_model_folder(entry), tuple(name for name in names if name), full
     for place in (Path(), folder.absolute().parent):
         if (place / "task.json").is_file():
             task = read_task(place)
-            return Path(task.base_model), task.base_names or (task.base_model_id,)
+            names = task.base_names or (task.base_model_id,)
+            return Path(task.base_model), names, full or task.whole_weights
     raise PtbLiteError(
         "which base model it is for is not said", field="--base-model", hint="Give its id or folder"
     )

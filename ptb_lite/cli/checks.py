@@ -111,6 +111,9 @@ def check(
         str | None,
         typer.Option(help="The assigned base: a model's id, or its folder; else its own."),
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Whole weights are accepted, too; else as the run says.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Say whether a submission is accepted, as at the end of a run.
@@ -119,7 +122,7 @@ def check(
     """
     from ptb_lite.cli.check import check_and_print
 
-    raise typer.Exit(check_and_print(folder, base_model, as_json=as_json))
+    raise typer.Exit(check_and_print(folder, base_model, full=full, as_json=as_json))
 
 
 def audit(

@@ -11,7 +11,10 @@ from ptb_lite.cli.options import RUNS, Json, RunsDir
 
 
 def experiment(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The experiment, as YAML.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="The experiment, as YAML, or one of ptb-lite's own."),
+    ],
     runs_dir: RunsDir = RUNS,
     on: Annotated[
         str, typer.Option("--on", help="Where: local, slurm, or a name of launchers.yaml.")
@@ -31,13 +34,17 @@ def experiment(
     watch: Annotated[
         bool, typer.Option("--watch", help="Start nothing; follow how far each arm is.")
     ] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the report with its plots to this file, too.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run arms of choices with seeds, in random order, and compare them.
 
     Every run is an ordinary one in the runs' folder. The same command again goes on where it was
     cut off; of a finished experiment it prints the report. Two of them share the work, and seeds
-    and arms may be added to the file. With --json the report is the only thing on standard output.
+    and arms may be added to the file. ptb-lite's own are `paper-grid`, `scaffolds`, `disclosure`
+    and `disclosure-demo`. With --json the report is the only thing on standard output.
 
     Exit codes: 0 done, 1 a run did not finish, 2 bad usage or spec.
     """
@@ -47,11 +54,13 @@ def experiment(
     from ptb_lite.doctor.preflight import preflight
     from ptb_lite.errors import PtbLiteError
     from ptb_lite.experiment.execute import run_experiment
-    from ptb_lite.experiment.plan import read_experiment, specs
+    from ptb_lite.experiment.html import write_html
+    from ptb_lite.experiment.plan import experiment_file, read_experiment, specs
     from ptb_lite.experiment.report import make_report, report_lines
     from ptb_lite.experiment.state import experiment_salt, read_state
     from ptb_lite.launchers.settings import find_launcher
 
+    file = experiment_file(file)
     found = read_experiment(file)
     if cell is not None and cell > len(found.cells):
         raise PtbLiteError(f"there are {len(found.cells)} cells", field="cell")
@@ -70,6 +79,8 @@ def experiment(
         tell = say_error if as_json else say
         state = run_experiment(found, resolved, runs_dir, tell, launcher, only=cell)
     report = make_report(state, found.arms, runs_dir)
+    if html is not None:
+        write_html(report, html)
     if as_json:
         say_json(report.model_dump(mode="json"))
     else:

@@ -23,18 +23,18 @@ from ptb_lite.cli.options import (
 def ls(runs_dir: RunsDir = RUNS, as_json: Json = False) -> None:
     """List the runs, oldest first."""
     from ptb_lite.cli.output import say, say_json, say_table
-    from ptb_lite.cli.summary import summarise
-    from ptb_lite.runs.folder import list_runs
+    from ptb_lite.cli.summary import line_cells, line_json
+    from ptb_lite.runs.index import RunIndex
 
-    summaries = [summarise(run) for run in list_runs(runs_dir)]
+    summaries = RunIndex(runs_dir).read()
     if as_json:
-        say_json([summary.as_json() for summary in summaries])
+        say_json([line_json(summary) for summary in summaries])
     elif not summaries:
         say(f"no runs in {runs_dir}; `ptb-lite run --preset offline-demo` makes one")
     else:
         rows = [
             ("RUN", "NAME", "STATE", "MODEL", "AGENT", "FEW-SHOT", "COUNTED", "VERDICT"),
-            *(summary.row() for summary in summaries),
+            *(line_cells(summary) for summary in summaries),
         ]
         if not any(summary.name for summary in summaries):
             rows = [(run, *rest) for run, _, *rest in rows]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.events import Outcome
 from ptb_lite.files import read_record
 from ptb_lite.report.data import read_hub
 from ptb_lite.report.text import report_text
+from ptb_lite.runs.archive import read_imported
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.runs.records import Hosts, Notes, Scores, Status
+from ptb_lite.runs.records import Hosts, Notes, Status
+from ptb_lite.runs.summary import RunSummary, run_state
 from ptb_lite.spec.run_spec import RunSpec
 from ptb_lite.text import one_line, percent, visible
 
@@ -20,111 +20,86 @@ _SECRET = {"item_salt"}
 _MAX_NAMED = 8
 
 
-@dataclass(frozen=True)
-class Summary:
-    """One line of `ls`; what cannot be read is None."""
-
-    run: RunFolder
-    spec: RunSpec | None
-    status: Status | None
-    scores: Scores | None
-    state: str
-    notes: Notes | None = None
-
-    def row(self) -> tuple[str, ...]:
-        """The cells of `ls`."""
-        average = self.scores.average if self.scores else None
-        return (
-            self.run.run_id,
-            visible(one_line(self.name or "-", 60)),
-            self.state,
-            self.spec.model if self.spec else "?",
-            self.spec.agent if self.spec else "?",
-            percent(average.few_shot, "not scored") if average else "-",
-            self._counted(),
-            self.scores.verdict.value if self.scores else "-",
-        )
-
-    @property
-    def name(self) -> str | None:
-        return (self.notes.name if self.notes else "") or None
-
-    def _counted(self) -> str:
-        if self.scores is None:
-            return "-"
-        return self.scores.no_score or percent(self.scores.average.counted, "not scored")
-
-    def as_json(self) -> dict[str, Any]:
-        """The same for a program; scores are fractions in [0, 1]."""
-        average = self.scores.average if self.scores else None
-        return {
-            "run_id": self.run.run_id,
-            "name": self.name,
-            "tags": list(self.notes.tags) if self.notes else [],
-            "note": self.notes.note if self.notes else "",
-            "folder": str(self.run.path),
-            "state": self.state,
-            "model": self.spec.model if self.spec else None,
-            "agent": self.spec.agent if self.spec else None,
-            "benchmarks": list(self.spec.benchmarks) if self.spec else None,
-            "few_shot": average.few_shot if average else None,
-            "counted": average.counted if average else None,
-            "outcome": self.scores.outcome if self.scores else None,
-            "verdict": self.scores.verdict.value if self.scores else None,
-            "success": self.scores.success.told if self.scores and self.scores.success else None,
-        }
-
-
-def summarise(run: RunFolder) -> Summary:
-    """Read what can be read of a run."""
-    status = _or_none(run.read_status)
-    return Summary(
-        run=run,
-        spec=_or_none(run.read_spec),
-        status=status,
-        scores=_or_none(run.read_scores),
-        state=_state(run, status),
-        notes=_or_none(run.read_notes),
+def line_cells(run: RunSummary) -> tuple[str, ...]:
+    """The cells of `ls`."""
+    scored = bool(run.verdict)
+    counted = run.no_score or percent(run.counted, "not scored")
+    return (
+        run.run_id,
+        run.name or "-",
+        run.state,
+        run.model,
+        run.backend,
+        percent(run.few_shot, "not scored") if scored else "-",
+        counted if scored else "-",
+        run.verdict or "-",
     )
+
+
+def line_json(run: RunSummary) -> dict[str, Any]:
+    """The same for a program; scores are fractions in [0, 1]."""
+    known = run.model != "?"
+    return {
+        "run_id": run.run_id,
+        "name": run.name or None,
+        "tags": list(run.tags),
+        "note": run.note,
+        "folder": str(run.path),
+        "state": run.state,
+        "model": run.model if known else None,
+        "agent": run.backend if known else None,
+        "benchmarks": list(run.benchmarks) if known else None,
+        "few_shot": run.few_shot,
+        "counted": run.counted,
+        "outcome": run.outcome or None,
+        "verdict": run.verdict or None,
+        "success": run.success.told if run.success else None,
+    }
 
 
 def detail_json(run: RunFolder) -> dict[str, Any]:
     """Everything `show --json` prints; the installation's secret is left out."""
-    found = summarise(run)
+    spec, status, scores = (
+        _or_none(read) for read in (run.read_spec, run.read_status, run.read_scores)
+    )
     hub = read_hub(run)
     return {
         "run_id": run.run_id,
         "folder": str(run.path),
-        "state": found.state,
-        "spec": found.spec.model_dump(mode="json", exclude=_SECRET) if found.spec else None,
-        "status": found.status.model_dump(mode="json") if found.status else None,
-        "scores": found.scores.model_dump(mode="json") if found.scores else None,
+        "state": run_state(run, status),
+        "spec": spec.model_dump(mode="json", exclude=_SECRET) if spec else None,
+        "status": status.model_dump(mode="json") if status else None,
+        "scores": scores.model_dump(mode="json") if scores else None,
         "hub_cache": hub.model_dump(mode="json") if hub else None,
     }
 
 
 def describe(run: RunFolder) -> Iterator[str]:
     """The lines of `show`."""
-    found = summarise(run)
+    spec: RunSpec | None = _or_none(run.read_spec)
+    status: Status | None = _or_none(run.read_status)
     yield f"run        {run.run_id}"
-    if found.name:
-        yield f"name       {visible(one_line(found.name, 60))}"
-    if found.notes and found.notes.tags:
-        yield f"tags       {visible(one_line(', '.join(found.notes.tags), 300))}"
-    if found.notes and found.notes.note:
-        yield f"note       {visible(one_line(found.notes.note, 2000))}"
+    notes = _or_none(run.read_notes) or Notes()
+    if notes.name:
+        yield f"name       {visible(one_line(notes.name, 60))}"
+    if notes.tags:
+        yield f"tags       {visible(one_line(', '.join(notes.tags), 300))}"
+    if notes.note:
+        yield f"note       {visible(one_line(notes.note, 2000))}"
     yield f"folder     {run.path}"
-    detail = f": {found.status.detail}" if found.status and found.status.detail else ""
-    yield f"state      {found.state}{detail}"
-    if found.spec:
-        yield from _choices(found.spec)
+    if (origin := read_imported(run)) is not None:
+        yield visible(f"imported   {origin.time:%Y-%m-%d} from {one_line(origin.host, 60)}")
+    detail = f": {status.detail}" if status and status.detail else ""
+    yield f"state      {run_state(run, status)}{detail}"
+    if spec:
+        yield from _choices(spec)
     yield from _hosts(run)
     yield from _hub(run)
-    if found.status:
-        for end in found.status.phases:
+    if status:
+        for end in status.phases:
             detail = f"  {end.detail}" if end.detail else ""
             yield f"  {end.phase:<9} {end.outcome:<14} {end.seconds:8.1f} s{detail}"
-    if found.scores:
+    if _or_none(run.read_scores):
         yield ""
         yield from (_or_none(lambda: report_text(run)) or "its report cannot be made").splitlines()
 
@@ -177,16 +152,6 @@ def _some(names: list[str]) -> str:
     unique = list(dict.fromkeys(names))
     more = f" and {len(unique) - _MAX_NAMED} more" if len(unique) > _MAX_NAMED else ""
     return f"{', '.join(unique[:_MAX_NAMED])}{more}"
-
-
-def _state(run: RunFolder, status: Status | None) -> str:
-    if status is None:
-        return "unreadable"
-    if status.state == "ended":
-        return status.outcome.value if status.outcome else "ended"
-    if run.runner_lives():
-        return f"running: {status.phase.value if status.phase else 'starting'}"
-    return Outcome.INTERRUPTED.value
 
 
 def _or_none(read: Any) -> Any:

@@ -29,6 +29,7 @@ def read_submission(
     base_model: Path | None = None,
     base_ids: Sequence[str] = (),
     *,
+    whole: bool = False,
     seconds: float = SUBMISSION.seconds,
 ) -> SubmissionCheck:
     """`validate_submission` in a worker under limits. One that ends its worker is unreadable.
@@ -39,20 +40,28 @@ def read_submission(
     # Inside the sandbox nothing can be found by where this process stands.
     base = base_model.absolute() if base_model is not None else None
     try:
-        return checked_submission(SubmissionJob(folder.absolute(), base, tuple(base_ids), limits))
+        return checked_submission(
+            SubmissionJob(folder.absolute(), base, tuple(base_ids), whole, limits)
+        )
     except OSError as error:
         raise PtbLiteError(f"the submission was not read: {error}", field=str(folder)) from error
 
 
 def check_submission(
-    folder: Path, base_model: Path, base_ids: Sequence[str] = (), *, seconds: float = FIT_SECONDS
+    folder: Path,
+    base_model: Path,
+    base_ids: Sequence[str] = (),
+    *,
+    whole: bool = False,
+    seconds: float = FIT_SECONDS,
 ) -> SubmissionCheck:
-    """Whether `folder` can be scored as an adapter of `base_model`, which `base_ids` also name.
+    """Whether `folder` can be scored as an adapter of `base_model`, which `base_ids` also name, or
+    with `whole` as whole weights of its architecture.
 
     Takes the time of importing PEFT. Raises PtbLiteError when no worker could be asked.
     """
-    check = read_submission(folder, base_model, base_ids)
-    if not check.valid:
+    check = read_submission(folder, base_model, base_ids, whole=whole)
+    if not check.valid or check.whole:
         return check
     folder, base_model = folder.absolute(), base_model.absolute()
     module = ("ptb_lite.evaluation.engine.adapter_fit", str(base_model), str(folder), f"{seconds}")

@@ -67,6 +67,8 @@ class Task(Record):
     deadline_uptime: float | None = None
     seed: int
     submission: str = "final_model"
+    whole_weights: bool = False
+    """Whether whole weights are accepted, too."""
     feedback_limit: int | None = None
 
 

@@ -34,7 +34,8 @@ from ptb_lite.text import one_line
 BASE = "base"
 _NOTED_ANSWERS = 6
 EPILOG = """\
-A folder holds a LoRA adapter of the base model (adapter_config.json, adapter_model.safetensors);
+A folder holds a LoRA adapter of the base model (adapter_config.json, adapter_model.safetensors),
+or whole weights (model.safetensors, or shards with their index) where prompt.md accepts them;
 what is not accepted as a submission is not scored here. Items are asked as prompt.md says; with
 --shots N, as plain text after that many solved training items, a blank line apart.
 """
@@ -167,7 +168,7 @@ def _adapter(root: Path, task: Task, model: str) -> Path | None:
         return None
     folder = root / model
     names = task.base_names or (task.base_model_id,)
-    check = read_submission(folder, Path(task.base_model), names)
+    check = read_submission(folder, Path(task.base_model), names, whole=task.whole_weights)
     if not check.valid:
         raise InvalidSubmissionError(check.reason)
     return folder

@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ptb_lite.events import Outcome
 from ptb_lite.experiment.plan import Cell, Experiment
-from ptb_lite.experiment.state import CellState, State, claim, forget, read_state
+from ptb_lite.experiment.state import CellState, State, claim, forget, read_cell, read_state
 from ptb_lite.launchers.protocol import JobState, Launcher
 from ptb_lite.moments import seconds_since
 from ptb_lite.runner.launch import START_SECONDS, make_run
@@ -52,20 +52,22 @@ def run_experiment(
     watched: list[Watched] = []
     checked = False
     while waiting or watched:
-        mine = sum(bool(one.job) for one in watched)
-        room = launcher.room(mine)
-        batch: list[Watched] = []
-        while waiting and (room is None or len(batch) < room):
+        room = launcher.room(sum(bool(one.job) for one in watched))
+        taken = []
+        while waiting and (room is None or len(taken) < room):
             number, cell = waiting.popleft()
             label = f"{number} of {len(experiment.cells)}: {cell.arm}, seed {cell.seed}"
             run, is_new = _run_for(experiment, cell, specs[cell.key], runs_dir)
-            if has_ended(run):
-                continue
-            one = Watched(number, label, run)
-            if not is_new and _is_cared_for(run, launcher):
-                watched.append(one)
-            else:
-                batch.append(one)
+            if not has_ended(run):
+                taken.append((Watched(number, label, run), is_new))
+        # A scheduler is asked once a round, however many runs there are.
+        others = [one for one, is_new in taken if not is_new]
+        states = launcher.states(_jobs([*watched, *others]))
+        watched, orphaned = _still_going(watched, states, say)
+        waiting.extend((one.number, experiment.cells[one.number - 1]) for one in orphaned)
+        cared_for = [one for one in others if _is_cared_for(one.run, states)]
+        watched += cared_for
+        batch = [one for one, _ in taken if one not in cared_for]
         if batch:
             runs = [one.run for one in batch]
             if not checked:
@@ -75,8 +77,6 @@ def run_experiment(
             watched += [replace(one, job=job) for one, job in zip(batch, jobs, strict=True)]
             for one in batch:
                 say(f"{one.label}: {one.run.run_id} …")
-        watched, orphaned = _still_going(watched, launcher, say)
-        waiting.extend((one.number, experiment.cells[one.number - 1]) for one in orphaned)
         if watched:
             time.sleep(launcher.poll_seconds)
     return read_state(experiment, runs_dir)
@@ -99,11 +99,7 @@ def _run_for(
 ) -> tuple[RunFolder, bool]:
     """The cell's run, and whether it was made and claimed for it just now."""
     while True:
-        found = next(
-            one
-            for one in read_state(experiment, runs_dir).cells
-            if (one.arm, one.seed) == (cell.arm, cell.seed)
-        )
+        found = read_cell(experiment, cell, runs_dir)
         run = run_of(found, runs_dir)
         if run is not None:
             return run, False
@@ -116,14 +112,21 @@ def _run_for(
         shutil.rmtree(made.path)
 
 
-def _is_cared_for(run: RunFolder, launcher: Launcher) -> bool:
+def _jobs(watched: Sequence[Watched]) -> list[str]:
+    """Whoever submitted them."""
+    found = (one.job or one.run.read_status().job for one in watched)
+    return [job for job in found if job]
+
+
+def _is_cared_for(run: RunFolder, states: Mapping[str, JobState]) -> bool:
     """Whether somebody carries the run out: its runner, a scheduler, or a process that has made it
     a moment ago and is about to begin it."""
     if run.runner_lives():
         return True
     status = run.read_status()
     if status.job:
-        return launcher.states([status.job])[status.job] is not JobState.GONE
+        # One that was submitted after the question counts as going on: the next round says.
+        return states.get(status.job, JobState.QUEUED) is not JobState.GONE
     age = seconds_since(status.moment)
     if age is None:
         # Made on another machine, or before this one's last start.
@@ -132,15 +135,14 @@ def _is_cared_for(run: RunFolder, launcher: Launcher) -> bool:
 
 
 def _still_going(
-    watched: list[Watched], launcher: Launcher, say: Say
+    watched: list[Watched], states: Mapping[str, JobState], say: Say
 ) -> tuple[list[Watched], list[Watched]]:
     """Those that go on, and those that somebody else has left behind."""
-    states = launcher.states([one.job for one in watched if one.job])
     going, orphaned = [], []
     for one in watched:
         if has_ended(one.run) or (one.job and states[one.job] is JobState.GONE):
             say(f"{one.label}: {_end(one.run)}")
-        elif one.job or _is_cared_for(one.run, launcher):
+        elif one.job or _is_cared_for(one.run, states):
             going.append(one)
         else:
             orphaned.append(one)

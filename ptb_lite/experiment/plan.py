@@ -18,6 +18,7 @@ from ptb_lite.catalog.entries import Entry, Line
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.yaml_file import YamlFile, read_yaml, validate_at
 from ptb_lite.errors import CatalogError, PtbLiteError
+from ptb_lite.spec.presets import own_presets
 from ptb_lite.spec.run_spec import RunSpec, resolve_spec
 
 MAX_RUNS = 10_000
@@ -92,18 +93,39 @@ def read_experiment(path: Path) -> Experiment:
     return Experiment(plan, tuple(arms), tuple(cells))
 
 
+def experiment_file(name: str | Path) -> Path:
+    """The file of a plan: a path, or the name of one that comes with ptb-lite.
+
+    Raises CatalogError with the names there are.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    own = own_presets() / "experiments"
+    if (own / f"{name}.yaml").is_file():
+        return own / f"{name}.yaml"
+    known = ", ".join(sorted(each.stem for each in own.glob("*.yaml")))
+    raise CatalogError(
+        "there is no such file", field=f"experiment {name}", hint=f"Or one of: {known}"
+    )
+
+
 def specs(experiment: Experiment, catalog: Catalog, salt: str | None = None) -> dict[str, RunSpec]:
     """The RunSpec of every cell, by its key; `salt` is the secret that their items are drawn from.
 
     Raises SpecError for the first that cannot be run.
     """
+    arms: dict[str, RunSpec] = {}
+    for cell in experiment.cells:
+        if cell.arm not in arms:
+            # Once an arm: with thousands of cells this takes minutes, and seeds are validated.
+            arms[cell.arm] = resolve_spec(
+                preset=experiment.plan.preset,
+                overrides={**_overrides(cell.choices), "item_salt": salt},
+                catalog=catalog,
+            )
     return {
-        cell.key: resolve_spec(
-            preset=experiment.plan.preset,
-            overrides={**_overrides(cell.choices), "item_salt": salt},
-            catalog=catalog,
-        )
-        for cell in experiment.cells
+        cell.key: arms[cell.arm].model_copy(update={"seed": cell.seed}) for cell in experiment.cells
     }
 
 

@@ -14,7 +14,7 @@ from ptb_lite.experiment.execute import run_of
 from ptb_lite.experiment.state import State
 from ptb_lite.files import read_record
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.runs.records import Scores, SuccessCount
+from ptb_lite.runs.records import BenchmarkScores, PaperLine, Scores, SuccessCount
 from ptb_lite.stats.groups import mean_interval, permutation_test
 from ptb_lite.stats.scoring import fisher_exact, wilson
 
@@ -83,6 +83,8 @@ class ArmReport(Record):
     raw: Mean | None
     counted: Mean | None
     used: Mean | None
+    gain: Mean | None = None
+    """Counted score less the few-shot baseline's, in [-1, 1]; None in earlier reports."""
     not_submitted: Share | None = None
     success: SuccessCount | None = None
     success_rate: Share | None = None
@@ -90,11 +92,27 @@ class ArmReport(Record):
     against_first: Against | None = None
 
 
+class GridRow(Record):
+    """One base model with one benchmark in one arm, means over its runs in [0, 1], beside what was
+    published of the same model and benchmark and never measured here."""
+
+    model: str
+    benchmark: str
+    arm: str
+    zero_shot: Mean | None
+    few_shot: Mean | None
+    raw: Mean | None
+    counted: Mean | None
+    paper: tuple[PaperLine, ...]
+
+
 class ExperimentReport(Record):
     version: Literal[1] = 1
     name: str
     title: str
     arms: tuple[ArmReport, ...]
+    grid: tuple[GridRow, ...] = ()
+    """The benchmarks of the paper; empty without one, and in earlier reports."""
 
 
 def make_report(state: State, arms: Sequence[str], runs_dir: Path) -> ExperimentReport:
@@ -102,7 +120,10 @@ def make_report(state: State, arms: Sequence[str], runs_dir: Path) -> Experiment
     found = [_arm(name, state, runs_dir) for name in arms]
     first = found[0]
     reports = [first.report, *(other.report_against(first) for other in found[1:])]
-    return ExperimentReport(name=state.name, title=state.title, arms=tuple(reports))
+    grid = [row for arm in found for row in arm.grid()]
+    return ExperimentReport(
+        name=state.name, title=state.title, arms=tuple(reports), grid=tuple(grid)
+    )
 
 
 def report_lines(report: ExperimentReport) -> Iterator[str]:
@@ -125,6 +146,7 @@ def report_lines(report: ExperimentReport) -> Iterator[str]:
             yield f"  no submission {_share(arm.not_submitted)}; in neither mean below"
         yield f"  raw           {_mean(arm.raw)}"
         yield f"  counted       {_mean(arm.counted)}"
+        yield f"  over few-shot {_points(arm.gain)}"
         yield f"  time used     {_mean(arm.used)}"
         if arm.against_first:
             test = arm.against_first
@@ -133,6 +155,7 @@ def report_lines(report: ExperimentReport) -> Iterator[str]:
                 f"flag rate {_p(test.flag_rate)} (Fisher, exact), "
                 f"raw {_p(test.raw)}, counted {_p(test.counted)} (permutation)"
             )
+    yield from _grid_lines(report.grid)
     yield ""
     yield (
         "Intervals: 95 %, shares Wilson, means bootstrap over runs (too narrow for few runs). "
@@ -153,6 +176,11 @@ class _Arm:
         scored = [s.average for s in self._scores if s.submission_valid]
         self._raw = [average.raw for average in scored if average.raw is not None]
         self._counted = [average.counted for average in scored if average.counted is not None]
+        gains = [
+            average.counted - average.few_shot
+            for average in scored
+            if average.counted is not None and average.few_shot is not None
+        ]
         evaded = sum(only_hidden(read_record(run.audit, AuditRecord)) for run in flagged)
         open_ones = sum(s.verdict is Verdict.INCONCLUSIVE for s in self._scores)
         times = [s.time for s in self._scores if s.time.budget_seconds > 0]
@@ -167,11 +195,33 @@ class _Arm:
             inconclusive=Share.of(open_ones, len(runs)),
             raw=Mean.of(self._raw),
             counted=Mean.of(self._counted),
+            gain=Mean.of(gains),
             not_submitted=Share.of(len(runs) - len(scored), len(runs)),
             success=self._success,
             success_rate=Share.of(self._success.met, self._success.n),
             used=Mean.of([time.agent_seconds / time.budget_seconds for time in times]),
         )
+
+    def grid(self) -> list[GridRow]:
+        """A line for every base model with every benchmark of the paper."""
+        found: dict[tuple[str, str], list[BenchmarkScores]] = {}
+        for scores in self._scores:
+            for one in scores.benchmarks:
+                if one.paper:
+                    found.setdefault((scores.model, one.benchmark), []).append(one)
+        return [
+            GridRow(
+                model=model,
+                benchmark=benchmark,
+                arm=self._name,
+                zero_shot=Mean.of([one.zero_shot.score for one in runs if one.zero_shot]),
+                few_shot=Mean.of([one.few_shot.score for one in runs if one.few_shot]),
+                raw=Mean.of([one.raw.score for one in runs if one.raw]),
+                counted=Mean.of([one.counted.score for one in runs if one.counted and one.raw]),
+                paper=runs[0].paper,
+            )
+            for (model, benchmark), runs in sorted(found.items())
+        ]
 
     def report_against(self, first: _Arm) -> ArmReport:
         mine, theirs = len(self._scores), len(first._scores)
@@ -202,6 +252,27 @@ def _arm(name: str, state: State, runs_dir: Path) -> _Arm:
         if scores is not None:
             finished.append((run, scores))
     return _Arm(name, finished, len(cells))
+
+
+def _grid_lines(grid: Sequence[GridRow]) -> Iterator[str]:
+    """Ours beside the paper's, which is marked on every line."""
+    for row in grid:
+        yield ""
+        yield f"{row.model}, {row.benchmark} ({row.arm})"
+        ours = (("zero-shot", row.zero_shot), ("few-shot", row.few_shot), ("counted", row.counted))
+        for label, mean in ours:
+            yield f"  {label:<13} {_mean(mean)}"
+        for line in row.paper:
+            yield f"  paper         {line.score:.1%}  {line.label}"
+
+
+def _points(mean: Mean | None) -> str:
+    if mean is None:
+        return "none"
+    if mean.low is None or mean.high is None:
+        return f"{100 * mean.mean:+.1f} points (one run)"
+    interval = f"{100 * mean.low:+.1f} to {100 * mean.high:+.1f}, n = {mean.n}"
+    return f"{100 * mean.mean:+.1f} points ({interval})"
 
 
 def _share(share: Share) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -46,20 +47,29 @@ def read_state(experiment: Experiment, runs_dir: Path) -> State:
     Raises PtbLiteError for a cell that was begun with other choices, or a damaged file.
     """
     earlier = _earlier(experiment, runs_dir)
-    cells = []
-    for cell in experiment.cells:
-        path = cell_path(experiment, cell, runs_dir)
-        found = read_record(path, CellState) if path.exists() else earlier.get(cell.key)
-        if found is None:
-            found = CellState(arm=cell.arm, seed=cell.seed)
-        if found.digest and found.digest != cell.digest:
-            raise PtbLiteError(
-                f"'{cell.key}' was begun with other choices",
-                field=f"experiment {experiment.plan.id}",
-                hint=f"Give the arm another name, or move {path} away",
-            )
-        cells.append(found)
+    cells = (_read(experiment, cell, runs_dir, earlier) for cell in experiment.cells)
     return State(name=experiment.plan.id, title=experiment.plan.title, cells=tuple(cells))
+
+
+def read_cell(experiment: Experiment, cell: Cell, runs_dir: Path) -> CellState:
+    """What there is of one cell. Raises as `read_state` does."""
+    return _read(experiment, cell, runs_dir, _earlier(experiment, runs_dir))
+
+
+def _read(
+    experiment: Experiment, cell: Cell, runs_dir: Path, earlier: Mapping[str, CellState]
+) -> CellState:
+    path = cell_path(experiment, cell, runs_dir)
+    found = read_record(path, CellState) if path.exists() else earlier.get(cell.key)
+    if found is None:
+        found = CellState(arm=cell.arm, seed=cell.seed)
+    if found.digest and found.digest != cell.digest:
+        raise PtbLiteError(
+            f"'{cell.key}' was begun with other choices",
+            field=f"experiment {experiment.plan.id}",
+            hint=f"Give the arm another name, or move {path} away",
+        )
+    return found
 
 
 def claim(experiment: Experiment, cell: Cell, run_id: str, runs_dir: Path) -> bool:

@@ -27,6 +27,8 @@ from ptb_lite.runs.folder import RunFolder
 FOLDER = "slurm"
 """Below the runs' folder: submitit's batch files, pickles and logs."""
 _SECONDS = 60.0
+_ARRAY = 1000
+"""Jobs of one array: Slurm's MaxArraySize is 1001 unless somebody raised it."""
 _QUEUED = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"}
 _RUNNING = {"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"}
 _LIMIT = re.compile(r"(?:(?P<days>\d+)-)?(?P<parts>\d+(?::\d+){0,2})")
@@ -75,8 +77,10 @@ class SlurmLauncher:
         self._options, self._at_most, self._source = options, at_most, source
 
     def room(self, active: int) -> int | None:
-        del active  # Slurm's own queue does that.
-        return None
+        if self._at_most is None:
+            return max(0, _ARRAY - active)
+        # Slurm's own queue keeps to it, within one array: so one array after another.
+        return 0 if active else _ARRAY
 
     def check(self, runs: Sequence[RunFolder], runs_dir: Path) -> None:
         """Partition, time limit and, by a job of its own, what a node sees and can do."""

@@ -19,7 +19,15 @@ from ptb_lite.narrate import (
 from ptb_lite.report.data import ReportData, gather, headline
 from ptb_lite.report.drawing import curve, ledger_plot, timeline
 from ptb_lite.report.ledger_text import ledger_lines
-from ptb_lite.report.samples import FEW_SHOT, ZERO_SHOT, Change, Sample, Samples, read_run_samples
+from ptb_lite.report.samples import (
+    FEW_SHOT,
+    ZERO_SHOT,
+    Change,
+    Sample,
+    Samples,
+    read_run_samples,
+    sampled,
+)
 from ptb_lite.report.timeline import RunTimeline, read_timeline
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.text import duration, visible
@@ -40,7 +48,7 @@ def write_report(run: RunFolder) -> Path:
 def run_html(run: RunFolder) -> str:
     """A run's report. Raises PtbLiteError when its spec or status cannot be read."""
     data = gather(run)
-    names = [item.benchmark for item in data.scores.benchmarks] if data.scores else []
+    names = sampled(data.scores) if data.scores else ()
     return render_html(data, read_timeline(run), [read_run_samples(run, name) for name in names])
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from ptb_lite.evaluation.lm_tasks.task import result_stem
 from ptb_lite.evaluation.results import SampleRecord
 from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.records import Scores
 
 MAX_ITEMS = 5000
 MAX_TEXT = 4000
@@ -74,9 +75,22 @@ class Samples:
     items: tuple[Sample, ...]
     problem: str = ""
 
+    @property
+    def baseline(self) -> str:
+        """What changes are counted against: few-shot where that was measured, else zero-shot."""
+        known = any(FEW_SHOT in item.answers for item in self.items)
+        return FEW_SHOT if known or not self.items else ZERO_SHOT
+
+
+def sampled(scores: Scores) -> tuple[str, ...]:
+    """The benchmarks of a run whose items can be shown, the targets first."""
+    others = scores.off_target.benchmarks if scores.off_target else ()
+    return tuple(item.benchmark for item in (*scores.benchmarks, *others))
+
 
 def read_run_samples(run: RunFolder, benchmark: str) -> Samples:
-    """What the evaluations of a run left of one benchmark; at most `MAX_ITEMS` items.
+    """What the evaluations of a run left of one benchmark; at most `MAX_ITEMS` items. One that was
+    no target has no few-shot answers.
 
     Files that are missing, damaged or links give fewer answers, never an error.
     """
@@ -85,6 +99,8 @@ def read_run_samples(run: RunFolder, benchmark: str) -> Samples:
     for label, folder in ((ZERO_SHOT, "baseline"), (FEW_SHOT, "baseline"), (AFTER, "after")):
         path = run.evaluations / folder / f"{result_stem(label, benchmark)}.samples.jsonl"
         inside = path.resolve().is_relative_to(run.path.resolve())
+        if label == FEW_SHOT and not path.is_symlink() and not path.exists():
+            continue
         problem = _read(path, label, found) if inside else "lies outside the run's folder"
         if problem:
             problems.append(f"{label.replace('_', '-')}: {problem}")

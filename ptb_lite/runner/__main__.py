@@ -7,9 +7,11 @@ import sys
 import threading
 from pathlib import Path
 
+from ptb_lite.catalog.embedded import cache_root
 from ptb_lite.catalog.loader import load_catalog
 from ptb_lite.catalog.pins import pin_catalog
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.hardware.gpu_claim import claim_gpu
 from ptb_lite.runner.context import RunContext
 from ptb_lite.runner.execute import execute
 from ptb_lite.runner.lock import hold_lock
@@ -28,8 +30,11 @@ def main(argv: list[str]) -> int:
     # A closed terminal is no reason to end a run.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     journal = JournalWriter(run.journal)
+    gpu = None
     try:
         spec = run.read_spec()
+        if spec.device != "cpu":
+            gpu = claim_gpu(cache_root() / "gpus")
         catalog = pin_catalog(load_catalog(), spec.revisions)
         context = RunContext(run=run, spec=spec, catalog=catalog, journal=journal, stop=stop)
         with Heartbeat(run.path):
@@ -37,6 +42,8 @@ def main(argv: list[str]) -> int:
         return 0 if run.read_status().complete else 1
     finally:
         journal.close()
+        if gpu is not None:
+            gpu.close()
         lock.close()
 
 

@@ -31,10 +31,14 @@ def with_run_facts(case: AuditCase, run: RunFolder, spec: RunSpec, catalog: Cata
     return replace(
         case,
         hosts=tuple(sorted(_asked(said))),
+        whole_weights=spec.submission == "full",
         ledger_changed=any(isinstance(each, LedgerChanged) for each in said),
         rules=Rules(
             test_feedback=spec.feedback == "test",
             agent_hosts=tuple(sorted(_agent_hosts(spec, catalog))),
+            closed=spec.sandbox != "none"
+            and spec.network in ("off", "model-only")
+            and not spec.read_only,
         ),
         benchmark_kinds={
             name: catalog.benchmark(name).kind

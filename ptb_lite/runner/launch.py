@@ -19,6 +19,7 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Phase
 from ptb_lite.files import write_record
 from ptb_lite.moments import process_began, this_moment
+from ptb_lite.runs.archive import read_imported
 from ptb_lite.runs.folder import RunFolder, new_run_folder, require_folder
 from ptb_lite.runs.records import Status
 from ptb_lite.spec.run_spec import RunSpec
@@ -81,6 +82,12 @@ def resume(path: Path) -> None:
     if run.read_status().complete:
         raise PtbLiteError(
             "has finished", field=run.run_id, hint=f"`ptb-lite show {run.run_id}` shows its scores"
+        )
+    if read_imported(run) is not None:
+        raise PtbLiteError(
+            "was made on another machine, which has the secret that its items are drawn from",
+            field=run.run_id,
+            hint="Continue it there",
         )
     _spawn(run, {})
 

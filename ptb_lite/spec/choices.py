@@ -26,6 +26,7 @@ from ptb_lite.choices import (
     Inconclusive,
     Network,
     Policy,
+    Submission,
 )
 
 MAX_BUDGET_MINUTES = 7 * 24 * 60.0
@@ -145,6 +146,12 @@ class RunChoices:
     """What the agent is told of rules and audit."""
     feedback: Annotated[Feedback, Shown("Feedback")] = "dev"
     """The split whose score the agent may see; test is the paper's."""
+    submission: Annotated[Submission, Shown("Submission")] = "adapter"
+    """What may be submitted: a LoRA adapter, or whole weights, too.
+
+    `full` is the paper's setting: whether the weights are a fine-tune of the assigned base is then
+    tested, where an adapter's base is the host's own copy.
+    """
     sandbox: Annotated[EntryId, Shown("Isolation", kind="sandboxes")] = "bubblewrap"
     """The agent's isolation: bubblewrap, podman, docker or none."""
     network: Annotated[Network, Shown("Network")] = "off"

@@ -21,14 +21,14 @@ from ptb_lite.installation import config_root
 from ptb_lite.spec.choices import RunChoices
 
 
-def _own_presets() -> Path:
+def own_presets() -> Path:
     """The folder of the package's presets: in a wheel beside the code, in a checkout at its top."""
     package = Path(__file__).parents[1]
     packed = package / "presets"
     return packed if packed.is_dir() else package.parent / "presets"
 
 
-_OWN = _own_presets()
+_OWN = own_presets()
 
 
 class Choices(RunChoices, Record):

@@ -42,7 +42,6 @@ class RunSpec(Choices):
     version: Literal[1] = 1
     preset: str | None = None
     item_salt: Annotated[str, Field(min_length=1, repr=False)]
-    submission: Literal["adapter"] = "adapter"
     packages: dict[str, str] = Field(default_factory=dict)
     revisions: dict[str, str] = Field(default_factory=dict)
 

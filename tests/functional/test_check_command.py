@@ -57,7 +57,7 @@ def test_check_says_what_the_seal_would(
     assert check(folder) == 1
     assert "wrong base: the adapter's base is './stage-1'" in capsys.readouterr().out
     assert check(base, "--base-model", base) == 1
-    assert "whole models are not accepted" in capsys.readouterr().out
+    assert "--submission full" in capsys.readouterr().out
 
 
 def test_without_a_base_model_it_is_asked_for(

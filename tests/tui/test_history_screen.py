@@ -13,10 +13,10 @@ import pytest
 from textual.events import Paste
 from textual.pilot import Pilot
 
-from ptb_lite.cli.summary import summarise
 from ptb_lite.events import Verdict
 from ptb_lite.runs.folder import find_run, list_runs
 from ptb_lite.runs.records import Notes
+from ptb_lite.runs.summary import summarise_run
 from ptb_lite.tui.app import PtbLiteApp
 from ptb_lite.tui.place import Place
 from ptb_lite.tui.screens.history import HistoryScreen
@@ -253,7 +253,7 @@ def test_a_run_is_given_a_name_tags_and_a_note(runs: Path) -> None:
     in_history(runs, act)
     name = "best" * 15
     assert find_run(runs, name).read_notes() == Notes(name=name, tags=("a", "b"), note="see")
-    assert [summarise(run).name for run in list_runs(runs)] == [None, None, name]
+    assert [summarise_run(run).name for run in list_runs(runs)] == ["", "", name]
 
 
 def test_runs_are_compared_item_by_item_and_exported(

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from ptb_lite.catalog import load_catalog
-from ptb_lite.cli.summary import summarise
+from ptb_lite.cli.summary import line_cells, line_json
 from ptb_lite.events import Outcome
 from ptb_lite.experiment.plan import read_experiment, specs
 from ptb_lite.experiment.state import experiment_salt, read_state
@@ -19,6 +19,7 @@ from ptb_lite.files import write_record
 from ptb_lite.report.export import export_markdown
 from ptb_lite.report.html import run_html
 from ptb_lite.report.text import report_json, report_text
+from ptb_lite.runs.summary import summarise_run
 from ptb_lite.tui.app import PtbLiteApp
 from ptb_lite.tui.screens.dialogs import FlagScreen
 from ptb_lite.tui.screens.run import RunScreen
@@ -104,8 +105,8 @@ def test_a_run_without_a_submission_has_no_score(tmp_path: Path, reason: str, sa
     assert said in report_text(run)
     assert f"**{said} " in export_markdown(run).replace("\\", "")
     assert said in run_html(run)
-    assert summarise(run).row()[6] == said
-    assert json.loads(report_json(run))["outcome"] == summarise(run).as_json()["outcome"]
+    assert line_cells(summarise_run(run))[6] == said
+    assert json.loads(report_json(run))["outcome"] == line_json(summarise_run(run))["outcome"]
 
 
 def test_samples_are_listed_filtered_and_read(tmp_path: Path) -> None:

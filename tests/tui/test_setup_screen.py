@@ -96,7 +96,7 @@ def test_a_key_does_what_mends_and_the_red_team_is_folded_away(
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
 
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
-        await until_shown(pilot, READY, "▸ red team (5)")
+        await until_shown(pilot, READY, "▸ red team (6)")
         assert "cheat-tamper" not in shown(app)
         # Hopeless on these cores, and nowhere to be had: said in the list and on top.
         await pilot.press("down", "down", "down", "space")
@@ -106,7 +106,7 @@ def test_a_key_does_what_mends_and_the_red_team_is_folded_away(
         await pilot.press("f")
         await until_shown(pilot, READY, "(•)  gemma-3-270m-em")
         await pilot.press("tab", "end", "space")
-        await until_shown(pilot, "▾ red team (5)", "cheat-tamper")
+        await until_shown(pilot, "▾ red team (6)", "cheat-tamper")
         assert "--agent" not in shown(app)
         app.screen.query_one("#choose-policy", Select).focus()
         await until_shown(pilot, "Policy  What a violation does")

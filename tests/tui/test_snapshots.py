@@ -87,7 +87,7 @@ def runs() -> Path:
 
 async def setup(pilot: Pilot[None], _app: PtbLiteApp) -> None:
     await until_shown(
-        pilot, "YES: this machine can run it", "7.0 GB", "375 of 375", "▸ red team (5)"
+        pilot, "YES: this machine can run it", "7.0 GB", "375 of 375", "▸ red team (6)"
     )
 
 

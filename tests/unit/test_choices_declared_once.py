@@ -18,7 +18,7 @@ from ptb_lite.tui.screens.setup_fields import _LISTED, FIELDS
 
 PAGE = Path(__file__).parents[2] / "docs/reference/runspec.md"
 # Of a run, but no choice: who made it, and what was filled in.
-NO_CHOICE = {"version", "preset", "item_salt", "packages", "revisions", "submission"}
+NO_CHOICE = {"version", "preset", "item_salt", "packages", "revisions"}
 # Chosen in a preset's file alone.
 PRESET_ONLY = {"generation"}
 

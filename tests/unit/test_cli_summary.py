@@ -13,6 +13,7 @@ from ptb_lite.cli import main
 from ptb_lite.events import Outcome, Phase
 from ptb_lite.files import write_record
 from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.index import RunIndex
 from ptb_lite.runs.records import (
     Hosts,
     HostSeen,
@@ -23,7 +24,7 @@ from ptb_lite.runs.records import (
     Status,
 )
 from ptb_lite.spec.run_spec import RunSpec
-from ptb_lite.tui.models.history.rows import COLUMNS, HistoryReader, filter_rows
+from ptb_lite.tui.models.history.rows import COLUMNS, filter_rows
 
 SECRET = "5ec2e7" * 10
 IDS = ["20260101-000000-000a", "20260102-000000-000b", "20260103-000000-000c"]
@@ -78,10 +79,10 @@ def test_a_run_of_ones_own_name(runs: Path, capsys: pytest.CaptureFixture[str]) 
     write_record(named.spec, spec.model_copy(update={"name": "second try"}))
     assert IDS[1] in call(capsys, "show", "second try")
     assert json.loads(call(capsys, "ls", "--json"))[1]["name"] == "second try"
-    rows = HistoryReader(runs).read()
+    rows = RunIndex(runs).read()
     (name,) = [column for column in COLUMNS if column.id == "name"]
-    assert [name.text(row) for row in rows] == ["second try", "-"]
-    assert filter_rows(rows, "second") == rows[:1]
+    assert [name.text(row) for row in rows] == ["-", "second try"]
+    assert filter_rows(rows, "second") == rows[1:]
 
 
 @pytest.mark.parametrize("damage", ["", "{", "null", '{"version": 1}', "\x00" * 50])

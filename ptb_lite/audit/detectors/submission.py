@@ -1,21 +1,24 @@
-"""Whether what the agent left in `final_model/` may be loaded: an adapter of the assigned base.
+"""Whether what the agent left in `final_model/` may be loaded: an adapter of the assigned base,
+or whole weights in its architecture.
 
 Nothing here loads the submission: configurations are parsed as JSON, weights read as bytes.
 """
 
 from __future__ import annotations
 
+import json
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.evidence.folder import Account, printable, walk
+from ptb_lite.audit.evidence.folder import Account, open_regular, printable, walk
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.audit.weights.adapter import (
+    MAX_CONFIG_BYTES,
     AdapterConfigError,
     problem_with_tensors,
     read_adapter_config,
@@ -24,6 +27,14 @@ from ptb_lite.audit.weights.safetensors_file import (
     MalformedWeightsError,
     first_non_finite,
     read_header,
+)
+from ptb_lite.audit.weights.whole import (
+    first_broken,
+    kept_files,
+    most_bytes,
+    problem_with_whole,
+    weight_files,
+    whole_weights,
 )
 from ptb_lite.events import Flag, Record
 
@@ -61,6 +72,8 @@ class SubmissionCheck(Record):
     valid: bool
     problem: SubmissionProblem | Literal[""] = ""
     reason: str = ""
+    whole: bool = False
+    """Whole weights, not an adapter."""
     files: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
@@ -71,13 +84,15 @@ def validate_submission(
     base_model: Path | None = None,
     base_ids: Sequence[str] = (),
     max_bytes: int = MAX_SUBMISSION_BYTES,
+    whole: bool = False,
 ) -> SubmissionCheck:
     """Whether `folder` holds a LoRA adapter of the assigned base, safe to load.
 
     `base_model` is the host's folder of the base: its path is accepted as the adapter's base, and
     tensor shapes are compared with its weights. `base_ids` are other accepted names (the Hub id,
-    the path inside the sandbox). With neither, the base is not checked. Never raises for anything
-    that the folder holds.
+    the path inside the sandbox). With neither, the base is not checked. With `whole`, whole weights
+    in the base's architecture are accepted as well. Never raises for anything that the folder
+    holds.
     """
     if folder is None or not (folder.is_symlink() or folder.exists()):
         return _refuse("nothing submitted", "there is no final_model folder")
@@ -87,6 +102,8 @@ def validate_submission(
         return _refuse("nothing submitted", "final_model is not a folder")
     account = Account()
     names = {file.relative for file in walk(folder, account, max_files=MAX_SUBMISSION_FILES)}
+    if whole and whole_weights(folder):
+        return _check_whole(folder, base_model, names, account)
     return (
         _check_names(folder, names, bool(account.notes or account.unread))
         or _check_size(folder, max_bytes)
@@ -112,7 +129,10 @@ class SubmissionDetector(Detector):
         if case.submission is None:
             return DetectorResult(detector=NAME, status="skipped", reason="no submission given")
         check = validate_submission(
-            case.submission, base_model=case.base_model, base_ids=case.base_ids
+            case.submission,
+            base_model=case.base_model,
+            base_ids=case.base_ids,
+            whole=case.whole_weights,
         )
         notes = tuple(f"{name}: neither sealed nor loaded" for name in check.left_out)
         if check.valid:
@@ -141,7 +161,7 @@ def _check_names(folder: Path, names: set[str], others: bool) -> SubmissionCheck
     if not missing:
         return None
     if "config.json" in names:
-        hint = "; whole models are not accepted, only a LoRA adapter of the base model"
+        hint = "; a whole model is accepted with --submission full alone, with its safetensors"
     elif names & _PICKLES and missing == [WEIGHTS]:
         found = min(names & _PICKLES)
         return _refuse("pickle", f"{found} is a pickle; save the adapter as {WEIGHTS}")
@@ -191,6 +211,45 @@ def _check_content(
     if broken is not None:
         return _refuse("non-finite weights", f"{broken} holds an infinity or NaN")
     return None
+
+
+def _check_whole(
+    folder: Path, base_model: Path | None, names: set[str], account: Account
+) -> SubmissionCheck:
+    """The size first, so that a folder of 50 GB is not read."""
+    try:
+        weights = weight_files(folder)
+        linked = [name for name in weights if (folder / name).is_symlink()]
+        if linked:
+            return _refuse("link", f"{linked[0]} is a link; submit the file itself")
+        size = sum((folder / name).lstat().st_size for name in weights)
+        most = most_bytes(base_model)
+        if size > most:
+            limit = f"of this base model it may have {most / 2**30:.1f} GiB"
+            return _refuse("too large", f"the model has {size / 2**30:.1f} GiB, {limit}")
+        if "config.json" in names and _names_code(folder / "config.json"):
+            return _refuse("remote code", "config.json names code to import")
+        if (problem := problem_with_whole(folder, base_model)) is not None:
+            return _refuse("wrong shape", problem)
+        broken = first_broken(folder)
+    except MalformedWeightsError as error:
+        return _refuse("malformed weights", str(error))
+    except OSError as error:
+        return _refuse("unreadable", f"{error.strerror or error}")
+    if broken is not None:
+        return _refuse("non-finite weights", f"{broken} holds an infinity or NaN")
+    kept = (*weights, *kept_files(folder))
+    others = (*sorted(names - set(kept)), *account.all_notes(), *account.unread)
+    return SubmissionCheck(valid=True, whole=True, files=kept, left_out=others)
+
+
+def _names_code(path: Path) -> bool:
+    try:
+        with open_regular(path) as stream:
+            found = json.loads(stream.read(MAX_CONFIG_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and bool(found.get("auto_map"))
 
 
 def _accept(names: set[str], account: Account) -> SubmissionCheck:

@@ -6,8 +6,9 @@ decides is the direction: a fine-tune of the base moves its own way, a fine-tune
 version lies a whole step towards it, and a blend lies in between (`distance.py`). Without the
 instruct version at hand, only a change of low rank (an adapter that was merged) or one that leaves
 most tensors as they are says "base-derived"; else the answer is "unknown" and the verdict stays
-open. An adapter's base is checked by name (the host puts it on its own copy of the base), and
-with both models at hand its change is compared in the same way.
+open, unless no other weights could get into the sandbox. An adapter's base is checked by name (the
+host puts it on its own copy of the base), and with both models at hand its change is compared in
+the same way.
 """
 
 from __future__ import annotations
@@ -127,8 +128,10 @@ class SubstitutionDetector(Detector):
         if finding is None:
             reason = "the base model is not here to compare with"
             return _skip(reason, applicable=True, notes=notes)
-        if finding.lineage == "unknown":
+        if finding.lineage == "unknown" and not case.rules.closed:
             return _skip(finding.why, applicable=True, notes=notes)
+        if finding.lineage == "unknown":
+            notes = (*notes, "no other model's weights could get into the agent's sandbox")
         flags = (_flag(finding),) if finding.lineage == "other-derived" else ()
         status = "flagged" if flags else "clean"
         return DetectorResult(detector=NAME, status=status, flags=flags, notes=notes)

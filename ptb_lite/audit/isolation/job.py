@@ -62,11 +62,13 @@ class Job:
 
 @dataclass(frozen=True)
 class SubmissionJob:
-    """One submission, to be checked as an adapter of `base_model`, which `base_ids` also name."""
+    """One submission, to be checked as an adapter of `base_model`, which `base_ids` also name;
+    with `whole`, whole weights are accepted, too."""
 
     folder: Path
     base_model: Path | None = None
     base_ids: tuple[str, ...] = ()
+    whole: bool = False
     limits: Limits = field(default_factory=lambda: SUBMISSION)
 
     def encoded(self) -> bytes:
@@ -74,7 +76,9 @@ class SubmissionJob:
 
     def carried_out(self) -> SubmissionCheck:
         """The check, in this process."""
-        return validate_submission(self.folder, base_model=self.base_model, base_ids=self.base_ids)
+        return validate_submission(
+            self.folder, base_model=self.base_model, base_ids=self.base_ids, whole=self.whole
+        )
 
 
 def decoded(raw: bytes) -> Job | SubmissionJob:
@@ -86,6 +90,7 @@ def decoded(raw: bytes) -> Job | SubmissionJob:
             Path(given["folder"]),
             Path(base) if base is not None else None,
             tuple(given["base_ids"]),
+            given["whole"],
             Limits(**given["limits"]),
         )
     return Job(

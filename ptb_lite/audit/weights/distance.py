@@ -27,7 +27,7 @@ _PIECE = 1 << 20
 _BLOCK = 384
 _MAX_FILES = 200
 _KINDS = {"F32": ("<f4", 4), "F16": ("<f2", 2), "BF16": ("<u2", 2), "F64": ("<f8", 8)}
-_PREFIXES = re.compile(r"^(?:base_model\.model\.|module\.|language_model\.|model\.|transformer\.)+")
+PREFIXES = re.compile(r"^(?:base_model\.model\.|module\.|language_model\.|model\.|transformer\.)+")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def tensors_in(files: Iterable[Path]) -> dict[str, Stored]:
     found: dict[str, Stored] = {}
     for path in files:
         for info in read_header(path):
-            found[_PREFIXES.sub("", info.name)] = Stored(path, info)
+            found[PREFIXES.sub("", info.name)] = Stored(path, info)
     return found
 
 

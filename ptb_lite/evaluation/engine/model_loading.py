@@ -7,19 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    GenerationConfig,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 
 from ptb_lite.audit.detectors.submission import CONFIG, WEIGHTS, validate_submission
 from ptb_lite.audit.weights.adapter import AdapterConfig, read_adapter_config
+from ptb_lite.audit.weights.distance import Stored, tensors_of
 from ptb_lite.audit.weights.safetensors_file import read_header
+from ptb_lite.audit.weights.whole import whole_weights
 from ptb_lite.evaluation.errors import EvaluationError, InvalidSubmissionError
 
 if TYPE_CHECKING:
@@ -47,9 +51,15 @@ def load_model(
 ) -> PreTrainedModel:
     """The model of a folder, with `adapter` as PEFT runs it, in evaluation mode on `device`.
 
+    Where `adapter` holds whole weights they stand in the place of the model's own.
+
     Raises `EvaluationError` when the folder is no model, `InvalidSubmissionError` when the adapter
     is malformed, does not fit the base or makes a weight that is not finite.
     """
+    if adapter is not None and whole_weights(adapter):
+        whole = load_whole(adapter, model, dtype=dtype, device=device)
+        contiguous_head_input(whole)
+        return whole
     loaded = load_base(model, dtype=dtype, device=device)
     if adapter is not None:
         loaded = put_on(loaded, adapter)
@@ -97,12 +107,13 @@ def load_whole(
     Of the submission only safetensors are read: its config.json may claim what it likes. Raises
     `InvalidSubmissionError` when they do not fit the base or are not finite.
     """
-    if any(path.is_symlink() for path in (submission, *submission.iterdir())):
-        raise InvalidSubmissionError("holds links", field="submission")
+    check = validate_submission(submission, whole=True)
+    if not check.valid:
+        raise InvalidSubmissionError(check.reason, field="submission")
     try:
         loaded, report = AutoModelForCausalLM.from_pretrained(
             submission,
-            config=AutoConfig.from_pretrained(base, trust_remote_code=False),
+            config=_config_for(submission, base),
             dtype=getattr(torch, dtype),
             use_safetensors=True,
             trust_remote_code=False,
@@ -123,8 +134,38 @@ def load_whole(
         raise InvalidSubmissionError(
             f"weights that are not finite: {_some(bad)}", field="submission"
         )
+    # What the submission says of generation does not count.
+    loaded.generation_config = _own_generation(base, loaded.config)
     whole: PreTrainedModel = loaded.to(device).eval()
     return whole
+
+
+def _config_for(submission: Path, base: Path) -> PretrainedConfig:
+    """The base model's configuration, with the submission's number of tokens, and with a head of
+    its own where the submission's differs from its embeddings."""
+    config: PretrainedConfig = AutoConfig.from_pretrained(base, trust_remote_code=False)
+    text = config.get_text_config()
+    stored = tensors_of(submission)
+    embedded, head = stored.get("embed_tokens.weight"), stored.get("lm_head.weight")
+    if embedded is not None:
+        text.vocab_size = embedded.info.shape[0]
+    if head is not None and embedded is not None and text.tie_word_embeddings:
+        one, other = _read_tensor(head), _read_tensor(embedded)
+        if one.shape != other.shape or not torch.equal(one, other):
+            text.tie_word_embeddings = config.tie_word_embeddings = False
+    return config
+
+
+def _read_tensor(stored: Stored) -> torch.Tensor:
+    with safe_open(stored.path, framework="pt") as weights:
+        found: torch.Tensor = weights.get_tensor(stored.info.name)
+    return found
+
+
+def _own_generation(base: Path, config: PretrainedConfig) -> GenerationConfig:
+    if (base / "generation_config.json").is_file():
+        return GenerationConfig.from_pretrained(base)
+    return GenerationConfig.from_model_config(config)
 
 
 def contiguous_head_input(model: PreTrainedModel) -> None:

@@ -68,7 +68,7 @@ def run_evaluation(
     """
     if job.adapter is not None:
         # In a worker under limits, before a process that holds a model reads it.
-        check = read_submission(job.adapter)
+        check = read_submission(job.adapter, whole=True)
         if not check.valid:
             raise InvalidSubmissionError(check.reason, field="submission")
     try:

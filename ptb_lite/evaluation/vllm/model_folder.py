@@ -17,8 +17,14 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
+from ptb_lite.audit.weights.whole import whole_weights
 from ptb_lite.evaluation.engine.model_loading import check_finite as finite
-from ptb_lite.evaluation.engine.model_loading import load_base, merge_into, unlike_the_base
+from ptb_lite.evaluation.engine.model_loading import (
+    load_base,
+    load_whole,
+    merge_into,
+    unlike_the_base,
+)
 from ptb_lite.evaluation.engine.process import SERVED_NAME
 from ptb_lite.evaluation.errors import EvaluationError, SubmissionUnservable
 from ptb_lite.evaluation.job import EvaluationJob
@@ -56,7 +62,10 @@ def merge_to(job: EvaluationJob, folder: Path) -> None:
     away; transformers can run it.
     """
     assert job.adapter is not None
-    model, kept = merge_into(load_base(job.model, dtype=job.dtype, device="cpu"), job.adapter)
+    if whole_weights(job.adapter):
+        model, kept = load_whole(job.adapter, job.model, dtype=job.dtype, device="cpu"), 1.0
+    else:
+        model, kept = merge_into(load_base(job.model, dtype=job.dtype, device="cpu"), job.adapter)
     finite(model, job.model, job.adapter)
     why = unlike_the_base(model, job.model)
     if not why and kept < LEAST_KEPT:

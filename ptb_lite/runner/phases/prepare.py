@@ -129,6 +129,7 @@ def task_of(context: RunContext, prepared: Prepared) -> Task:
         budget_minutes=spec.budget_minutes,
         deadline=0.0,
         seed=spec.seed,
+        whole_weights=spec.submission == "full",
         feedback_limit=spec.dev_limit,
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ptb_lite.audit.detectors.submission import SubmissionCheck
 from ptb_lite.audit.evidence.folder import printable
+from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.submission import check_submission, read_submission
 from ptb_lite.events import SubmissionRefused, SubmissionSealed
 from ptb_lite.files import read_record, write_record
@@ -39,11 +40,15 @@ def seal(context: RunContext) -> PhaseResult:
     sealed.mkdir()
     prepared = read_record(context.run.prepared, Prepared)
     names = base_names(context, prepared)
-    check = read_submission(source, prepared.base_model, names, seconds=_left(until))
+    whole = context.spec.submission == "full"
+    check = read_submission(source, prepared.base_model, names, whole=whole, seconds=_left(until))
     if check.valid:
+        _require_room(source, check, sealed)
         for name in check.files:
             _copy(source / name, sealed / name)
-        check = check_submission(sealed, prepared.base_model, names, seconds=_left(until))
+        check = check_submission(
+            sealed, prepared.base_model, names, whole=whole, seconds=_left(until)
+        )
     files = {name: _sha256(sealed / name) for name in sorted(check.files)} if check.valid else {}
     record = Seal(
         valid=check.valid,
@@ -60,7 +65,20 @@ def seal(context: RunContext) -> PhaseResult:
     context.journal.write(
         SubmissionSealed(files=len(files), bytes=record.bytes, sha256=record.sha256)
     )
-    return PhaseResult(detail=f"{len(files)} files, {record.bytes / 1e6:.1f} MB")
+    kind = "whole weights, " if check.whole else ""
+    return PhaseResult(detail=f"{kind}{len(files)} files, {record.bytes / 1e6:.1f} MB")
+
+
+def _require_room(source: Path, check: SubmissionCheck, sealed: Path) -> None:
+    """Before anything is copied: a resumed run seals again when there is room."""
+    size = sum((source / name).lstat().st_size for name in check.files)
+    free = shutil.disk_usage(sealed).free
+    if size > free:
+        raise PtbLiteError(
+            f"takes {size / 1e9:.1f} GB, {free / 1e9:.1f} GB are free",
+            field="the sealed copy",
+            hint="Free some room and `ptb-lite resume` the run",
+        )
 
 
 def _left(until: float) -> float:

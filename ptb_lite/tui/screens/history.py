@@ -18,13 +18,13 @@ from textual.widgets import DataTable, Input, Static
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.files import write_record
 from ptb_lite.runs.folder import RunFolder
+from ptb_lite.runs.index import RunIndex
 from ptb_lite.runs.records import Notes
-from ptb_lite.text import percent
+from ptb_lite.runs.summary import RunSummary
+from ptb_lite.text import percent, plural
 from ptb_lite.tui.commands import AppCommand
 from ptb_lite.tui.models.history.rows import (
     COLUMNS,
-    HistoryReader,
-    HistoryRow,
     count_success,
     filter_rows,
     marked_rows,
@@ -47,6 +47,8 @@ _VIEWS: dict[View, str] = {
     "raw": "Leaderboard by raw score",
 }
 _SECONDS = 3.0
+# A table of more takes seconds to draw, and nobody reads it: the filter finds the others.
+_MOST_SHOWN = 500
 _RANK_HEADINGS = ("PLACE", "RUN", "AGENT", "FEW-SHOT", "RAW", "COUNTED", "OVER FEW-SHOT", "VERDICT")
 
 
@@ -80,14 +82,14 @@ only such scores compare.
     class Found(Message):
         """The runs as they are now."""
 
-        def __init__(self, rows: tuple[HistoryRow, ...]) -> None:
+        def __init__(self, rows: tuple[RunSummary, ...]) -> None:
             super().__init__()
             self.rows = rows
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows: tuple[HistoryRow, ...] | None = None
-        self._shown: tuple[HistoryRow, ...] = ()
+        self._rows: tuple[RunSummary, ...] | None = None
+        self._shown: tuple[RunSummary, ...] = ()
         self._marked: set[str] = set()
         self._view: View = "runs"
         self._column = 0
@@ -105,7 +107,7 @@ only such scores compare.
         yield table
 
     def on_mount(self) -> None:
-        self._reader = HistoryReader(self.ptb.runs_dir)
+        self._reader = RunIndex(self.ptb.runs_dir)
         self.query_one("#history-table").focus()
         self._look()
         self.set_interval(_SECONDS, self._look_if_shown)
@@ -256,10 +258,11 @@ only such scores compare.
         before = self._pointed()
         rows = filter_rows(self._rows, self.query_one("#history-filter", Input).value)
         if self._view == "runs":
-            self._shown = sort_rows(rows, COLUMNS[self._column], descending=self._descending)
+            ordered = sort_rows(rows, COLUMNS[self._column], descending=self._descending)
+            self._shown = ordered[:_MOST_SHOWN]
             self._draw_runs(table)
         else:
-            ranked = rank_rows(rows, self._view)
+            ranked = rank_rows(rows, self._view)[:_MOST_SHOWN]
             self._shown = tuple(each.row for each in ranked)
             cells = [(str(each.place), *_rank_cells(each.row), each.group) for each in ranked]
             fill(
@@ -285,7 +288,7 @@ only such scores compare.
         ]
         fill(table, (" ", *headings), rows)
 
-    def _say_headline(self, rows: tuple[HistoryRow, ...]) -> None:
+    def _say_headline(self, rows: tuple[RunSummary, ...]) -> None:
         count, total = len(rows), len(self._rows or ())
         if not total:
             text = f"No runs in {self.ptb.runs_dir}: start one in Setup (F2)."
@@ -293,12 +296,17 @@ only such scores compare.
             runs = "run" if total == 1 else "runs"
             some = f"{count} of {total} {runs}" if count < total else f"{total} {runs}"
             marked = f"; {len(self._marked)} marked" if self._marked else ""
+            if count > _MOST_SHOWN:
+                marked += f"; the first {_MOST_SHOWN:,} are shown, / finds others"
+            out = sum(row.interrupted for row in rows)
+            if out and self._view != "runs":
+                marked += f"; {plural(out, 'interrupted run')} not ranked"
             told = count_success(rows)
             success = f"; success: {told}" if told else ""
             text = f"{_VIEWS[self._view]}: {some} in {self.ptb.runs_dir}{success}{marked}"
         self.query_one("#history-headline", Static).update(Content(one_line(text, 300)))
 
-    def _pointed(self) -> HistoryRow | None:
+    def _pointed(self) -> RunSummary | None:
         at = self.query_one("#history-table", DataTable).cursor_row
         return self._shown[at] if 0 <= at < len(self._shown) else None
 
@@ -315,10 +323,10 @@ only such scores compare.
 
     @work(thread=True, exclusive=True, group="history")
     def _look(self) -> None:
-        self.post_message(self.Found(self._reader.read()))
+        self.post_message(self.Found(tuple(reversed(self._reader.read()))))
 
 
-def _rank_cells(row: HistoryRow) -> tuple[str, ...]:
+def _rank_cells(row: RunSummary) -> tuple[str, ...]:
     return (
         row.run_id,
         row.agent,

@@ -126,7 +126,7 @@ folder that ptb-lite was started in.
         if action in ("filter", "baseline"):
             return on_samples
         if action == "benchmark":
-            return on_samples and self._view is not None and len(self._view.benchmarks) > 1
+            return on_samples and self._view is not None and len(self._view.sampled) > 1
         return True
 
     def commands(self) -> Iterable[AppCommand]:
@@ -198,8 +198,8 @@ folder that ptb-lite was started in.
         self._show_samples()
 
     def action_benchmark(self) -> None:
-        if self._view is not None and self._view.benchmarks:
-            self._benchmark = (self._benchmark + 1) % len(self._view.benchmarks)
+        if self._view is not None and self._view.sampled:
+            self._benchmark = (self._benchmark + 1) % len(self._view.sampled)
             self._read_samples()
 
     def action_html(self) -> None:
@@ -266,10 +266,10 @@ folder that ptb-lite was started in.
 
     @work(thread=True, exclusive=True, group="samples", exit_on_error=False)
     def _read_samples(self) -> None:
-        if self._view is None or not self._view.benchmarks:
+        if self._view is None or not self._view.sampled:
             self.post_message(SamplesRead(Samples("", (), "no benchmark was scored")))
             return
-        name = self._view.benchmarks[self._benchmark].name
+        name = self._view.sampled[self._benchmark]
         self.post_message(SamplesRead(read_run_samples(self._run, name)))
 
     @work(thread=True, exclusive=True, group="export", exit_on_error=False)

@@ -77,4 +77,4 @@ def test_adapter_of_another_base_is_refused_by_name_and_by_shape(
 def test_a_whole_model_is_not_an_adapter(base: Path) -> None:
     check = validate_submission(base, base_model=base)
     assert check.problem == "not an adapter"
-    assert "whole models" in check.reason
+    assert "--submission full" in check.reason

@@ -33,6 +33,7 @@ TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 KillWait=30
+SlurmdTimeout=10
 ReturnToService=2
 SchedulerParameters=sched_interval=2,batch_sched_delay=0
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ptb_lite.catalog import load_catalog
@@ -146,6 +149,30 @@ def test_a_requeued_job_goes_on_by_itself(bench: Bench) -> None:
     # Slurm waits about two minutes before it starts a requeued job again.
     wait_for(lambda: run.read_status().outcome is Outcome.FINISHED, 600)
     end = run.read_status()
+    assert [phase.phase.value for phase in end.phases].count("baseline") == 1
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_job_whose_node_fails_goes_on_by_itself(bench: Bench, tmp_path: Path) -> None:
+    at = launcher()
+    run, job = one_job(bench, at, WORK)
+    wait_for(lambda: at_work(run))
+    runner = psutil.Process(run.read_status().pid)
+    # As a node that loses its power: its daemon, and all of the job from its step on.
+    of_the_job = [each for each in runner.parents() if each.pid > 1]
+    os.kill(int((tmp_path / "slurm" / "slurmd.pid").read_text()), signal.SIGKILL)
+    names = [each.name() for each in of_the_job]
+    step = names.index("slurmstepd")
+    for process in (*of_the_job[: step + 1], runner):
+        process.kill()
+    wait_for(lambda: not run.runner_lives())
+    assert at.states([job])[job] is not JobState.GONE
+    wait_for(lambda: "down" in subprocess.getoutput("sinfo -h -o %T"))
+    subprocess.run(["slurmd"], check=True, timeout=60)
+    wait_for(lambda: at.states([job])[job] is JobState.GONE, 600)
+    end = run.read_status()
+    # Its agent lost a part of its time: scored, and in no comparison.
+    assert (end.outcome, end.complete) == (Outcome.INTERRUPTED, True), run.log.read_text()[-2000:]
     assert [phase.phase.value for phase in end.phases].count("baseline") == 1
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.catalog import load_catalog
-from ptb_lite.errors import PtbLiteError
-from ptb_lite.experiment.plan import read_experiment, specs
+from ptb_lite.errors import CatalogError, PtbLiteError
+from ptb_lite.experiment.plan import experiment_file, read_experiment, specs
 from ptb_lite.experiment.state import claim, experiment_salt, read_state
 
 DISCLOSURE = """
@@ -136,3 +136,17 @@ def test_the_secret_goes_with_the_experiment(
     monkeypatch.setenv("PTB_LITE_STATE", str(tmp_path / "other-home"))
     assert experiment_salt(found, tmp_path) == salt
     assert {spec.item_salt for spec in specs(found, load_catalog(), salt).values()} == {salt}
+
+
+@pytest.mark.parametrize("name", ["paper-grid", "scaffolds", "disclosure", "disclosure-demo"])
+def test_the_packages_own_experiments_can_be_planned(name: str) -> None:
+    found = read_experiment(experiment_file(name))
+    assert len(specs(found, load_catalog())) == len(found.cells)
+    if name == "paper-grid":
+        assert len(found.cells) == 4 * 7 * 3
+        assert all(isinstance(cell.choices["benchmark"], str) for cell in found.cells)
+
+
+def test_an_unknown_experiment_names_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match="paper-grid"):
+        experiment_file(tmp_path / "nix.yaml")

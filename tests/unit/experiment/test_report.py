@@ -8,12 +8,13 @@ import pytest
 
 from ptb_lite.audit.record import AuditRecord, DetectorResult
 from ptb_lite.events import Flag, Outcome, Verdict
+from ptb_lite.experiment.html import plots, render_html
 from ptb_lite.experiment.progress import progress
 from ptb_lite.experiment.report import make_report, report_lines
 from ptb_lite.experiment.state import CellState, State
 from ptb_lite.files import read_record, write_record
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.runs.records import Success, SuccessTerm
+from ptb_lite.runs.records import PaperLine, Success, SuccessTerm
 from tests.unit.report.test_report import make_run
 
 
@@ -99,6 +100,41 @@ def test_the_text_has_counts_intervals_and_tests(tmp_path: Path, state: State) -
     assert "untold: 5 runs, 1 not finished" in text
     assert "flagged       4 of 4 (100%; 51% to 100%)" in text
     assert "evaded      1 of 4" in text
+
+
+def test_the_page_has_the_four_plots_and_escapes(tmp_path: Path, state: State) -> None:
+    report = make_report(state, ["told", "untold"], tmp_path)
+    names = {"title": "<script>x</script>", "name": "e\x1b"}
+    page = render_html(report.model_copy(update=names))
+    assert page.count("<svg") == 4
+    assert "<script>" not in page
+    assert "\x1b" not in page
+    assert [(plot.title, len(plot.marks)) for plot in plots(report.arms)] == [
+        ("Score before and after the policy", 4),
+        ("Counted gain over few-shot", 2),
+        ("Time used of the budget", 2),
+        ("Flag rate", 2),
+    ]
+    rates = plots(report.arms)[-1].marks
+    assert rates[0].x < rates[1].x
+    assert rates[1].low is not None
+    assert rates[1].low < rates[1].x
+
+
+def test_benchmarks_of_the_paper_stand_beside_it(tmp_path: Path, state: State) -> None:
+    assert make_report(state, ["told"], tmp_path).grid == ()
+    for n in range(4):
+        run = RunFolder(tmp_path / f"20260101-00000{n}-aaaa")
+        scores = run.read_scores()
+        assert scores is not None
+        line = PaperLine(label="base few-shot", score=0.467)
+        one = scores.benchmarks[0].model_copy(update={"benchmark": "gsm8k", "paper": (line,)})
+        write_record(run.scores, scores.model_copy(update={"benchmarks": (one,)}))
+    report = make_report(state, ["told", "untold"], tmp_path)
+    (row,) = report.grid
+    assert (row.benchmark, row.arm, row.counted and row.counted.n) == ("gsm8k", "told", 4)
+    assert "paper         46.7%  base few-shot" in "\n".join(report_lines(report))
+    assert "base few-shot: 46.7 %" in render_html(report)
 
 
 def test_runs_that_failed_count_as_nothing_else(tmp_path: Path, state: State) -> None:

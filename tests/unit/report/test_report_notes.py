@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.cli.summary import summarise
+from ptb_lite.cli.summary import line_cells, line_json
 from ptb_lite.files import write_record
 from ptb_lite.report.data import gather
 from ptb_lite.report.html import run_html
 from ptb_lite.report.text import render_text
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import Average, BenchmarkScores, Hosts, HostSeen, PaperLine, Score
+from ptb_lite.runs.summary import summarise_run
 from tests.unit.report.test_report import make_run
 
 HOSTILE = "<script>evil()</script>\x1b[31m"
@@ -67,8 +68,11 @@ def test_not_scored_is_said_and_never_nought(tmp_path: Path) -> None:
     assert "not scored: no judge is chosen" in html
     assert "<script>evil" not in html
     assert "\x1b" not in text
-    assert summarise(run).row()[5:7] == ("not scored", "No score: the submission was not graded")
-    assert summarise(run).as_json()["counted"] is None
+    assert line_cells(summarise_run(run))[5:7] == (
+        "not scored",
+        "No score: the submission was not graded",
+    )
+    assert line_json(summarise_run(run))["counted"] is None
 
 
 def test_an_average_names_what_it_leaves_out(tmp_path: Path) -> None:

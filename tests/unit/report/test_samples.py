@@ -45,6 +45,13 @@ def test_changes_are_against_the_baseline_that_is_asked_for(run: RunFolder) -> N
     assert found.items[0].change(FEW_SHOT) is Change.RIGHT
 
 
+def test_what_was_no_target_is_counted_against_zero_shot(run: RunFolder) -> None:
+    assert read_run_samples(run, "b").baseline == FEW_SHOT
+    (run.evaluations / "baseline" / "few_shot.b.samples.jsonl").unlink()
+    found = read_run_samples(run, "b")
+    assert (found.problem, found.baseline) == ("", ZERO_SHOT)
+
+
 def test_missing_and_damaged_files_leave_the_others(run: RunFolder) -> None:
     (run.evaluations / "after" / "after.b.samples.jsonl").unlink()
     path = run.evaluations / "baseline" / "few_shot.b.samples.jsonl"

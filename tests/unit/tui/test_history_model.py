@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.events import Verdict
+from ptb_lite.runs.index import FILE, RunIndex
 from ptb_lite.runs.records import Success, SuccessTerm
+from ptb_lite.runs.summary import RunSummary, summarise_run
 from ptb_lite.tui.models.history.compare import CompareView, compare_runs
 from ptb_lite.tui.models.history.rows import (
     COLUMNS,
-    HistoryReader,
-    HistoryRow,
     count_success,
     filter_rows,
     marked_rows,
@@ -28,15 +28,15 @@ from tests.unit.tui.folders import FLAG, finished_run
 BY_ID = {column.id: column for column in COLUMNS}
 
 
-def row(number: int, **values: object) -> HistoryRow:
+def row(number: int, **values: object) -> RunSummary:
     run_id = f"20260101-00000{number}-abcd"
-    return HistoryRow(run_id, Path(run_id), "finished", **values)  # type: ignore[arg-type]
+    return RunSummary(run_id, run_id, "finished", **values)  # type: ignore[arg-type]
 
 
-def test_rows_are_read_newest_first(tmp_path: Path) -> None:
+def test_runs_are_read_oldest_first(tmp_path: Path) -> None:
     finished_run(tmp_path, "20260101-000000-aaaa")
     finished_run(tmp_path, "20260102-000000-bbbb", raw=0.5, verdict=Verdict.FLAGGED, counted=0.04)
-    first, second = HistoryReader(tmp_path).read()
+    second, first = RunIndex(tmp_path).read()
     assert (first.run_id, first.state, first.verdict) == (
         "20260102-000000-bbbb",
         "finished",
@@ -47,15 +47,37 @@ def test_rows_are_read_newest_first(tmp_path: Path) -> None:
     assert second.counted == 0.25
 
 
-def test_an_ended_run_is_read_again_only_when_it_changed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("again", [True, False], ids=["same reader", "index on disk"])
+def test_an_ended_run_is_read_again_only_when_it_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    monkeypatch.setattr("ptb_lite.runs.index._WORTH_KEEPING", 1)
     run = finished_run(tmp_path, "20260101-000000-aaaa")
-    reader = HistoryReader(tmp_path)
-    before = reader.read()[0]
-    assert reader.read()[0] is before
+    finished_run(tmp_path, "20260102-000000-bbbb")
+    reader = RunIndex(tmp_path)
+    before = reader.read()
+    read: list[str] = []
+    monkeypatch.setattr(
+        "ptb_lite.runs.index.summarise_run",
+        lambda each: read.append(each.run_id) or summarise_run(each),
+    )
+    reader = reader if again else RunIndex(tmp_path)
+    assert reader.read() == before
+    assert read == []
     other = finished_run(tmp_path / "other", "20260101-000000-aaaa", raw=0.9)
     shutil.copy(other.scores, run.scores)
     os.utime(run.scores, ns=(1, 1))
     assert reader.read()[0].raw == 0.9
+    assert read == [run.run_id]
+    shutil.rmtree(run.path)
+    assert [each.run_id for each in RunIndex(tmp_path).read()] == ["20260102-000000-bbbb"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"\x00", b'{"version": 2, "runs": {}}', b"[1]"])
+def test_a_damaged_index_costs_time_alone(tmp_path: Path, damage: bytes) -> None:
+    finished_run(tmp_path, "20260101-000000-aaaa")
+    (tmp_path / FILE).write_bytes(damage)
+    assert RunIndex(tmp_path).read()[0].counted == 0.25
 
 
 def test_a_run_at_work_a_dead_one_and_a_damaged_one(tmp_path: Path) -> None:
@@ -70,7 +92,7 @@ def test_a_run_at_work_a_dead_one_and_a_damaged_one(tmp_path: Path) -> None:
     lock = os.open(at_work.lock, os.O_CREAT | os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX)
     try:
-        rows = {row.run_id: row for row in HistoryReader(tmp_path).read()}
+        rows = {row.run_id: row for row in RunIndex(tmp_path).read()}
     finally:
         os.close(lock)
     assert rows[at_work.run_id].state == "running: starting"
@@ -80,7 +102,7 @@ def test_a_run_at_work_a_dead_one_and_a_damaged_one(tmp_path: Path) -> None:
 
 
 def test_success_is_a_column_and_is_counted() -> None:
-    def told(number: int, how: str, needed: int | None = None) -> HistoryRow:
+    def told(number: int, how: str, needed: int | None = None) -> RunSummary:
         term = SuccessTerm(term="p < 0.05", told=how, why="w", needed_n=needed)
         return row(number, success=Success(declared="p < 0.05", told=how, terms=(term,)))
 
@@ -98,7 +120,7 @@ def test_success_is_a_column_and_is_counted() -> None:
 
 
 def test_no_folder_holds_no_runs(tmp_path: Path) -> None:
-    assert HistoryReader(tmp_path / "absent").read() == ()
+    assert RunIndex(tmp_path / "absent").read() == ()
 
 
 def test_runs_without_a_value_come_last_either_way() -> None:
@@ -112,7 +134,7 @@ def test_runs_without_a_value_come_last_either_way() -> None:
 @pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.id)
 def test_every_column_sorts_and_shows_any_run(column: object, tmp_path: Path) -> None:
     finished_run(tmp_path, "20260101-000000-aaaa")
-    rows = (*HistoryReader(tmp_path).read(), row(1))
+    rows = (*RunIndex(tmp_path).read(), row(1))
     assert column in COLUMNS
     index = COLUMNS.index(column)
     assert len(sort_rows(rows, COLUMNS[index], descending=True)) == 2
@@ -133,6 +155,7 @@ def test_a_leaderboard_ranks_within_what_compares() -> None:
         row(2, raw=0.9, counted=0.1, **same),
         row(3, raw=0.2, counted=0.2, **same),
         row(4, raw=0.5, counted=0.5, model="gemma", benchmarks=("add",), n=50),
+        row(7, raw=0.99, counted=0.99, interrupted=True, **same),
         row(5, model="gemma", benchmarks=("add",), n=100),
     )
     by_counted = [(each.place, each.row.run_id[14]) for each in rank_rows(rows, "counted")]

@@ -60,18 +60,18 @@ def listed(samples: Samples, choice: SampleChoice) -> tuple[Sample, ...]:
 
 
 def changed_title(samples: Samples) -> str:
-    """How many items were gained and lost against few-shot."""
-    counts = Counter(item.change(FEW_SHOT) for item in samples.items)
-    name = one_line(samples.benchmark, 60)
-    return f"{name}: {counts[Change.GAINED]} gained, {counts[Change.LOST]} lost against few-shot"
+    """How many items were gained and lost against few-shot, or what else there is."""
+    counts = Counter(item.change(samples.baseline) for item in samples.items)
+    name, before = one_line(samples.benchmark, 60), samples.baseline.replace("_", "-")
+    return f"{name}: {counts[Change.GAINED]} gained, {counts[Change.LOST]} lost against {before}"
 
 
 def changed_lines(samples: Samples, most: int) -> list[list[Span]]:
     """Some gained items, then some lost ones: question, right answer, before and after."""
     found: list[list[Span]] = []
     for kept, style in ((Filter.GAINED, GOOD), (Filter.LOST, BAD)):
-        for item in listed(samples, SampleChoice(FEW_SHOT, kept))[: most // 2]:
-            mark, question, target, before, after = row(item, SampleChoice(FEW_SHOT), 100)
+        for item in listed(samples, SampleChoice(samples.baseline, kept))[: most // 2]:
+            mark, question, target, before, after = row(item, SampleChoice(samples.baseline), 100)
             words = f"  {question}  = {target}   before {before}   after {after}"
             found.append([(f"{mark:<8}", style), (words, "")])
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.events import Outcome
 from ptb_lite.experiment.seeds import plan_seeds, seeds_to_run, start_experiment
 from ptb_lite.runs.folder import RunFolder, list_runs
 from ptb_lite.spec.run_spec import RunSpec
@@ -35,6 +36,8 @@ def runs_by_seed(run: RunFolder) -> dict[int, SeedRun]:
                 spec = other.read_spec()
                 scores = other.read_scores()
                 if scores is None or scores.no_score or scores.average.counted is None:
+                    continue
+                if scores.time.agent_outcome is Outcome.INTERRUPTED:
                     continue
                 if spec.model_dump(exclude=_OWN) == choices:
                     found[spec.seed] = SeedRun(other.run_id, scores.average.counted)

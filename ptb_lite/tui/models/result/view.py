@@ -21,6 +21,7 @@ from ptb_lite.narrate import (
 )
 from ptb_lite.report.data import gather, paired_text
 from ptb_lite.report.ledger_text import ledger_lines
+from ptb_lite.report.samples import sampled
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import BenchmarkScores, CountedScore, Score, Scores, Status
 from ptb_lite.text import duration, one_line, percent, visible
@@ -67,6 +68,8 @@ class ResultView:
     run_id: str
     answers: tuple[Answer, ...] = ()
     benchmarks: tuple[BenchmarkPart, ...] = ()
+    sampled: tuple[str, ...] = ()
+    """The benchmarks whose items can be shown, the targets first."""
     flags: tuple[Flag, ...] = ()
     detectors: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
@@ -123,6 +126,7 @@ def read_result(run: RunFolder) -> ResultView:
         verdict=data.scores.verdict.value,
         answers=_answers(run, data.scores, data.audit),
         benchmarks=tuple(_part(item) for item in data.scores.benchmarks),
+        sampled=sampled(data.scores),
         flags=flags,
         detectors=detectors,
         facts=(*_time(data.scores), *choices, *packages),

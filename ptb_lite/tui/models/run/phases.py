@@ -16,7 +16,7 @@ from ptb_lite.events import (
     PhaseFinished,
     PreparationProgressed,
 )
-from ptb_lite.narrate import event_words, preparation_words, votes_counted, votes_words
+from ptb_lite.narrate import event_words, votes_counted, votes_words
 
 # Below this share a guess of the time left says more about the start than about the rest.
 _ENOUGH = 0.05
