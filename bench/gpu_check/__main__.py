@@ -19,6 +19,7 @@ STEPS = (
     "job",
     "gradients",
     "training",
+    "quality",
     "ways",
     "packing",
     "optimiser",
@@ -66,6 +67,16 @@ def parser() -> argparse.ArgumentParser:
         "--embedded", default="gemma-3-270m-embedded", help="the model that the engines answer by"
     )
     made.add_argument("--caps", help="gigabytes that training may use, with commas")
+    made.add_argument("--lengths", default="even,mixed", help="of training's examples: even, mixed")
+    made.add_argument(
+        "--with",
+        dest="peers",
+        choices=("unsloth",),
+        action="append",
+        default=[],
+        help="measure another trainer beside ours in the step training",
+    )
+    made.add_argument("--no-stock", action="store_true", help="training without stock TRL")
     made.add_argument("--minutes", type=float, default=2.0, help="the main job's time box")
     made.add_argument("--limit", type=int, default=150, help="the main job's test items")
     made.add_argument("--step-seconds", type=float, default=1800.0, help="limit of each step")
@@ -101,13 +112,24 @@ def run_step(step: str, rows: Path, given: argparse.Namespace) -> None:
 
             models = tuple(training.model_names(given.models))
             caps = given.caps.split(",") if given.caps else training.CAPS_GB
-            training.run(rows, models, tuple(int(cap) for cap in caps))
+            training.run(
+                rows,
+                models,
+                tuple(int(cap) for cap in caps),
+                lengths=tuple(given.lengths.split(",")),
+                peers=tuple(given.peers),
+                stock=not given.no_stock,
+            )
         case "gradients":
             from bench.gpu_check import gradients
 
             gradients.run(
                 rows, tuple(given.models.split(",")) if given.models else gradients.MODELS
             )
+        case "quality":
+            from bench.gpu_check import quality
+
+            quality.run(rows, given.embedded)
         case "ways":
             from bench.gpu_check import ways
 

@@ -12,7 +12,8 @@ from transformers import AutoConfig
 
 from bench.gpu_check.models import make_model, remove
 from bench.gpu_check.rows import Row, write_row
-from bench.gpu_check.training import BATCH, GB, SEQUENCE, STEPS, examples, release
+from bench.gpu_check.training import GB, release
+from bench.gpu_check.workload import BATCH, LONGEST, examples
 from ptb_lite.catalog import load_catalog
 from ptb_lite.evaluation.engine.lm import FollowedLM
 from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer
@@ -24,6 +25,8 @@ from ptb_lite.training.train import train
 
 MODEL = "qwen3-0.6b-base"
 CAP_GB = 5
+
+STEPS = 4
 
 
 def run(rows: Path) -> None:
@@ -39,16 +42,18 @@ def training(rows: Path, folder: Path, place: Path) -> None:
     """A plan made for the whole GPU, on a GPU that has only `CAP_GB`."""
     free = probe()
     shape = model_shape(AutoConfig.from_pretrained(folder))
-    plan = choose_plan(free, shape, nf4=True, batch_tokens=BATCH * SEQUENCE, batch_size=BATCH)
+    plan = choose_plan(free, shape, nf4=True, batch_tokens=BATCH * LONGEST, batch_size=BATCH)
     data = place / "data.jsonl"
-    data.write_text("".join(json.dumps(dataclasses.asdict(e)) + "\n" for e in examples()))
+    data.write_text(
+        "".join(json.dumps(dataclasses.asdict(e)) + "\n" for e in examples(steps=STEPS))
+    )
     config = TrainingConfig(
         base_model=folder,
         data=data,
         output=place / "adapter",
         steps=STEPS,
         batch_size=BATCH,
-        max_length=SEQUENCE,
+        max_length=LONGEST,
     )
     heard = Heard()
     capped(CAP_GB)
@@ -97,7 +102,7 @@ def evaluation(rows: Path, folder: Path) -> None:
     settings = {"until": ["w5 w6 w7"], "max_gen_toks": 16, "do_sample": False}
     requests = [
         Instance("generate_until", {}, (example.prompt, dict(settings)), index)
-        for index, example in enumerate(examples() * 8)
+        for index, example in enumerate(examples(steps=STEPS) * 8)
     ]
     answers = lm.generate_until(requests)
     capped(None)

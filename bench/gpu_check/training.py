@@ -1,15 +1,14 @@
-"""NF4 QLoRA steps at real sizes, with the GPU's memory capped, against stock TRL and the floor."""
+"""NF4 QLoRA steps at real sizes, with the GPU's memory capped, against peers and the floor."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
 import io
-import random
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,17 +16,27 @@ from typing import Any
 import torch
 from transformers import AutoConfig, TrainerCallback
 
-from bench.gpu_check.floor import bfloat16_rate, step_operations
-from bench.gpu_check.models import WORDS, make_model, remove
+from bench.gpu_check.floor import bfloat16_rate
+from bench.gpu_check.models import make_model, remove
+from bench.gpu_check.peers import Peer, PeerError, unsloth
 from bench.gpu_check.rows import Row, write_row
+from bench.gpu_check.workload import (
+    BATCH,
+    LONGEST,
+    SKIPPED,
+    STEPS,
+    Lengths,
+    examples,
+    mean_operations,
+    tokens_of,
+)
 from ptb_lite.catalog import load_catalog
-from ptb_lite.hardware import training_memory
 from ptb_lite.training.base import load_base
 from ptb_lite.training.capability import cuda_software, model_shape
 from ptb_lite.training.config import TrainingConfig
-from ptb_lite.training.cost import Capability
+from ptb_lite.training.cost import Capability, ModelShape
 from ptb_lite.training.data import Example
-from ptb_lite.training.plan import TrainingPlan, choose_plan
+from ptb_lite.training.plan import TrainingPlan, choose_plan, likely_tokens
 from ptb_lite.training.train import make_trainer, tokenised
 from tests.functional.training.stock import stock_trainer
 
@@ -40,21 +49,23 @@ MODELS = (
     "gemma-3-4b-pt",
 )
 CAPS_GB = (0, 24, 16, 12, 8, 6)  # 0: the whole GPU
-SEQUENCE = 1024
-PROMPT = 256
-BATCH = 16  # as the recipe agent asks for
-STEPS = 4
+STOCK_STEPS = 4
+# Batches differ where lengths do: more of them.
+MIXED_STEPS = 20
 GB = 10**9
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds of a step (median, the first one left out), bytes at the peak, rows of a part."""
+    """Seconds of a step (median; of mixed lengths the mean), bytes at the peak, parts of a batch,
+    the first step's seconds and the mean loss of every step."""
 
     seconds: float
     allocated: int
     reserved: int
-    rows: int
+    parts: int
+    first: float
+    losses: tuple[float, ...]
 
 
 class Stopwatch(TrainerCallback):  # type: ignore[misc]
@@ -70,16 +81,38 @@ class Stopwatch(TrainerCallback):  # type: ignore[misc]
         self.seconds.append(time.perf_counter() - self._began)
 
 
-def run(rows: Path, models: tuple[str, ...], caps: tuple[int, ...]) -> None:
-    rate = bfloat16_rate()
-    write_row(rows, Row("training", "bf16 product, 8192 x 8192", f"{rate / 1e12:.0f} TFLOP/s"))
-    context = context_bytes()
-    write_row(rows, Row("training", "memory of CUDA's context", f"{context / GB:.2f} GB"))
+@dataclass(frozen=True)
+class Bench:
+    """What all rows of one call share: where they go, and the GPU's rate and context."""
+
+    rows: Path
+    rate: float
+    context: int
+    peers: tuple[str, ...]
+
+
+def run(
+    rows: Path,
+    models: tuple[str, ...],
+    caps: tuple[int, ...],
+    *,
+    lengths: tuple[Lengths, ...] = ("even",),
+    peers: tuple[str, ...] = (),
+    stock: bool = True,
+) -> None:
+    """A row for each way; of `peers` ("unsloth") too, under the same cap."""
+    bench = Bench(rows, bfloat16_rate(), context_bytes(), peers)
+    release()
+    about = f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
+    write_row(rows, Row("training", about, f"bf16 {bench.rate / 1e12:.0f} TFLOP/s"))
+    write_row(rows, Row("training", "memory of CUDA's context", f"{bench.context / GB:.2f} GB"))
     for name in models:
         with tempfile.TemporaryDirectory(prefix="gpu-check-") as place:
             folder = Path(place) / "model"
             try:
-                one_model(rows, name, folder, caps, rate, context)
+                make_model(load_catalog().model(name), folder)
+                for length in lengths:
+                    one_model(bench, name, folder, caps, length, stock=stock)
             except Exception as error:  # a model that fails is a row, the others still run
                 write_row(rows, Row("training", name, "failed", note=repr(error)[:300]))
             remove(folder)
@@ -87,94 +120,83 @@ def run(rows: Path, models: tuple[str, ...], caps: tuple[int, ...]) -> None:
 
 
 def one_model(
-    rows: Path, name: str, folder: Path, caps: tuple[int, ...], rate: float, context: int
+    bench: Bench,
+    name: str,
+    folder: Path,
+    caps: tuple[int, ...],
+    lengths: Lengths,
+    *,
+    stock: bool,
 ) -> None:
-    entry = load_catalog().model(name)
-    make_model(entry, folder)
     shape = model_shape(AutoConfig.from_pretrained(folder))
-    tokens = BATCH * SEQUENCE
-    supervised = BATCH * (SEQUENCE - PROMPT)
-    floor = step_operations(shape, tokens=tokens, sequence=SEQUENCE, supervised=supervised) / rate
-    stock = attempt(lambda: stock_step(folder))
-    if isinstance(stock, Measured):
-        write_row(rows, _row(f"{name}, stock TRL, uncapped", stock, floor, None, context))
-    else:
-        write_row(rows, Row("training", f"{name}, stock TRL, uncapped", stock))
+    made = examples(lengths, STEPS if lengths == "even" else MIXED_STEPS)
+    floor = mean_operations(shape, made) / bench.rate
+    tokens = sum(map(tokens_of, made)) * BATCH / len(made)
+    what = f"{name}, {'equal' if lengths == 'even' else 'mixed'} lengths"
+
+    def row(who: str, found: Measured | str, note: str = "") -> None:
+        write_row(bench.rows, _row(f"{what}, {who}", found, floor, tokens, bench.context, note))
+
+    theirs = attempt(lambda: stock_step(folder, made)) if stock else "not measured"
+    if stock:
+        row("stock TRL, the whole GPU", theirs)
     for cap in caps:
-        whole = torch.cuda.mem_get_info()[0]
-        allowed = cap * GB - context if cap else whole
-        plan = choose_plan(
-            Capability(
-                device="cuda",
-                memory_free=allowed,
-                fast_bfloat16=True,
-                rate=rate,
-                compute=torch.cuda.get_device_capability(),
-                software=cuda_software(),
-            ),
-            shape,
-            nf4=True,
-            batch_tokens=tokens,
-            batch_size=BATCH,
-        )
-        found = attempt(lambda plan=plan, allowed=allowed: our_step(folder, plan, allowed))
-        what = f"{name}, {cap} GB" if cap else f"{name}, the whole GPU"
-        if not isinstance(found, Measured):
-            write_row(rows, Row("training", what, found, note=_plan(plan)))
-            continue
-        estimate = training_memory(
-            entry,
-            sequence=SEQUENCE,
-            batch=found.rows,
-            supervised=SEQUENCE - PROMPT,
-            checkpointing=plan.checkpointed_layers > 0,
-            quantisation="none" if plan.unpack_once else "nf4",
-        ).total
-        other = stock if isinstance(stock, Measured) else None
-        row = _row(what, found, floor, other, context, estimate=estimate, plan=plan)
-        write_row(rows, row)
+        place = f"{cap} GB" if cap else "the whole GPU"
+        allowed = cap * GB - bench.context if cap else torch.cuda.mem_get_info()[0]
+        plan = plan_within(shape, made, allowed, bench.rate)
+        found = attempt(lambda plan=plan, allowed=allowed: our_step(folder, plan, made, allowed))
+        row(f"ptb-lite, {place}", found, _plan(plan, found, bench.context))
+        if "unsloth" in bench.peers:
+            row(f"Unsloth, {place}", *peer_step(folder, made, cap * GB and allowed))
+
+
+def plan_within(
+    shape: ModelShape, made: Sequence[Example], allowed: int, rate: float
+) -> TrainingPlan:
+    """The plan that ptb-lite-train makes on a GPU with so many bytes free and time enough."""
+    lengths = [tokens_of(one) for one in made]
+    return choose_plan(
+        Capability(
+            device="cuda",
+            memory_free=allowed,
+            fast_bfloat16=True,
+            rate=rate,
+            compute=torch.cuda.get_device_capability(),
+            software=cuda_software(),
+        ),
+        shape,
+        nf4=True,
+        batch_tokens=BATCH * max(lengths),
+        batch_size=BATCH,
+        padding=1 - sum(lengths) / (len(lengths) * max(lengths)),
+        flat_tokens=likely_tokens(lengths, BATCH),
+    )
 
 
 def _row(
-    what: str,
-    found: Measured,
-    floor: float,
-    stock: Measured | None,
-    context: int,
-    *,
-    estimate: int | None = None,
-    plan: TrainingPlan | None = None,
+    what: str, found: Measured | str, floor: float, tokens: float, context: int, note: str
 ) -> Row:
-    rate = BATCH * SEQUENCE / found.seconds
-    used = found.reserved + context
+    if isinstance(found, str):
+        return Row("training", what, found, note=note)
     notes = [
-        f"peak {used / GB:.2f} GB (allocated {found.allocated / GB:.2f})",
-        f"parts of {found.rows}",
-        f"floor {floor:.3f} s = {floor / found.seconds:.0%}",
+        f"peak {(found.reserved + context) / GB:.2f} GB (allocated {found.allocated / GB:.2f})",
+        f"{floor / found.seconds:.0%} of the bf16 rate",
+        f"first step {found.first:.1f} s",
+        f"loss {found.losses[0]:.3f} to {found.losses[-1]:.3f}",
+        *([note] if note else []),
     ]
-    if estimate is not None:
-        notes.insert(1, f"estimate {estimate / GB:.2f} GB = {estimate / used:.2f} x")
-    if plan is not None:
-        notes.append(_plan(plan))
-    return Row(
-        "training",
-        what,
-        f"{found.seconds:.3f} s, {rate:,.0f} tokens/s",
-        f"stock {stock.seconds:.3f} s" if stock else "",
-        f"{stock.seconds / found.seconds:.2f} x" if stock else "",
-        "; ".join(notes),
-    )
+    figure = f"{found.seconds:.3f} s, {tokens / found.seconds:,.0f} tokens/s"
+    return Row("training", what, figure, note="; ".join(notes))
 
 
-def _plan(plan: TrainingPlan) -> str:
-    packing = "unpacked" if plan.unpack_once else "packed"
-    checkpointing = "on" if plan.checkpointed_layers else "off"
-    laid = ", padding-free" if plan.padding_free else ""
-    fused = ", fused" if plan.fused else ""
-    return (
-        f"{packing}, checkpointing {checkpointing}, planned {plan.parts} parts, "
-        f"{plan.attention}{laid}{fused}, {plan.optimiser}"
-    )
+def _plan(plan: TrainingPlan, found: Measured | str, context: int) -> str:
+    told = f"{plan.summary}; {plan.attention}, {plan.optimiser}"
+    if isinstance(found, str):
+        return told
+    used = found.reserved + context
+    estimate = plan.bytes + context
+    halved = f"; ran in {found.parts} parts" if found.parts != plan.parts else ""
+    return f"estimate {estimate / GB:.2f} GB = {estimate / used:.2f} x; {told}{halved}"
 
 
 def attempt(work: Any) -> Measured | str:
@@ -189,7 +211,7 @@ def attempt(work: Any) -> Measured | str:
     return found
 
 
-def our_step(folder: Path, plan: TrainingPlan, allowed: int) -> Measured:
+def our_step(folder: Path, plan: TrainingPlan, made: Sequence[Example], allowed: int) -> Measured:
     """Our trainer under a plan, with no more than `allowed` bytes for torch."""
     total = torch.cuda.mem_get_info()[1]
     torch.cuda.set_per_process_memory_fraction(min(1.0, allowed / total))
@@ -199,47 +221,75 @@ def our_step(folder: Path, plan: TrainingPlan, allowed: int) -> Measured:
             base_model=folder,
             data=folder,
             output=folder,
-            steps=STEPS,
+            steps=len(made) // BATCH,
             batch_size=BATCH,
-            max_length=SEQUENCE,
+            learning_rate=1e-4,
+            max_length=LONGEST,
         )
-        tokenizer, dataset = tokenised(config, examples())
+        tokenizer, dataset = tokenised(config, made)
         trainer = make_trainer(
             config, plan, load_base(folder, plan), tokenizer, dataset, Path(scratch)
         )
-        return measure(trainer)
+        return measure(trainer, made)
 
 
-def stock_step(folder: Path) -> Measured:
+def stock_step(folder: Path, made: Sequence[Example]) -> Measured:
     torch.cuda.reset_peak_memory_stats()
+    few = tuple(made[: BATCH * STOCK_STEPS])
     with tempfile.TemporaryDirectory() as scratch:
-        trainer = stock_trainer(folder, examples(), Path(scratch), batch_size=BATCH, steps=STEPS)
-        return measure(trainer)
+        trainer = stock_trainer(folder, few, Path(scratch), batch_size=BATCH, steps=STOCK_STEPS)
+        return measure(trainer, few)
 
 
-def measure(trainer: Any) -> Measured:
+def peer_step(folder: Path, made: Sequence[Example], allowed: int) -> tuple[Measured | str, str]:
+    """Unsloth and what is to be said of it: its default where memory is capped, and without
+    checkpointing on the whole GPU (`allowed` 0), where that is the faster."""
+    try:
+        peer = unsloth(
+            folder,
+            made,
+            allowed=allowed,
+            checkpointing=bool(allowed),
+            steps=len(made) // BATCH,
+        )
+    except PeerError as error:
+        return "failed", str(error)
+    how = "its default" if allowed else "without checkpointing"
+    if not peer.fits:
+        return "does not fit", f"{how}; {peer.version}"
+    return _of_peer(peer, made), f"{how}; {peer.version}"
+
+
+def _of_peer(peer: Peer, made: Sequence[Example]) -> Measured:
+    return Measured(
+        seconds=typical(peer.seconds, made),
+        allocated=peer.allocated,
+        reserved=peer.reserved,
+        parts=1,
+        first=peer.seconds[0],
+        losses=peer.losses,
+    )
+
+
+def typical(seconds: Sequence[float], made: Sequence[Example]) -> float:
+    """The median of the steps after the first ones; where batches differ in length, the mean."""
+    settled = seconds[SKIPPED if len(seconds) > 2 * SKIPPED else 1 :]
+    even = len({tokens_of(one) for one in made}) == 1
+    return statistics.median(settled) if even else statistics.fmean(settled)
+
+
+def measure(trainer: Any, made: Sequence[Example]) -> Measured:
     watch = Stopwatch()
     trainer.add_callback(watch)
     with contextlib.redirect_stdout(io.StringIO()):
         trainer.train()
-    parts = getattr(trainer, "parts", 1)
     return Measured(
-        seconds=statistics.median(watch.seconds[1:]),
+        seconds=typical(watch.seconds, made),
         allocated=torch.cuda.max_memory_allocated(),
         reserved=torch.cuda.max_memory_reserved(),
-        rows=-(-BATCH // parts),
-    )
-
-
-def examples() -> tuple[Example, ...]:
-    """`SEQUENCE` tokens each, the first `PROMPT` of them not supervised."""
-    draw = random.Random(0)
-
-    def words(count: int) -> str:
-        return " ".join(f"w{draw.randrange(2, WORDS)}" for _ in range(count))
-
-    return tuple(
-        Example(words(PROMPT), " " + words(SEQUENCE - PROMPT - 1)) for _ in range(BATCH * STEPS)
+        parts=getattr(trainer, "parts", 1),
+        first=watch.seconds[0],
+        losses=tuple(one["loss"] for one in trainer.state.log_history if "loss" in one),
     )
 
 

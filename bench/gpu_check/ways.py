@@ -8,7 +8,8 @@ from pathlib import Path
 
 from bench.gpu_check.models import make_model, remove
 from bench.gpu_check.rows import Row, write_row
-from bench.gpu_check.training import BATCH, GB, Measured, attempt, context_bytes, our_step
+from bench.gpu_check.training import GB, Measured, attempt, context_bytes, our_step
+from bench.gpu_check.workload import BATCH, examples
 from ptb_lite.catalog import load_catalog
 from ptb_lite.training.plan import TrainingPlan
 
@@ -29,7 +30,7 @@ def run(rows: Path, model: str) -> None:
                 parts=parts,
                 reasons=(),
             )
-            found = attempt(lambda plan=plan: our_step(folder, plan, 10**12))
+            found = attempt(lambda plan=plan: our_step(folder, plan, examples(), 10**12))
             what = (
                 f"{model}, {'unpacked' if unpack else 'packed'}, "
                 f"checkpointing {'on' if checkpointing else 'off'}, parts of {BATCH // parts}"

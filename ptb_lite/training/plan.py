@@ -38,8 +38,8 @@ class TrainingPlan:
     backward pass. `compiled`: layers and loss by torch.compile. `padding_free`: the examples of a
     batch in one row. `fused`: linear layers with their adapters and, where not compiled, norms in
     few passes over the tokens (`kernels`).
-    `seconds` is a step's estimate, `gain` how many times faster than TRL's defaults that is
-    (0: not estimated).
+    `seconds` and `bytes` are estimates of a step and of the memory that it needs, `gain` how many
+    times faster than TRL's defaults that is (0: not estimated).
     """
 
     device: Literal["cpu", "cuda"]
@@ -55,6 +55,7 @@ class TrainingPlan:
     fused: bool = True
     optimiser: Optimiser = "adamw_torch_fused"
     seconds: float = 0.0
+    bytes: int = 0
     gain: float = 0.0
 
     @property
@@ -150,6 +151,7 @@ def choose_plan(
         padding_free=attention.padding_free,
         optimiser=optimiser,
         seconds=way.seconds,
+        bytes=way.bytes,
         gain=work.stock_seconds / way.seconds if way.seconds else 0.0,
     )
 
