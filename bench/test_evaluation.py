@@ -22,7 +22,7 @@ from tests.functional.evaluation.lm_eval_command import lm_eval_command
 pytestmark = pytest.mark.bench
 LIMIT = 200
 FEW = 48
-# The peer with an unmerged adapter: several minutes for 200 items, longer the larger the batch.
+# The peer with an adapter: several minutes for 200 items, longer the larger the batch.
 LIMIT_ADAPTED = 16
 FEW_ADAPTED = 4
 SIZES_ADAPTED = (1, 4)
@@ -86,7 +86,7 @@ def test_generation(
     )
     texts = sum(a == b for a, b in zip(found.ours, found.theirs, strict=True))
     same = same_verdicts(items, found)
-    what = f"{shots}-shot" + (", with a LoRA adapter (the peer leaves it unmerged)" * adapted)
+    what = f"{shots}-shot" + (", with a LoRA adapter, unmerged on both sides" * adapted)
     note = f"{same} of {limit} items judged the same, {texts} completions equal"
     with capsys.disabled():
         print(

@@ -68,8 +68,8 @@ def _lines(data: ReportData) -> Iterator[str]:
     share = f", {100 * used / budget:.0f} %" if budget > 0 else ""
     ended = scores.time.agent_outcome.value
     yield f"agent's time: {duration(used)} of {duration(budget)}{share} ({ended})"
-    if scores.agent_use and (used := scores.agent_use.words()):
-        yield f"agent's tokens: {used}"
+    if scores.agent_use and (tokens := scores.agent_use.words()):
+        yield f"agent's tokens: {tokens}"
     yield from _work_lines(scores.time)
     yield from ledger_lines(data.ledger, scores.iterations)
     yield "phases: " + ", ".join(f"{name} {duration(seconds)}" for name, seconds in data.phases)

@@ -14,7 +14,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ptb_lite import moments
 from ptb_lite.experiment.execute import _is_cared_for
 from ptb_lite.files import write_record
 from ptb_lite.launchers.local import LocalLauncher, LocalOptions
@@ -40,7 +39,7 @@ def process() -> Iterator[int]:
 def clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What this machine's clock is set by after all was written."""
     wall, boot = time.time, psutil.boot_time()
-    monkeypatch.setattr(moments.time, "time", lambda: wall() + request.param)
+    monkeypatch.setattr("ptb_lite.moments.time.time", lambda: wall() + request.param)
     monkeypatch.setattr("psutil._pslinux.boot_time", lambda: boot + request.param)
 
 

@@ -267,13 +267,11 @@ class _Reader:
                 self.environment.setdefault(variable, value)
             target = _written(command)
             kind = _named_kind(target) if target else None
-            if kind in ("python", "config"):
-                at = f"{name} ({target})"
-                made = Program(kind, command.stdin, at, line, spread=spread)
-                if kind == "python":
-                    self._add_python(made)
-                else:
-                    self.configs.append(made)
+            at = f"{name} ({target})"
+            if kind == "python":
+                self._add_python(Program("python", command.stdin, at, line, spread=spread))
+            elif kind == "config":
+                self.configs.append(Program("config", command.stdin, at, line, spread=spread))
         for one in embedded:
             line = one.line if spread else first
             self._add_python(
