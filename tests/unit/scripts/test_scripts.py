@@ -44,7 +44,7 @@ def test_test_checks_everything_and_ends_with_pytest(machine: Machine) -> None:
         "ruff format --check .",
         "mypy ",
         "lint-imports ",
-        "python -m pytest -n 2 --dist loadfile --hypothesis-profile=ci -m not bench -k a b",
+        "python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile=ci -m not bench -k a b",
     ]
     assert machine.run(str(machine.checkout / "scripts/test"), CODE="1").returncode == 1
 
@@ -112,7 +112,7 @@ def test_ci_calls_the_tests_and_nothing_else(machine: Machine) -> None:
     assert done.returncode == 5
     assert (
         done.stdout.splitlines()[-1]
-        == "python -m pytest -n 2 --dist loadfile --hypothesis-profile=ci"
+        == "python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile=ci"
     )
 
 
