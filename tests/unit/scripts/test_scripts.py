@@ -14,6 +14,8 @@ import pytest
 from ptb_lite.catalog import load_catalog
 from tests.unit.scripts.machine import ROOT, Machine
 
+GATE = "pytest -n 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile=ci"
+
 
 def set_up(machine: Machine) -> Path:
     """A machine that is set up, with a `ptb-lite` that shows its arguments: its bin folder."""
@@ -44,7 +46,7 @@ def test_test_checks_everything_and_ends_with_pytest(machine: Machine) -> None:
         "ruff format --check .",
         "mypy ",
         "lint-imports ",
-        "python -m pytest -n 2 --dist loadfile --hypothesis-profile=ci -m not bench -k a b",
+        f"python -m {GATE} -m not bench -k a b",
     ]
     assert machine.run(str(machine.checkout / "scripts/test"), CODE="1").returncode == 1
 
@@ -110,10 +112,7 @@ def test_ci_calls_the_tests_and_nothing_else(machine: Machine) -> None:
     shutil.copytree(ROOT / ".ci", machine.checkout / ".ci")
     done = machine.run("bash", str(machine.checkout / ".ci" / "run"))
     assert done.returncode == 5
-    assert (
-        done.stdout.splitlines()[-1]
-        == "python -m pytest -n 2 --dist loadfile --hypothesis-profile=ci"
-    )
+    assert done.stdout.splitlines()[-1] == f"python -m {GATE}"
 
 
 @pytest.mark.parametrize("name", ["scripts/setup", "scripts/demo", "scripts/test", "scripts/bench"])
