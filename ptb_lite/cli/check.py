@@ -42,8 +42,8 @@ def _base(folder: Path, named: str | None, full: bool) -> tuple[Path, tuple[str,
     for place in (Path(), folder.absolute().parent):
         if (place / "task.json").is_file():
             task = read_task(place)
-            names = task.base_names or (task.base_model_id,)
-            return Path(task.base_model), names, full or task.whole_weights
+            known = task.base_names or (task.base_model_id,)
+            return Path(task.base_model), known, full or task.whole_weights
     raise PtbLiteError(
         "which base model it is for is not said", field="--base-model", hint="Give its id or folder"
     )

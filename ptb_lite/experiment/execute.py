@@ -53,7 +53,7 @@ def run_experiment(
     checked = False
     while waiting or watched:
         room = launcher.room(sum(bool(one.job) for one in watched))
-        taken = []
+        taken: list[tuple[Watched, bool]] = []
         while waiting and (room is None or len(taken) < room):
             number, cell = waiting.popleft()
             label = f"{number} of {len(experiment.cells)}: {cell.arm}, seed {cell.seed}"

@@ -85,7 +85,8 @@ class Samples:
 def sampled(scores: Scores) -> tuple[str, ...]:
     """The benchmarks of a run whose items can be shown, the targets first."""
     others = scores.off_target.benchmarks if scores.off_target else ()
-    return tuple(item.benchmark for item in (*scores.benchmarks, *others))
+    targets = tuple(item.benchmark for item in scores.benchmarks)
+    return (*targets, *(item.benchmark for item in others))
 
 
 def read_run_samples(run: RunFolder, benchmark: str) -> Samples:

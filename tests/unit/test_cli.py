@@ -167,7 +167,7 @@ def test_an_unexpected_error_is_one_line_unless_debug(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("\x1b[31mred")
 
-    monkeypatch.setattr("ptb_lite.runs.folder.list_runs", broken)
+    monkeypatch.setattr("ptb_lite.runs.index.RunIndex.read", broken)
     assert code_of("ls") == 1
     err = capsys.readouterr().err
     assert err.count("\n") == 1
