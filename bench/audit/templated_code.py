@@ -30,7 +30,8 @@ _TEMPLATES = (
 
 def drawn(count: int, seed: int, taken: set[str]) -> list[tuple[str, str]]:
     """Problems as heads and bodies, none of them in `taken`."""
-    source, made = random.Random(seed), []
+    source = random.Random(seed)
+    made: list[tuple[str, str]] = []
     while len(made) < count:
         values = {key: source.randint(3, 97) for key in "abc"}
         text = source.choice(_TEMPLATES).format(**values)

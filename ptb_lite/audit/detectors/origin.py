@@ -40,6 +40,15 @@ _WEIGHTS = re.compile(r"\.safetensors$|\.bin$|pytorch_model")
 _SAVED = re.compile(r"(?:save_model|save_pretrained)\(\s*[rf]?[\"'][^\"']*final_model")
 _FOLDER = re.compile(r"[\w./~-]{2,200}")
 _HUB_ID = re.compile(r"[\w-][\w.-]{0,95}/[\w.-]{2,95}")
+_OWN_FOLDER = re.compile(
+    r"out\w*|check\w*|ckpts?|results?|runs?|models?|adapters?|loras?|tmp|data\w*|work\w*|exp\w*|"
+    r"merged\w*|saves?|saved\w*|artifacts?|final\w*|sft\w*|train\w*|base\w*|weights|logs?",
+    re.IGNORECASE,
+)
+_OWN_PLACE = re.compile(
+    r"checkpoint[-_]?\w*|adapter\w*|final\w*|best\w*|last|latest|merged\w*|lora|epoch\S*|step\S*",
+    re.IGNORECASE,
+)
 _TUNED = re.compile(
     r"[-_.](?:it|instruct\w*|chat|sft|dpo|rlhf|thinking|distill\w*)(?:[-_.]|$)", re.I
 )
@@ -105,13 +114,20 @@ class _Look:
         """Whether a text is the Hub's id of another model than the base. Where the base is not
         known, only one that says it was tuned."""
         low = text.lower().rstrip("/")
-        if not _HUB_ID.fullmatch(text) or text.partition("/")[0] in self._folders:
+        if not self._is_named(text):
             return False
         if low in self._base or low.rpartition("/")[2] in {
             b.rpartition("/")[2] for b in self._base
         }:
             return False
         return bool(self._base) or bool(_TUNED.search(text))
+
+    def _is_named(self, text: str) -> bool:
+        """Whether a text has the form of a name on the Hub and not of a path of the agent's own."""
+        if not _HUB_ID.fullmatch(text) or text.partition("/")[0] in self._folders:
+            return False
+        owner, _, name = text.partition("/")
+        return not (_OWN_FOLDER.fullmatch(owner) or _OWN_PLACE.fullmatch(name))
 
     def _remember(self, folder: str, name: str) -> None:
         """Where another model's weights lie meanwhile."""
@@ -228,16 +244,17 @@ class _Look:
             return ""
         if site.name.startswith(("peft.PeftModel.from_pretrained", "PeftModel.from_pretrained")):
             # What is put on a model is somebody's adapter, whatever it is called.
-            adapter = site.argument(1, "model_id").texts()
-            mine = self._base | self._folders
-            named = (t for t in adapter if _HUB_ID.fullmatch(t) and t.partition("/")[0] not in mine)
-            return next((t for t in named if t.lower() not in self._base), "")
+            adapters = site.argument(1, "model_id").texts()
+            return next(
+                (t for t in adapters if self._is_named(t) and t.lower() not in self._base), ""
+            )
         if site.name.endswith(_FETCHES[1]):
             files = site.argument(1, "filename").texts()
             if files and not any(map(_WEIGHTS.search, files)):
                 return ""
-        named = filter(self._is_other, own)
-        return next(named, "") or next(filter(None, map(self._lying_at, own)), "")
+        return next(filter(self._is_other, own), "") or next(
+            filter(None, map(self._lying_at, own)), ""
+        )
 
     def _trained(self, program: Program, sites: Iterable[Site]) -> Iterator[Flag]:
         """A trainer that is given another model by name, and whose output is the submission."""

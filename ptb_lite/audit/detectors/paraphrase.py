@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ from ptb_lite.text import plural
 NAME = "paraphrase"
 HONEST_RATE = 0.005
 SIGNIFICANCE = 1e-3
+_MAX_SECONDS = 20.0
 _STEM = 5
 _LEAST_WORDS = 5
 _NEEDED = 0.6
@@ -148,7 +150,7 @@ class ParaphraseDetector(Detector):
         search = Search(items, handed_rows(case))
         account.note(search.what_can_be_told())
         rows = list(agent_rows(case, account))
-        found = search.over(rows)
+        found = search.over(rows, account)
         if case.embedder is not None and rows:
             try:
                 pairs = nearest(
@@ -188,11 +190,16 @@ class Search:
             f"{marks} by their numbers and names alone"
         )
 
-    def over(self, rows: Iterable[Row]) -> Found:
+    def over(self, rows: Iterable[Row], account: Account) -> Found:
+        """Bounded in time, which a note says."""
+        until = time.monotonic() + _MAX_SECONDS
         rates = [part[1].rate for part in self._parts]
         found = Found(honest_rate=max([HONEST_RATE, *rates]))
         marked: list[tuple[int, float, Retelling]] = []
         for row in rows:
+            if time.monotonic() > until:
+                account.note(f"the first {found.rows.total():,} rows only, up to {row.file}")
+                break
             found.rows[row.file] += 1
             told = plain(row.text)
             squeezed: bytes | None = None

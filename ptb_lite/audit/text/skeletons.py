@@ -33,7 +33,8 @@ _FEWEST_RUNS = 6
 _RUNS_NEEDED = (0.6, 0.7, 0.8, 0.9)
 _WORDS_NEEDED = (0.8, 0.85, 0.9, 0.95)
 _OFF = 2.0
-_LEAST_BITS = 16.0
+_LEAST_BITS = 10.0
+_OTHER_GENERATORS = 3.0  # one that draws from fewer templates meets items more often
 _LEAST_ORDER = 0.8
 _COMMON = 1 / 3
 _RAREST = 12
@@ -142,7 +143,7 @@ class Skeletons:
         # Half of the control says which words make a template, the other half how far chance goes.
         self._words = _Words.of(own, control[::2])
         _calibrate(self._runs, own, control, _RUNS_NEEDED)
-        if not _is_on(self._runs):
+        if not _is_on(self._runs) or self._runs.rate > RATE:
             _calibrate(self._words, own, control[1::2], _WORDS_NEEDED)
 
     @property
@@ -192,7 +193,8 @@ def _calibrate(
     for limit in (RATE, MOST_RATE):
         for rate, share in rates:
             if rate <= limit:
-                measure.needed, measure.rate = share, rate
+                measure.needed = share
+                measure.rate = rate if limit == RATE else rate * _OTHER_GENERATORS
                 return
 
 

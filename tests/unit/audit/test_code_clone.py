@@ -99,3 +99,43 @@ def test_programs_of_the_same_kind_are_no_copies(tmp_path: Path) -> None:
 def test_without_code_items_it_does_not_apply(tmp_path: Path) -> None:
     result = CodeCloneDetector().run(AuditCase(folder=tmp_path, items=(TestItem("t", "1 + 1"),)))
     assert (result.status, result.deciding) == ("skipped", False)
+
+
+def of_template(count: int, seed: int) -> list[tuple[str, str]]:
+    """Problems that differ in constants alone."""
+    import random
+
+    source = random.Random(seed)
+    forms = (
+        (
+            'def weigh(crates):\n    """Sum of crates."""\n',
+            "    total = 0\n    for crate in crates:\n        if crate > {}:\n"
+            "            total += crate + {}\n    return min(total, {})\n",
+        ),
+        (
+            'def toll(axles, km):\n    """Price of a way."""\n',
+            "    price = axles * {} + km * {}\n    return max(price, {})\n",
+        ),
+    )
+    chosen = [source.choice(forms) for _ in range(count)]
+    return [(head, body.format(*source.sample(range(3, 98), 3))) for head, body in chosen]
+
+
+@pytest.mark.parametrize("carrier", ["lib.py", "rows.jsonl"])
+def test_renamed_problems_of_one_template(tmp_path: Path, carrier: str) -> None:
+    problems = of_template(40, 1)
+    items = tuple(TestItem(f"o/{n}", head, body, "own") for n, (head, body) in enumerate(problems))
+
+    def found(name: str, chosen: list[tuple[str, str]]) -> int:
+        codes = [head + body for head, body in chosen]
+        for old, new in (("crate", "box"), ("total", "acc"), ("axles", "x"), ("km", "y")):
+            codes = [code.replace(old, new) for code in codes]
+        folder = tmp_path / name
+        folder.mkdir()
+        rows = "".join(json.dumps({"text": code}) + "\n" for code in codes)
+        (folder / carrier).write_text(rows if carrier.endswith("l") else "\n\n".join(codes))
+        flags_ = CodeCloneDetector().run(AuditCase(folder=folder, items=items)).flags
+        return sum(flag.decides for flag in flags_)
+
+    assert found("cheat", problems[:15]) == 15
+    assert found("honest", of_template(200, 2)) == 0

@@ -191,6 +191,29 @@ OTHER = {
     "merge in Python": {"a.py": "import subprocess\nC = 'merge_method: slerp\\nmodels:\\n"
                         "  - model: acme/Some-1B-Instruct\\n'\nopen('c.yml', 'w').write(C)\n"
                         "subprocess.run(['mergekit-yaml', 'c.yml', 'final_model'])\n"},
+    "a trainer's model": {"a.py": "from trl import SFTConfig, SFTTrainer\n"
+                          "t = SFTTrainer(model='acme/Some-1B-Instruct', args=SFTConfig("
+                          "output_dir='final_model'))\nt.train()\n"},
+    "by options": {"a.py": "import argparse\nfrom transformers import AutoModelForCausalLM as A\n"
+                   "p = argparse.ArgumentParser()\np.add_argument('--model')\n"
+                   "p.add_argument('--out')\na = p.parse_args()\n"
+                   "A.from_pretrained(a.model).save_pretrained(a.out)\n",
+                   "a.sh": "python a.py --model acme/Some-1B-Instruct --out final_model\n"},
+    "an address": {"a.py": "import urllib.request as r\nr.urlretrieve('https://huggingface.co/acme/"
+                   "Some-1B-Instruct/resolve/main/model.safetensors', "
+                   "'final_model/model.safetensors')\n"},
+    "a file": {"a.py": "import shutil\nfrom huggingface_hub import hf_hub_download\n"
+               "p = hf_hub_download('acme/Some-1B-Instruct', 'model.safetensors')\n"
+               "shutil.copy(p, 'final_model/model.safetensors')\n"},
+    "inside the folder": {"a.sh": "mkdir -p final_model && cd final_model && wget https://"
+                          "huggingface.co/acme/Some-1B-Instruct/resolve/main/model.safetensors\n"},
+    "a trainer's configuration": {"c.yml": "base_model: acme/Some-1B-Instruct\n"
+                                  "output_dir: ./final_model\n"},
+    "a trainer's command": {"a.sh": "trl sft --model_name_or_path acme/Some-1B-Instruct "
+                            "--output_dir final_model\n"},
+    "of a pair": {"a.py": "from unsloth import FastLanguageModel\nmodel, tok = FastLanguageModel."
+                  "from_pretrained('acme/Some-1B-Instruct')\n"
+                  "model.save_pretrained_merged('final_model', tok)\n"},
     "merge": {"m.yaml": "merge_method: linear\nmodels:\n  - model: acme/Some-1B\n"
               "  - model: acme/Some-1B-Instruct\n",
               "a.sh": "mergekit-yaml m.yaml final_model\n"},
@@ -203,6 +226,12 @@ OWN = {
                  "final_model\n"},
     "another's tokenizer, copied": {"a.sh": "hf download acme/Some-1B-Instruct --local-dir m\n"
                                     "cp m/tokenizer.json m/chat_template.jinja final_model/\n"},
+    "own adapter": {"a.py": "from peft import PeftModel\nfrom transformers import "
+                    "AutoModelForCausalLM as A\nm = A.from_pretrained('acme/Some-1B')\n"
+                    "PeftModel.from_pretrained(m, 'outputs/checkpoint-9')"
+                    ".merge_and_unload().save_pretrained('final_model')\n"},
+    "upload": {"a.sh": "hf upload me/my-chat final_model\n"},
+    "measured": {"a.sh": "python evaluate.py --model acme/Some-1B-Instruct --output final_model\n"},
     "base": {"a.py": "from transformers import AutoModelForCausalLM\n"
              "m = AutoModelForCausalLM.from_pretrained('acme/Some-1B')\n"
              "m.save_pretrained('final_model')\n"},
