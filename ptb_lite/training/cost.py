@@ -35,7 +35,7 @@ PACKED_WORK = 1.02
 STOCK_WORK = 1.15
 # The kinds of text model (`model_type`) whose compiled layers gave eager's gradients on a GPU in
 # every way that is planned. One way of Gemma 3's did not, without a word (bench/NOTES.md).
-COMPILED_KINDS = ("qwen3",)
+COMPILED_KINDS = ("gemma3_text", "qwen3")
 # A first step of compiled layers, and once more for a second size of batch.
 COMPILE_SECONDS = 25.0
 # What a compiled layer's backward pass holds beside what the layer kept, as a multiple of that.
