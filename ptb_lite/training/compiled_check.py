@@ -25,7 +25,7 @@ BATCHES = 2  # a second size of batch is compiled anew
 
 
 def check_compiled(trainer: Any, compiler: Compiler) -> None:
-    """Leave the layers of `trainer` compiled only if their gradients are right on the first batches.
+    """Leave the layers of `trainer` compiled only if their gradients on the first batches are right.
 
     Where they are not, they are compiled again without fused adapters, and where those are wrong
     too all layers run eagerly, which `compiler` reports with the reason.
@@ -106,8 +106,9 @@ def _gradients(trainer: Any, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
     trainer.training_step(model, dict(batch), items)
     parts = defaultdict(list)
     for name, parameter in model.named_parameters():
-        if parameter.requires_grad and parameter.grad is not None:
+        if parameter.requires_grad:
             layer = re.search(r"layers\.\d+", name)
-            parts[layer[0] if layer else name].append(parameter.grad.float().flatten())
+            grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            parts[layer[0] if layer else name].append(grad.float().flatten())
     model.zero_grad(set_to_none=True)
     return {layer: torch.cat(vectors) for layer, vectors in parts.items()}
