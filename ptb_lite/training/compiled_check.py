@@ -25,7 +25,7 @@ BATCHES = 2  # a second size of batch is compiled anew
 
 
 def check_compiled(trainer: Any, compiler: Compiler) -> None:
-    """Leave the layers of `trainer` compiled only if their gradients on the first batches are right.
+    """Leave the layers of `trainer` compiled only if their first gradients are right.
 
     Where they are not, they are compiled again without fused adapters, and where those are wrong
     too all layers run eagerly, which `compiler` reports with the reason.
