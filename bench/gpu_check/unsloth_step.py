@@ -4,6 +4,7 @@
 examples of a file and writes what it took to a file, as `Peer` of peers.py says.
 """
 
+# mypy: ignore-errors
 import json
 import os
 import sys
