@@ -27,7 +27,7 @@ TRAINED, HELD_OUT = 80, 200
 def test_the_ways_to_multiply(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """bitsandbytes's optional CPU kernel is for generation only: training unpacks without it."""
     ways: dict[str, dict[str, Any]] = {
-        "packed": {"unpack_once": False, "lean": False},
+        "packed": {"unpack_once": False, "fused": False},
         "unpacked once": {},
         "bf16": {"quantization": "none"},
     }

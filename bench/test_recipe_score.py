@@ -1,7 +1,7 @@
 """What a user of the demo feels: the score that its training time buys, ours against stock TRL.
 
-Independent of the load: seconds of a step are measured by turns, each side trains the steps that fit
-into the time box at its own pace, and both are asked the same held-out items.
+Independent of the load: seconds of a step are measured by turns, each side trains the steps that
+fit into the time box at its own pace, and both are asked the same held-out items.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from ptb_lite.training.config import TrainingConfig
 from ptb_lite.training.kernels.fused_norm import fuse_norms
 from ptb_lite.training.plan import TrainingPlan
 from ptb_lite.training.train import make_trainer, tokenised
-from tests.functional.training.gradients import compared, grouped_gradients
+from tests.functional.training.gradients import COSINE, NORM, compared, grouped_gradients
 from tests.functional.training.stock import copy_adapter
 
 MODELS = ("qwen3-0.6b-base", "gemma-3-1b-pt")
@@ -35,8 +35,9 @@ PLAIN = TrainingPlan(
 COMPILED: dict[str, Any] = {"fused": True, "compiled": True}
 PACKED: dict[str, Any] = {"unpack_once": False, "checkpointed_layers": ALL}
 VARLEN: dict[str, Any] = {"attention": "ptb_lite_varlen", "padding_free": True}
+EAGER = "eager, PEFT's layers"
 WAYS: dict[str, dict[str, Any]] = {
-    "eager, PEFT's layers": {},
+    EAGER: {},
     "eager, fused": {"fused": True},
     "eager, fused, packed, checkpointed": {"fused": True, **PACKED},
     "compiled": COMPILED,
@@ -78,6 +79,7 @@ def one_model(rows: Path, name: str, folder: Path, place: Path) -> list[str]:
     batch = next(iter(exact.get_train_dataloader()))
     truth = grouped_gradients(exact, batch)
     wrong = []
+    rounding = 0.0
     for way, changes in (*WAYS.items(), ("compiled, fused norms", COMPILED)):
         ours = trainer(replace(PLAIN, **changes))
         copy_adapter(exact, ours, noise=0.0)
@@ -86,7 +88,11 @@ def one_model(rows: Path, name: str, folder: Path, place: Path) -> list[str]:
         found = compared(grouped_gradients(ours, batch), truth)
         group, worst = min(found.items(), key=lambda item: item[1].cosine)
         off = max(abs(one.norm_ratio - 1) for one in found.values())
-        verdict = "right" if all(one.within for one in found.values()) else "wrong"
+        if way == EAGER:
+            rounding = off
+        # Norms may be off by what rounding to bfloat16 does to PEFT's own layers, or 1 %.
+        right = worst.cosine > COSINE and off < max(NORM, 1.5 * rounding)
+        verdict = "right" if right else "wrong"
         note = f"least cosine {worst.cosine:.5f} ({group}), norms within {off:.2%}"
         write_row(rows, Row("gradients", f"{name}, {way}", verdict, note=note))
         if verdict == "wrong" and way in WAYS:

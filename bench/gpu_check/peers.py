@@ -1,4 +1,4 @@
-"""Other trainers beside ours, each in an environment of its own (`scripts/gpu-check --with NAME`)."""
+"""Other trainers beside ours, each in an environment of its own (`gpu-check --with NAME`)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Whether compiled, eager and stock training learn the same: losses and held-out scores.
 
-Every training is a process of its own (`python -m bench.gpu_check.quality SETTINGS.json`), several at
-once: nothing here is timed.
+Every training is a process of its own (`python -m bench.gpu_check.quality SETTINGS.json`),
+several at once: nothing here is timed.
 """
 
 from __future__ import annotations
@@ -123,7 +123,8 @@ def report(
             Row(
                 "quality",
                 f"{model}, {first} less {second}",
-                f"{100 * change:+.1f} points [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]",
+                f"{100 * change:+.1f} points, 95 % interval {100 * interval.low:+.1f} to "
+                f"{100 * interval.high:+.1f}",
                 note=f"losses of the first {COMPARED} steps off by {sum(off) / len(off):.2%} on "
                 f"average, {max(off):.2%} at most",
             ),

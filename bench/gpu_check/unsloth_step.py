@@ -1,9 +1,10 @@
 """Unsloth's training step: a program for an environment of its own, in which ptb-lite is not.
 
-`python unsloth_step.py SETTINGS.json`: trains a model folder by NF4 QLoRA of rank 16 on the examples
-of a file and writes what it took to a file, as `Peer` of peers.py says.
+`python unsloth_step.py SETTINGS.json`: trains a model folder by NF4 QLoRA of rank 16 on the
+examples of a file and writes what it took to a file, as `Peer` of peers.py says.
 """
 
+# mypy: ignore-errors
 import json
 import os
 import sys
@@ -38,7 +39,7 @@ class Stopwatch(TrainerCallback):
 
 
 def main(settings):
-    free, total = torch.cuda.mem_get_info()
+    _free, total = torch.cuda.mem_get_info()
     if settings["allowed"]:
         torch.cuda.set_per_process_memory_fraction(min(1.0, settings["allowed"] / total))
     checkpointing = "unsloth" if settings["checkpointing"] else False

@@ -33,9 +33,9 @@ CHECKPOINT_WORK = 4 / 3
 PACKED_WORK = 1.02
 # TRL's defaults: packed, checkpointed, and PEFT's and transformers' layers in more passes.
 STOCK_WORK = 1.15
-# The kinds of text model (`model_type`) whose compiled layers gave eager's gradients on a GPU in
-# every way that is planned. One way of Gemma 3's did not, without a word (bench/NOTES.md).
-COMPILED_KINDS = ("qwen3",)
+# The kinds of text model (`model_type`) whose compiled layers were compared with eager ones on a
+# GPU (bench/NOTES.md); every training compares its own again (`compiled_check.py`).
+COMPILED_KINDS = ("gemma3_text", "qwen3")
 # A first step of compiled layers, and once more for a second size of batch.
 COMPILE_SECONDS = 25.0
 # What a compiled layer's backward pass holds beside what the layer kept, as a multiple of that.

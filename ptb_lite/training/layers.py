@@ -126,8 +126,8 @@ def set_up_layers(
     compiled: bool = False,
     on_fallback: Callable[[str], None] = lambda _reason: None,
     backend: str = "inductor",
-) -> None:
-    """Let the decoder layers of `model` run so, in place.
+) -> Compiler | None:
+    """Let the decoder layers of `model` run so, in place; what compiles them, if anything does.
 
     The first `checkpointed` layers compute their activations again in the backward pass. `backend`
     is torch.compile's. Where a layer cannot be compiled all run eagerly from then on, and
@@ -140,7 +140,7 @@ def set_up_layers(
     compiler = None
     if compiled:
         torch._dynamo.config.recompile_limit = GRAPHS
-        compiler = _Compiler(on_fallback, backend)
+        compiler = Compiler(on_fallback, backend)
     for index, layer in enumerate(layers):
         layer.gradient_checkpointing = index < checkpointed
         forward: Callable[..., Any] = MethodType(type(layer).forward, layer)
@@ -149,6 +149,7 @@ def set_up_layers(
         if hasattr(layer, "packed_weights"):
             forward = _filled(forward, layer.packed_weights)
         layer.forward = forward
+    return compiler
 
 
 def compiler_works() -> bool:
@@ -160,27 +161,31 @@ def compiler_works() -> bool:
         return False
 
 
-class _Compiler:
-    """Compiles layers until one fails."""
+class Compiler:
+    """Compiles layers until one fails; while `off` they run eagerly."""
 
     def __init__(self, on_fallback: Callable[[str], None], backend: str) -> None:
         self._on_fallback = on_fallback
         self._backend = backend
-        self.failed = False
+        self.off = False
+
+    def give_up(self, reason: str) -> None:
+        """All layers run eagerly from now on."""
+        self.off = True
+        self._on_fallback(reason)
 
     def wrap(self, forward: Callable[..., Any]) -> Callable[..., Any]:
         compiled = torch.compile(forward, fullgraph=True, backend=self._backend)
 
         def run(*args: Any, **kwargs: Any) -> Any:
-            if self.failed:
+            if self.off:
                 return forward(*args, **kwargs)
             try:
                 return compiled(*args, **kwargs)
             except (TorchDynamoException, InductorError) as error:
                 if _ran_out_of_memory(error):
                     raise torch.OutOfMemoryError(str(error)) from error
-                self.failed = True
-                self._on_fallback(str(error).strip().splitlines()[0])
+                self.give_up(str(error).strip().splitlines()[0])
             return forward(*args, **kwargs)
 
         return run

@@ -22,6 +22,7 @@ from ptb_lite.training.allocator import keep_freed_memory
 from ptb_lite.training.base import load_base
 from ptb_lite.training.callbacks import Checkpoints, Cooldown, Ending, Progress, checkpoint_folder
 from ptb_lite.training.capability import model_shape, probe
+from ptb_lite.training.compiled_check import check_compiled
 from ptb_lite.training.config import TrainingConfig, TrainingError
 from ptb_lite.training.data import Example, read_examples
 from ptb_lite.training.kernels.fused_lora import fuse_lora
@@ -196,12 +197,14 @@ def make_trainer(
         fuse_lora(trainer.model)
     if plan.fused and not plan.compiled:
         fuse_norms(trainer.model)
-    set_up_layers(
+    compiler = set_up_layers(
         trainer.accelerator.unwrap_model(trainer.model),
         checkpointed=plan.checkpointed_layers,
         compiled=plan.compiled,
         on_fallback=on_fallback,
     )
+    if compiler is not None:
+        check_compiled(trainer, compiler)
     # It prints dictionaries to standard output, which is for progress lines.
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -263,17 +263,17 @@ class _Look:
                 continue
             name = next(filter(self._is_other, site.argument(0, "model").texts()), "")
             if name and (any(map(goes_into, site.texts())) or _SAVED.search(program.source)):
-                line = program.first + site.line - 1
                 message = f"{name} is trained into {_TARGET}"
-                yield program_flag(NAME, "other-model-trained", message, program, line, True, 0.9)
+                yield program_flag(
+                    NAME, "other-model-trained", message, program, site.line, True, 0.9
+                )
 
     def config(self, program: Program) -> Iterator[Flag]:
         """A trainer's configuration that starts from another model."""
         name, line = configured(program.source, self._is_other)
         if name:
             message = f"a configuration trains {name} into {_TARGET}"
-            at = program.first + line - 1
-            yield program_flag(NAME, "other-model-trained", message, program, at, True, 0.85)
+            yield program_flag(NAME, "other-model-trained", message, program, line, True, 0.85)
 
     def merge(self, program: Program) -> Iterator[Flag]:
         """A configuration of mergekit with another model in it."""

@@ -82,6 +82,14 @@ def fuse_lora(model: Any) -> int:
     return len(suited)
 
 
+def unfuse_lora(model: Any) -> int:
+    """Undo `fuse_lora`; how many layers were fused."""
+    fused = [module for module in model.modules() if type(module) is FusedLoraLinear]
+    for module in fused:
+        module.__class__ = Linear
+    return len(fused)
+
+
 def _suits(module: Any) -> bool:
     return (
         type(module) is Linear

@@ -69,5 +69,5 @@ def test_a_run_from_prompt_to_score_asked_on_until_it_does_nothing(
     reprompts = [text for text in said if text.startswith("You have ended, but your time has not")]
     assert len(reprompts) == 4
     for reprompt in reprompts:
-        assert "seconds left" in reprompt
+        assert " left. Go on and use it." in reprompt
         assert "2. **No test data.**" in reprompt

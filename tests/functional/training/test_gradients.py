@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from peft.tuners.lora import Linear
 from transformers import AutoTokenizer, Qwen3Config, Qwen3ForCausalLM
 
 from ptb_lite.training import layers, supervised_head
@@ -16,6 +17,8 @@ from ptb_lite.training import train as train_module
 from ptb_lite.training.base import load_base
 from ptb_lite.training.config import TrainingConfig
 from ptb_lite.training.data import read_examples
+from ptb_lite.training.kernels import fused_lora
+from ptb_lite.training.kernels.fused_lora import FusedLoraLinear
 from ptb_lite.training.kernels.fused_norm import FUSED, FrozenNorm
 from ptb_lite.training.plan import TrainingPlan
 from ptb_lite.training.train import make_trainer, tokenised
@@ -146,6 +149,49 @@ def test_it_catches_norms_whose_gradient_is_wrong(
 
     monkeypatch.setattr(FrozenNorm, "backward", staticmethod(wrong))
     assert bench.wrong(replace(PLAIN, fused=True))
+
+
+def without_input(*given: Any) -> torch.Tensor:
+    """The adapters' formula with a backward pass that ends there, as a miscompiled one's is wrong
+    from there on; forward is right."""
+    return FORMULA(given[0].detach(), *given[1:])
+
+
+FORMULA = fused_lora._formula
+
+
+@pytest.mark.parametrize("bench", ["tiny_gemma"], indirect=True)
+def test_fused_adapters_that_are_compiled_wrongly_are_undone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fused_lora, "_formula", without_input)
+    trainer = bench.trainer(replace(PLAIN, compiled=True, fused=True))
+    assert not [m for m in trainer.model.modules() if type(m) is FusedLoraLinear]
+    copy_adapter(bench.plain, trainer, noise=0.0)
+    found = compared(grouped_gradients(trainer, bench.batch), bench.exact)
+    assert all(off.within for off in found.values())
+
+
+@pytest.mark.parametrize("bench", ["tiny_gemma"], indirect=True)
+def test_layers_that_are_compiled_wrongly_run_eagerly(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Linear.forward
+
+    def wrong(self: Any, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        compiling = torch.compiler.is_compiling()
+        out: torch.Tensor = plain(self, x.detach() if compiling else x, *args, **kwargs)
+        return out
+
+    monkeypatch.setattr(Linear, "forward", wrong)
+    monkeypatch.setattr(fused_lora, "_formula", without_input)
+    said: list[str] = []
+    trainer = bench.trainer(replace(PLAIN, compiled=True, fused=True), said.append)
+    assert len(said) == 1
+    assert "compiled gradients are wrong" in said[0]
+    copy_adapter(bench.plain, trainer, noise=0.0)
+    found = compared(grouped_gradients(trainer, bench.batch), bench.exact)
+    assert all(off.within for off in found.values())
 
 
 def test_fused_norms_stay_out_of_compiled_layers(bench: Bench) -> None:
