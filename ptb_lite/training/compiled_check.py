@@ -24,12 +24,13 @@ COSINE, NORM = 0.95, 0.1
 BATCHES = 2  # a second size of batch is compiled anew
 
 
-def check_compiled(trainer: Any, compiler: Compiler) -> None:
+def check_compiled(trainer: Any, compiler: Compiler) -> str:
     """Leave the layers of `trainer` compiled only if their first gradients are right.
 
-    Where they are not, they are compiled again without fused adapters, and where those are wrong
-    too all layers run eagerly, which `compiler` reports with the reason.
+    Where they are not, they are compiled again without fused adapters: what was wrong is returned,
+    empty otherwise. Where those are wrong too all layers run eagerly, which `compiler` reports.
     """
+    unfused = ""
     model = trainer.accelerator.unwrap_model(trainer.model)
     devices = [trainer.args.device] if trainer.args.device.type == "cuda" else []
     counted = getattr(trainer, "_total_train_tokens", 0)
@@ -38,11 +39,13 @@ def check_compiled(trainer: Any, compiler: Compiler) -> None:
         truths = [_eager(trainer, compiler, model, batch) for batch in batches]
         wrong = _wrong(trainer, batches, truths)
         if wrong and not compiler.off and unfuse_lora(model):
+            unfused = wrong
             torch._dynamo.reset()
             wrong = _wrong(trainer, batches, truths)
     trainer._total_train_tokens = counted
     if wrong and not compiler.off:
         compiler.give_up(f"compiled gradients are wrong ({wrong})")
+    return "" if compiler.off else unfused
 
 
 def _sizes(trainer: Any) -> Iterator[dict[str, Any]]:

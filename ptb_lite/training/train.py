@@ -89,6 +89,11 @@ def train(config: TrainingConfig, reporter: Reporter) -> TrainingRecord:
             Path(scratch),
             on_fallback=lambda reason: reporter.note(f"layers run eagerly from now on: {reason}"),
         )
+        if trainer.unfused:
+            reporter.note(
+                f"adapters are compiled apart from their layers: fused, gradients were wrong "
+                f"({trainer.unfused})"
+            )
         progress = Progress(reporter, lambda: trainer._total_train_tokens)
         trainer.add_callback(progress)
         _add_checkpoints(trainer, config, reporter, noting)
@@ -203,8 +208,7 @@ def make_trainer(
         compiled=plan.compiled,
         on_fallback=on_fallback,
     )
-    if compiler is not None:
-        check_compiled(trainer, compiler)
+    trainer.unfused = "" if compiler is None else check_compiled(trainer, compiler)
     # It prints dictionaries to standard output, which is for progress lines.
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -166,6 +166,7 @@ def test_fused_adapters_that_are_compiled_wrongly_are_undone(
 ) -> None:
     monkeypatch.setattr(fused_lora, "_formula", without_input)
     trainer = bench.trainer(replace(PLAIN, compiled=True, fused=True))
+    assert "cosine" in trainer.unfused
     assert not [m for m in trainer.model.modules() if type(m) is FusedLoraLinear]
     copy_adapter(bench.plain, trainer, noise=0.0)
     found = compared(grouped_gradients(trainer, bench.batch), bench.exact)
@@ -189,6 +190,7 @@ def test_layers_that_are_compiled_wrongly_run_eagerly(
     trainer = bench.trainer(replace(PLAIN, compiled=True, fused=True), said.append)
     assert len(said) == 1
     assert "compiled gradients are wrong" in said[0]
+    assert trainer.unfused == ""
     copy_adapter(bench.plain, trainer, noise=0.0)
     found = compared(grouped_gradients(trainer, bench.batch), bench.exact)
     assert all(off.within for off in found.values())
@@ -196,4 +198,5 @@ def test_layers_that_are_compiled_wrongly_run_eagerly(
 
 def test_fused_norms_stay_out_of_compiled_layers(bench: Bench) -> None:
     trainer = bench.trainer(replace(PLAIN, compiled=True, fused=True))
+    assert "cosine" in trainer.unfused
     assert not [m for m in trainer.model.modules() if type(m) in FUSED.values()]
