@@ -24,6 +24,7 @@ from ptb_lite.evaluation.errors import (
     EvaluationError,
     EvaluationStopped,
     InvalidSubmissionError,
+    ItemsError,
 )
 from ptb_lite.evaluation.items.splits import ItemFiles
 from ptb_lite.evaluation.job import Engine, EvaluationJob, EvaluationTask
@@ -143,7 +144,7 @@ def test_a_damaged_items_file_is_named_with_its_line(
     broken.write_text(items.test.path.read_text().split("\n")[0] + "\n{not json\n")
     job = make_job(tiny_model, items, tmp_path / "out")
     task = job.tasks[0].model_copy(update={"items": broken})
-    with pytest.raises(EvaluationError, match="line 2 is not an item"):
+    with pytest.raises(ItemsError, match="line 2 is not an item"):
         evaluate_here(job.model_copy(update={"tasks": (task,)}))
 
 
