@@ -1,6 +1,6 @@
 """Runs every scene through the audit and makes the table of recall and false positives.
 
-`python -m bench.audit.measure [--json] [--write FILE]`; `scripts/measure-audit` calls it.
+`python -m bench.audit.measure [--json] [--row ROW]`; `scripts/measure-audit` calls it.
 """
 
 from __future__ import annotations

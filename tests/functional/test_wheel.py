@@ -35,7 +35,8 @@ def test_every_file_of_the_package_and_every_preset_is_in_it(unpacked: Path) -> 
         for path in (ROOT / "ptb_lite").rglob("*")
         if path.is_file() and path.suffix not in WITHOUT_CODE
     }
-    wanted |= {Path("ptb_lite") / path.relative_to(ROOT) for path in (ROOT / "presets").iterdir()}
+    presets = (path for path in (ROOT / "presets").rglob("*") if path.is_file())
+    wanted |= {Path("ptb_lite") / path.relative_to(ROOT) for path in presets}
     there = {path.relative_to(unpacked) for path in unpacked.rglob("*") if path.is_file()}
     assert wanted - there == set()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import operator
-import re
 from collections import ChainMap
 from collections.abc import Callable
 from itertools import islice, product
@@ -16,22 +15,20 @@ from ptb_lite.audit.code.functions import Function, Scope
 from ptb_lite.audit.code.values import (
     HOLE,
     MAX_ALTERNATIVES,
-    MAX_ELEMENTS,
     MAX_TEXT,
-    MAX_WEIGHT,
     NOTHING,
     Label,
     Ref,
     Site,
     Value,
     known,
+    may_grow,
     merge,
     union,
     weight,
 )
 
 _LONG_ENOUGH_MADE = 8
-_WIDTH = re.compile(r"%[-+ #0]*[\d*.]")
 _MAX_COMPREHENSION = 20_000
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Mod: operator.mod,
@@ -253,7 +250,7 @@ class Expressions(Calls):
                     continue
                 found.append(f"{base}/{other}")
                 continue
-            if isinstance(one, Ref) or isinstance(other, Ref) or not _may_grow(node.op, one, other):
+            if isinstance(one, Ref) or isinstance(other, Ref) or not may_grow(node.op, one, other):
                 continue
             try:
                 if isinstance(node.op, ast.Mod) and isinstance(other, list):
@@ -387,18 +384,3 @@ class Expressions(Calls):
             if isinstance(text, str) and len(text) >= _LONG_ENOUGH_MADE and self.pay(text):
                 self.made.append((self.line_of(node), text))
         return value
-
-
-def _may_grow(op: ast.operator, left: Any, right: Any) -> bool:
-    """Whether the result stays small: no long repetition, no wide format."""
-    sizes = [len(item) for item in (left, right) if isinstance(item, (str, bytes, list))]
-    if isinstance(op, ast.Mult) and sizes:
-        numbers = [item for item in (left, right) if isinstance(item, int)]
-        times = max(1, abs(numbers[0])) if numbers else 0
-        return 0 < times * max(sizes) <= MAX_ELEMENTS and times * weight(left, right) <= MAX_WEIGHT
-    if isinstance(op, ast.Mod) and isinstance(left, (str, bytes)):
-        text = left.decode("latin-1") if isinstance(left, bytes) else left
-        return _WIDTH.search(text) is None and text.count("%") * weight(right) <= MAX_TEXT
-    return sum(sizes) <= 2 * MAX_TEXT and all(
-        not isinstance(item, int) or abs(item) < 1 << 64 for item in (left, right)
-    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +17,7 @@ MAX_WEIGHT = 16 << 20
 MAX_MADE = 64 << 20
 """Bytes that the values of one program may take, all that it ever makes together."""
 _PER_ELEMENT = 48
+_WIDTH = re.compile(r"%[-+ #0]*[\d*.]")
 HOLE = "\ufffc"
 """Stands in a text for a part that is not known, as in `f"{name}/data"`."""
 
@@ -190,3 +193,18 @@ def _texts(value: Any, depth: int, *, refs: bool = True) -> list[str]:
             return value.site.texts() if value.site and depth else []
         case _:
             return []
+
+
+def may_grow(op: ast.operator, left: Any, right: Any) -> bool:
+    """Whether the result stays small: no long repetition, no wide format."""
+    sizes = [len(item) for item in (left, right) if isinstance(item, (str, bytes, list))]
+    if isinstance(op, ast.Mult) and sizes:
+        numbers = [item for item in (left, right) if isinstance(item, int)]
+        times = max(1, abs(numbers[0])) if numbers else 0
+        return 0 < times * max(sizes) <= MAX_ELEMENTS and times * weight(left, right) <= MAX_WEIGHT
+    if isinstance(op, ast.Mod) and isinstance(left, (str, bytes)):
+        text = left.decode("latin-1") if isinstance(left, bytes) else left
+        return _WIDTH.search(text) is None and text.count("%") * weight(right) <= MAX_TEXT
+    return sum(sizes) <= 2 * MAX_TEXT and all(
+        not isinstance(item, int) or abs(item) < 1 << 64 for item in (left, right)
+    )

@@ -13,18 +13,17 @@ the same way.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.detectors.key_misuse import MODEL_NAME
 from ptb_lite.audit.detectors.origin import origin_flags
-from ptb_lite.audit.evidence.folder import open_regular, printable, sha256_of
+from ptb_lite.audit.evidence.folder import open_regular, printable
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.verdict.rule import Rule
@@ -46,6 +45,7 @@ from ptb_lite.audit.weights.provenance import (
     SAME_SHARE,
     changed_embedding_rows,
     described,
+    identity,
     same_as,
 )
 from ptb_lite.audit.weights.safetensors_file import MalformedWeightsError, looks_like_weights
@@ -53,13 +53,9 @@ from ptb_lite.events import Flag
 
 NAME = "substitution"
 _CONFIG = "adapter_config.json"
-_MAX_JSON = 4 << 20
-_MAX_TOKENIZER = 256 << 20
 _TUNED_NAME = re.compile(r"(?:[-_.](?:it|instruct|chat|sft|dpo|rlhf|thinking))(?:[-_.]|$)", re.I)
 _CARD = re.compile(r"^\s*(?:base_model\s*:|-)\s*[\"']?([\w-][\w.-]*/[\w.-]+)[\"']?\s*$")
 _MAX_CARD = 64 << 10
-_SHAPE_FIELDS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
-                 "num_key_value_heads", "vocab_size", "head_dim")  # fmt: skip
 UNRELATED_COSINE = 0.5
 TUNED_TOWARDS = 0.5
 BLENDED_TOWARDS = 0.2
@@ -124,7 +120,7 @@ class SubstitutionDetector(Detector):
             finding, facts = _measured(folder, case)
         except (MalformedWeightsError, OSError) as error:
             return _skip(printable(f"the weights cannot be read: {error}"), applicable=False)
-        notes = (*facts, *_identity(folder, case))
+        notes = (*facts, *identity(folder, case.base_model, case.instruct_model))
         if finding is None:
             reason = "the base model is not here to compare with"
             return _skip(reason, applicable=True, notes=notes)
@@ -355,31 +351,6 @@ def _cards(case: AuditCase, *, decides: bool) -> Iterator[Flag]:
             name = f"{folder.name}/README.md"
             yield flag.model_copy(update={"file": name, "line": number, "excerpt": line[:200]})
             return
-
-
-def _identity(folder: Path, case: AuditCase) -> Iterator[str]:
-    """What tokenizer and configuration say of the origin: facts, since a fine-tune may keep or
-    change either."""
-    for name, other in (("base", case.base_model), ("instruct version", case.instruct_model)):
-        if other is None:
-            continue
-        own = sha256_of(folder / "tokenizer.json", _MAX_TOKENIZER)
-        if own is not None and own == sha256_of(other.resolve() / "tokenizer.json", _MAX_TOKENIZER):
-            yield f"the tokenizer is the {name}'s, byte for byte"
-        mine, theirs = _read_json(folder / "config.json"), _read_json(other / "config.json")
-        different = [field for field in _SHAPE_FIELDS if mine.get(field) != theirs.get(field)]
-        if mine and theirs:
-            said = f"differs in {', '.join(different)}" if different else "agrees"
-            yield f"the configuration's sizes: {said} with the {name}'s"
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        with open_regular(path.resolve()) as stream:
-            found = json.loads(stream.read(_MAX_JSON))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _flag(finding: Finding, decides: bool = True) -> Flag:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from ptb_lite.audit.evidence.folder import open_regular
+from ptb_lite.audit.evidence.folder import open_regular, sha256_of
 from ptb_lite.audit.weights.distance import Comparison, Stored, TensorDistance, tensors_in
 
 _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d+)\.")
@@ -16,6 +18,10 @@ _EMBEDDING = re.compile(r"embed_tokens|wte|word_embeddings")
 _KINDS = {"F32": 4, "F16": 2, "BF16": 2, "F64": 8}
 _MAX_ROWS_BYTES = 1 << 30
 SAME_SHARE = 0.5
+_MAX_JSON = 4 << 20
+_MAX_TOKENIZER = 256 << 20
+_SHAPE_FIELDS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
+                 "num_key_value_heads", "vocab_size", "head_dim")  # fmt: skip
 
 
 def described(found: Comparison) -> Iterator[str]:
@@ -102,3 +108,28 @@ def _equal(mine: Stored, theirs: Stored, size: int) -> bool:
             if left.read(piece) != right.read(piece):
                 return False
     return True
+
+
+def identity(folder: Path, base: Path | None, instruct: Path | None) -> Iterator[str]:
+    """What tokenizer and configuration say of the origin: facts, since a fine-tune may keep or
+    change either."""
+    for name, other in (("base", base), ("instruct version", instruct)):
+        if other is None:
+            continue
+        own = sha256_of(folder / "tokenizer.json", _MAX_TOKENIZER)
+        if own is not None and own == sha256_of(other.resolve() / "tokenizer.json", _MAX_TOKENIZER):
+            yield f"the tokenizer is the {name}'s, byte for byte"
+        mine, theirs = _read_json(folder / "config.json"), _read_json(other / "config.json")
+        different = [field for field in _SHAPE_FIELDS if mine.get(field) != theirs.get(field)]
+        if mine and theirs:
+            said = f"differs in {', '.join(different)}" if different else "agrees"
+            yield f"the configuration's sizes: {said} with the {name}'s"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        with open_regular(path.resolve()) as stream:
+            found = json.loads(stream.read(_MAX_JSON))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -32,7 +32,7 @@ from ptb_lite.tui.models.run.source import (
     recorded_source,
 )
 from ptb_lite.tui.models.run.submission import submitted_now, would_be_scored
-from ptb_lite.tui.models.run.text import stop_words, what_line
+from ptb_lite.tui.models.run.text import left_out, stop_words, what_line
 from ptb_lite.tui.models.run.view import RunSnapshot
 from ptb_lite.tui.models.trace.entries import TraceFilter
 from ptb_lite.tui.pager import show_in_pager, write_trace
@@ -384,15 +384,7 @@ its evidence. Leaving this screen, or the app, ends no run.
         self.query_one(TraceView).focus()
 
     def _say_notice(self, advance: Advance) -> None:
-        said = []
-        if advance.newer:
-            newer = plural(advance.newer, "event")
-            said.append(f"{newer} of a newer ptb-lite left out: update ptb-lite to see more")
-        if advance.skipped:
-            said.append(f"{plural(advance.skipped, 'damaged line')} of the journal left out")
-        if advance.shot.impossible:
-            said.append(f"{plural(advance.shot.impossible, 'event')} with impossible figures")
-        self._notice(". ".join(said))
+        self._notice(left_out(advance.shot, newer=advance.newer, skipped=advance.skipped))
         view = self.query_one(TraceView)
         self._title_trace(following=view.following, waiting=view.waiting)
 

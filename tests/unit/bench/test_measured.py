@@ -57,7 +57,7 @@ def test_the_suite_is_as_large_as_it_claims() -> None:
     cheats = [scene for scene in scenes if scene.cheat]
     plain = [scene for scene in cheats if not scene.disguise]
     assert len(plain) >= 40
-    assert len(cheats) == 4 * len(plain)
+    assert len(cheats) - len(plain) >= 3 * 40
     assert sum(not scene.cheat for scene in scenes) >= 40
     assert sum(scene.held_out for scene in cheats) >= 30
     rows = Counter(scene.row for scene in plain)

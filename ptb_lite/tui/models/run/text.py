@@ -199,6 +199,19 @@ def stop_words(shot: RunSnapshot, submitted: str = "") -> str:
     )
 
 
+def left_out(shot: RunSnapshot, *, newer: int, skipped: int) -> str:
+    """What of the journal could not be shown; empty for nothing."""
+    said = []
+    if newer:
+        events = plural(newer, "event")
+        said.append(f"{events} of a newer ptb-lite left out: update ptb-lite to see more")
+    if skipped:
+        said.append(f"{plural(skipped, 'damaged line')} of the journal left out")
+    if shot.impossible:
+        said.append(f"{plural(shot.impossible, 'event')} with impossible figures")
+    return ". ".join(said)
+
+
 def clock(seconds: float) -> str:
     """Seconds as a clock shows them: "3:09", "2:05:00"."""
     if not math.isfinite(seconds):
