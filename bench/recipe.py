@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import random
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 from peft import LoraConfig
-from transformers import AutoTokenizer, BitsAndBytesConfig, PrinterCallback, TrainerCallback
+from transformers import AutoTokenizer, BitsAndBytesConfig, PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from ptb_lite.benchmarks.procedural import ADD_NUMBERS
@@ -52,19 +51,6 @@ class Trained:
 
     trainer: Any
     save: Callable[[Path], None]
-
-
-class Stopwatch(TrainerCallback):  # type: ignore[misc]
-    """Seconds of each step."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-
-    def on_step_begin(self, *_args: Any, **_kwargs: Any) -> None:
-        self._began = time.perf_counter()
-
-    def on_step_end(self, *_args: Any, **_kwargs: Any) -> None:
-        self.seconds.append(time.perf_counter() - self._began)
 
 
 def sums(seed: int) -> Split:

@@ -14,7 +14,7 @@ import pytest
 
 from bench import recipe
 from bench.figures import Figure, publish
-from bench.training_setup import model_folder
+from bench.training_setup import Stopwatch, model_folder
 from ptb_lite.agents.own.recipe_main import MAX_EPOCHS, TRAINING_SHARE
 from ptb_lite.spec.presets import load_preset
 from ptb_lite.training.allocator import keep_freed_memory
@@ -73,7 +73,7 @@ def paces(folder: Path, place: Path) -> dict[str, float]:
     split = recipe.sums(0)
     for turn in range(TURNS):
         for who, make in MAKERS.items():
-            watch = recipe.Stopwatch()
+            watch = Stopwatch()
             made = make(folder, split, place / f"pace-{who}-{turn}", steps=PACE_STEPS, seed=turn)
             made.trainer.add_callback(watch)
             made.trainer.train()

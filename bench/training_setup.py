@@ -29,6 +29,8 @@ WORDS = (
 
 
 class Stopwatch(TrainerCallback):  # type: ignore[misc]
+    """Seconds of each step."""
+
     def __init__(self) -> None:
         self.seconds: list[float] = []
 

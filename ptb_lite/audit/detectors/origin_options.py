@@ -11,7 +11,7 @@ from ptb_lite.audit.code.shell import Command
 
 TARGET = "final_model"
 _FROM = re.compile(
-    r"^--?(?:base|pretrained|init|hf|source|src|teacher_free)?[-_]?(?:base[-_]?)?"
+    r"^--?(?:base|pretrained|init|hf|source|src)?[-_]?(?:base[-_]?)?"
     r"(?:model(?:[-_](?:name|path|id|dir|name[-_]or[-_]path))?|checkpoint|ckpt|repo(?:[-_]id)?|from)$",
     re.IGNORECASE,
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.audit import exchanged, kept, templated_code
 from bench.audit.measure import (
     DISGUISED,
     HELD_OUT,
@@ -57,7 +58,11 @@ def test_the_suite_is_as_large_as_it_claims() -> None:
     cheats = [scene for scene in scenes if scene.cheat]
     plain = [scene for scene in cheats if not scene.disguise]
     assert len(plain) >= 40
-    assert len(cheats) - len(plain) >= 3 * 40
+    # These have no disguises: each of their scenes is a way of its own.
+    single = [*exchanged.scenes(), *kept.scenes(), *templated_code.scenes()]
+    alone = {scene.name for scene in single}
+    families = [scene for scene in cheats if scene.name not in alone]
+    assert len(families) == 4 * sum(not scene.disguise for scene in families)
     assert sum(not scene.cheat for scene in scenes) >= 40
     assert sum(scene.held_out for scene in cheats) >= 30
     rows = Counter(scene.row for scene in plain)
