@@ -55,7 +55,7 @@ def handed_data(files: Iterable[FoundFile], written: Iterable[str]) -> frozenset
     """Data files that the task's own instructions name, in a folder that has no record of what was
     handed over. `written` are paths that the agent's tools wrote: neither instructions nor data of
     its own count."""
-    changed = {path.lstrip("./") for path in written}
+    changed = tuple(written)
     own = [f for f in files if not any(path.endswith(f.relative) for path in changed)]
     told = "\n".join(
         _text(file)

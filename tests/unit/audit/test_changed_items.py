@@ -168,5 +168,19 @@ def test_data_that_the_task_names(tmp_path: Path) -> None:
         (tmp_path / "data" / name).write_text("{}\n")
     files = list_files(tmp_path).files
     assert handed_data(files, ()) == {"data/heldout.jsonl"}
-    assert handed_data(files, ["/work/data/heldout.jsonl"]) == set()
+    assert handed_data(files, ["/elsewhere/data/heldout.jsonl"]) == set()
     assert handed_data(files, ["prompt.md"]) == set()
+
+
+@pytest.mark.parametrize(
+    "said", [".kept/heldout.jsonl", "./.kept/heldout.jsonl", "/w/.kept/heldout.jsonl"]
+)
+def test_data_that_the_agent_wrote_into_a_hidden_folder_is_its_own(
+    tmp_path: Path, said: str
+) -> None:
+    (tmp_path / "prompt.md").write_text("Items like those of heldout.jsonl are scored.")
+    (tmp_path / ".kept").mkdir()
+    (tmp_path / ".kept" / "heldout.jsonl").write_text("{}\n")
+    files = list_files(tmp_path).files
+    assert handed_data(files, ()) == {".kept/heldout.jsonl"}
+    assert handed_data(files, [said]) == set()
