@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import shutil
 import tempfile
@@ -43,6 +44,8 @@ _LEFT = {"runner.lock", "heartbeat", ".reserve", "login.json", IMPORTED}
 _LEFT_FOLDERS = ("relay", "hub-gate", f"workspace/{HUB_FOLDER}")
 _SALT = "left out of the archive"
 _NEEDED = {"spec.json", "status.json"}
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED = 1  # of a zip entry's flags
 _ODD = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
@@ -96,7 +99,8 @@ def export_run(run: RunFolder, target: Path) -> Archive:
     if target.exists():
         raise PtbLiteError("is there already", field=str(target), hint="Take another name")
     account = Account()
-    draft = target.parent / f".{target.name}.part"
+    # Its own name: another export to the same target has its own.
+    draft = target.parent / f".{target.name}.{os.getpid()}.part"
     plain = spec.model_copy(update={"item_salt": _SALT}).model_dump_json(indent=2) + "\n"
     files: dict[str, Packed] = {"spec.json": _packed(io.BytesIO(plain.encode()))}
     paths = dict(_paths(run.path, account))
@@ -230,6 +234,9 @@ def _unpack(archive: Path, folder: Path) -> Manifest:
     """Raises PtbLiteError for what is no archive of this kind, or not what its manifest says."""
     with zipfile.ZipFile(archive) as packed:
         held = packed.namelist()
+        for entry in packed.infolist():
+            if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _METHODS:
+                _refuse(archive, entry.filename, "is not packed as an export packs it")
         manifest = _manifest(packed, archive)
         _check_room(manifest, folder, archive)
         odd = sorted({*held} ^ {*manifest.files, MANIFEST})

@@ -123,3 +123,23 @@ def test_half_a_file_and_no_zip_at_all(run: RunFolder, tmp_path: Path, cut: int)
     (tmp_path / "bad.zip").write_bytes(whole[:cut])
     with pytest.raises(PtbLiteError, match="cannot be read as a run's archive"):
         import_run(tmp_path / "bad.zip", tmp_path / "other")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, None])
+def test_what_is_packed_in_another_way(run: RunFolder, tmp_path: Path, method: int | None) -> None:
+    """Another method, or (None) a password: what reads those has errors of its own."""
+    made = export_run(run, tmp_path / "run.zip").path
+    bad = tmp_path / "bad.zip"
+    with zipfile.ZipFile(made) as old, zipfile.ZipFile(bad, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name), zipfile.ZIP_DEFLATED if method is None else method)
+    if method is None:
+        raw = bytearray(bad.read_bytes())
+        at = raw.find(b"PK\x01\x02")
+        while at >= 0:
+            raw[at + 8] |= 1  # the flags of an entry of the directory
+            at = raw.find(b"PK\x01\x02", at + 1)
+        bad.write_bytes(raw)
+    with pytest.raises(PtbLiteError, match="not packed as an export packs it"):
+        import_run(bad, tmp_path / "other")
+    assert list((tmp_path / "other").iterdir()) == []
