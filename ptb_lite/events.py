@@ -157,8 +157,8 @@ class EvaluationPlanned(Record):
 
 
 class EvaluationProgressed(Record):
-    """`score` in [0, 1] is that of the items that are graded already: long prompts come first, so
-    it is no estimate of the whole. None where nothing is graded on the way."""
+    """`score` in [0, 1] is that of the `graded` items: long prompts come first, so it is no
+    estimate of the whole. None where nothing is graded on the way."""
 
     type: Literal["evaluation_progressed"] = "evaluation_progressed"
     label: str
@@ -166,6 +166,7 @@ class EvaluationProgressed(Record):
     done: int
     total: int
     score: float | None = None
+    graded: int = 0
 
 
 class EvaluationFinished(Record):

@@ -284,7 +284,7 @@ def event_words(payload: Payload) -> str:
         case EvaluationPlanned(reasons=reasons):
             return f"evaluated with {'; '.join(reasons)}"
         case EvaluationProgressed() as at:
-            sofar = "" if at.score is None else f", {percent(at.score)} so far"
+            sofar = f", {percent(at.score)} of {at.graded} so far" if at.graded else ""
             return f"{_label(at.label)} {at.benchmark}: {at.done} of {at.total}{sofar}"
         case EvaluationFinished() as end:
             return (

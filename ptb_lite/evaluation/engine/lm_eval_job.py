@@ -117,6 +117,7 @@ class _Counter:
                 done=self._done,
                 total=self._total,
                 score=self._points / self._graded if self._graded else None,
+                graded=self._graded,
             )
         )
 

@@ -17,8 +17,8 @@ class ModelLoaded(Record):
 
 
 class Progressed(Record):
-    """`done` of `total` items of one task have a completion; `score` is the mean of those that are
-    graded already, None where none is."""
+    """`done` of `total` items of one task have a completion; `score` is the mean of the `graded`
+    ones among them, None where none is."""
 
     type: Literal["progressed"] = "progressed"
     label: str
@@ -26,6 +26,7 @@ class Progressed(Record):
     done: int
     total: int
     score: float | None = None
+    graded: int = 0
 
 
 class WorkerWarned(Record):

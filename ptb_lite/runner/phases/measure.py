@@ -185,7 +185,8 @@ class _Teller:
 
     def _progressed(self, message: Progressed) -> None:
         now = time.monotonic()
-        if now - self._last < _PROGRESS_SECONDS and message.done < message.total:
+        whole = message.done == message.total and message.graded in (0, message.total)
+        if now - self._last < _PROGRESS_SECONDS and not whole:
             return
         self._last = now
         self._context.journal.write(
@@ -195,5 +196,6 @@ class _Teller:
                 done=message.done,
                 total=message.total,
                 score=message.score,
+                graded=message.graded,
             )
         )

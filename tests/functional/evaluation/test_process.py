@@ -81,7 +81,9 @@ def test_every_task_gets_a_result_and_samples(
         assert {0, 4, 8, 10} <= set(counts) <= set(range(11))
     # The score so far ends as the result's.
     assert told[0].score is None
-    assert told[-1].score == results[-1].score
+    assert (told[-1].score, told[-1].graded) == (results[-1].score, 10)
+    # A score never passes for that of items that are not graded yet.
+    assert all(m.graded <= m.done and (m.score is None) is (m.graded == 0) for m in told)
     assert [m.result for m in heard if isinstance(m, TaskFinished)] == list(results)
     wanted = [line.split('"id":"')[1][:21] for line in items.test.path.read_text().split("\n")[:10]]
     for result in results:

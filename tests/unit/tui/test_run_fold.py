@@ -90,6 +90,9 @@ def test_progress_and_time_left_of_a_baseline() -> None:
     assert view.fraction == 0.75
     assert view.label == "few-shot b: 5 of 10"
     assert view.left(at(30)) == pytest.approx(10.0)
+    graded = half.model_copy(update={"score": 0.25, "graded": 4})
+    view = phase(folded(start, done, graded), Phase.BASELINE)
+    assert view.label == "few-shot b: 5 of 10, 25.0 % of 4 so far"
     assert phase(folded(start, done, half, benchmarks=2), Phase.BASELINE).fraction == 0.375
     assert phase(folded(start), Phase.BASELINE).left(at(30)) is None
 
