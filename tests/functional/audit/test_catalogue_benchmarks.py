@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,6 @@ def test_honest_is_clean_and_stolen_is_found(tmp_path: Path, benchmark: str) -> 
     honest = OverlapDetector().run(case)
     assert (honest.status, honest.flags) == ("clean", ())
     write("train_data.jsonl", files.test.path.name)
-    stolen = OverlapDetector().run(case)
+    stolen = OverlapDetector().run(replace(case))  # a new case: the listing is of its first use
     assert stolen.decides()
     assert {flag.file for flag in stolen.flags} == {"train_data.jsonl"}
