@@ -70,9 +70,9 @@ def test_the_contracts_hold() -> None:
         "ptb_lite.spec.presets",
         "ptb_lite.doctor.preflight",
         "ptb_lite.cli.start",
-        "ptb_lite.cli.summary",
+        "ptb_lite.cli.common.summary",
         "ptb_lite.runner.launch",
-        "ptb_lite.runner.console",
+        "ptb_lite.runner.console.follow",
     ],
 )
 def test_heavy_libraries_are_not_imported_at_start(module: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from bench.gpu_check.engines import RANK, make_job, random_adapter, vllm_or_row
 from bench.gpu_check.rows import Row, write_row
 from ptb_lite.evaluation.engine.capability import plan_evaluation, with_plan
-from ptb_lite.evaluation.engine.lm_task import load_items
+from ptb_lite.evaluation.engine.lm.functions import load_items
 from ptb_lite.evaluation.engine.worker import prepare_environment as prepare_worker
 from ptb_lite.evaluation.items.item import read_items
 from ptb_lite.evaluation.job import EvaluationJob

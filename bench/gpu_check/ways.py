@@ -11,7 +11,7 @@ from bench.gpu_check.rows import Row, write_row
 from bench.gpu_check.training import GB, Measured, attempt, context_bytes, our_step
 from bench.gpu_check.workload import BATCH, examples
 from ptb_lite.catalog import load_catalog
-from ptb_lite.training.plan import TrainingPlan
+from ptb_lite.training.planning.plan import TrainingPlan
 
 WAYS = tuple(product((True, False), (False, True), (1, 4, 16)))
 

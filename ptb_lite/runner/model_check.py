@@ -11,7 +11,7 @@ from ptb_lite.agents.protocol import AgentPlan
 from ptb_lite.agents.registry import plan_agent
 from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.runner.ask_agent import Errand, ask_once
+from ptb_lite.runner.auditing.ask_agent import Errand, ask_once
 
 CALL_SECONDS = 90.0
 QUESTION = "Reply with the one word OK. Do nothing else."

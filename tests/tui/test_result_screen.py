@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from ptb_lite.catalog import load_catalog
-from ptb_lite.cli.summary import line_cells, line_json
+from ptb_lite.cli.common.summary import line_cells, line_json
 from ptb_lite.events import Outcome
 from ptb_lite.experiment.plan import read_experiment, specs
 from ptb_lite.experiment.state import experiment_salt, read_state

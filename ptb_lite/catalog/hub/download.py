@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ptb_lite.catalog.hub_errors import HubError, as_hub_error
-from ptb_lite.catalog.hub_parts import finish_parts, hub_folder, part_bytes, remove_stale
+from ptb_lite.catalog.hub.errors import HubError, as_hub_error
+from ptb_lite.catalog.hub.parts import finish_parts, hub_folder, part_bytes, remove_stale
 
 OnBytes = Callable[[int, int], None]
 """Called with the bytes that are here and those of all files."""

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptb_lite.catalog.embedded import cache_root
-from ptb_lite.catalog.hub_download import WANTED, download
-from ptb_lite.catalog.hub_errors import HubError, as_hub_error, no_token
+from ptb_lite.catalog.hub.download import WANTED, download
+from ptb_lite.catalog.hub.errors import HubError, as_hub_error, no_token
+from ptb_lite.catalog.hub.revisions import MAIN, held_commit, resolve_commit
 from ptb_lite.catalog.model_figures import check_figures
-from ptb_lite.catalog.revisions import MAIN, held_commit, resolve_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ptb_lite.catalog.entries import ModelEntry
-    from ptb_lite.catalog.hub_download import OnBytes
+    from ptb_lite.catalog.hub.download import OnBytes
 
 _CHECK_SECONDS = 10.0
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from ptb_lite.catalog.hub_errors import as_hub_error
+from ptb_lite.catalog.hub.errors import as_hub_error
 from ptb_lite.errors import CatalogError
 from ptb_lite.events import Record
 from ptb_lite.files import write_record

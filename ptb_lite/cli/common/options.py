@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 import typer
 
 from ptb_lite.choices import EngineChoice
-from ptb_lite.cli.defaults import RUNS as RUNS
+from ptb_lite.cli.common.defaults import RUNS as RUNS
 from ptb_lite.spec.choices import Choice, run_choices
 
 RunsDir = Annotated[

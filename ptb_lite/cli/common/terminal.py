@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from ptb_lite.cli.defaults import EXIT_INTERRUPTED, RUNS
+from ptb_lite.cli.common.defaults import EXIT_INTERRUPTED, RUNS
 
 
 def is_terminal() -> bool:
@@ -29,9 +29,9 @@ def show_run(run: Path, runs_dir: Path) -> int:
 
     Returns the exit code of the run where it has ended, else that of Ctrl-C.
     """
-    from ptb_lite.cli.output import say, say_error
+    from ptb_lite.cli.common.output import say, say_error
     from ptb_lite.report.text import report_text
-    from ptb_lite.runner.console import exit_code
+    from ptb_lite.runner.console.follow import exit_code
     from ptb_lite.runs.folder import require_folder
     from ptb_lite.tui.place import Place
     from ptb_lite.tui.start import open_app

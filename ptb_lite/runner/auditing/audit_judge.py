@@ -19,7 +19,7 @@ from ptb_lite.audit.judge.choice import AuditJudgeChoice
 from ptb_lite.audit.judge.endpoint import EndpointJudge
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.runner.ask_agent import Errand, ask_once
+from ptb_lite.runner.auditing.ask_agent import Errand, ask_once
 
 
 @dataclass(frozen=True)

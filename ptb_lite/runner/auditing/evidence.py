@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from ptb_lite.audit.case import AuditCase, Rules
 from ptb_lite.catalog.embedded import model_folder
 from ptb_lite.catalog.entries import ModelEntry
-from ptb_lite.catalog.hub import hub_model, is_cached
+from ptb_lite.catalog.hub.models import hub_model, is_cached
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.errors import CatalogError
 from ptb_lite.evaluation.lm_tasks.task import is_lm_task

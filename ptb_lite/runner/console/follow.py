@@ -11,7 +11,7 @@ from typing import TextIO
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Event, Outcome, RunFinished, Verdict
 from ptb_lite.report.text import report_text
-from ptb_lite.runner.lines import PlainLines
+from ptb_lite.runner.console.lines import PlainLines
 from ptb_lite.runs.folder import RunFolder, require_folder
 from ptb_lite.runs.journal import JournalFollower
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.runner.lines import PlainLines
+from ptb_lite.runner.console.lines import PlainLines
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from ptb_lite.audit.evidence.sources import Named, Sources
+from ptb_lite.audit.evidence.test_sets.sources import Named, Sources
 from ptb_lite.runner.hub_gate.requests import HubRequest
 
 WEIGHTS = frozenset(

@@ -9,9 +9,9 @@ from typing import Any
 import psutil
 import torch
 
-from ptb_lite.training.choices import AttentionNeeds, Software
-from ptb_lite.training.cost import Capability, ModelShape
 from ptb_lite.training.layers import compiler_works
+from ptb_lite.training.planning.choices import AttentionNeeds, Software
+from ptb_lite.training.planning.cost import Capability, ModelShape
 from ptb_lite.training.supervised_head import can_override
 
 

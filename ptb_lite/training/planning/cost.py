@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Literal
 
-from ptb_lite.training.choices import AttentionNeeds, Software
+from ptb_lite.training.planning.choices import AttentionNeeds, Software
 
 Dtype = Literal["bfloat16", "float32"]
 

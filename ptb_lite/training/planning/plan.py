@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ptb_lite.training.choices import (
+from ptb_lite.training.planning.choices import (
     Attention,
     Optimiser,
     choose_attention,
     choose_optimiser,
     loss_reason,
 )
-from ptb_lite.training.cost import (
+from ptb_lite.training.planning.cost import (
     COMPILE_SECONDS,
     COMPILED_KINDS,
     MEMORY_SHARE,

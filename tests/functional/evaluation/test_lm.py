@@ -10,7 +10,7 @@ import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
-from ptb_lite.evaluation.engine.lm import FollowedLM
+from ptb_lite.evaluation.engine.lm.model import FollowedLM
 from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer
 
 

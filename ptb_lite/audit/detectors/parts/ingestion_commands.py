@@ -13,9 +13,9 @@ from ptb_lite.audit.code.flows import (
     names_test,
 )
 from ptb_lite.audit.code.shell import Command, redirected
-from ptb_lite.audit.evidence.outside_sets import OutsideSets
 from ptb_lite.audit.evidence.programs import Order, order_flag
-from ptb_lite.audit.evidence.sources import Named, Sources
+from ptb_lite.audit.evidence.test_sets.outside_sets import OutsideSets
+from ptb_lite.audit.evidence.test_sets.sources import Named, Sources
 from ptb_lite.events import Flag
 
 NAME = "ingestion"

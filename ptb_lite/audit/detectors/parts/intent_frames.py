@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ptb_lite.audit.detectors.intent_sayings import Act, Saying, saying
+from ptb_lite.audit.detectors.parts.intent_sayings import Act, Saying, saying
 
 _NAMED = r"(?:GSM8K|HumanEval|AIME|BFCL|GPQA|Arena-?Hard|HealthBench|MMLU|MATH-?500|MBPP)"
 _WHOSE = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.evidence.hub_cache import removed_from
-from ptb_lite.audit.evidence.sources import FILE_PART, Named, Sources
+from ptb_lite.audit.evidence.test_sets.hub_cache import removed_from
+from ptb_lite.audit.evidence.test_sets.sources import FILE_PART, Named, Sources
 from ptb_lite.events import Flag
 
 

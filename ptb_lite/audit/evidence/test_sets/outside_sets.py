@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ptb_lite.audit.evidence.sources import FILE_PART, Named, Sources
+from ptb_lite.audit.evidence.test_sets.sources import FILE_PART, Named, Sources
 
 _MAX_PATH = 400
 _DATA = re.compile(r"(?:\.(?:jsonl?|csv|tsv|parquet|arrow|db|sqlite)(?:\.gz)?|/\*+|\*)$", re.I)

@@ -14,8 +14,9 @@ from ptb_lite import __version__
 from ptb_lite.evaluation.benchmark import Benchmark, Judged, find_benchmark, judge_all
 from ptb_lite.evaluation.engine.chat import stops
 from ptb_lite.evaluation.engine.completion_log import KeptCompletions
-from ptb_lite.evaluation.engine.harness import evaluate_task
-from ptb_lite.evaluation.engine.lm import FollowedLM
+from ptb_lite.evaluation.engine.lm.harness import evaluate_task
+from ptb_lite.evaluation.engine.lm.model import FollowedLM
+from ptb_lite.evaluation.engine.lm.task_definition import write_task_file
 from ptb_lite.evaluation.engine.messages import (
     Message,
     ModelLoaded,
@@ -24,7 +25,6 @@ from ptb_lite.evaluation.engine.messages import (
     WorkerWarned,
 )
 from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer, pick_device
-from ptb_lite.evaluation.engine.task_definition import write_task_file
 from ptb_lite.evaluation.errors import EvaluationError
 from ptb_lite.evaluation.items.item import Item, read_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask, Generation

@@ -16,8 +16,8 @@ from lm_eval.models.huggingface import HFLM
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from ptb_lite.evaluation.engine.decoding import RowStop, complete, end_tokens
-from ptb_lite.evaluation.engine.likelihood import grouped, score
-from ptb_lite.evaluation.engine.lm_shared import KeepsCompletions
+from ptb_lite.evaluation.engine.lm.likelihood import grouped, score
+from ptb_lite.evaluation.engine.lm.shared import KeepsCompletions
 from ptb_lite.evaluation.engine.prefix import LEAST, SharedPrefix, common_prefix, empty_cache
 
 T = TypeVar("T")
