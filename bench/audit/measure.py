@@ -19,7 +19,6 @@ from bench.audit import (
     content_cheats,
     exchanged,
     honest,
-    kept,
     models,
     templated_code,
 )
@@ -87,12 +86,12 @@ def all_scenes() -> list[Scene]:
         *content_cheats.scenes(),
         *action_cheats.scenes(),
         *exchanged.scenes(),
-        *kept.scenes(),
+        *evaluation_habits.scenes(),
         *templated_code.scenes(),
         *models.scenes(),
         *honest.scenes(),
         *exchanged.honest_scenes(),
-        *kept.honest_scenes(),
+        *evaluation_habits.honest_scenes(),
         *templated_code.honest_scenes(),
     ]
 

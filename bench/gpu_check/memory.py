@@ -55,7 +55,7 @@ def training(rows: Path, folder: Path, place: Path) -> None:
         batch_size=BATCH,
         max_length=LONGEST,
     )
-    heard = Heard()
+    heard = AgentAnswer()
     capped(CAP_GB)
     record = train(config, heard)
     capped(None)
@@ -74,7 +74,7 @@ def training(rows: Path, folder: Path, place: Path) -> None:
         raise AssertionError("it never ran out of memory: this shows nothing")
 
 
-class Heard(Reporter):
+class AgentAnswer(Reporter):
     """Keeps the notes."""
 
     def __init__(self) -> None:

@@ -47,7 +47,7 @@ _WORK = (AgentEventKind.TOOL_CALL, AgentEventKind.TOOL_RESULT)
 
 
 @dataclass(frozen=True)
-class Errand:
+class AgentQuestion:
     """What is asked of which agent, and the `seconds` that it has.
 
     `evidence` is a temporary folder that it may read, removed with its own if this process dies.
@@ -64,7 +64,7 @@ class Errand:
 
 
 @dataclass(frozen=True)
-class Heard:
+class AgentAnswer:
     """How the agent's process ended, and what it said after the last thing that it did, whole.
 
     `problem` says why nothing usable came, empty where the agent ended by itself and had spoken.
@@ -76,7 +76,7 @@ class Heard:
     problem: str
 
 
-def ask_once(errand: Errand) -> Heard:
+def ask_once(errand: AgentQuestion) -> AgentAnswer:
     """Ask, and wait for the end of the agent and all its processes.
 
     Raises PtbLiteError when the agent's program or key is missing, or the sandbox cannot be used.
@@ -95,7 +95,7 @@ def ask_once(errand: Errand) -> Heard:
         return _asked(errand, plan, Path(folder))
 
 
-def _asked(errand: Errand, plan: AgentPlan, folder: Path) -> Heard:
+def _asked(errand: AgentQuestion, plan: AgentPlan, folder: Path) -> AgentAnswer:
     if not plan.endpoints:
         return _heard(plan, folder, *_run(errand, plan, folder, None), refused=())
     relay = Relay(folder / "relay", plan.endpoints)
@@ -110,7 +110,7 @@ def _asked(errand: Errand, plan: AgentPlan, folder: Path) -> Heard:
 
 
 def _run(
-    errand: Errand, plan: AgentPlan, folder: Path, relay: RelayPlan | None
+    errand: AgentQuestion, plan: AgentPlan, folder: Path, relay: RelayPlan | None
 ) -> tuple[Ended, str]:
     """The end of the agent's process, and why it was ended from outside, if it was."""
     box = sandbox(errand.sandbox)
@@ -146,7 +146,7 @@ def _run(
 
 
 def _waited(
-    errand: Errand, plan: AgentPlan, folder: Path, box_plan: SandboxPlan, groups: Groups
+    errand: AgentQuestion, plan: AgentPlan, folder: Path, box_plan: SandboxPlan, groups: Groups
 ) -> tuple[Ended, str]:
     box = sandbox(errand.sandbox)
     lent = [os.fspath(path) for path in (folder, errand.evidence) if path is not None]
@@ -191,13 +191,13 @@ def _too_much(folder: Path) -> str:
 
 def _heard(
     plan: AgentPlan, folder: Path, ended: Ended, stopped: str, *, refused: Sequence[str]
-) -> Heard:
+) -> AgentAnswer:
     events = _events(plan, folder / "stdout")
     done = max((n for n, event in enumerate(events) if event.kind in _WORK), default=-1)
     # Pieces of one message come one after another, in the middle of a word.
     said = "".join(e.text for e in events[done + 1 :] if e.kind is AgentEventKind.MESSAGE)
     if said and ended.outcome is Outcome.FINISHED:
-        return Heard(ended.outcome, said, "")
+        return AgentAnswer(ended.outcome, said, "")
     errors = [event.text for event in events if event.kind is AgentEventKind.ERROR]
     # Masked at once: where the tail begins, a part of the key may.
     tail = mask_line(_tail(folder / "stderr", 1 << 16), plan.start.secrets)
@@ -206,7 +206,7 @@ def _heard(
     why = stopped or (errors[-1] if errors else last or "nothing was said")
     aside = f" (it also asked for {', '.join(refused[:3])})" if refused else ""
     text = f"{ended.outcome.value.replace('_', ' ')}: {why}{aside}"
-    return Heard(ended.outcome, said, mask_line(text.encode(), plan.start.secrets).decode())
+    return AgentAnswer(ended.outcome, said, mask_line(text.encode(), plan.start.secrets).decode())
 
 
 def _events(plan: AgentPlan, path: Path) -> list[AgentEvent]:

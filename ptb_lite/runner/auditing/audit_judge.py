@@ -19,7 +19,7 @@ from ptb_lite.audit.judge.choice import AuditJudgeChoice
 from ptb_lite.audit.judge.endpoint import EndpointJudge
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.runner.auditing.ask_agent import Errand, ask_once
+from ptb_lite.runner.auditing.ask_agent import AgentQuestion, ask_once
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class AgentJudge:
             raise JudgeError(heard.problem)
         return heard.said
 
-    def _errand(self, question: Question) -> Errand:
+    def _errand(self, question: Question) -> AgentQuestion:
         time = f"You have {self.seconds / 60:.0f} minutes." if self.seconds >= 120 else ""
-        return Errand(
+        return AgentQuestion(
             entry=self.catalog.agent(self.agent),
             model=self.model,
             prompt=f"{question.task}\n\n{question.evidence}\n{time}\n",

@@ -13,7 +13,7 @@ from lm_eval.tasks import TaskManager
 from ptb_lite import __version__
 from ptb_lite.evaluation.benchmark import Benchmark, Judged, find_benchmark, judge_all
 from ptb_lite.evaluation.engine.chat import stops
-from ptb_lite.evaluation.engine.completion_log import KeptCompletions
+from ptb_lite.evaluation.engine.completion_log import StoredCompletions
 from ptb_lite.evaluation.engine.lm.harness import evaluate_task
 from ptb_lite.evaluation.engine.lm.model import FollowedLM
 from ptb_lite.evaluation.engine.lm.task_definition import write_task_file
@@ -147,7 +147,9 @@ def _run_task(
             f"{task.limit} items are asked for, {task.benchmark} has {available}", field="limit"
         )
     counter.begin(task, task.limit or available)
-    kept = KeptCompletions(job.output / f"{_stem(task)}.kept.jsonl", task.key) if task.key else None
+    kept = (
+        StoredCompletions(job.output / f"{_stem(task)}.kept.jsonl", task.key) if task.key else None
+    )
     lm.kept = kept
     lm.heard = grades = _Grades(benchmark, task, counter)
     started = time.monotonic()

@@ -8,7 +8,7 @@ from typing import Any
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 
-from ptb_lite.evaluation.engine.completion_log import KeptCompletions
+from ptb_lite.evaluation.engine.completion_log import StoredCompletions
 
 
 class KeepsCompletions(LM):  # type: ignore[misc]
@@ -19,7 +19,7 @@ class KeepsCompletions(LM):  # type: ignore[misc]
     is called with a document of lm-eval's and its completion, for each as it comes.
     """
 
-    kept: KeptCompletions | None
+    kept: StoredCompletions | None
     heard: Callable[[Any, str], None] | None
     _documents_of: dict[str, Any]
     _on_rows: Callable[[int], None]

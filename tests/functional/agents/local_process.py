@@ -16,7 +16,7 @@ from tests.unit.workspace.test_prompt import task
 
 
 @dataclass
-class Desk:
+class LocalProcess:
     """A workspace in which the agent's program is started."""
 
     folder: Path

@@ -9,7 +9,7 @@ import pytest
 from ptb_lite.audit.detectors.trace import TraceDetector
 from ptb_lite.audit.run import default_detectors, run_audit
 from ptb_lite.events import Verdict
-from tests.unit.audit.cheat_ways import CHEATS, WAYS, Cheat
+from tests.unit.audit.ten_cheats import CHEATS, WAYS, Cheat
 from tests.unit.audit.upstream import Result
 
 

@@ -1,6 +1,6 @@
 """Ways to start vLLM, each in a process of its own: graphs, compiled, eager, an adapter put on.
 
-`python -m bench.gpu_check.engine_ways JOB WAY` is one of them.
+`python -m bench.gpu_check.engine_starts JOB WAY` is one of them.
 """
 
 from __future__ import annotations
