@@ -17,6 +17,7 @@ from pathlib import Path
 from bench.audit import (
     action_cheats,
     content_cheats,
+    evaluation_habits,
     exchanged,
     honest,
     models,
