@@ -19,7 +19,7 @@ from textual.widgets import Input, TextArea
 from ptb_lite.tui.commands import AppCommand, Commands
 from ptb_lite.tui.filters import AsciiFilter, HarmlessFilter
 from ptb_lite.tui.keys import named
-from ptb_lite.tui.place import Mode, Place
+from ptb_lite.tui.place import Mode, Place, Visit
 from ptb_lite.tui.settings import (
     Look,
     is_ascii_terminal,
@@ -44,6 +44,8 @@ class PtbLiteApp(App[None]):
     TITLE = "ptb-lite"
     CSS_PATH = "styles/app.tcss"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
+    # Of an app in a visitor's browser: what may be seen.
+    visit: Visit | None = None
     BINDINGS: ClassVar[list[BindingType]] = named(
         (
             Binding("f2", "go('setup')", "Setup", show=False),
@@ -86,7 +88,7 @@ class PtbLiteApp(App[None]):
         self.set_timer(0.2, self._take_own_settings)
 
     def _take_own_settings(self) -> None:
-        if not settings_file().is_file():
+        if self.visit is not None or not settings_file().is_file():
             return
         from ptb_lite.errors import PtbLiteError
         from ptb_lite.tui.settings import own_settings
@@ -102,7 +104,8 @@ class PtbLiteApp(App[None]):
         """Show a place. Of run and result the app keeps one each; another run takes its place."""
         found = self._known(place)
         if found is None:
-            self.say("There is no run yet: start one in Setup (F2).")
+            if self.visit is None:
+                self.say("There is no run yet: start one in Setup (F2).")
             return
         place = found
         if self._opened.get(place.mode) == place:
@@ -115,6 +118,10 @@ class PtbLiteApp(App[None]):
         await self.switch_mode(name)
         if before is not None:
             await self.remove_mode(before)
+
+    def shows_run(self, run_id: str) -> bool:
+        """Whether a run may be seen here: a visitor may be shown some alone."""
+        return self.visit is None or self.visit.shows_run(run_id)
 
     async def open_run(self, path: Path) -> None:
         """Show a run that is going on or has ended."""
@@ -221,11 +228,13 @@ class PtbLiteApp(App[None]):
 
     def _known(self, place: Place) -> Place | None:
         """The place with its run: the newest where none is named; None where there is none."""
+        if self.visit is not None and not self.visit.shows(place):
+            return None
         if place.mode not in ("run", "result") or place.path is not None:
             return place
         from ptb_lite.runs.folder import list_runs
 
-        runs = list_runs(self.runs_dir)
+        runs = [run for run in list_runs(self.runs_dir) if self.shows_run(run.run_id)]
         return Place(place.mode, runs[-1].path) if runs else None
 
     def _take_look(self, look: Look) -> None:

@@ -15,7 +15,7 @@ from textual.widgets import Footer
 
 from ptb_lite.tui.commands import AppCommand
 from ptb_lite.tui.keys import named
-from ptb_lite.tui.place import Mode, Place
+from ptb_lite.tui.place import Mode, Place, Visit
 from ptb_lite.tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ class Host(Protocol):
 
     @property
     def runs_dir(self) -> Path: ...
+
+    @property
+    def visit(self) -> Visit | None: ...
+
+    def shows_run(self, run_id: str) -> bool: ...
 
     async def go(self, place: Place) -> None: ...
 
@@ -50,12 +55,14 @@ class PtbScreen(Screen[None]):
     """Base of the five screens.
 
     A screen gives `MODE`, `HELP` (a few lines, shown by F1 above its keys), `compose_body` and,
-    if it has any, `commands`. The classes -narrow/-wide and -short/-tall follow the terminal's
+    if it has any, `commands`. `VIEWED` are its actions that change nothing outside the app: a
+    visitor has these alone. The classes -narrow/-wide and -short/-tall follow the terminal's
     size, so that a screen's style sheet can say what to leave out.
     """
 
     MODE: ClassVar[Mode]
     HELP: ClassVar[str] = ""
+    VIEWED: ClassVar[frozenset[str]] = frozenset()
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
         (0, "-narrow"),
         (100, "-normal"),
@@ -75,7 +82,7 @@ class PtbScreen(Screen[None]):
         super().__init_subclass__(**given)
 
     def compose(self) -> ComposeResult:
-        yield TopBar(self.MODE)
+        yield TopBar(self.MODE, self.ptb.visit)
         yield from self.compose_body()
         yield Footer()
 
@@ -86,6 +93,16 @@ class PtbScreen(Screen[None]):
     def help_text(self) -> str:
         """What F1 says above the keys."""
         return " ".join(self.HELP.split())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        textuals = hasattr(Screen, f"action_{action}")
+        if self.ptb.visit is not None and action not in self.VIEWED and not textuals:
+            return False
+        return self.can(action)
+
+    def can(self, action: str) -> bool:  # noqa: ARG002
+        """Whether one of this screen's actions can be done now."""
+        return True
 
     def commands(self) -> Iterable[AppCommand]:
         """What the palette offers while this screen is in front."""

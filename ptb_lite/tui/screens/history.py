@@ -63,6 +63,9 @@ turns the order; a click on a heading does both. l shows the leaderboards: by co
 score, and back. A leaderboard has one part for each base model, benchmarks and item count, because
 only such scores compare.
 """
+    VIEWED = frozenset(
+        "mark end compare sort turn next_view watch wall filter unfilter copy".split()
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", key_display="space"),
         Binding("home", "end(True)", "Newest", show=False, priority=True),
@@ -131,7 +134,7 @@ only such scores compare.
             self._marked ^= {row.run_id}
             self._show()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+    def can(self, action: str) -> bool:
         return action != "end" or self.query_one("#history-table").has_focus
 
     def action_end(self, first: bool) -> None:
@@ -323,7 +326,8 @@ only such scores compare.
 
     @work(thread=True, exclusive=True, group="history")
     def _look(self) -> None:
-        self.post_message(self.Found(tuple(reversed(self._reader.read()))))
+        rows = (row for row in reversed(self._reader.read()) if self.ptb.shows_run(row.run_id))
+        self.post_message(self.Found(tuple(rows)))
 
 
 def _rank_cells(row: RunSummary) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ violation, n a note; without any, what each detector did. Samples: the same ques
 after; + was gained, - was lost. Facts: time, choices, versions. HTML and JSON are written into the
 folder that ptb-lite was started in.
 """
+    VIEWED = frozenset("tab next_tab filter baseline benchmark copy trace again".split())
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "tab(0)", "Scores", show=False),
         Binding("2", "tab(1)", "Flags", show=False),
@@ -117,7 +118,7 @@ folder that ptb-lite was started in.
             self._stamp = stamp
             self._read()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+    def can(self, action: str) -> bool:
         if action == "next_tab":
             return not isinstance(self.focused, DataTable | Tabs)
         if action == "overrule":

@@ -132,7 +132,7 @@ class SetupScreen(SetupView):
             return "This machine is still being checked."
         return f"Not started: {'; '.join(bad)}"
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+    def can(self, action: str) -> bool:
         return action != "mend" or any(way.fix for way in self._ways())
 
     def action_mend(self) -> None:
