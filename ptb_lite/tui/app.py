@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
@@ -87,6 +88,7 @@ class PtbLiteApp(App[None]):
         # After the first frame, which does not wait for what reads and validates.
         self.set_timer(0.2, self._take_own_settings)
 
+    @work(thread=True, exit_on_error=False)
     def _take_own_settings(self) -> None:
         if self.visit is not None or not settings_file().is_file():
             return
@@ -94,11 +96,17 @@ class PtbLiteApp(App[None]):
         from ptb_lite.tui.settings import own_settings
 
         try:
-            self._own = own_settings()
+            own, problems = own_settings(_all_bindings())
         except PtbLiteError as error:
-            self.say(error, error=True)
+            self.call_from_thread(self.say, error, error=True)
             return
-        self.set_keymap(self._own.keys)
+        self.call_from_thread(self._use_own_settings, own, problems)
+
+    def _use_own_settings(self, own: OwnSettings, problems: tuple[str, ...]) -> None:
+        self._own = own
+        self.set_keymap(own.keys)
+        for problem in problems:
+            self.say(problem, error=True)
 
     async def go(self, place: Place) -> None:
         """Show a place. Of run and result the app keeps one each; another run takes its place."""
@@ -134,7 +142,9 @@ class PtbLiteApp(App[None]):
     def say(self, text: object, *, error: bool = False) -> None:
         """A passing notice; what others wrote in it is made harmless."""
         shown = one_line(text, 400)
-        self.notify(shown, severity="error" if error else "information", markup=False)
+        # What went wrong is to be read, however long a path in it is.
+        severity, seconds = ("error", 12.0) if error else ("information", 5.0)
+        self.notify(shown, severity=severity, timeout=seconds, markup=False)
 
     def runs_go_on(self, going: tuple[str, ...]) -> None:
         """Take the runs that go on now; of one that has ended since, a person is told.
@@ -291,3 +301,15 @@ def _screen(place: Place) -> Screen[Any]:
 
             assert place.path is not None
             return ResultScreen(place.path)
+
+
+def _all_bindings() -> list[BindingType]:
+    """Those of the app and of its five places."""
+    from ptb_lite.tui.screens.doctor import DoctorScreen
+    from ptb_lite.tui.screens.history import HistoryScreen
+    from ptb_lite.tui.screens.result import ResultScreen
+    from ptb_lite.tui.screens.run import RunScreen
+    from ptb_lite.tui.screens.setup import SetupScreen
+
+    places = (SetupScreen, RunScreen, ResultScreen, HistoryScreen, DoctorScreen)
+    return [*PtbLiteApp.BINDINGS, *(each for place in places for each in place.BINDINGS)]

@@ -221,3 +221,19 @@ def test_a_persons_own_keys_and_command(tmp_path: Path) -> None:
         await until_shown(pilot, "app.yaml, line 1")
 
     in_place(runs, "history", wrong)
+    settings.write_text(
+        "keys:\n  history.next_vew: k\n  run.stop: hop\n  history.compare: s\n  history.mark: m\n"
+    )
+
+    async def some_wrong(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until(pilot, lambda: len(app._notifications) == 3)
+        said = [each.message for each in app._notifications]
+        assert [each.partition("app.yaml, ")[2] for each in said] == [
+            "line 2: history.next_vew: there is no such action; is history.next_view meant?",
+            "line 3: run.stop: 'hop' is no key",
+            "line 4: history.compare: s is the key of history.sort: give that another one too",
+        ]
+        await pilot.press("m")
+        await until_shown(pilot, "1 marked")
+
+    in_place(runs, "history", some_wrong)

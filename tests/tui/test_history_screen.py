@@ -242,7 +242,7 @@ def test_a_run_is_given_a_name_tags_and_a_note(runs: Path) -> None:
         await until_shown(pilot, FIRST, "NOTE")
         await pilot.press("n")
         app.post_message(Paste("\n" + "best" * 20 + "\nmore"))
-        await until_shown(pilot, "20 characters do not fit")
+        await until_shown(pilot, "20 characters too many")
         await pilot.press("tab", *"a, #b", "tab", *"see", "enter")
         await until_shown(pilot, "bestbest", "#a #b see")
         await pilot.press("slash", *"see", "enter")

@@ -185,7 +185,7 @@ def test_a_killed_server_leaves_no_app_behind(tmp_path: Path) -> None:
             await read_until(socket, "add-numbers")
             async with session.get(server.base + "/") as full:
                 assert full.status == 503
-                assert "1 people are looking" in await full.text()
+                assert "No more than 1 person" in await full.text()
             (app,) = server.apps()
             server.process.kill()
             until_true(lambda: not app.is_running() or app.status() == psutil.STATUS_ZOMBIE)

@@ -63,9 +63,10 @@ turns the order; a click on a heading does both. l shows the leaderboards: by co
 score, and back. A leaderboard has one part for each base model, benchmarks and item count, because
 only such scores compare.
 """
-    VIEWED = frozenset(
-        "mark end compare sort turn next_view watch wall filter unfilter copy".split()
-    )
+    VIEWED = frozenset((
+        "mark", "end", "compare", "sort", "turn", "next_view",
+        "watch", "wall", "filter", "unfilter", "copy",
+    ))  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", key_display="space"),
         Binding("home", "end(True)", "Newest", show=False, priority=True),

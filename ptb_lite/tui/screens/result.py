@@ -52,7 +52,9 @@ violation, n a note; without any, what each detector did. Samples: the same ques
 after; + was gained, - was lost. Facts: time, choices, versions. HTML and JSON are written into the
 folder that ptb-lite was started in.
 """
-    VIEWED = frozenset("tab next_tab filter baseline benchmark copy trace again".split())
+    VIEWED = frozenset(
+        ("tab", "next_tab", "filter", "baseline", "benchmark", "copy", "trace", "again")
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "tab(0)", "Scores", show=False),
         Binding("2", "tab(1)", "Flags", show=False),

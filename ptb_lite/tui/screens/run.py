@@ -73,9 +73,10 @@ messages as they are, $ commands, > results and ~ thoughts folded to one line, Â
 Scrolling back holds the trace; End follows again. V is a violation, n a note: Enter on one shows
 its evidence. Leaving this screen, or the app, ends no run.
 """
-    VIEWED = frozenset(
-        "follow search next copy panels flags show_only replay result hold faster".split()
-    )
+    VIEWED = frozenset((
+        "follow", "search", "next", "copy", "panels", "flags",
+        "show_only", "replay", "result", "hold", "faster",
+    ))  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "follow", "Follow", show=False),
         Binding("slash", "search", "Search", key_display="/"),
@@ -273,10 +274,10 @@ its evidence. Leaving this screen, or the app, ends no run.
 
     @work(thread=True, exclusive=True, group="journal", exit_on_error=False)
     def _follow(self) -> None:
-        counts = (1, 0)
+        counts: tuple[int, tuple[str, ...]] = (1, ())
         with suppress(PtbLiteError, OSError):
             spec = self._run.read_spec()
-            counts, self._what = (len(spec.benchmarks), len(spec.off_target)), what_line(spec)
+            counts, self._what = (len(spec.benchmarks), spec.off_target), what_line(spec)
         try:
             if self._speed is None:
                 self._source = LiveSource(self._run)

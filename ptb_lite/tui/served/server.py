@@ -15,6 +15,7 @@ from aiohttp import web
 from textual_serve.server import Server
 
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.text import plural
 
 VISITORS = 20
 _END_SECONDS = 2.0
@@ -117,7 +118,7 @@ class RunServer(Server):
             self._there -= 1
 
     def _full(self) -> str:
-        return f"{self._most} people are looking already, as many as this server takes."
+        return f"No more than {plural(self._most, 'person', 'people')} can look at the same time."
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
