@@ -57,7 +57,8 @@ def _wrong(name: str, key: str, names: Iterable[str]) -> str:
 
 def _is_key(key: str) -> bool:
     *modifiers, base = key.split("+")
-    known = base in _NAMES or key_to_character(base) is not None
+    # A control character has a name too ("hop"), and no key.
+    known = base in _NAMES or (key_to_character(base) or "\0").isprintable()
     return known and set(modifiers) <= _MODIFIERS
 
 
