@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -18,8 +18,16 @@ from ptb_lite.tui.keys import named
 from ptb_lite.tui.place import Mode, Place, Visit
 from ptb_lite.tui.widgets.top_bar import TopBar
 
-if TYPE_CHECKING:
-    from ptb_lite.tui.models.result.seeds import SeedsOffer
+
+class Offer(Protocol):
+    """Runs that can be started together, once a person has said yes."""
+
+    @property
+    def title(self) -> str: ...
+
+    def question(self) -> str: ...
+
+    def start(self) -> str: ...
 
 
 class Host(Protocol):
@@ -121,8 +129,8 @@ class PtbScreen(Screen[None]):
 
         threading.Thread(target=run, daemon=True).start()
 
-    def ask_seeds(self, offer: SeedsOffer) -> None:
-        """Ask whether to run more seeds, and start them."""
+    def ask_runs(self, offer: Offer) -> None:
+        """Ask whether to start several runs, and start them."""
         from ptb_lite.errors import PtbLiteError
         from ptb_lite.tui.screens.dialogs import AskScreen
 
@@ -136,8 +144,7 @@ class PtbScreen(Screen[None]):
             if yes:
                 self.apart(start)
 
-        title = f"Run {len(offer.seeds)} seeds?"
-        question = AskScreen(title, offer.question(), yes="Run them", no="Not now")
+        question = AskScreen(offer.title, offer.question(), yes="Run them", no="Not now")
         self.app.push_screen(question, answered)
 
     def on_said(self, message: Said) -> None:

@@ -120,6 +120,7 @@ only such scores compare.
         self._look()
 
     def commands(self) -> Iterable[AppCommand]:
+        yield AppCommand("Run an experiment", "Of a YAML file: arms, seeds", self.action_experiment)
         yield AppCommand("Compare the marked runs", "Scores, flags, choices", self.action_compare)
         for view, title in _VIEWS.items():
             yield AppCommand(title, "Of the runs in the list", partial(self._take_view, view))
@@ -208,6 +209,23 @@ only such scores compare.
             self.app.push_screen(NotesScreen(row.run_id, run.read_notes()), keep)
         except PtbLiteError as error:
             self.ptb.say(error, error=True)
+
+    def action_experiment(self) -> None:
+        """Ask for an experiment's file, and whether to start it."""
+        from ptb_lite.tui.models.experiment import offer_plan
+        from ptb_lite.tui.screens.ask_text import AskLineScreen
+
+        def given(named: str | None) -> None:
+            if named is not None:
+                try:
+                    self.ask_runs(offer_plan(named, self.ptb.runs_dir))
+                except (PtbLiteError, OSError) as error:
+                    self.ptb.say(error, error=True)
+
+        words = "Its file, or the name of one that comes with ptb-lite."
+        self.app.push_screen(
+            AskLineScreen("Run an experiment", words, hint="disclosure-demo"), given
+        )
 
     async def action_watch(self) -> None:
         row = self._pointed()

@@ -123,7 +123,7 @@ class SetupScreen(SetupView):
         if spec is None or self.query_one("#start", Button).disabled:
             self.ptb.say(self._why_not(), error=True)
             return
-        self.ask_seeds(SeedsOffer(spec, self.ptb.runs_dir, {}))
+        self.ask_runs(SeedsOffer(spec, self.ptb.runs_dir, {}))
 
     def _why_not(self) -> str:
         """What is in the way of a start, all of it."""

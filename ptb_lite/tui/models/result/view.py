@@ -78,6 +78,8 @@ class ResultView:
     facts: tuple[tuple[str, str], ...] = ()
     problem: str = ""
     verdict: str = ""
+    unjudged: bool = False
+    """Whether there is something that a judge has not scored."""
     ledger: tuple[str, ...] = ()
     """When the agent iterated, in lines with a time axis."""
 
@@ -127,6 +129,7 @@ def read_result(run: RunFolder) -> ResultView:
     return ResultView(
         run_id=run.run_id,
         verdict=data.scores.verdict.value,
+        unjudged=not data.scores.no_score and any(x.not_scored for x in data.scores.benchmarks),
         answers=_answers(run, data.scores, data.audit),
         benchmarks=tuple(_part(item) for item in data.scores.benchmarks),
         sampled=sampled(data.scores),
