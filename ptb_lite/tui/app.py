@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -69,6 +68,8 @@ class PtbLiteApp(App[None]):
         self.DEFAULT_MODE = first.mode  # type: ignore[misc]
         super().__init__()
         self._opened: dict[Mode, Place] = {first.mode: first}
+        # The run that was shown last: Run and Result show the same one.
+        self._last = first.path
         # Textual's name of each place's mode: another run is another one.
         self._names: dict[Mode, str] = {first.mode: first.mode}
         self.add_mode(first.mode, lambda: _screen(first))
@@ -116,6 +117,7 @@ class PtbLiteApp(App[None]):
                 self.say("There is no run yet: start one in Setup (F2).")
             return
         place = found
+        self._last = place.path or self._last
         if self._opened.get(place.mode) == place:
             await self.switch_mode(self._names[place.mode])
             return
@@ -231,10 +233,10 @@ class PtbLiteApp(App[None]):
         return [*filters, self._ascii] if self._ascii.enabled else filters
 
     async def _go(self, mode: Mode) -> None:
-        with suppress(KeyError):
-            await self.go(self._opened[mode])
-            return
-        await self.go(Place(mode))
+        place = self._opened.get(mode, Place(mode))
+        if mode in ("run", "result") and self._last is not None and place.path != self._last:
+            place = Place(mode, self._last)
+        await self.go(place)
 
     def _known(self, place: Place) -> Place | None:
         """The place with its run: the newest where none is named; None where there is none."""

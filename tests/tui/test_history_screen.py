@@ -344,8 +344,7 @@ def test_an_experiment_of_a_file_is_asked_about_and_started(
         plan.write_text("title: Mine\npreset: offline-demo\nseeds: [1, 1]\narms: {a: {}}\n")
         await ask("a seed is given twice")
         plan.write_text(
-            "title: Mine\npreset: offline-demo\nseeds: [1, 2]\n"
-            "arms: {a: {}, b: {agent: codex}}\n"
+            "title: Mine\npreset: offline-demo\nseeds: [1, 2]\narms: {a: {}, b: {agent: codex}}\n"
         )
         await ask("Start 4 runs?")
         await pilot.press("y")

@@ -320,9 +320,9 @@ only such scores compare.
             marked = f"; {len(self._marked)} marked" if self._marked else ""
             if count > _MOST_SHOWN:
                 marked += f"; the first {_MOST_SHOWN:,} are shown, / finds others"
-            out = sum(row.interrupted for row in rows)
-            if out and self._view != "runs":
-                marked += f"; {plural(out, 'interrupted run')} not ranked"
+            out = 0 if self._view == "runs" else count - len(rank_rows(rows, self._view))
+            if out:
+                marked += f"; {plural(out, 'run')} not ranked: interrupted, or without a score"
             told = count_success(rows)
             success = f"; success: {told}" if told else ""
             text = f"{_VIEWS[self._view]}: {some} in {self.ptb.runs_dir}{success}{marked}"
