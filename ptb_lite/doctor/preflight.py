@@ -28,7 +28,7 @@ from ptb_lite.choices import Device as DeviceName
 from ptb_lite.choices import Feedback
 from ptb_lite.doctor.reach import ask_all, probes
 from ptb_lite.doctor.speed import speed_warning
-from ptb_lite.errors import CatalogError, PtbLiteError, SeveralProblemsError, SpecError
+from ptb_lite.errors import CatalogError, PtbLiteError, SpecError, problems_of, raise_all
 from ptb_lite.evaluation.engine.plan import require_vllm
 from ptb_lite.evaluation.items.rows import check_data
 from ptb_lite.evaluation.lm_tasks.find import find_lm_task
@@ -46,7 +46,7 @@ from ptb_lite.hardware.device import DeviceError
 from ptb_lite.installation import require_run_packages, state_root
 from ptb_lite.plugins import named_when_raising
 from ptb_lite.sandbox import sandbox
-from ptb_lite.spec.run_spec import RunSpec
+from ptb_lite.spec.run_spec import RunSpec, choice_problems
 
 GB = 10**9
 # The smallest job that makes sense: short items; the evaluation halves its batch where it must.
@@ -58,11 +58,7 @@ _RUN_BYTES = GB
 
 def preflight(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> None:
     """Raises SpecError with field, message and way out for everything that is missing."""
-    problems = find_problems(spec, catalog, runs_dir)
-    if len(problems) == 1:
-        raise problems[0]
-    if problems:
-        raise SeveralProblemsError(problems)
+    raise_all(find_problems(spec, catalog, runs_dir))
 
 
 def find_problems(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> tuple[PtbLiteError, ...]:
@@ -86,23 +82,16 @@ def find_problems(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> tuple[PtbL
         *(partial(check_benchmark, name, spec, catalog) for name in spec.measured),
         lambda: check_files(entry),
     ]
-    by_field: dict[str | None, PtbLiteError] = {}
-    for error in map(_problem, checks):
-        if error is not None:
-            # A field's second problem often follows from its first.
-            by_field.setdefault(error.field, error)
-    found = tuple(by_field.values())
-    named = set(by_field)
+    chosen = choice_problems(spec, catalog)
+    named = {error.field for error in chosen}
+    here = []
+    for error in problems_of(checks):
+        # A field's second problem often follows from its first.
+        if error.field not in named:
+            named.add(error.field)
+            here.append(error)
     asked = [each for each in probes(spec, catalog) if each[0] not in named]
-    return (*found, *ask_all(asked))
-
-
-def _problem(check: Callable[[], None]) -> PtbLiteError | None:
-    try:
-        check()
-    except PtbLiteError as error:
-        return error
-    return None
+    return (*chosen, *here, *ask_all(asked))
 
 
 def find_warnings(spec: RunSpec, catalog: Catalog) -> tuple[PtbLiteError, ...]:
