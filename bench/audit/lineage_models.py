@@ -18,11 +18,11 @@ import torch
 from ptb_lite.evaluation.engine import model_loading as models
 
 RATES = (1e-5, 5e-5, 2e-4)
-TAKEN = (1, 3, 10, 30, 100)
-RANKS = (4, 16, 64, 256)
+TAKEN = (1, 3, 10, 30)
+RANKS = (4, 8, 16, 64, 128, 256)
 SHARES = (0.1, 0.3, 0.5, 0.9)
-COUNTERPART_STEPS, COUNTERPART_RATE = 150, 1e-4
-_BATCH, _LENGTH = 4, 48
+COUNTERPART_STEPS, COUNTERPART_RATE = 60, 1e-4
+_BATCH, _LENGTH = 2, 32
 
 State = dict[str, Any]
 """Tensors by name."""
@@ -78,7 +78,7 @@ def derived(ground: Ground, base: State) -> Iterator[Made]:
         model = models.load_model(ground.base, None, dtype="float32", device="cpu")
         for step, state in _tuned(model, ground, ground.rows, rate, TAKEN, seed=seed):
             yield Made("full fine-tune", f"{step} steps at {rate:g}", True, state)
-            if step in (30, 100):
+            if step in (10, 30):
                 kept.append((f"{step} steps at {rate:g}", state))
     for rank in RANKS:
         yield Made("merged LoRA", f"rank {rank}, 10 steps", True, _merged(ground, rank))
