@@ -83,9 +83,6 @@ class HubPolicy:
         named = self._named(repo, "")
         return named.train if named is not None and named.kind == "official" else None
 
-    def is_base(self, request: HubRequest) -> bool:
-        return request.kind == "model" and request.repo.lower() in self._base
-
     def _model(self, request: HubRequest) -> Decision:
         name = request.repo.lower()
         if name in self._base:
