@@ -24,7 +24,7 @@ def serve(
     ] = 20,
     runs_dir: RunsDir = RUNS,
 ) -> None:
-    """Show runs in a browser, to look at only: for a workshop, or from another machine.
+    """Show runs in a browser, read-only: for a workshop, or from another machine.
 
     One run is shown as it goes on, several as a wall. Nothing can be started, stopped or changed
     there. The address that is printed holds a token; without it nothing is answered.
@@ -50,7 +50,7 @@ def serve(
     ids = tuple(dict.fromkeys(run.run_id for run in found))
     server = RunServer(listening, folders.pop(), ids, visitors=visitors)
     shown = ", ".join(ids) or f"every run in {runs_dir}"
-    say(f"{shown}, to look at: {server.address}")
+    say(f"{shown}, read-only: {server.address}")
     if is_loopback(listening):
         port = listening.getsockname()[1]
         say(f"On this machine; from another `ssh -L {port}:{host}:{port} THIS-MACHINE` first.")

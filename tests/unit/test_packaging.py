@@ -33,7 +33,7 @@ def _requirements(lines: list[str]) -> dict[str, Requirement]:
 
 CORE = _requirements(PROJECT["dependencies"])
 RUN = _requirements(EXTRAS["run"])
-OTHERS = _requirements(EXTRAS["embedded"] + EXTRAS["slurm"])
+OTHERS = _requirements(EXTRAS["embedded"] + EXTRAS["slurm"] + EXTRAS["serve"])
 
 
 def _imports() -> Iterator[tuple[str, Path]]:

@@ -118,7 +118,7 @@ class RunServer(Server):
             self._there -= 1
 
     def _full(self) -> str:
-        return f"No more than {plural(self._most, 'person', 'people')} can look at the same time."
+        return f"No more than {plural(self._most, 'person', 'people')} can watch at the same time."
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -132,7 +132,7 @@ class RunServer(Server):
         self._require(request.cookies.get(self._cookie, ""))
         origin = request.headers.get("Origin")
         if origin is not None and origin.partition("://")[2] != request.host:
-            raise web.HTTPForbidden(text="Another page may not look.")
+            raise web.HTTPForbidden(text="Another page may not connect.")
         response = await handler(request)
         if not response.prepared:
             response.headers.update(_HEADERS)
