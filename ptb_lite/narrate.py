@@ -84,10 +84,10 @@ def gain_answer(scores: Scores) -> Answer:
     word = word if gained or lost else "NOT SHOWN"
     good = {"YES": True, "NO": False}.get(word)
     each = "; ".join(
-        f"{item.benchmark} {100 * test.difference:+.1f} "
-        f"[{100 * test.low:+.0f}, {100 * test.high:+.0f}]"
+        f"{item.benchmark} {100 * paired.difference:+.1f} "
+        f"[{100 * paired.low:+.0f}, {100 * paired.high:+.0f}]"
         for item in scores.benchmarks
-        if (test := item.after_vs_few_shot) is not None
+        if (paired := item.after_vs_few_shot) is not None
     )
     figures = f"{gained} of {plural(len(told), 'benchmark')} gained over few-shot, {lost} lost"
     return Answer(question, word, f"{figures}, in points: {each}", good)

@@ -13,6 +13,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.filter import LineFilter
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
@@ -145,7 +146,8 @@ class PtbLiteApp(App[None]):
         """A passing notice; what others wrote in it is made harmless."""
         shown = one_line(text, 400)
         # What went wrong is to be read, however long a path in it is.
-        severity, seconds = ("error", 12.0) if error else ("information", 5.0)
+        seconds = 12.0 if error else 5.0
+        severity: SeverityLevel = "error" if error else "information"
         self.notify(shown, severity=severity, timeout=seconds, markup=False)
 
     def runs_go_on(self, going: tuple[str, ...]) -> None:

@@ -124,3 +124,15 @@ async def until_shown(pilot: Pilot[None], *texts: str, seconds: float = 10.0) ->
     app = pilot.app
     assert isinstance(app, PtbLiteApp)
     await until(pilot, lambda: all(text in shown(app) for text in texts), seconds)
+
+
+async def until_said(pilot: Pilot[None], words: str, seconds: float = 10.0) -> None:
+    """Let the app go on until `words` are on the screen or in a notice, which is broken into lines
+    where it may be."""
+    app = pilot.app
+    assert isinstance(app, PtbLiteApp)
+    await until(
+        pilot,
+        lambda: words in shown(app) or any(words in each.message for each in app._notifications),
+        seconds,
+    )

@@ -33,6 +33,7 @@ from tests.tui.run_pilot import (
     shown,
     slowness,
     until,
+    until_said,
     until_shown,
     write,
 )
@@ -324,20 +325,13 @@ def test_an_experiment_of_a_file_is_asked_about_and_started(
     )
 
     async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
-        async def said_is(words: str) -> None:
-            # A notice is broken into lines where it may be.
-            await until(
-                pilot,
-                lambda: words in shown(app) or any(words in n.message for n in app._notifications),
-            )
-
         async def ask(said: str) -> None:
             assert isinstance(app.screen, HistoryScreen)
             app.screen.action_experiment()
             await until_shown(pilot, "one that comes with ptb-lite")
             app.screen.query_one(Input).value = str(plan)
             await pilot.press("enter")
-            await said_is(said)
+            await until_said(pilot, said)
 
         await until_shown(pilot, "No runs in")
         await ask("there is no such file")
@@ -348,7 +342,7 @@ def test_an_experiment_of_a_file_is_asked_about_and_started(
         )
         await ask("Start 4 runs?")
         await pilot.press("y")
-        await said_is("Not started: arm b")
+        await until_said(pilot, "Not started: arm b")
         assert not begun
         plan.write_text("title: Mine\npreset: offline-demo\nseeds: [1, 2]\narms: {a: {}}\n")
         await ask("1 arm, 2 seeds each")

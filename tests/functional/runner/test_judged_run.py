@@ -24,7 +24,7 @@ from ptb_lite.tui.app import PtbLiteApp
 from tests.functional.judge.judge_server import TOKENS_IN, Reply, judge_server
 from tests.functional.judge.material import KEY
 from tests.functional.runner.conftest import Bench
-from tests.tui.run_pilot import in_app, until, until_shown
+from tests.tui.run_pilot import in_app, until, until_said, until_shown
 
 ROWS = 12
 
@@ -127,7 +127,7 @@ def judged_in_the_app(run: RunFolder, judge: str) -> None:
             await until_shown(pilot, "MODEL@URL of")
             app.screen.query_one(Input).value = named
             await pilot.press("enter")
-            await until_shown(pilot, said, seconds=60)
+            await until_said(pilot, said, seconds=60)
         await until(pilot, lambda: not app.screen.can("judge"))  # type: ignore[attr-defined]
 
     in_app(run, act, mode="result")
