@@ -1,4 +1,4 @@
-"""`export` and `import`: a run as one file, to another machine and back."""
+"""`export` and `import`: a run as one file, and choices and results of other harnesses."""
 
 from __future__ import annotations
 
@@ -7,23 +7,40 @@ from typing import Annotated
 
 import typer
 
-from ptb_lite.cli.options import RUNS, Json, RunId, RunsDir
+from ptb_lite.cli.options import RUNS, Json, RunsDir
 
 
 def export(
-    run: RunId,
+    run: Annotated[
+        str,
+        typer.Argument(metavar="RUN_OR_SPEC", help="A run as in `show`; with --to also a preset."),
+    ],
+    to: Annotated[
+        str,
+        typer.Option(help="archive: the run; slurm, htcondor, harbor, posttrainbench: its choices."),
+    ] = "archive",
     output: Annotated[
         Path | None,
-        typer.Option("--output", metavar="FILE", help="The archive; else RUN.ptb-lite.zip here."),
+        typer.Option("--output", metavar="PATH", help="Else RUN.ptb-lite.zip or TO-RUN here."),
     ] = None,
     runs_dir: RunsDir = RUNS,
     as_json: Json = False,
 ) -> None:
-    """Write a run into one file that `import` puts beside the runs of another machine.
+    """Write a run into one file, or its choices into a folder for another harness.
 
-    It holds all that `show`, `report` and `audit` read, the test items included: who gets it knows
-    them. The installation's secret, keys, links, and files of over 64 MB in the workspace stay out.
+    The archive is what `import` puts beside the runs of another machine. It holds all that `show`,
+    `report` and `audit` read, the test items included: who gets it knows them. The installation's
+    secret, keys, links, and files of over 64 MB in the workspace stay out.
+
+    With --to slurm, htcondor, harbor or posttrainbench a folder is written that starts the same
+    choices there, with a README of what differs, checked by the format's own checker where one is
+    here.
+
+    Exit codes: 0 done, 1 the format's checker refuses it, 2 bad usage.
     """
+    if to != "archive":
+        _export_choices(run, to, output, Path(runs_dir), as_json=as_json)
+        return
     from ptb_lite.cli.output import say, say_json
     from ptb_lite.runs.archive import export_run
     from ptb_lite.runs.folder import find_run
@@ -40,6 +57,32 @@ def export(
     say(f"sha256 {made.sha256}")
     for name in made.left_out:
         say(f"  left out: {name}")
+
+
+def _export_choices(
+    name: str, to: str, output: Path | None, runs_dir: Path, *, as_json: bool
+) -> None:
+    from dataclasses import asdict
+
+    from ptb_lite.catalog.loader import load_catalog
+    from ptb_lite.cli.defaults import EXIT_FAILED
+    from ptb_lite.cli.output import say, say_json
+    from ptb_lite.exports.formats import export_choices
+    from ptb_lite.exports.source import read_chosen
+
+    chosen = read_chosen(name, runs_dir, load_catalog())
+    target = output or Path(f"{to}-{Path(name).stem}")
+    made = export_choices(chosen, to, target)
+    if as_json:
+        checks = [asdict(check) for check in made.checks]
+        say_json({"folder": str(target), "to": to, "from": chosen.source, "checks": checks,
+                  "start": list(made.start), "differs": list(made.differs)})  # fmt: skip
+    else:
+        say(f"{target}  {made.title}, from {chosen.source}; {target}/README.md says what differs")
+        for check in made.checks:
+            say(f"  {check.words()}")
+    if made.refused:
+        raise typer.Exit(EXIT_FAILED)
 
 
 def import_(
