@@ -17,7 +17,9 @@ def export(
     ],
     to: Annotated[
         str,
-        typer.Option(help="archive: the run; slurm, htcondor, harbor, posttrainbench: its choices."),
+        typer.Option(
+            help="archive: the run; slurm, htcondor, harbor, posttrainbench: its choices."
+        ),
     ] = "archive",
     output: Annotated[
         Path | None,
@@ -86,23 +88,34 @@ def _export_choices(
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` wrote.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE_OR_FOLDER", help="What `export` wrote, or another's results."),
+    ],
     sha256: Annotated[
         str | None, typer.Option(help="What `export` printed; another file is refused.")
     ] = None,
     runs_dir: RunsDir = RUNS,
     as_json: Json = False,
 ) -> None:
-    """Put the run of an archive beside the others, every file checked by its SHA-256.
+    """Put the run of an archive, or the results of another harness, beside the runs.
 
-    It can be shown, reported and audited here. It cannot be resumed: the secret that its items were
-    drawn from stays where it was made.
+    Every file of an archive is checked by its SHA-256. The run can be shown, reported and audited
+    here. It cannot be resumed: the secret that its items were drawn from stays where it was made.
+
+    A folder is one result, or the folder of results, of PostTrainBench, or a job of Harbor.
+    Each becomes a run that shows what was reported there, apart from every score of ours.
+
+    Exit codes: 0 done, 1 some results were left out, 2 bad usage.
     """
     from ptb_lite.cli.output import say, say_json
     from ptb_lite.errors import PtbLiteError
     from ptb_lite.files import file_sha256
     from ptb_lite.runs.archive import import_run
 
+    if file.is_dir() and sha256 is None:
+        _import_folder(file, Path(runs_dir), as_json=as_json)
+        return
     if not file.is_file():
         raise PtbLiteError("there is no such file", field=str(file))
     if sha256 is not None and file_sha256(file) != sha256.lower():
@@ -113,3 +126,28 @@ def import_(
         return
     say(f"{run.run_id}  {read.files} files as their hashes say, {read.size / 1e6:.1f} MB")
     say(f"sha256 {read.sha256}")
+
+
+def _import_folder(folder: Path, runs_dir: Path, *, as_json: bool) -> None:
+    from ptb_lite.catalog.loader import load_catalog
+    from ptb_lite.cli.defaults import EXIT_FAILED
+    from ptb_lite.cli.output import say, say_error, say_json
+    from ptb_lite.errors import PtbLiteError
+    from ptb_lite.imports.formats import import_folder
+    from ptb_lite.runs.summary import summarise_run
+
+    made, refused = [], 0
+    for found in import_folder(folder, runs_dir, load_catalog()):
+        if isinstance(found, PtbLiteError):
+            refused += 1
+            say_error(f"error: {found}")
+            continue
+        row = summarise_run(found)
+        made.append({"run_id": row.run_id, "folder": row.folder, "source": row.source,
+                     "reported": row.reported})  # fmt: skip
+        if not as_json:
+            say(f"{row.run_id}  {row.state}  {row.model}  {row.agent}  {', '.join(row.benchmarks)}")
+    if as_json:
+        say_json({"runs": made, "left_out": refused})
+    if refused:
+        raise typer.Exit(EXIT_FAILED)

@@ -27,9 +27,7 @@ class Check:
         return f"{self.state} by {self.by}" + (f": {self.why}" if self.why else "")
 
 
-def ask_program(
-    command: Sequence[str], folder: Path, *, unreachable: Sequence[str] = ()
-) -> Check:
+def ask_program(command: Sequence[str], folder: Path, *, unreachable: Sequence[str] = ()) -> Check:
     """Run a checker in `folder`. What it says about a missing service is no refusal."""
     name = Path(command[0]).name
     by = " ".join((name, *(each for each in command[1:] if each.startswith("-"))))

@@ -40,8 +40,7 @@ _DIFFERS = (
     "The verifier measures the submission and audits the workspace without the agent's trace. Its "
     "reward is the raw score; `flagged` stands beside it and the policy `{policy}` is not applied.",
     "No baselines are measured, so no gain over few-shot; `ptb-lite eval` measures them.",
-    "What the network lets through is Harbor's list of hosts, not what is in the files: "
-    "{network}.",
+    "What the network lets through is Harbor's list of hosts, not what is in the files: {network}.",
     "ptb-lite is installed from the package index, or from a wheel put into environment/wheels.",
 )
 
@@ -155,9 +154,7 @@ def _check(folder: Path) -> Iterator[Check]:
     try:
         config.TaskConfig.model_validate_toml((folder / "task.toml").read_text(encoding="utf-8"))
         tasks.Task(folder)
-    except Exception as error:  # noqa: BLE001 - whatever its models raise
+    except Exception as error:
         yield Check("refused", by, one_line(str(error), 300))
         return
     yield Check("passed", f"{by} (TaskConfig and Task)")
-
-

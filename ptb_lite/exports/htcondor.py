@@ -44,12 +44,10 @@ def write(chosen: Chosen, folder: Path) -> Written:
     )
     script = (
         "#!/usr/bin/env bash\nset -uo pipefail\n"
-        'RUNS=${PTB_LITE_RUNS:-$PWD/runs} RUN=condor-${1:?the number of the job}\n\n'
+        "RUNS=${PTB_LITE_RUNS:-$PWD/runs} RUN=condor-${1:?the number of the job}\n\n"
         f"{TEMPLATES.get_template('job.sh.j2').render()}"
     )
-    write_files(
-        folder, {"run.sub": submit, "run.sh": script, "choices.yaml": choices_yaml(chosen)}
-    )
+    write_files(folder, {"run.sub": submit, "run.sh": script, "choices.yaml": choices_yaml(chosen)})
     (folder / "log").mkdir()
     how = f"measured in {chosen.source}, and half as much again" if chosen.measured else "a guess"
     facts = {"minutes": chosen.overhead_minutes, "how": how, "vacate": _VACATE_SECONDS}
@@ -81,6 +79,6 @@ def _by_bindings(submit: Path) -> Check:
         return Check("not checked", _BINDINGS, why)
     try:
         jobs = list(bindings.Submit(submit.read_text(encoding="utf-8")).jobs(count=1))
-    except Exception as error:  # noqa: BLE001 - the bindings have errors of their own
+    except Exception as error:
         return Check("refused", _BINDINGS, one_line(str(error), 300))
     return Check("passed", _BINDINGS) if jobs else Check("refused", _BINDINGS, "it queues no job")

@@ -84,7 +84,5 @@ def _differs(chosen: Chosen, hours: int) -> list[str]:
         "All items of a benchmark are scored, whatever `limit` says here.",
     ]
     if 60 * hours != spec.budget_minutes:
-        found.append(
-            f"It counts whole hours: {hours} in place of {spec.budget_minutes:g} minutes."
-        )
+        found.append(f"It counts whole hours: {hours} in place of {spec.budget_minutes:g} minutes.")
     return [*found, "`ptb-lite import RESULTS` shows its result folders beside runs made here."]

@@ -46,8 +46,8 @@ def write(chosen: Chosen, folder: Path) -> Written:
         "set -uo pipefail\n"
         'cd "${SLURM_SUBMIT_DIR:?submit it with sbatch from its folder}"\n'
         f"{setup}"
-        'RUNS=${PTB_LITE_RUNS:-$PWD/runs} RUN=slurm-$SLURM_JOB_ID\n'
-        'export PTB_LITE_JOB=$SLURM_JOB_ID\n\n'
+        "RUNS=${PTB_LITE_RUNS:-$PWD/runs} RUN=slurm-$SLURM_JOB_ID\n"
+        "export PTB_LITE_JOB=$SLURM_JOB_ID\n\n"
         f"{body}"
     )
     write_files(folder, {"run.sbatch": script, "choices.yaml": choices_yaml(chosen)})

@@ -215,7 +215,7 @@ only such scores compare.
         row = self._pointed()
         if row is None or not self._still_there(row.path):
             return
-        if row.verdict:
+        if row.verdict or row.source:
             await self.ptb.open_result(row.path)
         else:
             await self.ptb.open_run(row.path)

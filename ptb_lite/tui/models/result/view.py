@@ -116,7 +116,10 @@ def read_result(run: RunFolder) -> ResultView:
     flags, detectors = _audit(data.audit)
     choices = tuple((name, one_line(value, 300)) for name, value in data.spec)
     if data.scores is None:
-        problem = _without_scores(run, data.status)
+        told = (
+            " ".join(line.strip() + "." for line in data.reported.lines()) if data.reported else ""
+        )
+        problem = told or _without_scores(run, data.status)
         return ResultView(
             run.run_id, flags=flags, detectors=detectors, facts=choices, problem=problem
         )
