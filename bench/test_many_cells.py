@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,7 @@ def test_many_cells(tmp_path: Path) -> None:
     assert len(list(runs.glob("2*-*/status.json"))) == CELLS, told[-2000:]
     lines = [line.split() for line in (tmp_path / "calls").read_text().splitlines()]
     asked = [float(at) for at, name in lines if name == "squeue"]
-    pause = min(after - before for before, after in zip(asked, asked[1:], strict=False))
+    pause = min(after - before for before, after in pairwise(asked))
     submitted = sum(name == "sbatch" for _, name in lines)
     memory = used.ru_maxrss / 1024
     cells = f"experiment of {CELLS:,} cells on Slurm"

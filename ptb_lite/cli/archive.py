@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ptb_lite.cli.options import RUNS, Json, RunsDir
+from ptb_lite.cli.common.options import RUNS, Json, RunsDir
 
 
 def export(
@@ -43,7 +43,7 @@ def export(
     if to != "archive":
         _export_choices(run, to, output, Path(runs_dir), as_json=as_json)
         return
-    from ptb_lite.cli.output import say, say_json
+    from ptb_lite.cli.common.output import say, say_json
     from ptb_lite.runs.archive import export_run
     from ptb_lite.runs.folder import find_run
 
@@ -67,8 +67,8 @@ def _export_choices(
     from dataclasses import asdict
 
     from ptb_lite.catalog.loader import load_catalog
-    from ptb_lite.cli.defaults import EXIT_FAILED
-    from ptb_lite.cli.output import say, say_json
+    from ptb_lite.cli.common.defaults import EXIT_FAILED
+    from ptb_lite.cli.common.output import say, say_json
     from ptb_lite.exports.formats import export_choices
     from ptb_lite.exports.source import read_chosen
 
@@ -108,7 +108,7 @@ def import_(
 
     Exit codes: 0 done, 1 some results were left out, 2 bad usage.
     """
-    from ptb_lite.cli.output import say, say_json
+    from ptb_lite.cli.common.output import say, say_json
     from ptb_lite.errors import PtbLiteError
     from ptb_lite.files import file_sha256
     from ptb_lite.runs.archive import import_run
@@ -130,8 +130,8 @@ def import_(
 
 def _import_folder(folder: Path, runs_dir: Path, *, as_json: bool) -> None:
     from ptb_lite.catalog.loader import load_catalog
-    from ptb_lite.cli.defaults import EXIT_FAILED
-    from ptb_lite.cli.output import say, say_error, say_json
+    from ptb_lite.cli.common.defaults import EXIT_FAILED
+    from ptb_lite.cli.common.output import say, say_error, say_json
     from ptb_lite.errors import PtbLiteError
     from ptb_lite.imports.formats import import_folder
     from ptb_lite.runs.summary import summarise_run

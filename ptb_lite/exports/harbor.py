@@ -84,7 +84,7 @@ def write(chosen: Chosen, folder: Path) -> Written:
             **made,
             "instruction.md": instruction,
             "environment/task.json": task.model_dump_json(indent=2) + "\n",
-            "environment/wheels/README": "A wheel of ptb-lite here is taken in place of the index's.\n",
+            "environment/wheels/README": "A wheel of ptb-lite here is taken before the index's.\n",
             "tests/choices.yaml": choices_yaml(chosen),
             "tests/state/item-salt": f"{salt}\n",
         },
