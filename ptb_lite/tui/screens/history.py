@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -47,8 +48,10 @@ _VIEWS: dict[View, str] = {
     "raw": "Leaderboard by raw score",
 }
 _SECONDS = 3.0
-# A table of more takes seconds to draw, and nobody reads it: the filter finds the others.
-_MOST_SHOWN = 500
+# Reading takes at most this share of the time: of many thousand runs it is not done every 3 s.
+_MOST_READING = 0.1
+# A table of more takes long to draw, and nobody reads it: the filter finds the others.
+_MOST_SHOWN = 200
 _RANK_HEADINGS = ("PLACE", "RUN", "AGENT", "FEW-SHOT", "RAW", "COUNTED", "OVER FEW-SHOT", "VERDICT")
 
 
@@ -94,7 +97,9 @@ only such scores compare.
         self._view: View = "runs"
         self._column = 0
         self._descending = True
-        self._drawn: object = None
+        self._reading = self._again = False
+        self._read_from = 0.0
+        """When the runs may be read by themselves again (`time.monotonic`)."""
 
     def compose_body(self) -> ComposeResult:
         yield Static(Content("Reading the runs …"), id="history-headline")
@@ -109,7 +114,6 @@ only such scores compare.
     def on_mount(self) -> None:
         self._reader = RunIndex(self.ptb.runs_dir)
         self.query_one("#history-table").focus()
-        self._look()
         self.set_interval(_SECONDS, self._look_if_shown)
 
     def on_screen_resume(self) -> None:
@@ -234,6 +238,9 @@ only such scores compare.
         self.query_one("#history-table").focus()
 
     def on_history_screen_found(self, message: Found) -> None:
+        self._reading = False
+        if self._again:
+            self._look()
         if message.rows != self._rows:
             self._rows = message.rows
             self._marked &= {row.run_id for row in message.rows}
@@ -318,12 +325,23 @@ only such scores compare.
         return False
 
     def _look_if_shown(self) -> None:
-        if self.is_current:
+        if self.is_current and time.monotonic() >= self._read_from:
             self._look()
 
-    @work(thread=True, exclusive=True, group="history")
     def _look(self) -> None:
-        self.post_message(self.Found(tuple(reversed(self._reader.read()))))
+        """Read the runs, once more where that is going on: two readers would halve each other."""
+        self._again = self._reading
+        if not self._reading:
+            self._reading = True
+            self._read()
+
+    @work(thread=True, group="history")
+    def _read(self) -> None:
+        began = time.monotonic()
+        rows = tuple(reversed(self._reader.read()))
+        ended = time.monotonic()
+        self._read_from = ended + (ended - began) / _MOST_READING
+        self.post_message(self.Found(rows))
 
 
 def _rank_cells(row: RunSummary) -> tuple[str, ...]:
