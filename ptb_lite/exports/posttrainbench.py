@@ -83,6 +83,10 @@ def _differs(chosen: Chosen, hours: int) -> list[str]:
         "No few-shot baseline, no disclosure but its rules, no seed.",
         "All items of a benchmark are scored, whatever `limit` says here.",
     ]
+    if chosen.model.source == "embedded":
+        found.append(
+            f"The base model is {chosen.model.hub_id} itself, not the copy rounded to 4 bits."
+        )
     if 60 * hours != spec.budget_minutes:
         found.append(f"It counts whole hours: {hours} in place of {spec.budget_minutes:g} minutes.")
     return [*found, "`ptb-lite import RESULTS` shows its result folders beside runs made here."]

@@ -83,15 +83,9 @@ def _lines(chosen: Chosen, options: SlurmOptions) -> Iterator[str]:
     yield f"time={math.ceil(chosen.spec.budget_minutes + _beside(chosen, options))}"
     yield f"signal=B:TERM@{options.signal_seconds}"
     yield from ("requeue", "open-mode=append", "output=%x-%j.log", "nodes=1", "ntasks=1")
-    for name in ("partition", "account", "qos", "constraint"):
-        if value := getattr(options, name):
-            yield f"{name}={value}"
-    if gres := options.gres or ("gpu:1" if chosen.gpus else ""):
-        yield f"gres={gres}"
-    if options.cpus:
-        yield f"cpus-per-task={options.cpus}"
-    memory = options.memory_gb or chosen.memory_gb
-    yield f"mem={round(memory * 1000)}M"
+    wanted = {"gres": "gpu:1"} if chosen.gpus else {}
+    for name, value in {**wanted, "mem": f"{chosen.memory_gb}G", **options.asked()}.items():
+        yield f"{name.replace('_', '-')}={value}"
     for name, value in options.extra.items():
         yield name if value is True else f"{name}={value}"
 

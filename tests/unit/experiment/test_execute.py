@@ -29,6 +29,7 @@ class FakeScheduler:
     """Ends `speed` runs between two questions; counts the questions and the largest array."""
 
     poll_seconds = 0.0
+    here = False
 
     def __init__(self, speed: int, array: int = 1000) -> None:
         self._speed, self._array = speed, array
