@@ -65,8 +65,14 @@ def test_a_slurm_job_asks_what_the_persons_file_says(
 ) -> None:
     monkeypatch.setenv("PTB_LITE_CONFIG", str(tmp_path / "config"))
     (tmp_path / "config").mkdir()
-    options = {"partition": "gpu", "gres": "gpu:h100:1", "cpus": 4, "overhead_minutes": 30.5,
-               "extra": {"exclusive": True, "comment": "hello"}, "setup": ["module load cuda"]}  # fmt: skip
+    options = {
+        "partition": "gpu",
+        "gres": "gpu:h100:1",
+        "cpus": 4,
+        "overhead_minutes": 30.5,
+        "extra": {"exclusive": True, "comment": "hello"},
+        "setup": ["module load cuda"],
+    }
     (tmp_path / "config" / "launchers.yaml").write_text(yaml.safe_dump({"slurm": options}))
     export_choices(chosen(tmp_path), "slurm", tmp_path / "out")
     lines = (tmp_path / "out" / "run.sbatch").read_text().splitlines()
@@ -118,8 +124,13 @@ def test_harbors_network_is_that_of_the_choices(
 def test_posttrainbench_is_given_its_own_names(tmp_path: Path) -> None:
     export_choices(chosen(tmp_path, **PTB), "posttrainbench", tmp_path / "out")
     checkout, programs = tmp_path / "checkout", tmp_path / "bin"
-    for name in ("src/run_task.sh", "src/commit_utils/single_task.sub", "agents/codex/solve.sh",
-                 "src/eval/tasks/gsm8k/evaluate.py", "src/eval/tasks/bfcl/evaluate.py"):  # fmt: skip
+    for name in (
+        "src/run_task.sh",
+        "src/commit_utils/single_task.sub",
+        "agents/codex/solve.sh",
+        "src/eval/tasks/gsm8k/evaluate.py",
+        "src/eval/tasks/bfcl/evaluate.py",
+    ):
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         (checkout / name).touch()
     programs.mkdir()
