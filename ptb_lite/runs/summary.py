@@ -33,7 +33,8 @@ class RunSummary:
     state: str
     ended: bool = False
     interrupted: bool = False
-    """That the agent's time was cut short by a runner that died: no comparison with others."""
+    """That the agent's time was cut short, by a runner that died or by who ended it: no comparison
+    with others."""
     started: datetime | None = None
     model: str = "?"
     agent: str = "?"
@@ -121,7 +122,8 @@ def summarise_run(run: RunFolder) -> RunSummary:
 
 
 def run_state(run: RunFolder, status: Status | None) -> str:
-    """How a run stands, in a word: its outcome, or that it is running, interrupted, unreadable."""
+    """How a run stands, in a word: its outcome, or that it is running, queued, interrupted,
+    unreadable."""
     if status is None:
         return UNREADABLE
     if status.state == "ended":
@@ -132,13 +134,22 @@ def run_state(run: RunFolder, status: Status | None) -> str:
         return UNREADABLE
     if lives:
         return f"running: {status.phase.value if status.phase else 'starting'}"
+    if status.phase is None and status.job:
+        # Nobody has begun it: its job waits. Whether it still does is the scheduler's to say.
+        return "queued"
     return Outcome.INTERRUPTED.value
+
+
+def cut_short(scores: Scores) -> bool:
+    """Whether the agent had less than its time by no doing of its own: its runner died, or a person
+    or a scheduler ended it. Such a run is compared with no other."""
+    return scores.time.agent_outcome in (Outcome.INTERRUPTED, Outcome.STOPPED)
 
 
 def _interrupted(status: Status | None, scores: Scores | None) -> bool:
     # Told by the agent's outcome, too: runs of before 2027 stand as finished.
-    ends = (status and status.outcome, scores and scores.time.agent_outcome)
-    return Outcome.INTERRUPTED in ends
+    ended = status is not None and status.outcome is Outcome.INTERRUPTED
+    return ended or (scores is not None and cut_short(scores))
 
 
 def _agent(spec: RunSpec) -> str:

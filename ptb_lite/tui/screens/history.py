@@ -64,7 +64,7 @@ its course. n gives it a name, tags and a note. Space marks runs; c compares two
 ones, v shows them side by side (without marks: those that go on). s sorts by the next column, S
 turns the order; a click on a heading does both. l shows the leaderboards: by counted score, by raw
 score, and back. A leaderboard has one part for each base model, benchmarks and item count, because
-only such scores compare.
+only such scores compare. e shows how far the experiments here are, arm by arm.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", key_display="space"),
@@ -77,6 +77,7 @@ only such scores compare.
         Binding("w", "watch", "Watch"),
         Binding("n", "notes", "Name, note"),
         Binding("v", "wall", "Wall"),
+        Binding("e", "experiments", "Experiments", show=False),
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("escape", "unfilter", "All runs", show=False),
         Binding("y", "copy", "Copy id", show=False),
@@ -121,6 +122,7 @@ only such scores compare.
 
     def commands(self) -> Iterable[AppCommand]:
         yield AppCommand("Compare the marked runs", "Scores, flags, choices", self.action_compare)
+        yield AppCommand("Experiments", "How far each arm is", self.action_experiments)
         for view, title in _VIEWS.items():
             yield AppCommand(title, "Of the runs in the list", partial(self._take_view, view))
         for index, column in enumerate(COLUMNS):
@@ -159,6 +161,12 @@ only such scores compare.
             from ptb_lite.tui.screens.wall import WallScreen
 
             self.app.push_screen(WallScreen([row.path for row in chosen]))
+
+    def action_experiments(self) -> None:
+        """How far each arm of the experiments here is."""
+        from ptb_lite.tui.screens.experiments import ExperimentsScreen
+
+        self.app.push_screen(ExperimentsScreen(self.ptb.runs_dir))
 
     def action_sort(self) -> None:
         self._column = (self._column + 1) % len(COLUMNS)
