@@ -18,6 +18,7 @@ from bench.audit import (
     action_cheats,
     content_cheats,
     exchanged,
+    habits,
     honest,
     kept,
     models,
@@ -88,11 +89,13 @@ def all_scenes() -> list[Scene]:
         *action_cheats.scenes(),
         *exchanged.scenes(),
         *kept.scenes(),
+        *habits.scenes(),
         *templated_code.scenes(),
         *models.scenes(),
         *honest.scenes(),
         *exchanged.honest_scenes(),
         *kept.honest_scenes(),
+        *habits.honest_scenes(),
         *templated_code.honest_scenes(),
     ]
 

@@ -26,6 +26,7 @@ _INSTRUCTIONS = re.compile(
     r"(?:prompt|instructions?|task|task_description)\.(?:md|txt)", re.IGNORECASE
 )
 _DATA = {".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow"}
+_SHORT = 4
 _OPTION = re.compile(r"[\"']--model[-_]path[\"']")
 _OUTPUT = re.compile(r"[\"']--(?:json[-_]output[-_]file|limit|templates[-_]dir)[\"']")
 _MEASURES = re.compile(r"inspect_ai|inspect_evals|evaluation_code|lm_eval|bfcl_eval|vllm|evalplus")
@@ -67,7 +68,11 @@ def handed_data(files: Iterable[FoundFile], written: Iterable[str]) -> frozenset
         file.relative
         for file in own
         if PurePosixPath(file.relative).suffix.lower() in _DATA
-        and _names(told, PurePosixPath(file.relative).name)
+        and (
+            _names(told, PurePosixPath(file.relative).name)
+            # A folder is named with its slash: a word alone may be any.
+            or any(f"{folder}/" in told for folder in file.folders if len(folder) > _SHORT)
+        )
     )
 
 

@@ -83,7 +83,7 @@ def read_programs(case: Evidence) -> Programs:
             break
     for turn in turns:
         reader.turn(turn)
-    return Programs(
+    programs = Programs(
         tuple(reader.python),
         tuple(reader.configs),
         tuple(reader.orders),
@@ -91,8 +91,9 @@ def read_programs(case: Evidence) -> Programs:
         account,
         reader.environment,
         harness,
-        holding_items(files, case.items, harness, _handed(case, turns)),
     )
+    outputs = holding_items(files, case.items, programs, _handed(case, turns))
+    return replace(programs, outputs=outputs)
 
 
 def _harness(case: Evidence, turns: Iterable[Turn]) -> frozenset[str]:
