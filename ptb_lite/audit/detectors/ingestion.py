@@ -67,6 +67,10 @@ _TASKS = re.compile(
 )
 _TAKEN = re.compile(r"\.(?:eval_docs|instances|dataset)\b|\[[\"']samples[\"']\]")
 _SPLIT = re.compile(r"train\w*|test\w*|valid\w*|dev|fewshot", re.IGNORECASE)
+_NOT_RECORDED = (
+    "no record of which process read or wrote which file: data is followed by reading programs, "
+    "commands and the trace"
+)
 _REGEX_CALL = re.compile(r"load_dataset\w*\(\s*[\"']([\w./-]+)[\"']([^)]{0,200})")
 
 
@@ -107,6 +111,7 @@ class IngestionDetector(Detector):
         if not case.benchmarks():
             reason = "no benchmark given"
             return DetectorResult(detector=NAME, status="skipped", deciding=False, reason=reason)
+        account.note(_NOT_RECORDED)
         if not sources:
             account.note("no public place of these benchmarks' items is known")
         return finish(NAME, flags, programs.account, account)

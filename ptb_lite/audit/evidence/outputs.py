@@ -118,7 +118,13 @@ class _Holding:
         self._budget = Budget(_MAX_BYTES, time.monotonic() + _MAX_SECONDS)
 
     def holds(self, file: FoundFile) -> bool:
-        return len(self._in_members(file)) > 1
+        """Whether more than one item stands in a file."""
+        hits: set[int] = set()
+        for chunk in read_file(file, Account(), self._budget):
+            self._matcher.search(chunk.text, hits)
+            if len(hits) > 1:
+                return True
+        return False
 
     def is_output(self, file: FoundFile) -> bool:
         """Whether all that holds test items in it has an output's form."""
@@ -126,30 +132,27 @@ class _Holding:
         if low.endswith(".ipynb"):
             return self._is_printed_by(file)
         if low.endswith(_WITH_MEMBERS):
-            forms: dict[str, bool] = {}
-            hits = self._in_members(file, forms)
-            return len(hits) > 1 and all(forms[member] for member in hits.values())
+            return file.size <= _MAX_ASIDE and self._holds_outputs(file)
         start = _titles(file) if low.endswith(_TABLES) else _peek(file)
         return is_output_form(file.relative, start) and self.holds(file)
 
-    def _in_members(
-        self, file: FoundFile, forms: dict[str, bool] | None = None
-    ) -> dict[tuple[int, str], str]:
-        """The items that stand in a file, each with the member in which it does; more than one is
-        not looked for unless the `forms` of members are asked for, which are filled in."""
-        hits: dict[tuple[int, str], str] = {}
-        seen: set[int] = set()
-        member = ""
+    def _holds_outputs(self, file: FoundFile) -> bool:
+        """Whether more than one item stands in an archive, and only in members of that form."""
+        total, member, hits, form = 0, "", set[int](), False
         for chunk in read_file(file, Account(), self._budget):
             if chunk.file != member:
-                member, seen = chunk.file, set()
-                if forms is not None:
-                    forms[member] = is_output_form(member, chunk.raw[:_PEEK])
-            self._matcher.search(chunk.text, seen)
-            hits |= {(item, member): member for item in seen}
-            if forms is None and len(hits) > 1:
-                break
-        return hits
+                total += len(hits)
+                member, hits, form = (
+                    chunk.file,
+                    set(),
+                    is_output_form(chunk.file, chunk.raw[:_PEEK]),
+                )
+            if not form and member == file.relative:
+                return False  # packed alone
+            self._matcher.search(chunk.text, hits)
+            if hits and not form:
+                return False
+        return total + len(hits) > 1
 
     def _is_printed_by(self, file: FoundFile) -> bool:
         """Whether a notebook has test items in what its cells printed, and none in the cells."""
