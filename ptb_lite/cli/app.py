@@ -8,7 +8,7 @@ import typer
 
 from ptb_lite import __version__
 from ptb_lite.cli import archive, checks, experiment, lists, replay, run, runs, scale
-from ptb_lite.cli.output import say
+from ptb_lite.cli.common.output import say
 
 app = typer.Typer(
     name="ptb-lite",

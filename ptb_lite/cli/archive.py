@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ptb_lite.cli.options import RUNS, Json, RunId, RunsDir
+from ptb_lite.cli.common.options import RUNS, Json, RunId, RunsDir
 
 
 def export(
@@ -24,7 +24,7 @@ def export(
     It holds all that `show`, `report` and `audit` read, the test items included: who gets it knows
     them. The installation's secret, keys, links, and files of over 64 MB in the workspace stay out.
     """
-    from ptb_lite.cli.output import say, say_json
+    from ptb_lite.cli.common.output import say, say_json
     from ptb_lite.runs.archive import export_run
     from ptb_lite.runs.folder import find_run
 
@@ -55,7 +55,7 @@ def import_(
     It can be shown, reported and audited here. It cannot be resumed: the secret that its items were
     drawn from stays where it was made.
     """
-    from ptb_lite.cli.output import say, say_json
+    from ptb_lite.cli.common.output import say, say_json
     from ptb_lite.errors import PtbLiteError
     from ptb_lite.files import file_sha256
     from ptb_lite.runs.archive import import_run

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.evidence.losses import Losses
-from ptb_lite.audit.evidence.test_items import item_of, read_benchmark
+from ptb_lite.audit.evidence.test_sets.test_items import item_of, read_benchmark
 from ptb_lite.audit.judge.asking import JudgeOptions
 from ptb_lite.audit.judge.choice import audit_judge_choice
 from ptb_lite.audit.record import AuditRecord, DetectorResult, HarnessManifest
@@ -18,9 +18,9 @@ from ptb_lite.audit.run import run_audit
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.embedded import cache_root
 from ptb_lite.catalog.entries import BenchmarkEntry
-from ptb_lite.catalog.hub import cached_snapshot
+from ptb_lite.catalog.hub.models import cached_snapshot
 from ptb_lite.catalog.loader import Catalog
-from ptb_lite.cli.output import say, say_error, say_json
+from ptb_lite.cli.common.output import say, say_error, say_json
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.items.item import read_items
 from ptb_lite.evaluation.items.splits import draw_splits
@@ -31,10 +31,10 @@ from ptb_lite.files import read_record
 from ptb_lite.installation import item_salt
 from ptb_lite.narrate import flag_words, vote_words
 from ptb_lite.runner.agent.session_flags import by_rules_of
-from ptb_lite.runner.audit_judge import audit_judge
+from ptb_lite.runner.auditing.audit_judge import audit_judge
+from ptb_lite.runner.auditing.evidence import folder_here, instruct_folder, with_run_facts
+from ptb_lite.runner.auditing.memorisation import losses_of_folder, losses_of_run
 from ptb_lite.runner.context import Prepared, Seal
-from ptb_lite.runner.evidence import folder_here, instruct_folder, with_run_facts
-from ptb_lite.runner.memorisation import losses_of_folder, losses_of_run
 from ptb_lite.runs.folder import RunFolder, find_run
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")

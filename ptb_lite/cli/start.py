@@ -11,9 +11,9 @@ from pathlib import Path
 import typer
 
 from ptb_lite.catalog import load_catalog
-from ptb_lite.cli.defaults import EXIT_INTERRUPTED
-from ptb_lite.cli.output import say, say_error, say_json
-from ptb_lite.cli.terminal import is_terminal, show_run
+from ptb_lite.cli.common.defaults import EXIT_INTERRUPTED
+from ptb_lite.cli.common.output import say, say_error, say_json
+from ptb_lite.cli.common.terminal import is_terminal, show_run
 from ptb_lite.doctor.preflight import find_warnings, preflight
 from ptb_lite.errors import PtbLiteError, SpecError
 from ptb_lite.evaluation.lm_tasks.task import is_lm_task
@@ -74,7 +74,7 @@ def _submit(spec: RunSpec, runs_dir: Path, on: str) -> Path:
 def _in_foreground(spec: RunSpec, runs_dir: Path, *, as_json: bool) -> int:
     """Run in this process, which a scheduler or a service ends; its lines are printed beside it."""
     from ptb_lite.runner.__main__ import main as run_here
-    from ptb_lite.runner.console import exit_code, watch
+    from ptb_lite.runner.console.follow import exit_code, watch
     from ptb_lite.runner.launch import make_run
 
     run = make_run(spec, runs_dir)
@@ -99,7 +99,7 @@ def watch_run(run: Path, *, runs_dir: Path, plain: bool, as_json: bool) -> None:
 
 def follow(run: Path, *, as_json: bool) -> None:
     """Print a run's journal until the run ends; exits with the run's code."""
-    from ptb_lite.runner.console import watch
+    from ptb_lite.runner.console.follow import watch
 
     try:
         code = watch(run, out=sys.stdout, json_output=as_json)

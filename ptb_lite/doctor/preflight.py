@@ -20,8 +20,8 @@ from ptb_lite.catalog.embedded import (
     read_record,
 )
 from ptb_lite.catalog.entries import ModelEntry
-from ptb_lite.catalog.hub import check_access, is_cached
-from ptb_lite.catalog.hub_parts import hub_folder
+from ptb_lite.catalog.hub.models import check_access, is_cached
+from ptb_lite.catalog.hub.parts import hub_folder
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.choices import Device as DeviceName

@@ -1,11 +1,10 @@
-"""The report as plain lines for a terminal, and as the JSON that scripts read."""
+"""The report as plain lines for a terminal."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Verdict
 from ptb_lite.narrate import flag_words, off_target_words, success_words
 from ptb_lite.report.data import BenchmarkView, ReportData, gather, headline, verdict_text
@@ -22,16 +21,6 @@ _MAX_SUBMISSIONS = 5
 def report_text(run: RunFolder) -> str:
     """Raises PtbLiteError when the run's spec or status cannot be read."""
     return render_text(gather(run))
-
-
-def report_json(run: RunFolder) -> str:
-    """The content of scores.json as one line. Raises PtbLiteError when there is none."""
-    scores = run.read_scores()
-    if scores is None:
-        raise PtbLiteError(
-            "has no scores yet", field=f"run {run.run_id}", hint="Wait for it, or `ptb-lite resume`"
-        )
-    return scores.model_dump_json()
 
 
 def render_text(data: ReportData) -> str:

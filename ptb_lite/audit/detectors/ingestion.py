@@ -24,12 +24,18 @@ from ptb_lite.audit.code.flows import (
 )
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.values import Label, Site
-from ptb_lite.audit.detectors.ingestion_commands import TEST_PART, Commands, Place, Places, part_in
-from ptb_lite.audit.evidence.cached_sets import cache_flags
+from ptb_lite.audit.detectors.parts.ingestion_commands import (
+    TEST_PART,
+    Commands,
+    Place,
+    Places,
+    part_in,
+)
 from ptb_lite.audit.evidence.folder import Account
-from ptb_lite.audit.evidence.outside_sets import OutsideSets
 from ptb_lite.audit.evidence.programs import Program, Programs, program_flag
-from ptb_lite.audit.evidence.sources import Named, Sources
+from ptb_lite.audit.evidence.test_sets.cached_sets import cache_flags
+from ptb_lite.audit.evidence.test_sets.outside_sets import OutsideSets
+from ptb_lite.audit.evidence.test_sets.sources import Named, Sources
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.verdict.rule import Rule

@@ -26,7 +26,7 @@ from ptb_lite.tui.models.result.view import ResultView, read_result, run_stamp
 from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.dialogs import FlagScreen
-from ptb_lite.tui.screens.result_messages import Exported, ResultRead, SamplesRead
+from ptb_lite.tui.screens.messages.result import Exported, ResultRead, SamplesRead
 from ptb_lite.tui.widgets.result_parts import (
     Answers,
     Changed,

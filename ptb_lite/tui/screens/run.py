@@ -39,7 +39,7 @@ from ptb_lite.tui.pager import show_in_pager, write_trace
 from ptb_lite.tui.place import Mode, Place
 from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.dialogs import AskScreen, FlagScreen
-from ptb_lite.tui.screens.run_messages import (
+from ptb_lite.tui.screens.messages.run import (
     Advance,
     RunAdvanced,
     RunUnreadable,

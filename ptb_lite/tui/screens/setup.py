@@ -19,12 +19,12 @@ from ptb_lite.tui.models.setup.lines import Summary
 from ptb_lite.tui.models.setup.remembered import load_choices, save_choices
 from ptb_lite.tui.models.setup.verdict import CHECKING, Verdict, Way
 from ptb_lite.tui.screens.ask_text import SavePresetScreen
+from ptb_lite.tui.screens.messages.setup import Checked, Launched, Loaded, Unreadable
 from ptb_lite.tui.screens.setup_fields import (
     FIELDS,
     SETUP_KEYS,
     label_of,
 )
-from ptb_lite.tui.screens.setup_messages import Checked, Launched, Loaded, Unreadable
 from ptb_lite.tui.screens.setup_view import SetupView
 from ptb_lite.tui.text import one_line
 from ptb_lite.tui.widgets.choice_list import ChoiceList

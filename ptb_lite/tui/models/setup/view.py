@@ -36,7 +36,6 @@ _BYTES_A_WEIGHT = 2
 _LONG = 3600.0
 
 
-MODEL_HEADINGS = ("GB", "speed")
 _RED_TEAM = "red team"
 
 
