@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -111,7 +112,9 @@ def _handed(case: Evidence, turns: Iterable[Turn]) -> frozenset[str]:
     """Data that the task's instructions name, in a folder without a record of what was handed."""
     if case.harness is not None:
         return frozenset()
-    return handed_data(case.listing.files, _written_by_tools(turns))
+    before = takewhile(lambda turn: turn.kind == "told", turns)
+    prompt = "\n".join(turn.text for turn in before)
+    return handed_data(case.listing.files, _written_by_tools(turns), prompt)
 
 
 def _written_by_tools(turns: Iterable[Turn]) -> set[str]:

@@ -166,6 +166,12 @@ def test_data_that_the_task_names(tmp_path: Path) -> None:
     assert handed_data(files, ()) == {"data/heldout.jsonl"}
     assert handed_data(files, ["/elsewhere/data/heldout.jsonl"]) == set()
     assert handed_data(files, ["prompt.md"]) == set()
+    # A folder that anybody uses says nothing; one of its own name does.
+    assert handed_data(files, ["prompt.md"], "The test is in data/.") == set()
+    (tmp_path / "test_set").mkdir()
+    (tmp_path / "test_set" / "a.jsonl").write_text("{}\n")
+    files = list_files(tmp_path).files
+    assert handed_data(files, ["prompt.md"], "Never train on test_set/.") == {"test_set/a.jsonl"}
 
 
 @pytest.mark.parametrize(
