@@ -95,18 +95,11 @@ def _notebook(source: str, printed: str) -> str:
     return json.dumps({"cells": [cell], "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
 
 
-def _files(**files: Callable[[], str | bytes]) -> Habit:
-    """`a__b` in a name is a/b; the last `_` is its dot where it has none."""
-
+def _kept(name: str, made: Callable[[], str | bytes]) -> Habit:
     def build(desk: Desk) -> None:
-        for name, made in files.items():
-            desk.write(name, made())
+        desk.write(name, made())
 
     return build
-
-
-def _kept(name: str, made: Callable[[], str | bytes]) -> Habit:
-    return _files(**{name: made})
 
 
 def _samples() -> str:

@@ -41,7 +41,6 @@ _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::-([^}]*))?\}|([A-Za-z_]\w*))")
 _HEREDOC = re.compile(r"<<-?\s*\\?(['\"]?)([A-Za-z_]\w*)\1")
 _MAX_SUBSTITUTED = 8
 _FOLDER_OF = re.compile(r"\$\(((?:[^()'\n]|'[^'\n]*'|\([^()\n]*\)){1,400})\)(?=/)")
-_FOLDER_SHOWN = "_printed_folder_"
 _SEPARATORS = {";", "&&", "||", "|", "&", "(", ")", ";;", "|&", "\n", "$(", "`"}
 _PYTHON = re.compile(r"(?:.*/)?(?:python|ipython|pypy)[\d.]*$")
 _RUN_OPTION = re.compile(r"-[a-zA-Z]{0,4}c")
@@ -277,7 +276,7 @@ def _folders_last(text: str) -> str:
 
     def taken(match: re.Match[str]) -> str:
         inner.append(match[1])
-        return _FOLDER_SHOWN
+        return "_printed_folder_"
 
     text = _FOLDER_OF.sub(taken, text)
     return " ; ".join((text, *inner)) if inner else text
