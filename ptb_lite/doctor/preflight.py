@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
@@ -56,13 +56,18 @@ _EVALUATION_BATCH = 4
 _RUN_BYTES = GB
 
 
-def preflight(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> None:
-    """Raises SpecError with field, message and way out for everything that is missing."""
-    raise_all(find_problems(spec, catalog, runs_dir))
+def preflight(spec: RunSpec, catalog: Catalog, runs_dir: Path, *, here: bool = True) -> None:
+    """Raises SpecError with field, message and way out for everything that is missing.
+
+    Of a run that another machine carries out (`here` False) what is that machine's is not asked.
+    """
+    raise_all(find_problems(spec, catalog, runs_dir, here=here))
 
 
-def find_problems(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> tuple[PtbLiteError, ...]:
-    """Everything that keeps the run from being carried out here, each with its field.
+def find_problems(
+    spec: RunSpec, catalog: Catalog, runs_dir: Path, *, here: bool = True
+) -> tuple[PtbLiteError, ...]:
+    """Everything that keeps the run from being carried out, each with its field.
 
     Takes a second or two, and at most some `reach.SECONDS` where a network is silent.
     """
@@ -73,32 +78,51 @@ def find_problems(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> tuple[PtbL
         lambda: check_space(
             runs_dir, _RUN_BYTES, field="runs-dir", hint="choose another with --runs-dir"
         ),
-        lambda: check_sandbox(spec.sandbox),
+        *(_of_machine(spec, entry) if here else ()),
         lambda: check_read_only(spec.read_only, runs_dir, spec.include_path),
-        lambda: check_device(spec.device, entry),
-        lambda: check_engine(spec),
         lambda: check_agent(spec, catalog),
         lambda: check_audit_judge(spec, catalog),
         *(partial(check_benchmark, name, spec, catalog) for name in spec.measured),
         lambda: check_files(entry),
     ]
     chosen = choice_problems(spec, catalog)
-    named = {error.field for error in chosen}
-    here = []
-    for error in problems_of(checks):
-        # A field's second problem often follows from its first.
-        if error.field not in named:
-            named.add(error.field)
-            here.append(error)
+    found = _first_of_fields(problems_of(checks), {error.field for error in chosen})
+    named = {error.field for error in (*chosen, *found)}
     asked = [each for each in probes(spec, catalog) if each[0] not in named]
-    return (*chosen, *here, *ask_all(asked))
+    return (*chosen, *found, *ask_all(asked))
 
 
-def find_warnings(spec: RunSpec, catalog: Catalog) -> tuple[PtbLiteError, ...]:
+def machine_problems(spec: RunSpec, catalog: Catalog) -> tuple[PtbLiteError, ...]:
+    """What this machine cannot do for the run: isolate its agent, hold its model, generate."""
+    return _first_of_fields(problems_of(_of_machine(spec, catalog.model(spec.model))), set())
+
+
+def _of_machine(spec: RunSpec, entry: ModelEntry) -> list[Callable[[], None]]:
+    return [
+        lambda: check_sandbox(spec.sandbox),
+        lambda: check_device(spec.device, entry),
+        lambda: check_engine(spec),
+    ]
+
+
+def _first_of_fields(
+    problems: Iterable[PtbLiteError], named: set[str | None]
+) -> tuple[PtbLiteError, ...]:
+    """A field's second problem often follows from its first. `named` are fields to leave out."""
+    by_field: dict[str | None, PtbLiteError] = {}
+    for error in problems:
+        if error.field not in named:
+            by_field.setdefault(error.field, error)
+    return tuple(by_field.values())
+
+
+def find_warnings(
+    spec: RunSpec, catalog: Catalog, *, here: bool = True
+) -> tuple[PtbLiteError, ...]:
     """What a person would want to know before the start, and what refuses nothing."""
     found = []
     with suppress(DeviceError):
-        slow = speed_warning(spec, catalog, detect_device(spec.device))
+        slow = speed_warning(spec, catalog, detect_device(spec.device)) if here else None
         found += [slow] if slow is not None else []
     judged = [name for name in spec.measured if catalog.benchmark(name).judge is not None]
     if judged and spec.judge is None:

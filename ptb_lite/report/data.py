@@ -25,6 +25,7 @@ from ptb_lite.runs.records import (
     Scores,
     Status,
 )
+from ptb_lite.runs.reported import Reported, read_reported
 from ptb_lite.spec.run_spec import RunSpec
 from ptb_lite.text import duration, percent, plural
 
@@ -94,6 +95,8 @@ class ReportData:
     hub: HubCacheSeen | None = None
     ledger: Ledger = field(default_factory=Ledger)
     harness: tuple[tuple[str, float], ...] = ()
+    reported: Reported | None = None
+    """Of a run of another harness, what that says."""
 
     @property
     def harness_text(self) -> str:
@@ -137,6 +140,7 @@ def gather(run: RunFolder) -> ReportData:
         hub=read_hub(run),
         ledger=read_ledger(run, spec.benchmarks),
         harness=_harness(scores, status),
+        reported=read_reported(run),
     )
 
 

@@ -121,7 +121,8 @@ def read_result(run: RunFolder) -> ResultView:
     flags, detectors = _audit(data.audit)
     choices = tuple((name, one_line(value, 300)) for name, value in data.spec)
     if data.scores is None:
-        problem = _without_scores(run, data.status)
+        told = data.reported.lines() if data.reported else (_without_scores(run, data.status),)
+        problem = "\n".join(told)
         return ResultView(
             run.run_id, flags=flags, detectors=detectors, facts=choices, problem=problem
         )
