@@ -57,11 +57,23 @@ def way_to_install(requirement: str = "ptb-lite[embedded]") -> str:
     """The command that installs it into this installation: one that is there to be called."""
     if checkout() is not None:
         return "scripts/setup"
-    if (Path(sys.prefix) / "uv-receipt.toml").is_file():
+    if _is_uv_tool():
         ours = requirement.startswith("ptb-lite")
         wanted = f"'{requirement}'" if ours else f"--with {requirement} 'ptb-lite[embedded]'"
         return f"uv tool install {wanted}"
     return f"{sys.executable} -m pip install '{requirement}'"
+
+
+def way_to_download(requirement: str, folder: Path) -> str:
+    """The command that puts a wheel into a folder, unopened; a uv tool has no pip of its own."""
+    if checkout() is not None:
+        return "scripts/setup"
+    pip = "uvx pip" if _is_uv_tool() else f"{sys.executable} -m pip"
+    return f"{pip} download --no-deps --dest {folder} {requirement}"
+
+
+def _is_uv_tool() -> bool:
+    return (Path(sys.prefix) / "uv-receipt.toml").is_file()
 
 
 def missing_for_runs() -> tuple[str, ...]:
@@ -77,7 +89,8 @@ def require_run_packages() -> None:
         raise SpecError(
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed",
             field="packages",
-            hint=f"Runs and evaluations need the extra: {way_to_install()}",
+            hint=f"Runs and evaluations need the extra: {way_to_install()} (without a GPU "
+            "`ptb-lite doctor` prints a line that brings 3 GB less)",
         )
 
 

@@ -79,7 +79,8 @@ def gpu_build_hint() -> str:
     """How to get the torch that uses the GPU."""
     if checkout() is not None:
         return "Remove .venv and run scripts/setup"
-    return f"Remove torch and install it anew: {way_to_install()}"
+    way = way_to_install()
+    return f"{way} --reinstall" if way.startswith("uv ") else f"Remove torch, then run {way}"
 
 
 def cpu_device() -> Device:

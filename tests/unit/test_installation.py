@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.errors import SpecError
-from ptb_lite.installation import item_salt, package_versions, state_root
+from ptb_lite.hardware.device import gpu_build_hint
+from ptb_lite.installation import (
+    checkout,
+    item_salt,
+    package_versions,
+    state_root,
+    way_to_download,
+    way_to_install,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -83,3 +91,22 @@ def test_versions_are_those_installed() -> None:
     versions = package_versions()
     assert versions["python"] == ".".join(str(part) for part in sys.version_info[:3])
     assert all(re.match(r"\d", version) for version in versions.values())
+
+
+@pytest.mark.parametrize("kind", ["checkout", "pip", "uv"])
+def test_hints_name_what_such_an_installation_has(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No script where there is no checkout, no pip where there is none."""
+    checkout.cache_clear()
+    if kind != "checkout":
+        monkeypatch.setattr("ptb_lite.installation.checkout", lambda: None)
+        monkeypatch.setattr("ptb_lite.hardware.device.checkout", lambda: None)
+    if kind == "uv":
+        monkeypatch.setattr(sys, "prefix", str(tmp_path))
+        (tmp_path / "uv-receipt.toml").touch()
+    begins = {"checkout": "scripts/setup", "pip": f"{sys.executable} -m pip", "uv": "uv"}[kind]
+    for hint in (way_to_install(), way_to_install("submitit"), way_to_download("a==1", tmp_path)):
+        assert hint.startswith(begins)
+    assert begins in gpu_build_hint()
+    assert kind == "checkout" or "scripts/" not in gpu_build_hint()
