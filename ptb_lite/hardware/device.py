@@ -80,7 +80,10 @@ def gpu_build_hint() -> str:
     if checkout() is not None:
         return "Remove .venv and run scripts/setup"
     way = way_to_install()
-    return f"{way} --reinstall" if way.startswith("uv ") else f"Remove torch, then run {way}"
+    if way.startswith("uv"):
+        verb = "uvx" if way.startswith("uvx ") else "install"
+        return f"Run {way.replace(verb, f'{verb} --reinstall', 1)}"
+    return f"Remove torch, then run {way}"
 
 
 def cpu_device() -> Device:

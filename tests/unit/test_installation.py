@@ -11,7 +11,6 @@ import pytest
 from ptb_lite.errors import SpecError
 from ptb_lite.hardware.device import gpu_build_hint
 from ptb_lite.installation import (
-    checkout,
     item_salt,
     package_versions,
     state_root,
@@ -93,20 +92,30 @@ def test_versions_are_those_installed() -> None:
     assert all(re.match(r"\d", version) for version in versions.values())
 
 
-@pytest.mark.parametrize("kind", ["checkout", "pip", "uv"])
+@pytest.mark.parametrize(
+    ("mark", "pip", "begins"),
+    [
+        ("checkout", True, "scripts/setup"),
+        ("", True, f"{sys.executable} -m pip "),
+        ("", False, "uv pip install --python"),
+        ("uv-receipt.toml", False, "uv tool install "),
+        ("CACHEDIR.TAG", False, "uvx "),
+    ],
+)
 def test_hints_name_what_such_an_installation_has(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mark: str, pip: bool, begins: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No script where there is no checkout, no pip where there is none."""
-    checkout.cache_clear()
-    if kind != "checkout":
-        monkeypatch.setattr("ptb_lite.installation.checkout", lambda: None)
-        monkeypatch.setattr("ptb_lite.hardware.device.checkout", lambda: None)
-    if kind == "uv":
+    if mark != "checkout":
+        for module in ("installation", "hardware.device"):
+            monkeypatch.setattr(f"ptb_lite.{module}.checkout", lambda: None)
         monkeypatch.setattr(sys, "prefix", str(tmp_path))
-        (tmp_path / "uv-receipt.toml").touch()
-    begins = {"checkout": "scripts/setup", "pip": f"{sys.executable} -m pip", "uv": "uv"}[kind]
-    for hint in (way_to_install(), way_to_install("submitit"), way_to_download("a==1", tmp_path)):
-        assert hint.startswith(begins)
-    assert begins in gpu_build_hint()
-    assert kind == "checkout" or "scripts/" not in gpu_build_hint()
+        (tmp_path / (mark or "pyvenv.cfg")).touch()
+    monkeypatch.setattr("ptb_lite.installation.find_spec", {"pip": pip or None}.get)
+    for way in (way_to_install(), way_to_install("submitit"), way_to_install(cpu=True)):
+        assert way.startswith(begins)
+    assert ("--torch-backend cpu" in way) == (mark != "checkout")
+    assert begins.split(" install")[0] in gpu_build_hint()
+    assert ("--reinstall" in gpu_build_hint()) == begins.startswith("uv")
+    download = way_to_download("a==1", tmp_path)
+    assert download.startswith(begins if pip else "uvx pip ")
