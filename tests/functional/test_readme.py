@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,13 @@ def test_every_fence_is_one_that_is_tested() -> None:
     assert len(TEXTS["README.md"].splitlines()) < 150
 
 
+@pytest.mark.parametrize("page", ALL)
+def test_no_fence_is_overlooked(page: str) -> None:
+    """One that is indented, of other marks or with more words would be run by nothing."""
+    marks = re.findall(r"^[ \t>*-]*(?:```|~~~)[^`]*$", ALL[page], re.MULTILINE)
+    assert len(marks) == 2 * len(_FENCE.findall(ALL[page]))
+
+
 def _anchor(title: str) -> str:
     return re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", title.lower())).strip("-")
 
@@ -104,22 +112,46 @@ def test_every_link_leads_somewhere() -> None:
                 assert anchor in map(_anchor, titles), f"{page}: {target}"
 
 
-def test_every_option_and_command_that_is_named_exists(home: Path) -> None:
-    """In fences that cannot be run here: each option is one of that command."""
-    helps: dict[str, str] = {}
+def _named_commands() -> list[tuple[str, str]]:
+    """Page and line of each command that nothing runs here: in ```console and between backticks."""
+    found = []
     for page, text in ALL.items():
-        for body in (body for lang, _, body in _FENCE.findall(text) if lang == "console"):
-            for line in body.replace("\\\n", " ").splitlines():
-                found = re.match(r"\$ (?:\S*/)?ptb-lite (\w+)(.*)", line)
-                if found is None:
-                    continue
-                command, rest = found.groups()
-                if command not in helps:
-                    done = _run(f".venv/bin/ptb-lite {command} --help", home, 120)
-                    assert done.returncode == 0, f"{page}: {line}"
-                    helps[command] = done.stdout
-                for option in re.findall(r"(?<=\s)--[\w-]+", rest):
-                    assert option in helps[command], f"{page}: {line}"
+        for lang, _, body in _FENCE.findall(text):
+            lines = body.replace("\\\n", " ").splitlines()
+            if lang == "console":
+                found += [(page, line[2:]) for line in lines if line.startswith("$ ")]
+            elif lang == "sh" and page not in PAGES:
+                found += [(page, line) for line in lines]
+        prose = _FENCE.sub("", text)
+        found += [(page, line) for line in re.findall(r"`((?:ptb-lite |scripts/)[^`\n]*)`", prose)]
+    return found
+
+
+_OTHERS = {"mkdir", "python3", "pip", "uv", "uvx", "npm", "$EDITOR"}
+
+
+def test_every_option_and_command_that_is_named_exists(home: Path) -> None:
+    """Each option is one of that command; each script and each extra is there."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for extras in re.findall(r"ptb-lite\[([\w,]+)\]", "".join(ALL.values())):
+        assert {*extras.split(",")} <= {*project["optional-dependencies"]}
+    helps: dict[str, str] = {}
+    for page, line in _named_commands():
+        where = f"{page}: {line}"
+        program, _, rest = line.partition(" ")
+        name = program.rpartition("/")[2]
+        if program.startswith("scripts/"):
+            assert (ROOT / program).is_file(), where
+        assert program.startswith("scripts/") or name in {*project["scripts"], *_OTHERS}, where
+        if name != "ptb-lite":
+            continue
+        command = re.match(r"(?:list [a-z]+|[a-z]*)", rest)[0]  # type: ignore[index]
+        if command not in helps:
+            done = _run(f".venv/bin/ptb-lite {command} --help", home, 120)
+            assert done.returncode == 0, where
+            helps[command] = done.stdout
+        for option in re.findall(r"(?<=[\s\[])--[\w-]+", " " + rest):
+            assert option in helps[command], where
 
 
 def test_the_two_commands_come_first() -> None:

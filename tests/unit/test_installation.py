@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.errors import SpecError
-from ptb_lite.installation import item_salt, package_versions, state_root
+from ptb_lite.hardware.device import gpu_build_hint
+from ptb_lite.installation import (
+    item_salt,
+    package_versions,
+    state_root,
+    way_to_download,
+    way_to_install,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -83,3 +90,32 @@ def test_versions_are_those_installed() -> None:
     versions = package_versions()
     assert versions["python"] == ".".join(str(part) for part in sys.version_info[:3])
     assert all(re.match(r"\d", version) for version in versions.values())
+
+
+@pytest.mark.parametrize(
+    ("mark", "pip", "begins"),
+    [
+        ("checkout", True, "scripts/setup"),
+        ("", True, f"{sys.executable} -m pip "),
+        ("", False, "uv pip install --python"),
+        ("uv-receipt.toml", False, "uv tool install "),
+        ("CACHEDIR.TAG", False, "uvx "),
+    ],
+)
+def test_hints_name_what_such_an_installation_has(
+    mark: str, pip: bool, begins: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No script where there is no checkout, no pip where there is none."""
+    if mark != "checkout":
+        for module in ("installation", "hardware.device"):
+            monkeypatch.setattr(f"ptb_lite.{module}.checkout", lambda: None)
+        monkeypatch.setattr(sys, "prefix", str(tmp_path))
+        (tmp_path / (mark or "pyvenv.cfg")).touch()
+    monkeypatch.setattr("ptb_lite.installation.find_spec", {"pip": pip or None}.get)
+    for way in (way_to_install(), way_to_install("submitit"), way_to_install(cpu=True)):
+        assert way.startswith(begins)
+    assert ("--torch-backend cpu" in way) == (mark != "checkout")
+    assert begins.split(" install")[0] in gpu_build_hint()
+    assert ("--reinstall" in gpu_build_hint()) == begins.startswith("uv")
+    download = way_to_download("a==1", tmp_path)
+    assert download.startswith(begins if pip else "uvx pip ")

@@ -24,6 +24,7 @@ from ptb_lite.catalog.hub.parts import remove_stale
 from ptb_lite.catalog.hub.revisions import held_commit
 from ptb_lite.catalog.pins import known_pins, pin_catalog
 from ptb_lite.evaluation.items.rows import DataMissingError, kept_file, part_file
+from tests.functional.catalog.xet_store import xet_store
 from tests.functional.runner.hub_server import COMMIT, Hub, hub_server
 from tests.functional.runner.waiting import slowdown
 
@@ -188,6 +189,36 @@ def test_a_killed_download_goes_on_and_leaves_no_rest(hub: Hub, tmp_path: Path) 
     assert fetched == ["model.safetensors"]
     assert hub.begun == [here], "it went on where it was"
     assert hub_model(ENTRY).joinpath("model.safetensors").read_bytes() == weights_sent()
+
+
+def test_a_download_by_hf_xet_that_is_killed_goes_on_too(hub: Hub, tmp_path: Path) -> None:
+    """Its part is a beginning of the file, though it fetches from several places at once."""
+    half = len(weights_sent()) // 2
+    with xet_store(weights_sent()) as store:
+        hub.stored["model.safetensors"] = store.headers()
+        store.held_from = half
+        program = "import sys; from ptb_lite.catalog.hub_download import download; "
+        environment = {key: value for key, value in os.environ.items() if "XET" not in key}
+        child = subprocess.Popen(
+            [sys.executable, "-c", program + "download(*sys.argv[1:])", NAME, COMMIT],
+            cwd=Path(__file__).parents[3],
+            env=environment,
+        )
+        blobs = tmp_path / "hf" / "hub" / f"models--{NAME.replace('/', '--')}" / "blobs"
+        limit = time.monotonic() + 60 * slowdown()
+        while not (parts := [p for p in blobs.glob("*.incomplete") if p.stat().st_size > half / 2]):
+            assert child.poll() is None
+            assert time.monotonic() < limit
+            time.sleep(0.05)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        assert "/xorb" in store.asked
+        here = parts[0].stat().st_size
+        store.asked.clear()
+        assert hub_model(ENTRY).joinpath("model.safetensors").read_bytes() == weights_sent()
+        assert hub.begun == [here]
+        assert store.asked == [], "what was missing came by HTTP"
+        assert list(blobs.glob("*.incomplete")) == []
 
 
 @pytest.mark.parametrize("size", [1000, 10_000_000])

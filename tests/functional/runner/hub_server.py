@@ -28,6 +28,8 @@ class Hub:
     stuck: str = ""
     begun: list[int] = field(default_factory=list)
     """The first bytes of answers that were not asked from the beginning."""
+    stored: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Headers of files that are stored elsewhere as well, as with Xet."""
 
     def answer(self, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of one request."""
@@ -50,7 +52,8 @@ class Hub:
         if route[:1] != ["resolve"] or content is None:
             return 404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT}, b""
         commit = self._commit(route[1])
-        return 200, {"ETag": f'"{_etag(route[-1], content)}"', "X-Repo-Commit": commit}, content
+        headers = {"ETag": f'"{_etag(route[-1], content)}"', "X-Repo-Commit": commit}
+        return 200, headers | self.stored.get(route[-1], {}), content
 
     def _commit(self, revision: str) -> str:
         """As on the Hub: a commit is itself, a branch is at one."""
