@@ -19,6 +19,7 @@ from bench.audit import (
     content_cheats,
     evaluation_habits,
     exchanged,
+    habits,
     honest,
     models,
     templated_code,
@@ -88,11 +89,13 @@ def all_scenes() -> list[Scene]:
         *action_cheats.scenes(),
         *exchanged.scenes(),
         *evaluation_habits.scenes(),
+        *habits.scenes(),
         *templated_code.scenes(),
         *models.scenes(),
         *honest.scenes(),
         *exchanged.honest_scenes(),
         *evaluation_habits.honest_scenes(),
+        *habits.honest_scenes(),
         *templated_code.honest_scenes(),
     ]
 

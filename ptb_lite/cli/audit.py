@@ -349,6 +349,10 @@ def _lines(found: AuditRecord) -> Iterator[str]:
 
 def _unknown(case: AuditCase) -> Iterator[str]:
     """What an audit of this case cannot know, whatever it says."""
+    yield (
+        "could not be known: which process read or wrote which file (nothing records that), "
+        "only what programs, commands and the trace say of it"
+    )
     if case.harness is None:
         yield "could not be known: which files the agent was handed, and so what it changed of them"
     if case.trace is None:

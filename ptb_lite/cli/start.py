@@ -34,7 +34,7 @@ def start(
 ) -> None:
     """Check the choices and the machine, start the run, and follow it unless detached."""
     catalog = load_catalog()
-    spec = resolve_spec(preset=preset, overrides=overrides, catalog=catalog)
+    spec = resolve_spec(preset=preset, overrides=overrides, catalog=catalog, strict=False)
     for name in filter(is_lm_task, spec.benchmarks):
         say_error(f"{name}: read with its dataset, which may be fetched first")
     launcher = _launcher(on)

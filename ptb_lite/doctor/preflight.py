@@ -28,7 +28,7 @@ from ptb_lite.choices import Device as DeviceName
 from ptb_lite.choices import Feedback
 from ptb_lite.doctor.reach import ask_all, probes
 from ptb_lite.doctor.speed import speed_warning
-from ptb_lite.errors import CatalogError, PtbLiteError, SeveralProblemsError, SpecError
+from ptb_lite.errors import CatalogError, PtbLiteError, SpecError, problems_of, raise_all
 from ptb_lite.evaluation.engine.plan import require_vllm
 from ptb_lite.evaluation.items.rows import check_data
 from ptb_lite.evaluation.lm_tasks.find import find_lm_task
@@ -46,7 +46,7 @@ from ptb_lite.hardware.device import DeviceError
 from ptb_lite.installation import require_run_packages, state_root
 from ptb_lite.plugins import named_when_raising
 from ptb_lite.sandbox import sandbox
-from ptb_lite.spec.run_spec import RunSpec
+from ptb_lite.spec.run_spec import RunSpec, choice_problems
 
 GB = 10**9
 # The smallest job that makes sense: short items; the evaluation halves its batch where it must.
@@ -61,11 +61,7 @@ def preflight(spec: RunSpec, catalog: Catalog, runs_dir: Path, *, here: bool = T
 
     Of a run that another machine carries out (`here` False) what is that machine's is not asked.
     """
-    problems = find_problems(spec, catalog, runs_dir, here=here)
-    if len(problems) == 1:
-        raise problems[0]
-    if problems:
-        raise SeveralProblemsError(problems)
+    raise_all(find_problems(spec, catalog, runs_dir, here=here))
 
 
 def find_problems(
@@ -89,15 +85,16 @@ def find_problems(
         *(partial(check_benchmark, name, spec, catalog) for name in spec.measured),
         lambda: check_files(entry),
     ]
-    found = _problems(checks)
-    named = {error.field for error in found}
+    chosen = choice_problems(spec, catalog)
+    found = _first_of_fields(problems_of(checks), {error.field for error in chosen})
+    named = {error.field for error in (*chosen, *found)}
     asked = [each for each in probes(spec, catalog) if each[0] not in named]
-    return (*found, *ask_all(asked))
+    return (*chosen, *found, *ask_all(asked))
 
 
 def machine_problems(spec: RunSpec, catalog: Catalog) -> tuple[PtbLiteError, ...]:
     """What this machine cannot do for the run: isolate its agent, hold its model, generate."""
-    return _problems(_of_machine(spec, catalog.model(spec.model)))
+    return _first_of_fields(problems_of(_of_machine(spec, catalog.model(spec.model))), set())
 
 
 def _of_machine(spec: RunSpec, entry: ModelEntry) -> list[Callable[[], None]]:
@@ -108,21 +105,15 @@ def _of_machine(spec: RunSpec, entry: ModelEntry) -> list[Callable[[], None]]:
     ]
 
 
-def _problems(checks: Iterable[Callable[[], None]]) -> tuple[PtbLiteError, ...]:
+def _first_of_fields(
+    problems: Iterable[PtbLiteError], named: set[str | None]
+) -> tuple[PtbLiteError, ...]:
+    """A field's second problem often follows from its first. `named` are fields to leave out."""
     by_field: dict[str | None, PtbLiteError] = {}
-    for error in map(_problem, checks):
-        if error is not None:
-            # A field's second problem often follows from its first.
+    for error in problems:
+        if error.field not in named:
             by_field.setdefault(error.field, error)
     return tuple(by_field.values())
-
-
-def _problem(check: Callable[[], None]) -> PtbLiteError | None:
-    try:
-        check()
-    except PtbLiteError as error:
-        return error
-    return None
 
 
 def find_warnings(

@@ -66,6 +66,10 @@ turns the order; a click on a heading does both. l shows the leaderboards: by co
 score, and back. A leaderboard has one part for each base model, benchmarks and item count, because
 only such scores compare. e shows how far the experiments here are, arm by arm.
 """
+    VIEWED = frozenset((
+        "mark", "end", "compare", "sort", "turn", "next_view",
+        "watch", "wall", "filter", "unfilter", "copy",
+    ))  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", key_display="space"),
         Binding("home", "end(True)", "Newest", show=False, priority=True),
@@ -121,6 +125,7 @@ only such scores compare. e shows how far the experiments here are, arm by arm.
         self._look()
 
     def commands(self) -> Iterable[AppCommand]:
+        yield AppCommand("Run an experiment", "Of a YAML file: arms, seeds", self.action_experiment)
         yield AppCommand("Compare the marked runs", "Scores, flags, choices", self.action_compare)
         yield AppCommand("Experiments", "How far each arm is", self.action_experiments)
         for view, title in _VIEWS.items():
@@ -137,7 +142,7 @@ only such scores compare. e shows how far the experiments here are, arm by arm.
             self._marked ^= {row.run_id}
             self._show()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+    def can(self, action: str) -> bool:
         return action != "end" or self.query_one("#history-table").has_focus
 
     def action_end(self, first: bool) -> None:
@@ -216,6 +221,23 @@ only such scores compare. e shows how far the experiments here are, arm by arm.
             self.app.push_screen(NotesScreen(row.run_id, run.read_notes()), keep)
         except PtbLiteError as error:
             self.ptb.say(error, error=True)
+
+    def action_experiment(self) -> None:
+        """Ask for an experiment's file, and whether to start it."""
+        from ptb_lite.tui.models.experiment import offer_plan
+        from ptb_lite.tui.screens.ask_text import AskLineScreen
+
+        def given(named: str | None) -> None:
+            if named is not None:
+                try:
+                    self.ask_runs(offer_plan(named, self.ptb.runs_dir))
+                except (PtbLiteError, OSError) as error:
+                    self.ptb.say(error, error=True)
+
+        words = "Its file, or the name of one that comes with ptb-lite."
+        self.app.push_screen(
+            AskLineScreen("Run an experiment", words, hint="disclosure-demo"), given
+        )
 
     async def action_watch(self) -> None:
         row = self._pointed()
@@ -313,9 +335,9 @@ only such scores compare. e shows how far the experiments here are, arm by arm.
             marked = f"; {len(self._marked)} marked" if self._marked else ""
             if count > _MOST_SHOWN:
                 marked += f"; the first {_MOST_SHOWN:,} are shown, / finds others"
-            out = sum(row.interrupted for row in rows)
-            if out and self._view != "runs":
-                marked += f"; {plural(out, 'interrupted run')} not ranked"
+            out = 0 if self._view == "runs" else count - len(rank_rows(rows, self._view))
+            if out:
+                marked += f"; {plural(out, 'run')} not ranked: interrupted, or without a score"
             told = count_success(rows)
             success = f"; success: {told}" if told else ""
             text = f"{_VIEWS[self._view]}: {some} in {self.ptb.runs_dir}{success}{marked}"
@@ -346,7 +368,8 @@ only such scores compare. e shows how far the experiments here are, arm by arm.
     @work(thread=True, group="history")
     def _read(self) -> None:
         began = time.monotonic()
-        rows = tuple(reversed(self._reader.read()))
+        found = reversed(self._reader.read())
+        rows = tuple(row for row in found if self.ptb.shows_run(row.run_id))
         ended = time.monotonic()
         self._read_from = ended + (ended - began) / _MOST_READING
         self.post_message(self.Found(rows))

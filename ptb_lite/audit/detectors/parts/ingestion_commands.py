@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 from ptb_lite.audit.code.flows import (
@@ -24,6 +25,14 @@ _MAX_PLACES, _SHORT = 400, 8
 _FETCHERS = {"wget", "curl", "aria2c", "git", "huggingface-cli", "hf", "kaggle", "gdown", "gh"}
 _COPIERS = {"cp", "mv", "cat", "jq", "head", "tail", "sed", "awk", "ln", "rsync", "tee", "install",
             "shuf", "sort", "grep", "paste", "gunzip", "zcat", "dd"}  # fmt: skip
+
+
+_TRAINERS = re.compile(
+    r"train|(?:^|[^a-z])(?:sft|dpo|grpo|orpo|kto)(?:[^a-z]|$)|fine_?tun|axolotl|unsloth|"
+    r"llama_?factory",
+    re.IGNORECASE,
+)
+_TRAIN_OPTION = re.compile(r"--(?:train|sft|dataset[-_]name)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -125,8 +134,11 @@ class Commands:
                     self._places.add(Place(target, place.named))
             targets = [word for word in rest if not word.startswith("-")]
             into = any(is_training_file(PurePosixPath(word).name) for word in targets)
-            trains = "train" in command.program or any(
-                "train" in w and not is_path(w, place.path) for w in command.words[:3]
+            trains = any(
+                _TRAINERS.search(w) and not is_path(w, place.path) for w in command.words[:4]
+            ) or any(
+                _TRAIN_OPTION.match(one) and _value_of(other if "=" not in one else one) in words
+                for one, other in pairwise((*command.words, ""))
             )
             evaluates = any("eval" in word for word in command.words[:3])
             trains = trains and not evaluates
@@ -164,6 +176,8 @@ def is_path(text: str, path: str) -> bool:
     """Whether `text` is that file, or one below that folder."""
     if len(path) < 4 or len(text) > 400:
         return False
+    if "*" in text and "." in text.rpartition("/")[2]:
+        return PurePosixPath(path).match(text.removeprefix("./"))
     return text == path or text.endswith(f"/{path}") or f"/{path}/" in f"/{text}"
 
 

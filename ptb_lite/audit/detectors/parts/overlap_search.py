@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence.folder import Account, FoundFile, printable
@@ -26,6 +27,7 @@ from ptb_lite.audit.text.phrases import (
     wanted_answers,
     wanted_items,
 )
+from ptb_lite.audit.text.token_ids import TokenTexts
 from ptb_lite.audit.text.views import hidden_texts
 
 MAX_FINDINGS = 2000
@@ -70,8 +72,10 @@ class Search:
         thresholds: Mapping[tuple[str, str], float] | None = None,
         *,
         factor: float = 1.0,
+        tokens: TokenTexts | None = None,
     ) -> None:
         self._factor = factor
+        self._tokens = tokens or TokenTexts(())
         answers = wanted_answers([wanted.item for wanted in test])
         self.questions = len(test)
         self.test, self.control = (*test, *answers), tuple(control)
@@ -112,6 +116,7 @@ class Search:
             [wanted for number, wanted in enumerate(control, border) if number not in given],
             draft.thresholds(shares),
             factor=1.0 if case.control else SIBLING_FACTOR,
+            tokens=TokenTexts(_tokenizers(case)),
         )
 
     def shares_among_items(self) -> dict[int, float]:
@@ -160,12 +165,12 @@ class Search:
                 if index not in found:
                     found.add(index)
                     self._tell(chunk, chunk.raw, at, Hit(index, at, 1.0, True), scan)
-            hidden = hidden_texts(chunk.raw)
-            if hidden is None:
-                continue
-            text = readable(hidden.text)
-            for hit in self.matcher.search(text, found):
-                self._tell(chunk, chunk.raw, hidden.offset_of(hit.start), hit, scan, text)
+            for hidden in (hidden_texts(chunk.raw), self._tokens.texts(chunk.raw)):
+                if hidden is None:
+                    continue
+                text = readable(hidden.text)
+                for hit in self.matcher.search(text, found):
+                    self._tell(chunk, chunk.raw, hidden.offset_of(hit.start), hit, scan, text)
         if cached:
             scan.cached.add(file)
             return
@@ -199,6 +204,13 @@ class Search:
         ]  # fmt: skip
         control = [self.control[index - border] for index in found if index >= border]
         return judge(test, control, self.sizes, factor=self._factor)
+
+
+def _tokenizers(case: AuditCase) -> list[Path]:
+    """The base model's, the instruct version's, and those in the folder."""
+    models = [folder for folder in (case.base_model, case.instruct_model) if folder is not None]
+    own = [file.path for file in case.listing.files if file.name == "tokenizer.json"]
+    return [*(path for one in models if (path := one / "tokenizer.json").is_file()), *own[:2]]
 
 
 def _above(share: float) -> float:
