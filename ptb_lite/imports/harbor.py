@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.imports.result import (
-    Elsewhere,
+    HarnessResult,
     as_id,
     judged,
     numbers,
@@ -106,7 +106,7 @@ def places(folder: Path) -> tuple[Path, ...]:
     )
 
 
-def read(path: Path, catalog: Catalog) -> Elsewhere:
+def read(path: Path, catalog: Catalog) -> HarnessResult:
     """One trial. Raises PtbLiteError for one that is none of post-training, or cannot be read."""
     try:
         trial = _Trial.model_validate(read_json(path / "result.json"))
@@ -116,7 +116,7 @@ def read(path: Path, catalog: Catalog) -> Elsewhere:
         raise PtbLiteError(
             f"cannot be read ({where}: {first['msg']})", field=str(path / "result.json")
         ) from error
-    return _elsewhere(path.resolve(), trial, catalog)
+    return _result(path.resolve(), trial, catalog)
 
 
 def _is_trial(raw: Any) -> bool:
@@ -124,7 +124,7 @@ def _is_trial(raw: Any) -> bool:
     return isinstance(raw, dict) and {"task_name", "trial_name"} <= raw.keys()
 
 
-def _elsewhere(path: Path, trial: _Trial, catalog: Catalog) -> Elsewhere:
+def _result(path: Path, trial: _Trial, catalog: Catalog) -> HarnessResult:
     workspace = _workspace(path / "artifacts")
     task = _task(trial, workspace)
     if task is None:
@@ -141,7 +141,7 @@ def _elsewhere(path: Path, trial: _Trial, catalog: Catalog) -> Elsewhere:
     model, failure = trial.agent_info.model_info, trial.exception_info
     submission = workspace / "final_model" if workspace else None
     seconds = times.seconds if times else None
-    return Elsewhere(
+    return HarnessResult(
         source=SOURCE,
         key=f"{path.parent.name}/{path.name}",
         folder=path,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.imports.result import (
-    Elsewhere,
+    HarnessResult,
     as_id,
     judged,
     numbers,
@@ -55,7 +55,7 @@ def _is_one(path: Path) -> bool:
     )
 
 
-def read(path: Path, catalog: Catalog) -> Elsewhere:
+def read(path: Path, catalog: Catalog) -> HarnessResult:
     """One result."""
     path = path.resolve()
     named = _RESULT.fullmatch(path.name)
@@ -68,7 +68,7 @@ def read(path: Path, catalog: Catalog) -> Elsewhere:
     # The first underscore stands for the slash of the Hub's id.
     hub_id = base.replace("_", "/", 1)
     scores = numbers(read_json(path / "metrics.json"))
-    return Elsewhere(
+    return HarnessResult(
         source=SOURCE,
         key=f"{path.parent.name}/{path.name}",
         folder=path,

@@ -24,7 +24,7 @@ _NOT_AN_ID = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class HarnessResult:
     """One result. `key` names it and nothing else by the same name: importing it twice is one run.
 
     `workspace`, `submission` and `trace` are its files, None where there are none; `original` are

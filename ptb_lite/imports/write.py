@@ -16,7 +16,7 @@ from ptb_lite.audit.evidence.folder import Account, open_regular, walk
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome
 from ptb_lite.files import file_sha256, write_record
-from ptb_lite.imports.result import Elsewhere
+from ptb_lite.imports.result import HarnessResult
 from ptb_lite.runner.context import Seal
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import Status
@@ -31,7 +31,7 @@ _NO_SALT = "of another harness"
 _MAX_SEED = 2**32 - 1
 
 
-def write_run(found: Elsewhere, runs_dir: Path) -> RunFolder:
+def write_run(found: HarnessResult, runs_dir: Path) -> RunFolder:
     """Copy a result into a run beside the others, whole or not at all.
 
     Raises PtbLiteError for what is there already, cannot be read or has no room.
@@ -74,7 +74,7 @@ def write_run(found: Elsewhere, runs_dir: Path) -> RunFolder:
     return RunFolder(target)
 
 
-def _spec(found: Elsewhere) -> RunSpec:
+def _spec(found: HarnessResult) -> RunSpec:
     minutes = min(MAX_BUDGET_MINUTES, max(0.01, 60 * found.hours))
     values: dict[str, Any] = {
         "model": found.model,
@@ -101,7 +101,7 @@ def _spec(found: Elsewhere) -> RunSpec:
         ) from error
 
 
-def _reported(found: Elsewhere, left_out: tuple[str, ...]) -> Reported:
+def _reported(found: HarnessResult, left_out: tuple[str, ...]) -> Reported:
     headline = found.headline
     return Reported(
         source=found.source,
@@ -120,7 +120,7 @@ def _reported(found: Elsewhere, left_out: tuple[str, ...]) -> Reported:
     )
 
 
-def _check_room(found: Elsewhere, folder: Path) -> None:
+def _check_room(found: HarnessResult, folder: Path) -> None:
     needed = sum(size for _, size in _files(found.submission, Account()))
     free = shutil.disk_usage(folder).free
     if needed > free:
@@ -129,7 +129,7 @@ def _check_room(found: Elsewhere, folder: Path) -> None:
         )
 
 
-def _copy(found: Elsewhere, run: RunFolder) -> tuple[str, ...]:
+def _copy(found: HarnessResult, run: RunFolder) -> tuple[str, ...]:
     """Workspace, submission, trace and what lay beside them; what was not copied, with why."""
     account = Account()
     run.workspace.mkdir()

@@ -12,7 +12,7 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import Notes, Scores, Status, Success
-from ptb_lite.runs.reported import read_reported
+from ptb_lite.runs.reported import Reported, read_reported
 from ptb_lite.spec.run_spec import RunSpec
 from ptb_lite.text import one_line, visible
 
@@ -104,7 +104,7 @@ def summarise_run(run: RunFolder) -> RunSummary:
         benchmarks=spec.benchmarks if spec else (),
         preset=(spec.preset or "") if spec else "",
         budget_minutes=spec.budget_minutes if spec else None,
-        agent_seconds=scores.time.agent_seconds if scores else reported and reported.agent_seconds,
+        agent_seconds=_agent_seconds(scores, reported),
         n=_items(scores) if scores else 0,
         few_shot=average.few_shot if average else None,
         raw=average.raw if average else None,
@@ -154,6 +154,12 @@ def _interrupted(status: Status | None, scores: Scores | None) -> bool:
 
 def _agent(spec: RunSpec) -> str:
     return f"{spec.agent} {spec.agent_model}" if spec.agent_model else spec.agent
+
+
+def _agent_seconds(scores: Scores | None, reported: Reported | None) -> float | None:
+    if scores is not None:
+        return scores.time.agent_seconds
+    return reported.agent_seconds if reported else None
 
 
 def _items(scores: Scores) -> int:
