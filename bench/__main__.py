@@ -20,8 +20,8 @@ from datetime import date
 from pathlib import Path
 
 from bench import figures, recorder
-from bench.kept import keep
 from bench.machine import this_machine
+from bench.published import keep
 from bench.rows import failed_to_run, read_outcomes, read_published, session_rows
 from bench.table import as_text
 

@@ -12,7 +12,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from ptb_lite.evaluation.engine.lm import FollowedLM
+from ptb_lite.evaluation.engine.lm.model import FollowedLM
 from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer
 from ptb_lite.evaluation.items.splits import ItemFiles
 

@@ -13,7 +13,7 @@ from bench.generation import SIZES, Timed, compare, our_lm, stock_lm, task_reque
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.embedded import embedded_model
 from ptb_lite.evaluation.benchmark import find_benchmark
-from ptb_lite.evaluation.engine.task_definition import write_task_file
+from ptb_lite.evaluation.engine.lm.task_definition import write_task_file
 from ptb_lite.evaluation.evaluate_model import evaluate_once
 from ptb_lite.evaluation.items.item import read_items
 from ptb_lite.evaluation.items.splits import ItemFiles, prepare_items

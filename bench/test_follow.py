@@ -15,7 +15,7 @@ import pytest
 
 from bench.figures import Figure, publish
 from bench.timing import medians
-from ptb_lite.runner.replay import recorded_demo
+from ptb_lite.runner.console.replay import recorded_demo
 from ptb_lite.runs.journal import JournalFollower
 from ptb_lite.tui.models.run.fold import RunFold
 from tests.tui.latency import key_latencies

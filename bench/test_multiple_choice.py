@@ -12,7 +12,7 @@ from bench.figures import Figure, publish
 from bench.generation import compare, our_lm, stock_lm, task_requests
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.embedded import embedded_model
-from ptb_lite.evaluation.engine.task_definition import TEMPLATES
+from ptb_lite.evaluation.engine.lm.task_definition import TEMPLATES
 from ptb_lite.evaluation.items.item import read_items
 from ptb_lite.evaluation.items.splits import ItemFiles, prepare_items
 from ptb_lite.files import write_lines

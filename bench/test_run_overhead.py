@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from bench.figures import Figure, publish
+from ptb_lite.runs.figures.overhead import Overhead, read_overhead
 from ptb_lite.runs.folder import RunFolder, list_runs
-from ptb_lite.runs.overhead import Overhead, read_overhead
 
 ROOT = Path(__file__).parents[1]
 HALF_AN_HOUR = 1800.0

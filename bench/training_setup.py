@@ -18,7 +18,7 @@ from ptb_lite.training.allocator import keep_freed_memory
 from ptb_lite.training.base import load_base
 from ptb_lite.training.config import Quantization, TrainingConfig
 from ptb_lite.training.data import Example
-from ptb_lite.training.plan import TrainingPlan
+from ptb_lite.training.planning.plan import TrainingPlan
 from ptb_lite.training.train import make_trainer, plan_for, tokenised
 from tests.functional.training.stock import stock_trainer
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ptb_lite.runs.folder import RunFolder
 
-TARGET = Path(__file__).parents[1] / "ptb_lite" / "runner" / "recorded" / "demo"
+TARGET = Path(__file__).parents[1] / "ptb_lite" / "runner" / "console" / "recorded" / "demo"
 _ABSOLUTE = re.compile(r"(?<![\w.~-])/(?:[\w.+-]+/)+([\w.+-]+)")
 _SECRETS = ("pid", "process_started")
 

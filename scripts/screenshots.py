@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ptb_lite.catalog.embedded import cache_root
-from ptb_lite.runner.replay import recorded_demo
+from ptb_lite.runner.console.replay import recorded_demo
 from ptb_lite.tui.app import PtbLiteApp
 from ptb_lite.tui.place import Mode, Place
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,9 +71,9 @@ def test_the_contracts_hold() -> None:
         "ptb_lite.spec.presets",
         "ptb_lite.doctor.preflight",
         "ptb_lite.cli.start",
-        "ptb_lite.cli.summary",
+        "ptb_lite.cli.common.summary",
         "ptb_lite.runner.launch",
-        "ptb_lite.runner.console",
+        "ptb_lite.runner.console.follow",
     ],
 )
 def test_heavy_libraries_are_not_imported_at_start(module: str) -> None:
@@ -208,7 +209,17 @@ def test_every_folder_with_parts_says_what_lives_there() -> None:
     for folder in folders:
         readme = folder / "README.md"
         assert readme.is_file(), f"{folder.relative_to(ROOT)} needs a README.md"
-        assert 3 <= len(readme.read_text(encoding="utf-8").splitlines()) <= 16, readme
+        text = readme.read_text(encoding="utf-8")
+        assert 3 <= len(text.splitlines()) <= 16, readme
+        for name in re.findall(r"`([a-z_/]+\.py)`", text):
+            assert any(folder.rglob(name)) or (PACKAGE / name).is_file(), f"{readme} names {name}"
+
+
+def test_no_folder_is_crowded() -> None:
+    """A newcomer finds the room for a change in a minute: about fifteen modules at most."""
+    for folder in filter(_has_parts, PACKAGE.rglob("*")):
+        modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(modules) <= 16, f"{folder.relative_to(ROOT)} has {len(modules)} modules"
 
 
 def _has_parts(folder: Path) -> bool:

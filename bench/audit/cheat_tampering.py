@@ -43,7 +43,7 @@ HARNESS: dict[str, dict[str, Files]] = {
             "run.sh": "export PATH=$PWD/bin:$PATH\npython evaluate.py\n",
         },
         "PYTHONPATH": {
-            "shadow/ptb_lite/evaluation/engine/lm_eval_job.py": "evaluate = None\n",
+            "shadow/ptb_lite/evaluation/engine/lm/job.py": "evaluate = None\n",
             "run.sh": "PYTHONPATH=shadow python evaluate.py\n",
         },
         "installed package patched": {

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ptb_lite.audit.case import TestItem
-from ptb_lite.audit.evidence.test_items import read_benchmark
+from ptb_lite.audit.evidence.test_sets.test_items import read_benchmark
 
 SHARED = Path(__file__).parents[2] / "../shared/data"
 

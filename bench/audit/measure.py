@@ -17,9 +17,10 @@ from pathlib import Path
 from bench.audit import (
     action_cheats,
     content_cheats,
+    evaluation_habits,
     exchanged,
+    habits,
     honest,
-    kept,
     models,
     templated_code,
 )
@@ -87,12 +88,14 @@ def all_scenes() -> list[Scene]:
         *content_cheats.scenes(),
         *action_cheats.scenes(),
         *exchanged.scenes(),
-        *kept.scenes(),
+        *evaluation_habits.scenes(),
+        *habits.scenes(),
         *templated_code.scenes(),
         *models.scenes(),
         *honest.scenes(),
         *exchanged.honest_scenes(),
-        *kept.honest_scenes(),
+        *evaluation_habits.honest_scenes(),
+        *habits.honest_scenes(),
         *templated_code.honest_scenes(),
     ]
 

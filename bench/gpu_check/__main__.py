@@ -131,9 +131,9 @@ def run_step(step: str, rows: Path, given: argparse.Namespace) -> None:
 
             quality.run(rows, given.embedded)
         case "ways":
-            from bench.gpu_check import ways
+            from bench.gpu_check import plan_choices
 
-            ways.run(rows, "qwen3-1.7b-base")
+            plan_choices.run(rows, "qwen3-1.7b-base")
         case "packing":
             from bench.gpu_check import packing
 
@@ -159,13 +159,13 @@ def run_step(step: str, rows: Path, given: argparse.Namespace) -> None:
 
             engine_sizes.run(rows, tuple(given.models.split(",")) if given.models else GENERATED)
         case "engine-ways":
-            from bench.gpu_check import engine_ways
+            from bench.gpu_check import engine_starts
 
-            engine_ways.run(rows, model=given.embedded)
+            engine_starts.run(rows, model=given.embedded)
         case "engine-card":
-            from bench.gpu_check import engine_card
+            from bench.gpu_check import engine_memory
 
-            engine_card.run(rows, model=given.embedded)
+            engine_memory.run(rows, model=given.embedded)
         case "sandbox":
             from bench.gpu_check import sandboxed
 

@@ -16,7 +16,7 @@ from bench.gpu_check.rows import Row, write_row
 from bench.gpu_check.training import GB, release
 from ptb_lite.catalog import load_catalog
 from ptb_lite.evaluation.engine.capability import model_numbers, read_config
-from ptb_lite.evaluation.engine.lm import FollowedLM
+from ptb_lite.evaluation.engine.lm.model import FollowedLM
 from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer
 from ptb_lite.evaluation.engine.plan import CPU_BATCH, Facts, Work, rows
 from ptb_lite.evaluation.vllm.place import Missing

@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from ptb_lite.training.cost import ModelShape
+from ptb_lite.training.planning.cost import ModelShape
 
 
 def bfloat16_rate(size: int = 8192, products: int = 20) -> float:

@@ -15,7 +15,7 @@ from ptb_lite.catalog import load_catalog
 from ptb_lite.training.base import load_base
 from ptb_lite.training.config import TrainingConfig
 from ptb_lite.training.kernels.fused_norm import fuse_norms
-from ptb_lite.training.plan import TrainingPlan
+from ptb_lite.training.planning.plan import TrainingPlan
 from ptb_lite.training.train import make_trainer, tokenised
 from tests.functional.training.gradients import COSINE, NORM, compared, grouped_gradients
 from tests.functional.training.stock import copy_adapter

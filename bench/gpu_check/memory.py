@@ -15,11 +15,11 @@ from bench.gpu_check.rows import Row, write_row
 from bench.gpu_check.training import GB, release
 from bench.gpu_check.workload import BATCH, LONGEST, examples
 from ptb_lite.catalog import load_catalog
-from ptb_lite.evaluation.engine.lm import FollowedLM
+from ptb_lite.evaluation.engine.lm.model import FollowedLM
 from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer
-from ptb_lite.training.capability import model_shape, probe
 from ptb_lite.training.config import TrainingConfig
-from ptb_lite.training.plan import choose_plan
+from ptb_lite.training.planning.capability import model_shape, probe
+from ptb_lite.training.planning.plan import choose_plan
 from ptb_lite.training.progress import Reporter
 from ptb_lite.training.train import train
 
@@ -55,7 +55,7 @@ def training(rows: Path, folder: Path, place: Path) -> None:
         batch_size=BATCH,
         max_length=LONGEST,
     )
-    heard = Heard()
+    heard = AgentAnswer()
     capped(CAP_GB)
     record = train(config, heard)
     capped(None)
@@ -74,7 +74,7 @@ def training(rows: Path, folder: Path, place: Path) -> None:
         raise AssertionError("it never ran out of memory: this shows nothing")
 
 
-class Heard(Reporter):
+class AgentAnswer(Reporter):
     """Keeps the notes."""
 
     def __init__(self) -> None:

@@ -18,9 +18,9 @@ from bench.gpu_check.rows import Row, write_row
 from bench.gpu_check.training import GB, release
 from ptb_lite.catalog import load_catalog
 from ptb_lite.training.base import load_base
-from ptb_lite.training.choices import Optimiser
 from ptb_lite.training.config import TrainingConfig
-from ptb_lite.training.plan import TrainingPlan
+from ptb_lite.training.planning.choices import Optimiser
+from ptb_lite.training.planning.plan import TrainingPlan
 from ptb_lite.training.train import make_trainer, tokenised
 
 MODEL = "qwen3-0.6b-base"

@@ -23,12 +23,12 @@ from bench.gpu_check.rows import Row, write_row
 from bench.gpu_check.training import GB, release
 from ptb_lite.catalog import load_catalog
 from ptb_lite.training.base import load_base
-from ptb_lite.training.choices import Attention
 from ptb_lite.training.config import TrainingConfig
 from ptb_lite.training.data import Example
 from ptb_lite.training.kernels.fused_lora import fuse_lora
 from ptb_lite.training.kernels.fused_norm import fuse_norms
-from ptb_lite.training.plan import TrainingPlan
+from ptb_lite.training.planning.choices import Attention
+from ptb_lite.training.planning.plan import TrainingPlan
 from ptb_lite.training.train import make_trainer, tokenised
 from tests.functional.training.stock import copy_adapter, gradient, stock_trainer
 

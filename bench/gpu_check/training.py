@@ -32,11 +32,11 @@ from bench.gpu_check.workload import (
 )
 from ptb_lite.catalog import load_catalog
 from ptb_lite.training.base import load_base
-from ptb_lite.training.capability import cuda_software, model_shape
 from ptb_lite.training.config import TrainingConfig
-from ptb_lite.training.cost import Capability, ModelShape
 from ptb_lite.training.data import Example
-from ptb_lite.training.plan import TrainingPlan, choose_plan, likely_tokens
+from ptb_lite.training.planning.capability import cuda_software, model_shape
+from ptb_lite.training.planning.cost import Capability, ModelShape
+from ptb_lite.training.planning.plan import TrainingPlan, choose_plan, likely_tokens
 from ptb_lite.training.train import make_trainer, tokenised
 from tests.functional.training.stock import stock_trainer
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 from bench.gpu_check.floor import step_operations
 from bench.gpu_check.models import WORDS
-from ptb_lite.training.cost import ModelShape
 from ptb_lite.training.data import Example
+from ptb_lite.training.planning.cost import ModelShape
 
 Lengths = Literal["even", "mixed"]
 SHORTEST, LONGEST = 64, 1024

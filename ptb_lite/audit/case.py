@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 
 from ptb_lite.audit.evidence.folder import Account, FoundFile, Listing, list_files, printable, walk
-from ptb_lite.audit.evidence.hub_cache import Download, downloads_in
 from ptb_lite.audit.evidence.losses import Losses
 from ptb_lite.audit.evidence.program_reader import read_programs
 from ptb_lite.audit.evidence.programs import Programs
+from ptb_lite.audit.evidence.test_sets.hub_cache import Download, downloads_in
 from ptb_lite.audit.item import TestItem as TestItem
 from ptb_lite.audit.judge.asking import JudgeOptions
 from ptb_lite.audit.record import HarnessManifest

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 
-from ptb_lite.audit.evidence.sources import BenchmarkSources, OfficialSource
+from ptb_lite.audit.evidence.test_sets.sources import BenchmarkSources, OfficialSource
 from ptb_lite.benchmarks.gsm8k.answer import final_number
 from ptb_lite.catalog.entries import BenchmarkEntry, DataPart, DataSource
 from ptb_lite.evaluation.benchmark import Benchmark, ChatMessage, Judged, Row

@@ -11,7 +11,7 @@ import hashlib
 import random
 import re
 
-from ptb_lite.audit.evidence.sources import BenchmarkSources, OfficialSource
+from ptb_lite.audit.evidence.test_sets.sources import BenchmarkSources, OfficialSource
 from ptb_lite.catalog.entries import BenchmarkEntry, DataPart, DataSource
 from ptb_lite.evaluation.answer_text import after_thinking
 from ptb_lite.evaluation.benchmark import Benchmark, ChatMessage, Judged, Row

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ptb_lite.catalog.entries import ModelEntry
-from ptb_lite.catalog.hub_errors import HubError
+from ptb_lite.catalog.hub.errors import HubError
 
 _CONFIG_BYTES = 1 << 20
 _HEADER_BYTES = 100_000_000

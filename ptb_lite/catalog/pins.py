@@ -7,8 +7,8 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from ptb_lite.catalog.entries import BenchmarkEntry, DataPart, ModelEntry
+from ptb_lite.catalog.hub.revisions import held_commit
 from ptb_lite.catalog.loader import Catalog
-from ptb_lite.catalog.revisions import held_commit
 
 
 def known_pins(model: ModelEntry, benchmarks: Iterable[BenchmarkEntry]) -> dict[str, str]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ptb_lite.catalog.embedded import Progress, embedded_model, file_sha256, weights_sha256
 from ptb_lite.catalog.entries import ModelEntry
-from ptb_lite.catalog.hub import hub_model
-from ptb_lite.catalog.hub_download import OnBytes
+from ptb_lite.catalog.hub.download import OnBytes
+from ptb_lite.catalog.hub.models import hub_model
 from ptb_lite.errors import CatalogError
 
 

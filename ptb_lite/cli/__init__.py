@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from ptb_lite.cli.defaults import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+from ptb_lite.cli.common.defaults import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: list[str], debug: bool) -> int:
-    from ptb_lite.cli.terminal import is_terminal, show_app
+    from ptb_lite.cli.common.terminal import is_terminal, show_app
 
     if not arguments and is_terminal():
         return show_app()
@@ -33,7 +33,7 @@ def _run(arguments: list[str], debug: bool) -> int:
     from typer.exceptions import TyperException
 
     from ptb_lite.cli.app import app
-    from ptb_lite.cli.output import say_error
+    from ptb_lite.cli.common.output import say_error
     from ptb_lite.errors import PtbLiteError
 
     try:

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.evidence.losses import Losses
-from ptb_lite.audit.evidence.test_items import item_of, read_benchmark
+from ptb_lite.audit.evidence.test_sets.test_items import item_of, read_benchmark
 from ptb_lite.audit.judge.asking import JudgeOptions
 from ptb_lite.audit.judge.choice import audit_judge_choice
 from ptb_lite.audit.record import AuditRecord, DetectorResult, HarnessManifest
@@ -18,9 +18,9 @@ from ptb_lite.audit.run import run_audit
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.embedded import cache_root
 from ptb_lite.catalog.entries import BenchmarkEntry
-from ptb_lite.catalog.hub import cached_snapshot
+from ptb_lite.catalog.hub.models import cached_snapshot
 from ptb_lite.catalog.loader import Catalog
-from ptb_lite.cli.output import say, say_error, say_json
+from ptb_lite.cli.common.output import say, say_error, say_json
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.items.item import read_items
 from ptb_lite.evaluation.items.splits import draw_splits
@@ -30,11 +30,12 @@ from ptb_lite.events import Record, Verdict
 from ptb_lite.files import read_record
 from ptb_lite.installation import item_salt
 from ptb_lite.narrate import flag_words, vote_words
+from ptb_lite.plugins import names
 from ptb_lite.runner.agent.session_flags import by_rules_of
-from ptb_lite.runner.audit_judge import audit_judge
+from ptb_lite.runner.auditing.audit_judge import audit_judge
+from ptb_lite.runner.auditing.evidence import folder_here, instruct_folder, with_run_facts
+from ptb_lite.runner.auditing.memorisation import losses_of_folder, losses_of_run
 from ptb_lite.runner.context import Prepared, Seal
-from ptb_lite.runner.evidence import folder_here, instruct_folder, with_run_facts
-from ptb_lite.runner.memorisation import losses_of_folder, losses_of_run
 from ptb_lite.runs.folder import RunFolder, find_run
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
@@ -210,7 +211,8 @@ def _judge(wanted: Wanted, runs_dir: Path) -> JudgeOptions | None:
     box = "bubblewrap"
     if not _is_folder(Path(wanted.target)):
         chosen = find_run(runs_dir, wanted.target).read_spec().sandbox
-        box = box if chosen == "none" else chosen
+        # One that another harness used may be none of ours.
+        box = chosen if chosen in names("sandboxes") and chosen != "none" else box
     return audit_judge(choice, catalog, sandbox=box, tell=lambda vote: say_error(vote_words(vote)))
 
 
@@ -347,6 +349,10 @@ def _lines(found: AuditRecord) -> Iterator[str]:
 
 def _unknown(case: AuditCase) -> Iterator[str]:
     """What an audit of this case cannot know, whatever it says."""
+    yield (
+        "could not be known: which process read or wrote which file (nothing records that), "
+        "only what programs, commands and the trace say of it"
+    )
     if case.harness is None:
         yield "could not be known: which files the agent was handed, and so what it changed of them"
     if case.trace is None:

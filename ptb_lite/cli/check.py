@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.weights import base_model_folder
-from ptb_lite.cli.defaults import EXIT_FAILED
-from ptb_lite.cli.output import say
+from ptb_lite.cli.common.defaults import EXIT_FAILED
+from ptb_lite.cli.common.output import say
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.submission import check_submission
 from ptb_lite.evaluation.task_file import read_task

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from ptb_lite.choices import Device
-from ptb_lite.cli.options import (
+from ptb_lite.cli.common.options import (
     RUNS,
     DataDir,
     EngineName,

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ptb_lite.catalog import load_catalog
-from ptb_lite.cli.defaults import EXIT_FAILED
-from ptb_lite.cli.output import say, say_json
+from ptb_lite.cli.common.defaults import EXIT_FAILED
+from ptb_lite.cli.common.output import say, say_json
 from ptb_lite.doctor.checks import Check, agent_checks, doctor_checks
 from ptb_lite.doctor.plugins import plugin_checks
 from ptb_lite.errors import PtbLiteError

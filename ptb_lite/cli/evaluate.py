@@ -13,8 +13,8 @@ from ptb_lite.catalog.entries import BenchmarkEntry, ChatFamily
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.choices import Device, EngineChoice
-from ptb_lite.cli.defaults import EXIT_FAILED
-from ptb_lite.cli.output import say, say_error, say_json
+from ptb_lite.cli.common.defaults import EXIT_FAILED
+from ptb_lite.cli.common.output import say, say_error, say_json
 from ptb_lite.doctor.preflight import check_model
 from ptb_lite.errors import SpecError
 from ptb_lite.evaluation.engine.messages import Message, Progressed, WorkerWarned
@@ -26,7 +26,7 @@ from ptb_lite.evaluation.lm_tasks.find import entry_of, find_lm_task, item_folde
 from ptb_lite.evaluation.lm_tasks.task import LmTaskFound, is_lm_task
 from ptb_lite.evaluation.results import read_samples
 from ptb_lite.installation import item_salt, require_run_packages
-from ptb_lite.runs.scores import has_points, score_of
+from ptb_lite.runs.figures.scores import has_points, score_of
 
 MAX_SHOTS = 64
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ptb_lite.cli.options import RUNS, Json, RunsDir
+from ptb_lite.cli.common.options import RUNS, Json, RunsDir
 
 
 def experiment(
@@ -49,8 +49,8 @@ def experiment(
     Exit codes: 0 done, 1 a run did not finish, 2 bad usage or spec.
     """
     from ptb_lite.catalog import load_catalog
-    from ptb_lite.cli.defaults import EXIT_FAILED
-    from ptb_lite.cli.output import say, say_error, say_json
+    from ptb_lite.cli.common.defaults import EXIT_FAILED
+    from ptb_lite.cli.common.output import say, say_error, say_json
     from ptb_lite.doctor.preflight import preflight
     from ptb_lite.errors import PtbLiteError
     from ptb_lite.experiment.execute import run_experiment
@@ -58,6 +58,7 @@ def experiment(
     from ptb_lite.experiment.plan import experiment_file, read_experiment, specs
     from ptb_lite.experiment.report import make_report, report_lines
     from ptb_lite.experiment.state import experiment_salt, read_state
+    from ptb_lite.launchers.protocol import runs_here
     from ptb_lite.launchers.settings import find_launcher
 
     file = experiment_file(file)
@@ -75,7 +76,12 @@ def experiment(
         launcher = find_launcher(on, at_most=parallel)
         resolved = specs(found, catalog, experiment_salt(found, runs_dir))
         for arm in found.arms:
-            preflight(resolved[f"{arm}/{found.plan.seeds[0]}"], catalog, runs_dir)
+            preflight(
+                resolved[f"{arm}/{found.plan.seeds[0]}"],
+                catalog,
+                runs_dir,
+                here=runs_here(launcher),
+            )
         tell = say_error if as_json else say
         state = run_experiment(found, resolved, runs_dir, tell, launcher, only=cell)
     report = make_report(state, found.arms, runs_dir)
@@ -95,7 +101,7 @@ def _show_progress(file: Path, runs_dir: Path, *, watch: bool, as_json: bool) ->
     import time
     from dataclasses import asdict
 
-    from ptb_lite.cli.output import say, say_json
+    from ptb_lite.cli.common.output import say, say_json
     from ptb_lite.experiment.plan import read_experiment
     from ptb_lite.experiment.progress import progress, progress_lines
     from ptb_lite.experiment.state import read_state

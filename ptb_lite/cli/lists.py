@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ptb_lite.cli.options import Json
+from ptb_lite.cli.common.options import Json
 
 # About where small base models begin; the higher the base, the larger the gain must be.
 _BASE = 0.1
@@ -17,7 +17,7 @@ app = typer.Typer(help="Show what there is to choose from.", rich_markup_mode=No
 def models(as_json: Json = False) -> None:
     """The models, with size, licence and where they come from."""
     from ptb_lite.catalog import load_catalog
-    from ptb_lite.cli.output import say_json, say_table
+    from ptb_lite.cli.common.output import say_json, say_table
 
     entries = load_catalog().models.values()
     if as_json:
@@ -45,7 +45,7 @@ def agents(as_json: Json = False) -> None:
     """The agent backends, and what each needs."""
     from ptb_lite.catalog import load_catalog
     from ptb_lite.catalog.loader import agent_plugins
-    from ptb_lite.cli.output import say_error, say_json, say_table
+    from ptb_lite.cli.common.output import say_error, say_json, say_table
 
     entries = load_catalog().agents.values()
     for broken in agent_plugins()[1]:
@@ -72,7 +72,7 @@ def plugins(as_json: Json = False) -> None:
     """What can be extended: every plugin, the package that it is from, and what is broken."""
     from dataclasses import asdict
 
-    from ptb_lite.cli.output import say_json, say_table
+    from ptb_lite.cli.common.output import say_json, say_table
     from ptb_lite.doctor.plugins import installed_plugins
 
     found = tuple(installed_plugins())
@@ -99,7 +99,7 @@ def benchmarks(
     """
     from ptb_lite.catalog import load_catalog
     from ptb_lite.catalog.loader import benchmark_plugins
-    from ptb_lite.cli.output import say_error, say_json, say_table
+    from ptb_lite.cli.common.output import say_error, say_json, say_table
     from ptb_lite.stats.scoring import smallest_detectable_gain
 
     entries = load_catalog().benchmarks.values()
@@ -139,7 +139,7 @@ def benchmarks(
 @app.command("presets")
 def presets(as_json: Json = False) -> None:
     """The presets, with the GPU memory that each needs."""
-    from ptb_lite.cli.output import say_json, say_table
+    from ptb_lite.cli.common.output import say_json, say_table
     from ptb_lite.spec.presets import load_presets
 
     entries = load_presets().values()

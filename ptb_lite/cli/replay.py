@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ptb_lite.cli.options import RUNS, Plain, RunsDir
+from ptb_lite.cli.common.options import RUNS, Plain, RunsDir
 
 
 def replay(
@@ -24,9 +24,9 @@ def replay(
 
     Nothing is run: the screen reads the journal at the chosen pace. `demo` needs nothing else.
     """
-    from ptb_lite.cli.output import say
-    from ptb_lite.cli.terminal import is_terminal
-    from ptb_lite.runner.replay import DEMO, play, recorded_demo
+    from ptb_lite.cli.common.output import say
+    from ptb_lite.cli.common.terminal import is_terminal
+    from ptb_lite.runner.console.replay import DEMO, play, recorded_demo
     from ptb_lite.runs.folder import find_run
 
     found = recorded_demo() if run == DEMO else find_run(runs_dir, run)

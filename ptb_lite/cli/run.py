@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ptb_lite.cli.options import (
+from ptb_lite.cli.common.options import (
     RUNS,
     Json,
     JudgeKey,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ptb_lite.cli.options import (
+from ptb_lite.cli.common.options import (
     RUNS,
     Json,
     JudgeKey,
@@ -22,8 +22,8 @@ from ptb_lite.cli.options import (
 
 def ls(runs_dir: RunsDir = RUNS, as_json: Json = False) -> None:
     """List the runs, oldest first."""
-    from ptb_lite.cli.output import say, say_json, say_table
-    from ptb_lite.cli.summary import line_cells, line_json
+    from ptb_lite.cli.common.output import say, say_json, say_table
+    from ptb_lite.cli.common.summary import line_cells, line_json
     from ptb_lite.runs.index import RunIndex
 
     summaries = RunIndex(runs_dir).read()
@@ -43,8 +43,8 @@ def ls(runs_dir: RunsDir = RUNS, as_json: Json = False) -> None:
 
 def show(run: RunId, runs_dir: RunsDir = RUNS, as_json: Json = False) -> None:
     """Show one run: its choices, where it is, and its scores."""
-    from ptb_lite.cli.output import say, say_json
-    from ptb_lite.cli.summary import describe, detail_json
+    from ptb_lite.cli.common.output import say, say_json
+    from ptb_lite.cli.common.summary import describe, detail_json
     from ptb_lite.runs.folder import find_run
 
     found = find_run(runs_dir, run)
@@ -85,7 +85,7 @@ def resume(
 
     Exit codes: those of `run`.
     """
-    from ptb_lite.cli.output import say, say_json
+    from ptb_lite.cli.common.output import say, say_json
     from ptb_lite.cli.start import watch_run
     from ptb_lite.runner.launch import resume as resume_run
     from ptb_lite.runs.folder import find_run
@@ -102,7 +102,7 @@ def resume(
 
 def stop(run: RunId, runs_dir: RunsDir = RUNS) -> None:
     """End a run early; what was submitted is still scored."""
-    from ptb_lite.cli.output import say
+    from ptb_lite.cli.common.output import say
     from ptb_lite.launchers.settings import find_launcher
     from ptb_lite.runner.launch import stop as stop_run
     from ptb_lite.runs.folder import find_run
@@ -118,7 +118,7 @@ def stop(run: RunId, runs_dir: RunsDir = RUNS) -> None:
 
 def report(run: RunId, runs_dir: RunsDir = RUNS) -> None:
     """Write a run's report.html again and print where it is."""
-    from ptb_lite.cli.output import say
+    from ptb_lite.cli.common.output import say
     from ptb_lite.report.html import write_report
     from ptb_lite.runs.folder import find_run
 
@@ -137,7 +137,7 @@ def overrule(
 
     Both verdicts are kept, and the counted scores of both are shown.
     """
-    from ptb_lite.cli.output import say
+    from ptb_lite.cli.common.output import say
     from ptb_lite.events import Verdict
     from ptb_lite.report.html import write_report
     from ptb_lite.report.text import report_text
@@ -164,7 +164,7 @@ def judge(
 
     Exit codes: 0 all of it has a score, 1 some of it has not, 2 bad usage.
     """
-    from ptb_lite.cli.output import say, say_error
+    from ptb_lite.cli.common.output import say, say_error
     from ptb_lite.errors import SpecError
     from ptb_lite.evaluation.judge.choice import judge_choice
     from ptb_lite.report.text import report_text

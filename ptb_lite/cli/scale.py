@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ptb_lite.cli.options import RUNS, Json, RunId, RunsDir
+from ptb_lite.cli.common.options import RUNS, Json, RunId, RunsDir
 
 if TYPE_CHECKING:
     from ptb_lite.catalog.loader import Catalog
+    from ptb_lite.runs.figures.scale import Small, Task
     from ptb_lite.runs.folder import RunFolder
-    from ptb_lite.runs.scale import Small, Task
 
 PRICES = "prices.yaml"
 
@@ -34,10 +34,10 @@ def scale(
     From a finished run, with every assumption beside the figures.
     """
     from ptb_lite.catalog.loader import load_catalog
-    from ptb_lite.cli.output import say, say_json
+    from ptb_lite.cli.common.output import say, say_json
+    from ptb_lite.runs.figures.scale import Real, scale_lines
+    from ptb_lite.runs.figures.scale import scale as scaled
     from ptb_lite.runs.folder import find_run
-    from ptb_lite.runs.scale import Real, scale_lines
-    from ptb_lite.runs.scale import scale as scaled
 
     catalog = load_catalog()
     found = find_run(runs_dir, run)
@@ -56,8 +56,8 @@ def _small(run: RunFolder, catalog: Catalog) -> Small:
     """What the run's files say. Raises PtbLiteError where it has no scores, or a damaged one."""
     from ptb_lite.errors import PtbLiteError
     from ptb_lite.runner.agent.limits import sizes
-    from ptb_lite.runs.agent_use import read_agent_use
-    from ptb_lite.runs.scale import Small
+    from ptb_lite.runs.figures.agent_use import read_agent_use
+    from ptb_lite.runs.figures.scale import Small
 
     spec, scores = run.read_spec(), run.read_scores()
     if scores is None:
@@ -80,7 +80,7 @@ def _small(run: RunFolder, catalog: Catalog) -> Small:
 
 def _tasks(run: RunFolder, catalog: Catalog) -> list[Task]:
     from ptb_lite.evaluation.evaluate_model import answer_length
-    from ptb_lite.runs.scale import Task
+    from ptb_lite.runs.figures.scale import Task
 
     spec, scores = run.read_spec(), run.read_scores()
     measured = {each.benchmark: each.zero_shot for each in scores.benchmarks} if scores else {}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ptb_lite.catalog import load_catalog
-from ptb_lite.cli.output import say
+from ptb_lite.cli.common.output import say
 from ptb_lite.errors import SpecError
 from ptb_lite.evaluation.score_file import ScoredLine, known_items, read_lines, score_lines
 from ptb_lite.installation import item_salt

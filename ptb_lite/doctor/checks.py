@@ -23,7 +23,7 @@ from ptb_lite.catalog.embedded import (
     read_record,
 )
 from ptb_lite.catalog.entries import AgentEntry
-from ptb_lite.catalog.hub_errors import TOKEN_VARIABLE
+from ptb_lite.catalog.hub.errors import TOKEN_VARIABLE
 from ptb_lite.doctor.gpu_checks import has_flash_attention, probe_gpu
 from ptb_lite.doctor.preflight import check_runs_dir, check_space
 from ptb_lite.errors import PtbLiteError

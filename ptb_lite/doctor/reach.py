@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx2
 
 from ptb_lite.catalog.entries import BenchmarkEntry, DataPart, ModelEntry
-from ptb_lite.catalog.hub import check_access, is_cached
-from ptb_lite.catalog.hub_errors import reason_of_status
+from ptb_lite.catalog.hub.errors import reason_of_status
+from ptb_lite.catalog.hub.models import check_access, is_cached
+from ptb_lite.catalog.hub.revisions import resolve_commit
 from ptb_lite.catalog.loader import Catalog
-from ptb_lite.catalog.revisions import resolve_commit
 from ptb_lite.errors import PtbLiteError, SpecError
 from ptb_lite.evaluation.items.rows import kept_file, no_access, unreachable
 from ptb_lite.spec.run_spec import RunSpec

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from ptb_lite.audit.evidence.sources import BenchmarkSources
+from ptb_lite.audit.evidence.test_sets.sources import BenchmarkSources
 from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.evaluation.family import Family, Refusal
 from ptb_lite.evaluation.items.item import Item

@@ -180,7 +180,7 @@ def _device(name: str) -> str:
 
 def _evaluate(job: EvaluationJob) -> tuple[EvaluationResult, ...]:
     # Imported late: torch and lm-eval read the environment, and print, when imported.
-    from ptb_lite.evaluation.engine.lm_eval_job import evaluate
+    from ptb_lite.evaluation.engine.lm.job import evaluate
 
     return evaluate(job, _say)
 

@@ -1,11 +1,10 @@
-"""The report as plain lines for a terminal, and as the JSON that scripts read."""
+"""The report as plain lines for a terminal."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Verdict
 from ptb_lite.narrate import flag_words, off_target_words, success_words
 from ptb_lite.report.data import BenchmarkView, ReportData, gather, headline, verdict_text
@@ -24,16 +23,6 @@ def report_text(run: RunFolder) -> str:
     return render_text(gather(run))
 
 
-def report_json(run: RunFolder) -> str:
-    """The content of scores.json as one line. Raises PtbLiteError when there is none."""
-    scores = run.read_scores()
-    if scores is None:
-        raise PtbLiteError(
-            "has no scores yet", field=f"run {run.run_id}", hint="Wait for it, or `ptb-lite resume`"
-        )
-    return scores.model_dump_json()
-
-
 def render_text(data: ReportData) -> str:
     """Lines of at most about 100 columns, without any control character but line ends."""
     return "\n".join(_clean(line) for line in _lines(data)) + "\n"
@@ -42,6 +31,10 @@ def render_text(data: ReportData) -> str:
 def _lines(data: ReportData) -> Iterator[str]:
     scores = data.scores
     yield f"run {data.run_id}"
+    if data.reported is not None:
+        yield from data.reported.lines()
+    if scores is None and data.reported is not None:
+        return
     if scores is None:
         outcome = data.status.outcome.value if data.status.outcome else data.status.state
         yield f"  no scores: {outcome} {data.status.detail}".rstrip()

@@ -15,8 +15,8 @@ from ptb_lite.evaluation.results import EvaluationResult, read_result
 from ptb_lite.events import Event, Record
 from ptb_lite.files import read_record
 from ptb_lite.report.html import write_report
+from ptb_lite.runner.console.lines import PlainLines
 from ptb_lite.runner.context import Prepared, RunContext
-from ptb_lite.runner.lines import PlainLines
 from ptb_lite.runner.lock import hold_lock
 from ptb_lite.runner.phases.evaluations import AFTER, FEW_SHOT, ZERO_SHOT
 from ptb_lite.runner.phases.judging import judge_results

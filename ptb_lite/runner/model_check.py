@@ -11,7 +11,7 @@ from ptb_lite.agents.protocol import AgentPlan
 from ptb_lite.agents.registry import plan_agent
 from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.runner.ask_agent import Errand, ask_once
+from ptb_lite.runner.auditing.ask_agent import AgentQuestion, ask_once
 
 CALL_SECONDS = 90.0
 QUESTION = "Reply with the one word OK. Do nothing else."
@@ -39,7 +39,7 @@ def call_agent(entry: AgentEntry, *, model: str | None, seconds: float = CALL_SE
     if entry.backend == "local":
         works, message = _ask(plan, seconds)
     else:
-        heard = ask_once(Errand(entry, model, QUESTION, seconds))
+        heard = ask_once(AgentQuestion(entry, model, QUESTION, seconds))
         works, message = not heard.problem, heard.problem or heard.said
     return Called(works, " ".join(message.split())[:_MAX_SHOWN], time.monotonic() - began)
 

@@ -10,11 +10,11 @@ from ptb_lite.catalog.paper import load_paper
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Verdict
 from ptb_lite.files import read_record, write_record
-from ptb_lite.runs.averages import average
+from ptb_lite.runs.figures.averages import average
+from ptb_lite.runs.figures.scores import recount
+from ptb_lite.runs.figures.success import judge_success
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import Overrule, Scores
-from ptb_lite.runs.scores import recount
-from ptb_lite.runs.success import judge_success
 
 MAX_REASON = 2000
 

@@ -8,12 +8,12 @@ from typing import Literal
 from pydantic import Field, computed_field
 
 from ptb_lite.events import Moment, Outcome, Phase, Record, Verdict
-from ptb_lite.runs.agent_use import AgentUse
-from ptb_lite.runs.findings import Iterations as Iterations
-from ptb_lite.runs.findings import Optimism as Optimism
-from ptb_lite.runs.findings import Success as Success
-from ptb_lite.runs.findings import SuccessCount as SuccessCount
-from ptb_lite.runs.findings import SuccessTerm as SuccessTerm
+from ptb_lite.runs.figures.agent_use import AgentUse
+from ptb_lite.runs.figures.findings import Iterations as Iterations
+from ptb_lite.runs.figures.findings import Optimism as Optimism
+from ptb_lite.runs.figures.findings import Success as Success
+from ptb_lite.runs.figures.findings import SuccessCount as SuccessCount
+from ptb_lite.runs.figures.findings import SuccessTerm as SuccessTerm
 
 
 class PhaseEnd(Record):

@@ -10,7 +10,7 @@ import torch
 from ptb_lite.training.kernels import padded_attention as padded_attention  # registers its name
 from ptb_lite.training.kernels import varlen_attention as varlen_attention
 from ptb_lite.training.layers import decoder_layers, plain_linear, share_weights
-from ptb_lite.training.plan import TrainingPlan
+from ptb_lite.training.planning.plan import TrainingPlan
 
 
 def load_base(folder: Path, plan: TrainingPlan) -> Any:

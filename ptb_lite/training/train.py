@@ -21,7 +21,6 @@ from ptb_lite.training.adapter import save_adapter
 from ptb_lite.training.allocator import keep_freed_memory
 from ptb_lite.training.base import load_base
 from ptb_lite.training.callbacks import Checkpoints, Cooldown, Ending, Progress, checkpoint_folder
-from ptb_lite.training.capability import model_shape, probe
 from ptb_lite.training.compiled_check import check_compiled
 from ptb_lite.training.config import TrainingConfig, TrainingError
 from ptb_lite.training.data import Example, read_examples
@@ -29,7 +28,8 @@ from ptb_lite.training.kernels.fused_lora import fuse_lora
 from ptb_lite.training.kernels.fused_norm import fuse_norms
 from ptb_lite.training.layers import set_up_layers
 from ptb_lite.training.noting import Noting
-from ptb_lite.training.plan import TrainingPlan, choose_plan, likely_tokens
+from ptb_lite.training.planning.capability import model_shape, probe
+from ptb_lite.training.planning.plan import TrainingPlan, choose_plan, likely_tokens
 from ptb_lite.training.progress import Reporter
 from ptb_lite.training.supervised_head import (
     PartsTrainer,

@@ -17,7 +17,7 @@ class Settings(Record):
     ascii: bool | None = None
 
 
-class KeptChoices(Record):
+class LastChoices(Record):
     """What Setup had chosen when the app was left, as it was typed."""
 
     version: Literal[1] = 1

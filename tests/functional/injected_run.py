@@ -17,8 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord
 from ptb_lite.events import EVENT, AgentEvent, AgentEventKind, AgentSpoke, Flag, FlagRaised
+from ptb_lite.runner.console.replay import recorded_demo
 from ptb_lite.runner.context import AgentEnd, Seal
-from ptb_lite.runner.replay import recorded_demo
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import JournalWriter
 from ptb_lite.runs.records import Scores, Status

@@ -19,7 +19,7 @@ from textual.pilot import Pilot
 
 from ptb_lite.report.export import export_json, export_markdown
 from ptb_lite.report.html import run_html
-from ptb_lite.runner.lines import PlainLines
+from ptb_lite.runner.console.lines import PlainLines
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
 from ptb_lite.tui.app import PtbLiteApp

@@ -14,7 +14,7 @@ import pytest
 import ptb_lite
 
 ROOT = Path(__file__).parents[2]
-RECORDED = Path(ptb_lite.__file__).parent / "runner" / "recorded" / "demo"
+RECORDED = Path(ptb_lite.__file__).parent / "runner" / "console" / "recorded" / "demo"
 # In a sitecustomize, so that the audit's workers and every other child lack them as well.
 BLOCK = """
 import importlib.metadata as m, sys

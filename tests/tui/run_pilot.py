@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 
 from ptb_lite.events import AgentStarted, Phase, PhaseStarted, Record
 from ptb_lite.files import write_record
-from ptb_lite.runner.replay import recorded_demo
+from ptb_lite.runner.console.replay import recorded_demo
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import JournalWriter
 from ptb_lite.runs.records import Status

@@ -11,14 +11,14 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from ptb_lite.catalog import load_catalog
-from ptb_lite.cli.summary import line_cells, line_json
+from ptb_lite.cli.common.summary import line_cells, line_json
 from ptb_lite.events import Outcome
 from ptb_lite.experiment.plan import read_experiment, specs
 from ptb_lite.experiment.state import experiment_salt, read_state
 from ptb_lite.files import write_record
 from ptb_lite.report.export import export_markdown
 from ptb_lite.report.html import run_html
-from ptb_lite.report.text import report_json, report_text
+from ptb_lite.report.text import report_text
 from ptb_lite.runs.summary import summarise_run
 from ptb_lite.tui.app import PtbLiteApp
 from ptb_lite.tui.screens.dialogs import FlagScreen
@@ -106,7 +106,7 @@ def test_a_run_without_a_submission_has_no_score(tmp_path: Path, reason: str, sa
     assert f"**{said} " in export_markdown(run).replace("\\", "")
     assert said in run_html(run)
     assert line_cells(summarise_run(run))[6] == said
-    assert json.loads(report_json(run))["outcome"] == line_json(summarise_run(run))["outcome"]
+    assert json.loads(run.scores.read_text())["outcome"] == line_json(summarise_run(run))["outcome"]
 
 
 def test_samples_are_listed_filtered_and_read(tmp_path: Path) -> None:

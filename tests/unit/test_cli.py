@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ptb_lite import __version__, choices
 from ptb_lite.cli import main
-from ptb_lite.cli.output import say_json, say_table
+from ptb_lite.cli.common.output import say_json, say_table
 from ptb_lite.spec.run_spec import RunSpec
 from ptb_lite.text import escaped
 

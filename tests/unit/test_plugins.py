@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from ptb_lite import plugins
 from ptb_lite.agents.protocol import AgentPlan
 from ptb_lite.agents.start import AgentStart, Key
-from ptb_lite.audit.evidence.sources import BenchmarkSources
+from ptb_lite.audit.evidence.test_sets.sources import BenchmarkSources
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import AgentEvent, AgentEventKind
 from ptb_lite.plugins import PluginError, find, load_all, named_when_raising, names, shadowed

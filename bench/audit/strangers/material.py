@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.audit.strangers.made_up import MADE_UP, plain_practice
+from bench.audit.strangers.invented import MADE_UP, plain_practice
 
 Row = Mapping[str, Any]
 # Few enough that one audit takes seconds.

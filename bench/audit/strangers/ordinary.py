@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bench.audit.strangers.made_up import practice
+from bench.audit.strangers.invented import practice
 from bench.audit.strangers.retelling import jsonl
 from bench.audit.strangers.scene import Scene
 

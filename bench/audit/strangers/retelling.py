@@ -12,7 +12,7 @@ import re
 import zlib
 from collections.abc import Callable
 
-from bench.audit.strangers.made_up import NAMES
+from bench.audit.strangers.invented import NAMES
 from bench.audit.strangers.material import Item
 
 _SYNONYMS = {

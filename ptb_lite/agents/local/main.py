@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from ptb_lite.agents.local.backend import KEY_VARIABLE
 from ptb_lite.agents.local.chat import Call, ChatClient, ChatError, Reply, plain
 from ptb_lite.agents.local.context import ContextWatch
-from ptb_lite.agents.local.reading import commands_in, why_not_done
+from ptb_lite.agents.local.replies import commands_in, why_not_done
 from ptb_lite.agents.local.session import Session, load_session, save_session, shortened
 from ptb_lite.agents.local.shell import Ran, run_command
 from ptb_lite.chat.endpoint import clean

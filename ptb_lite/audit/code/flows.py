@@ -35,9 +35,13 @@ _TRAIN_FILE = re.compile(
 _STRONG = re.compile(r"train|sft|synth|mix|corpus|instruct|augment|tune|tuning", re.IGNORECASE)
 _ASIDE = re.compile(
     r"(?:^|[^a-z])(?:tests?|test(?:set|data|split)|eval|held_?out|benchmark|contam\w*|exclu\w*|"
-    r"block_?list)(?:[^a-z]|$)",
+    r"block_?list|removed|dropped|rejected|discarded|filtered_?out|overlap\w*|decon\w*)(?:[^a-z]|$)",
     re.IGNORECASE,
 )
+READS = re.compile(
+    r"(?:^|\.)(?:open|read\w*|load\w*|i?glob|rglob|listdir|iterdir|Path|input|fromfile|scan\w*)$"
+)
+"""Calls that bring what stands in a file."""
 _MODES = re.compile(r"^[rwaxbt+]{1,3}$")
 
 

@@ -40,6 +40,7 @@ _EXPORTS = {"export", "declare", "local", "readonly", "set"}
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::-([^}]*))?\}|([A-Za-z_]\w*))")
 _HEREDOC = re.compile(r"<<-?\s*\\?(['\"]?)([A-Za-z_]\w*)\1")
 _MAX_SUBSTITUTED = 8
+_FOLDER_OF = re.compile(r"\$\(((?:[^()'\n]|'[^'\n]*'|\([^()\n]*\)){1,400})\)(?=/)")
 _SEPARATORS = {";", "&&", "||", "|", "&", "(", ")", ";;", "|&", "\n", "$(", "`"}
 _PYTHON = re.compile(r"(?:.*/)?(?:python|ipython|pypy)[\d.]*$")
 _RUN_OPTION = re.compile(r"-[a-zA-Z]{0,4}c")
@@ -247,7 +248,7 @@ def _drop_options(words: list[str]) -> None:
 
 def _split(logical: str) -> Iterator[tuple[list[str], bool]]:
     """Words, command by command, and whether the command's output goes to the next."""
-    logical = _as_pipes(logical)
+    logical = _as_pipes(_folders_last(logical))
     spaced = logical.replace("$(", " ; ").replace("`", " ; ") if "'" not in logical else (
         _outside_quotes(logical)
     )  # fmt: skip
@@ -270,6 +271,18 @@ def _split(logical: str) -> Iterator[tuple[list[str], bool]]:
             words.append(token)
     if words:
         yield words, False
+
+
+def _folders_last(text: str) -> str:
+    """`> $(command)/name`: the command that prints a folder stands behind the one that uses it."""
+    inner: list[str] = []
+
+    def taken(match: re.Match[str]) -> str:
+        inner.append(match[1])
+        return "_printed_folder_"
+
+    text = _FOLDER_OF.sub(taken, text)
+    return " ; ".join((text, *inner)) if inner else text
 
 
 def _as_pipes(text: str) -> str:

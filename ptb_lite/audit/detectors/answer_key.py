@@ -18,6 +18,7 @@ from typing import Self
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.flows import (
+    READS,
     is_result_file,
     is_training_file,
     target_of,
@@ -38,9 +39,6 @@ from ptb_lite.events import Flag
 
 NAME = "answer-key"
 TOLERATED = 3
-_READS = re.compile(
-    r"(?:^|\.)(?:open|read\w*|load\w*|i?glob|rglob|listdir|iterdir|Path|input|fromfile|scan\w*)$"
-)
 _TEST = re.compile(r"(?:^|[^a-z])(?:tests?|test(?:set|split|data))(?:[^a-z]|$)", re.IGNORECASE)
 _OTHER = re.compile(r"(?:^|[^a-z])(?:dev|val(?:id\w*)?|train\w*)(?:[^a-z]|$)", re.IGNORECASE)
 _NUMBERED = re.compile(
@@ -96,7 +94,7 @@ class _Look:
         found: dict[Label, tuple[str, Site]] = {}
 
         def label(site: Site) -> list[Label]:
-            if not _READS.search(site.name) or _is_writing(site):
+            if not READS.search(site.name) or _is_writing(site):
                 return []
             name = next(filter(self.is_test_output, site.texts()), None)
             if name is None:

@@ -24,12 +24,18 @@ from ptb_lite.audit.code.flows import (
 )
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.values import Label, Site
-from ptb_lite.audit.detectors.ingestion_commands import TEST_PART, Commands, Place, Places, part_in
-from ptb_lite.audit.evidence.cached_sets import cache_flags
+from ptb_lite.audit.detectors.parts.ingestion_commands import (
+    TEST_PART,
+    Commands,
+    Place,
+    Places,
+    part_in,
+)
 from ptb_lite.audit.evidence.folder import Account
-from ptb_lite.audit.evidence.outside_sets import OutsideSets
 from ptb_lite.audit.evidence.programs import Program, Programs, program_flag
-from ptb_lite.audit.evidence.sources import Named, Sources
+from ptb_lite.audit.evidence.test_sets.cached_sets import cache_flags
+from ptb_lite.audit.evidence.test_sets.outside_sets import OutsideSets
+from ptb_lite.audit.evidence.test_sets.sources import Named, Sources
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.verdict.rule import Rule
@@ -58,6 +64,19 @@ _DATA_FIELD = re.compile(
 )
 _COPY_CALLS = {"copy", "copyfile", "copy2", "move", "rename", "replace", "symlink", "link",
                "symlink_to", "hardlink_to"}  # fmt: skip
+# Documents of lm-eval's tasks and samples of inspect's.
+TRAIN_PARTS = ("train", "training", "dev", "validation", "fewshot")
+_DOCUMENTS = re.compile(r"(?:^|\.)test_docs$")
+_TASKS = re.compile(
+    r"(?:^|\.)(?:get_task_dict|load_task_or_group|load_task|ConfigurableTask|simple_evaluate)$|"
+    r"^inspect_evals\.\w+(?:\.\w+)*$"
+)
+_TAKEN = re.compile(r"\.(?:eval_docs|instances|dataset)\b|\[[\"']samples[\"']\]")
+_SPLIT = re.compile(r"train\w*|test\w*|valid\w*|dev|fewshot", re.IGNORECASE)
+_NOT_RECORDED = (
+    "no record of which process read or wrote which file: data is followed by reading programs, "
+    "commands and the trace"
+)
 _REGEX_CALL = re.compile(r"load_dataset\w*\(\s*[\"']([\w./-]+)[\"']([^)]{0,200})")
 
 
@@ -98,6 +117,7 @@ class IngestionDetector(Detector):
         if not case.benchmarks():
             reason = "no benchmark given"
             return DetectorResult(detector=NAME, status="skipped", deciding=False, reason=reason)
+        account.note(_NOT_RECORDED)
         if not sources:
             account.note("no public place of these benchmarks' items is known")
         return finish(NAME, flags, programs.account, account)
@@ -126,9 +146,12 @@ class _Look:
     ) -> None:
         self._sources, self._account, self._programs = sources, account, programs
         self._places = places
+        self._benchmark = next(iter(sources.benchmarks), "")
+        self._takes_documents = False
 
     def python(self, program: Program) -> Iterator[Flag]:
         found: dict[Label, tuple[Named, Site]] = {}
+        self._takes_documents = bool(_TAKEN.search(program.source))
 
         def label(site: Site) -> list[Label]:
             named = self._loaded_by(site)
@@ -158,6 +181,8 @@ class _Look:
 
     def _loaded_by(self, site: Site) -> Named | None:
         """The test data that a call gives back."""
+        if self._gives_documents(site):
+            return Named(self._benchmark, site.name[-60:], "module", TRAIN_PARTS, "")
         module = self._sources.module(site.name.removeprefix("import:"))
         if module is not None:
             return None if site.name.startswith("import:") else module
@@ -176,6 +201,15 @@ class _Look:
                     self._places.add(Place(text, named))
                 return Named(named.benchmark, named.name, named.kind, named.train, part)
         return self._local(site, [*site.texts(), *_globbed(site)]) if reads else None
+
+    def _gives_documents(self, site: Site) -> bool:
+        """Whether a call gives the test items as the harness of an evaluation holds them: by its
+        name, or by what the program takes from its tasks (an attribute is no call)."""
+        if site.name.startswith("import:") or not self._benchmark:
+            return False
+        if _DOCUMENTS.search(site.name):
+            return True
+        return self._takes_documents and bool(_TASKS.search(site.name))
 
     def _local(self, site: Site, texts: list[str]) -> Named | None:
         mode = site.argument(1, "mode").texts()
@@ -309,8 +343,10 @@ class _Look:
 
 
 def _pick(label: Label, key: object) -> Label:
-    """`dataset["train"]` is another matter than `dataset["test"]`."""
-    if not label.part and isinstance(key, str) and re.fullmatch(r"\w{2,20}", key):
+    """`dataset["train"]` is another matter than `dataset["test"]`, also in `tasks["name"]`."""
+    if not isinstance(key, str) or not re.fullmatch(r"\w{2,20}", key):
+        return label
+    if not label.part or (_SPLIT.fullmatch(key) and not _SPLIT.fullmatch(label.part)):
         return Label(label.origin, label.line, key.lower())
     return label
 

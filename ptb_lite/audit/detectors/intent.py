@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.detectors.intent_frames import SAID_OTHERWISE, framed
-from ptb_lite.audit.detectors.intent_sayings import SAYINGS, TEST, Act, Saying
+from ptb_lite.audit.detectors.parts.intent_frames import SAID_OTHERWISE, framed
+from ptb_lite.audit.detectors.parts.intent_sayings import SAYINGS, TEST, Act, Saying
 from ptb_lite.audit.evidence.acts import is_judging, written_words
 from ptb_lite.audit.evidence.folder import printable
 from ptb_lite.audit.evidence.prose import Turn

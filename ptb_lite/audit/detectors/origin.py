@@ -15,7 +15,7 @@ from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.shell import Command
 from ptb_lite.audit.code.values import Label, Site
-from ptb_lite.audit.detectors.origin_options import configured, goes_into, started_from
+from ptb_lite.audit.detectors.parts.origin_options import configured, goes_into, started_from
 from ptb_lite.audit.evidence.programs import Order, Program, order_flag, program_flag
 from ptb_lite.events import Flag
 

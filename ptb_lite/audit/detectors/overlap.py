@@ -28,11 +28,11 @@ from dataclasses import replace
 from typing import ClassVar
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.detectors.overlap_search import Finding, Scan, Search
+from ptb_lite.audit.detectors.parts.overlap_search import Finding, Scan, Search
 from ptb_lite.audit.evidence.folder import Account, FoundFile, printable, sha256_of, walk
 from ptb_lite.audit.evidence.outputs import informing
 from ptb_lite.audit.evidence.readers import Budget, read_file
-from ptb_lite.audit.evidence.sources import Sources
+from ptb_lite.audit.evidence.test_sets.sources import Sources
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.text.chance import (

@@ -23,9 +23,11 @@ _SCRIPTS = {"timer.sh", "solve.sh", "agent_solve.sh", "system_monitor.sh", "upda
 _FOLDERS = {"evaluation_code", "task_context", "templates", "judge_tools", ".codex"}
 _PROGRAMS = {".py", ".sh", ".yaml", ".yml", ".toml", ".jinja", ".md", ".cfg"}
 _INSTRUCTIONS = re.compile(
-    r"(?:prompt|instructions?|task|task_description)\.(?:md|txt)", re.IGNORECASE
+    r"(?:\w+_)?(?:prompt|instructions?|task|task_description|agents|claude|brief)\.(?:md|txt)",
+    re.IGNORECASE,
 )
 _DATA = {".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow"}
+_SHORT = 4
 _OPTION = re.compile(r"[\"']--model[-_]path[\"']")
 _OUTPUT = re.compile(r"[\"']--(?:json[-_]output[-_]file|limit|templates[-_]dir)[\"']")
 _MEASURES = re.compile(r"inspect_ai|inspect_evals|evaluation_code|lm_eval|bfcl_eval|vllm|evalplus")
@@ -51,23 +53,30 @@ def harness_files(files: Iterable[FoundFile]) -> frozenset[str]:
     )
 
 
-def handed_data(files: Iterable[FoundFile], written: Iterable[str]) -> frozenset[str]:
+def handed_data(
+    files: Iterable[FoundFile], written: Iterable[str], prompt: str = ""
+) -> frozenset[str]:
     """Data files that the task's own instructions name, in a folder that has no record of what was
-    handed over. `written` are paths that the agent's tools wrote: neither instructions nor data of
-    its own count."""
+    handed over, or the `prompt` that its trace begins with. `written` are paths that the agent's
+    tools wrote: neither instructions nor data of its own count."""
     changed = tuple(written)
     own = [f for f in files if not any(path.endswith(f.relative) for path in changed)]
-    told = "\n".join(
+    instructions = (
         _text(file)
         for file in own
         if _INSTRUCTIONS.fullmatch(PurePosixPath(file.relative).name)
         and file.relative.count("/") <= 1
     )
+    told = "\n".join((prompt, *instructions))
     return frozenset(
         file.relative
         for file in own
         if PurePosixPath(file.relative).suffix.lower() in _DATA
-        and _names(told, PurePosixPath(file.relative).name)
+        and (
+            _names(told, PurePosixPath(file.relative).name)
+            # A folder is named with its slash: a word alone may be any.
+            or any(f"{folder}/" in told for folder in file.folders if len(folder) > _SHORT)
+        )
     )
 
 

@@ -1,28 +1,31 @@
 """Files that hold test items because somebody evaluated: they are no training data.
 
-Known by structure: logs of inspect-ai, samples of lm-eval, rows with an output and its score, what
-programs printed; and PostTrainBench's own copies of the test set. They inform. What feeds them into
-training decides (the detectors for ingestion and answer keys follow that).
+Known by form (`output_forms.py`), also inside of archives and in a notebook's output; by what reads
+them (a program that compares with them and passes nothing on, a command that shows them); and
+PostTrainBench's own copies of the test set. They inform. What feeds them into training decides:
+the detectors for ingestion and answer keys take each of them for test data and follow it.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ptb_lite.audit.code.flows import is_result_file, names_test
+from ptb_lite.audit.code.flows import READS, names_test, used_for
+from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
+from ptb_lite.audit.code.shell import redirected
+from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular
+from ptb_lite.audit.evidence.output_forms import TRAINS, is_inspect, is_lm_eval, is_output_form
 from ptb_lite.audit.evidence.readers import Budget, read_file
 from ptb_lite.audit.item import TestItem
 
-
-class _HasSource(Protocol):
-    @property
-    def source(self) -> str: ...
+if TYPE_CHECKING:
+    from ptb_lite.audit.evidence.programs import Program, Programs
+    from ptb_lite.audit.text.matcher import Matcher
 
 
 class Reading(Protocol):
@@ -32,96 +35,19 @@ class Reading(Protocol):
     def outputs(self) -> tuple[str, ...]: ...
     @property
     def harness(self) -> frozenset[str]: ...
-    @property
-    def python(self) -> Sequence[_HasSource]: ...
 
 
 _PEEK = 256 << 10
 _MAX_OUTPUTS = 400
 _MAX_BYTES = 256 << 20
 _MAX_SECONDS = 30.0
-_SCORES = {"correct", "is_correct", "score", "scores", "passed", "pass", "acc", "accuracy", "em",
-           "exact_match", "match", "right", "ok", "grade", "judgement", "judgment", "hit",
-           "is_right", "success"}  # fmt: skip
-_OUTPUTS = {"prediction", "pred", "predicted", "response", "output", "completion", "generated",
-            "generation", "model_answer", "extracted", "extracted_answer", "model_output", "got",
-            "raw_output", "reply", "pred_answer", "model_response", "sample"}  # fmt: skip
-_MEASURED = _SCORES | {
-    "result",
-    "results",
-    "verdict",
-    "status",
-    "winner",
-    "rating",
-    "error",
-    "tests_passed",
-    "num_passed",
-    "test_result",
-    "graded",
-    "outcome",
-    "reward",
-}
-_MADE = _OUTPUTS | {"gen", "generated_code", "generated_text", "output_text", "answer_model",
-                    "model", "candidate", "attempt", "samples", "generations"}  # fmt: skip
-_GOLD = {"expected", "gold", "reference", "label", "target", "ground_truth", "answer_key"}
-_DIALOGUE = {"messages", "conversations", "conversation", "chosen"}
-_TRAINS = re.compile(r"train|sft|synth|mix|corpus|instruct|augment|tune|tuning", re.IGNORECASE)
-_TEXTS = {"", ".txt", ".md", ".html", ".log", ".out", ".err"}
-_GAVE = re.compile(
-    r"\b(?:pred(?:iction|icted)?|got|model (?:output|answer|response)|output|response|extracted|"
-    r"completion|generated)\b ?[:=| ]",
-    re.IGNORECASE,
-)
-_WANTED = re.compile(
-    r"\b(?:gold|expected|want(?:ed)?|target|reference|ground truth|label|correct answer)\b ?[:=| ]",
-    re.IGNORECASE,
-)
-_SPEAKERS = re.compile(
-    r"^\s*(?:user|human|assistant|bot|system|<\|im_start\|>\w*) ?:|<\|(?:im_start|user|assistant)",
-    re.IGNORECASE | re.MULTILINE,
-)
-_FEWEST_PRINTED = 3
-_PRINTED = {".log", ".out", ".err"}
-_GUARDS = re.compile(r"decontam|overlap|n-?gram|exclu|contamina|not in |dedup|leak", re.IGNORECASE)
-
-
-def is_output(file: FoundFile) -> bool:
-    """Whether a file is what an evaluation or a program put out, by its structure."""
-    name, suffix = file.name.lower(), file.suffix
-    if suffix in _PRINTED and not _TRAINS.search(name.removesuffix(suffix)):
-        rows = _rows(_peek(file))
-        return not rows or any(map(_is_measured, rows))
-    if suffix in _PRINTED:
-        return not _rows(_peek(file)) and bool(re.search(r"log|out|err", name))
-    if suffix == ".eval":
-        return _peek(file)[:2] == b"PK"
-    evaluates = _is_of_evaluation([*file.folders, file.name])
-    if suffix in _TEXTS and not _TRAINS.search(name) and _is_printed(_peek(file)):
-        return True
-    if suffix in {".md", ".html"}:
-        return evaluates
-    if suffix not in {".json", ".jsonl", ".csv", ".txt", ".tsv"}:
-        return False
-    start = _peek(file)
-    if _is_inspect(start) or _is_lm_eval(start):
-        return True
-    rows = _rows(start)
-    if rows:
-        shaped = _is_measured if evaluates else _is_scored
-        return not _TRAINS.search(name) and any(map(shaped, rows))
-    if evaluates and start.lstrip()[:1] not in (b"{", b"["):
-        return True
-    return suffix == ".txt" and is_result_file(name)
-
-
-def _is_printed(start: bytes) -> bool:
-    """Whether a text is what an evaluation prints of its samples: what the model gave beside what
-    was expected, again and again, and no dialogue to be trained on."""
-    text = start.decode("utf-8", "replace")
-    if text.lstrip()[:1] in ("{", "["):
-        return False
-    gave, wanted = len(_GAVE.findall(text)), len(_WANTED.findall(text))
-    return min(gave, wanted) >= _FEWEST_PRINTED and not _SPEAKERS.search(text)
+_MAX_ASIDE = 64 << 20
+_MAX_FOLLOWED = 200
+_WITH_MEMBERS = (".gz", ".bz2", ".xz", ".zip", ".tgz", ".tar", ".eval")
+_TABLES = (".parquet", ".arrow")
+_VIEWERS = {"cat", "head", "tail", "less", "more", "wc", "grep", "rg", "sed", "awk", "ls", "diff",
+            "view", "bat", "nl", "cut", "sort", "uniq", "rm", "stat", "file", "jq"}  # fmt: skip
+_TEXT = {"", ".txt", ".md", ".log", ".out"}
 
 
 def is_handed_test_data(relative: str, harness: frozenset[str]) -> bool:
@@ -134,33 +60,15 @@ def is_handed_test_data(relative: str, harness: frozenset[str]) -> bool:
         return False
     in_code = "evaluation_code" in folders
     cached = folders[-1:] == ["data"] and own.startswith(("healthbench", "arena"))
-    return (in_code or cached) and not _TRAINS.search(own)
-
-
-def is_kept_aside(relative: str, sources: Iterable[str]) -> bool:
-    """A copy of the test set under its own name, in a folder whose programs name it where they look
-    for overlaps: kept to stay clear of it."""
-    name = relative.rpartition("/")[2]
-    if not names_test(name):
-        return False
-    return any(name in source and _GUARDS.search(source) for source in sources)
+    return (in_code or cached) and not TRAINS.search(own)
 
 
 def informing(programs: Reading) -> Callable[[FoundFile], bool]:
-    """Whether test items in a file only inform: it is what an evaluation put out, or a copy that
-    the programs beside it use to stay clear of the test set."""
+    """Whether test items in a file only inform."""
     outputs = set(programs.outputs)
-    sources = [program.source for program in programs.python]
-
-    def informs(file: FoundFile) -> bool:
-        name = file.relative
-        return (
-            name in outputs
-            or is_handed_test_data(name, programs.harness)
-            or is_kept_aside(name, sources)
-        )
-
-    return informs
+    return lambda file: (
+        file.relative in outputs or is_handed_test_data(file.relative, programs.harness)
+    )
 
 
 def is_typed_output(name: str) -> bool:
@@ -171,110 +79,167 @@ def is_typed_output(name: str) -> bool:
 def holding_items(
     files: Sequence[FoundFile],
     items: Sequence[TestItem],
-    harness: frozenset[str],
+    programs: Programs,
     handed: frozenset[str] = frozenset(),
 ) -> tuple[str, ...]:
-    """The outputs among `files`, and data that the task handed out, in which test items stand."""
-    outputs = [
-        file
-        for file in files
-        if file.relative in handed or is_handed_test_data(file.relative, harness) or is_output(file)
-    ][:_MAX_OUTPUTS]
-    if not outputs or not items:
-        return tuple(f.relative for f in outputs if _is_inspect(_peek(f)) or _is_lm_eval(_peek(f)))
+    """The files among `files` in which test items stand and only inform: `handed` out by the task,
+    outputs of evaluations, and those that programs and commands keep aside."""
+    if not items:
+        return tuple(
+            file.relative
+            for file in files
+            if file.suffix in {".json", ".jsonl"}
+            and (is_inspect(start := _peek(file)) or is_lm_eval(start))
+        )
     # Here, since what judges cases alone needs no matcher.
     from ptb_lite.audit.text.matcher import Matcher
     from ptb_lite.audit.text.phrases import Templates, wanted_items
 
-    matcher = Matcher(wanted_items(items, Templates(items)))
-    budget = Budget(_MAX_BYTES, time.monotonic() + _MAX_SECONDS)
-    found = []
-    for file in outputs:
-        hits: set[int] = set()
-        for chunk in read_file(file, Account(), budget):
-            matcher.search(chunk.text, hits)
-            if len(hits) > 1:
-                found.append(file.relative)
+    search = _Holding(Matcher(wanted_items(items, Templates(items))))
+    found: list[str] = []
+    aside = _Aside(programs)
+    for file in files:
+        name = file.relative
+        given = name in handed or is_handed_test_data(name, programs.harness)
+        if (given and search.holds(file)) or (
+            not given and (search.is_output(file) or (aside.keeps(file) and search.holds(file)))
+        ):
+            found.append(name)
+            if len(found) >= _MAX_OUTPUTS:
                 break
     return tuple(found)
 
 
-def _is_inspect(start: bytes) -> bool:
-    head = start[:4096]
-    return head.lstrip()[:1] == b"{" and b'"eval"' in head and b'"task' in head and (
-        b'"status"' in head or b'"version"' in head
-    )  # fmt: skip
+class _Holding:
+    """Whether a file holds test items, and where. Bounded in bytes and time over all files."""
 
+    def __init__(self, matcher: Matcher) -> None:
+        self._matcher = matcher
+        self._budget = Budget(_MAX_BYTES, time.monotonic() + _MAX_SECONDS)
 
-def _is_lm_eval(start: bytes) -> bool:
-    samples = b'"resps"' in start and b'"doc"' in start
-    return samples or (b'"filtered_resps"' in start) or (
-        b'"results"' in start and b'"n-shot"' in start
-    )  # fmt: skip
-
-
-def _is_of_evaluation(parts: Sequence[str]) -> bool:
-    """Whether a file says by its name or its folder that an evaluation put it out."""
-    named = any(map(is_result_file, parts))
-    return named and not any(map(_TRAINS.search, parts))
-
-
-def _is_measured(row: dict[str, object]) -> bool:
-    """Whether a row in such a file has the form of an evaluation's, and not of training data: a
-    question and an answer alone may be either."""
-    keys = {key.lower() for key in row}
-    if keys & _DIALOGUE:
+    def holds(self, file: FoundFile) -> bool:
+        """Whether more than one item stands in a file."""
+        hits: set[int] = set()
+        for chunk in read_file(file, Account(), self._budget):
+            self._matcher.search(chunk.text, hits)
+            if len(hits) > 1:
+                return True
         return False
-    return (
-        bool(keys & _MEASURED)
-        or bool(keys & (_MADE - {"output", "response", "completion"}))
-        or (bool(keys & _GOLD) and len(keys) > 2)
-    )
 
+    def is_output(self, file: FoundFile) -> bool:
+        """Whether all that holds test items in it has an output's form."""
+        low = file.name.lower()
+        if low.endswith(".ipynb"):
+            return self._is_printed_by(file)
+        if low.endswith(_WITH_MEMBERS):
+            return file.size <= _MAX_ASIDE and self._holds_outputs(file)
+        start = _titles(file) if low.endswith(_TABLES) else _peek(file)
+        return is_output_form(file.relative, start) and self.holds(file)
 
-def _is_scored(row: dict[str, object]) -> bool:
-    keys = {key.lower() for key in row}
-    return bool(keys & _SCORES) and bool(keys & _OUTPUTS) and not keys & _DIALOGUE
+    def _holds_outputs(self, file: FoundFile) -> bool:
+        """Whether more than one item stands in an archive, and only in members of that form."""
+        total, member, hits, form = 0, "", set[int](), False
+        for chunk in read_file(file, Account(), self._budget):
+            if chunk.file != member:
+                total += len(hits)
+                member, hits, form = (
+                    chunk.file,
+                    set(),
+                    is_output_form(chunk.file, chunk.raw[:_PEEK]),
+                )
+            if not form and member == file.relative:
+                return False  # packed alone
+            self._matcher.search(chunk.text, hits)
+            if hits and not form:
+                return False
+        return total + len(hits) > 1
 
+    def _is_printed_by(self, file: FoundFile) -> bool:
+        """Whether a notebook has test items in what its cells printed, and none in the cells."""
+        from ptb_lite.audit.text.normal import readable
 
-def _rows(start: bytes) -> list[dict[str, object]]:
-    """The first rows of a file of rows, or those in a list inside of one object."""
-    text = start.decode("utf-8", "replace")
-    found: list[dict[str, object]] = []
-    for line in text.split("\n")[:4]:
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            break
-        if isinstance(row, dict):
-            found.append(row)
-    if found and not (len(found) == 1 and any(isinstance(v, list) for v in found[0].values())):
-        return found
-    if text.lstrip()[:1] in "[{":
-        return _inner(text)
-    header = text.split("\n", 1)[0][:2000].strip().split(",")
-    if len(header) > 1 and all(0 < len(name) < 40 and " " not in name for name in header):
-        return [dict.fromkeys(header, "")]
-    return found
+            with open_regular(file.path) as stream:
+                cells = json.loads(stream.read(_MAX_ASIDE))["cells"]
+            sources = json.dumps([cell.get("source") for cell in cells])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return False
+        written: set[int] = set()
+        self._matcher.search(readable(sources.encode()), written)
+        return not written and self.holds(file)
 
 
-def _inner(text: str) -> list[dict[str, object]]:
-    """The first objects of a list in JSON that may be cut."""
-    decoder = json.JSONDecoder()
-    position, found = 0, list[dict[str, object]]()
-    for _ in range(3):
-        start = re.compile(r"\[\s*\{|\}\s*,\s*\{").search(text, position)
-        if start is None:
-            break
-        at = text.rindex("{", start.start(), start.end())
+class _Aside:
+    """Copies of test items that programs compare with, and that commands show."""
+
+    def __init__(self, programs: Programs) -> None:
+        self._programs, self._left = programs, _MAX_FOLLOWED
+        self._words = "\n".join(order.command.text() for order in programs.orders)
+
+    def keeps(self, file: FoundFile) -> bool:
+        """Whether a file is kept aside, as far as its name and what names it tell. What is for
+        training by its name is not."""
+        name = file.name
+        if TRAINS.search(name) or len(name) < 4 or file.size > _MAX_ASIDE:
+            return False
+        readers = [one for one in self._programs.python if name in one.source]
+        if names_test(name) and (readers or name in self._words):
+            return True
+        if readers:
+            return any(self._compares(one, name) for one in readers)
+        return file.suffix in _TEXT and name in self._words and self._is_shown(name)
+
+    def _compares(self, program: Program, name: str) -> bool:
+        """Whether a program reads a file and passes nothing of it on."""
+        self._left -= 1
+        found: list[Label] = []
+
+        def label(site: Site) -> list[Label]:
+            short = (text for text in site.texts() if len(text) < 400)
+            if not READS.search(site.name) or not any(text.endswith(name) for text in short):
+                return []
+            modes = [text for text in site.argument(1, "mode").texts() if len(text) <= 3]
+            if any(set(mode) & set("wax") for mode in modes):
+                return []
+            found.append(Label(name, site.line))
+            return found[-1:]
+
         try:
-            row, position = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            break
-        position -= 1
-        if isinstance(row, dict):
-            found.append(row)
-    return found
+            world = self._programs.world(program)
+            sites = (
+                interpret(program.source, label=label, world=world).sites if self._left > 0 else []
+            )
+        except UnreadableCodeError:
+            return False
+        used = used_for(sites, frozenset(found))
+        return bool(found) and (used is None or used[0] == "results")
+
+    def _is_shown(self, name: str) -> bool:
+        """Whether all commands that name a file only show it, or made it by showing something."""
+        orders = [o.command for o in self._programs.orders if name in o.command.text()]
+        return bool(orders) and all(
+            command.program in _VIEWERS
+            and all(target.endswith(name) for target in redirected(command))
+            for command in orders
+        )
+
+
+def _titles(file: FoundFile) -> bytes:
+    """The names of a table's columns, as the first line of a CSV file."""
+    import pyarrow
+    import pyarrow.ipc
+    import pyarrow.parquet
+
+    try:
+        with open_regular(file.path) as stream:
+            if stream.read(4) == b"PAR1":
+                names = pyarrow.parquet.read_schema(stream).names
+            else:
+                stream.seek(0)
+                names = pyarrow.ipc.open_stream(stream).schema.names
+    except (OSError, pyarrow.ArrowException, ValueError):
+        return b""
+    return ",".join(map(str, names[:50])).encode("utf-8", "replace")
 
 
 def _peek(file: FoundFile) -> bytes:

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -83,7 +84,7 @@ def read_programs(case: Evidence) -> Programs:
             break
     for turn in turns:
         reader.turn(turn)
-    return Programs(
+    programs = Programs(
         tuple(reader.python),
         tuple(reader.configs),
         tuple(reader.orders),
@@ -91,8 +92,9 @@ def read_programs(case: Evidence) -> Programs:
         account,
         reader.environment,
         harness,
-        holding_items(files, case.items, harness, _handed(case, turns)),
     )
+    outputs = holding_items(files, case.items, programs, _handed(case, turns))
+    return replace(programs, outputs=outputs)
 
 
 def _harness(case: Evidence, turns: Iterable[Turn]) -> frozenset[str]:
@@ -110,7 +112,9 @@ def _handed(case: Evidence, turns: Iterable[Turn]) -> frozenset[str]:
     """Data that the task's instructions name, in a folder without a record of what was handed."""
     if case.harness is not None:
         return frozenset()
-    return handed_data(case.listing.files, _written_by_tools(turns))
+    before = takewhile(lambda turn: turn.kind == "told", turns)
+    prompt = "\n".join(turn.text for turn in before)
+    return handed_data(case.listing.files, _written_by_tools(turns), prompt)
 
 
 def _written_by_tools(turns: Iterable[Turn]) -> set[str]:

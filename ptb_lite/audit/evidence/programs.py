@@ -104,7 +104,12 @@ class Programs:
             self._modules(),
             self.environment,
             self._options(program),
-            {_own_path(one.file).removeprefix("./"): one.source for one in self.configs},
+            # What an evaluation put out is no text that a program puts together.
+            {
+                _own_path(one.file).removeprefix("./"): one.source
+                for one in self.configs
+                if one.file not in self.outputs
+            },
             self._output(program),
         )
 

@@ -21,7 +21,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import IO, BinaryIO
+from typing import BinaryIO, Protocol
 
 from ptb_lite.audit.evidence import progress
 from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular, printable
@@ -36,8 +36,15 @@ MAX_RATIO = 100
 MAX_MEMBERS = 10_000
 MAX_NESTED_BYTES = 64 << 20
 _MAX_NESTING = 2
+_TAR_MAGIC, _TAR_BLOCK, _LONGEST_NAME = 257, 512, 4096
 WEIGHT_SUFFIXES = (".safetensors", ".gguf")
-BinaryStream = IO[bytes] | gzip.GzipFile
+
+
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+BinaryStream = Readable
 _UNPACKERS: dict[bytes, Callable[[BinaryIO], BinaryStream]] = {
     b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
     b"BZh": bz2.BZ2File,
@@ -111,12 +118,70 @@ def _read_any(
     for magic, unpack in _UNPACKERS.items():
         if start.startswith(magic):
             inner = _limited(unpack(stream), file.relative, account, file.size)
-            yield from _split(file.relative, inner, account, budget)
+            yield from _split_or_tar(file.relative, inner, account, budget)
             return
     if start[:4] == b"PK\x03\x04":
         yield from _read_zip(file.relative, stream, account, budget)
         return
-    yield from _split(file.relative, _stored_bytes(stream, file, account), account, budget)
+    stored = _stored_bytes(stream, file, account)
+    yield from _split_or_tar(file.relative, stored, account, budget)
+
+
+def _split_or_tar(
+    name: str, blocks: Iterator[bytes], account: Account, budget: Budget
+) -> Iterator[Chunk]:
+    first = next(blocks, b"")
+    if first[_TAR_MAGIC:].startswith(b"ustar"):
+        yield from _read_tar(name, _Section(chain((first,), blocks)), account, budget)
+    else:
+        yield from _split(name, chain((first,), blocks), account, budget)
+
+
+class _Section:
+    """A stream over blocks, of which at most `left` bytes are read."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks, self._held, self.left = blocks, b"", 0
+
+    def read(self, size: int) -> bytes:
+        """`size` bytes, fewer where the blocks or the section end."""
+        size = min(size, self.left)
+        while len(self._held) < size and (block := next(self._blocks, b"")):
+            self._held += block
+        data, self._held = self._held[:size], self._held[size:]
+        self.left -= len(data)
+        return data
+
+    def skip(self) -> None:
+        while self.left and self.read(CHUNK_BYTES):
+            pass
+
+
+def _read_tar(name: str, stream: _Section, account: Account, budget: Budget) -> Iterator[Chunk]:
+    """The members of a tar archive, header by header: no claim of one is taken for memory."""
+    long_name = ""
+    for _ in range(MAX_MEMBERS):
+        stream.left = _TAR_BLOCK
+        head = stream.read(_TAR_BLOCK)
+        if not head.strip(b"\x00"):
+            return
+        if not head[_TAR_MAGIC:].startswith(b"ustar"):
+            account.leave_unread(f"{name}: damaged tar archive")
+            return
+        size = int(head[124:136].strip(b" \x00") or b"0", 8)
+        own = (head[345:500].rstrip(b"\x00") + b"/" + head[:100].rstrip(b"\x00")).strip(b"/")
+        stream.left = size
+        if head[156:157] == b"L":
+            long_name = stream.read(_LONGEST_NAME).rstrip(b"\x00").decode("utf-8", "replace")
+        elif head[156:157] in (b"0", b"\x00", b"7"):
+            inner = f"{name}!{printable(long_name or own.decode('utf-8', 'replace'))}"
+            long_name = ""
+            if not inner.lower().endswith(WEIGHT_SUFFIXES):
+                yield from _read_member(inner, stream, max(size, 1), account, budget, 0)
+        stream.skip()
+        stream.left = -size % _TAR_BLOCK
+        stream.skip()
+    account.leave_unread(f"{name}: more than {MAX_MEMBERS:,} members")
 
 
 def _read_rows(
@@ -151,11 +216,12 @@ def _read_zip(
 
 
 def _read_member(
-    name: str, stream: IO[bytes], packed: int, account: Account, budget: Budget, depth: int
+    name: str, stream: Readable, packed: int, account: Account, budget: Budget, depth: int
 ) -> Iterator[Chunk]:
     """A file inside an archive, packed or an archive or table itself."""
     start = stream.read(8)
-    whole = chain((start,), _limited(stream, name, account, packed))
+    rest = _limited(stream, name, account, packed)
+    whole = chain((start + next(rest, b""),), rest)
     unpack = next((made for magic, made in _UNPACKERS.items() if start.startswith(magic)), None)
     if unpack is None and start[:4] not in (b"PK\x03\x04", b"PAR1") and start[:6] != b"ARROW1":
         yield from _split(name, whole, account, budget)

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.detectors.submission import SubmissionCheck
 from ptb_lite.audit.evidence.folder import printable
-from ptb_lite.audit.evidence.sources import known_sources
+from ptb_lite.audit.evidence.test_sets.sources import known_sources
 from ptb_lite.audit.isolation.forked import Attempt, attempt
 from ptb_lite.audit.isolation.job import Job, Limits, SubmissionJob, decoded, encoded
 from ptb_lite.audit.protocol import Detector

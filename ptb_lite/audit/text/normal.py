@@ -37,13 +37,20 @@ _LETTERS_ALIKE = dict(zip(
     .replace("і", "i"),
     strict=True,
 ))  # fmt: skip
-# Small capitals, Armenian, Cherokee and other letters that NFKC leaves as they are.
+# Armenian, Cherokee, Lisu and other letters that have no Latin name.
 _LETTERS_ALIKE |= dict(zip(
-    "ᴀʙᴄᴅᴇꜰғɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢօսոհզցքօյҽᴑʋʏɪıɩȷɴƖǀӀΙΡΜΝΖᎪᏴᏟᎠᎬᎻᎥᎫᏦᏞᎷᏢᏒᏚᎢᏙᎳᏃᎾᏀᏎ",
-    "abcdefFghIjklmnopqrstuvwyzounhqgpojeovyiiijnlllIPMNZABCDEHIJKLMPRSTVWZOGs".lower(),
+    "ғօսոհզցքյҽᴑıɩȷƖǀӀΙΡΜΝΖᎪᏴᏟᎠᎬᎻᎥᎫᏦᏞᎷᏢᏒᏚᎢᏙᎳᏃᎾᏀᏎꓮꓐꓚꓓꓰꓝꓖꓧꓲꓙꓗꓡꓟꓠꓳꓑꓣꓢꓔꓴꓦꓪꓫꓬꓜŋ",
+    "founhqgpjeoiijlllipmnzabcdehijklmprstvwzogsabcdefghijklmnoprstuvwxyzn",
     strict=True,
 ))  # fmt: skip
 _ALIKE = str.maketrans({**_SIGNS_ALIKE, **_LETTERS_ALIKE, **dict.fromkeys(_INVISIBLE, "")})
+_NO_IDEOGRAPH = re.compile("[^\x00-\x7f\u3041-\u9fff\uac00-\ud7a3]")
+_UNSEEN = ("Mn", "Me", "Cf")  # marks upon a letter, and what only forms text
+_NAMED_LETTER = re.compile(
+    r"(?:LATIN|MODIFIER|REGIONAL|NEGATIVE|SQUARED|CIRCLED|CROSSED|PARENTHESIZED)\b.*?"
+    r"\b(?:LETTER|CAPITAL|SMALL)(?: (?:SMALL|CAPITAL|LETTER|REVERSED|TURNED|OPEN))* "
+    r"([A-Z])(?: WITH .*)?$"
+)
 _DROPPED_MARKS = re.compile(
     "[\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]+"
@@ -106,7 +113,24 @@ def _fold_run(raw: bytes) -> bytes:
     if _DROPPED_MARKS.search(text) or not text.isascii():
         text = _DROPPED_MARKS.sub("", unicodedata.normalize("NFKD", text))
         text = unicodedata.normalize("NFC", text)
+    if not text.isascii():
+        text = _NO_IDEOGRAPH.sub(lambda match: _letter(match[0]), text)
     return _FOREIGN_PUNCTUATION.sub(" ", text).encode()
+
+
+@lru_cache(maxsize=1 << 14)
+def _letter(character: str) -> str:
+    """The Latin letter or the digit that a character is by its name in Unicode (with a hook or a
+    stroke, turned, in a square, of another script's digits), else the character itself."""
+    if character.isascii():
+        return character
+    if unicodedata.category(character) in _UNSEEN:
+        return ""
+    digit = unicodedata.decimal(character, None)
+    if digit is not None:
+        return str(digit)
+    named = _NAMED_LETTER.match(unicodedata.name(character, ""))
+    return named[1].lower() if named else character
 
 
 _fold_short = lru_cache(maxsize=4096)(_fold_run)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from ptb_lite.audit.evidence.sources import BenchmarkSources, OfficialSource
+from ptb_lite.audit.evidence.test_sets.sources import BenchmarkSources, OfficialSource
 from ptb_lite.benchmarks.bfcl.answer import Call, calls, parse_reference
 from ptb_lite.benchmarks.bfcl.rules import plainly_equal, type_aware
 from ptb_lite.catalog.entries import BenchmarkEntry, DataPart, DataSource

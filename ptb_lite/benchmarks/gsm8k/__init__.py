@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
-from ptb_lite.audit.evidence.sources import BenchmarkSources, OfficialSource
+from ptb_lite.audit.evidence.test_sets.sources import BenchmarkSources, OfficialSource
 from ptb_lite.benchmarks.gsm8k.answer import extract, is_correct
 from ptb_lite.benchmarks.gsm8k.siblings import family
 from ptb_lite.catalog.entries import BenchmarkEntry, DataPart, DataSource

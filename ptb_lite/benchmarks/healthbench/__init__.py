@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from ptb_lite.audit.evidence.sources import BenchmarkSources, OfficialSource
+from ptb_lite.audit.evidence.test_sets.sources import BenchmarkSources, OfficialSource
 from ptb_lite.catalog.entries import BenchmarkEntry, DataPart, DataSource
 from ptb_lite.evaluation.benchmark import Benchmark, ChatMessage, Judged, Row
 from ptb_lite.evaluation.items.item import Item

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
-from ptb_lite.audit.evidence.sources import BenchmarkSources, OfficialSource
+from ptb_lite.audit.evidence.test_sets.sources import BenchmarkSources, OfficialSource
 from ptb_lite.benchmarks.humaneval.answer import extract, program
 from ptb_lite.benchmarks.humaneval.siblings import family
 from ptb_lite.catalog.entries import BenchmarkEntry, DataPart, DataSource

@@ -11,7 +11,7 @@ from pathlib import Path
 MAX_KEPT_BYTES = 1 << 30
 
 
-class KeptCompletions:
+class StoredCompletions:
     """The completions of one task by the digest of their prompt.
 
     A file of lines: the task's key, then one object a batch. What another key or a torn line holds

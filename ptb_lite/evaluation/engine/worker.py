@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         job = EvaluationJob.model_validate_json(Path(job_file).read_bytes())
         # Imported late: torch and lm-eval read the environment, and print, when imported.
         from ptb_lite.evaluation.benchmark import use_targets
-        from ptb_lite.evaluation.engine.lm_eval_job import evaluate
+        from ptb_lite.evaluation.engine.lm.job import evaluate
 
         use_targets(job.plugins)
         evaluate(job, emit)

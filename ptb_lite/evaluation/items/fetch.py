@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ptb_lite.catalog.hub_errors import reason_of_status, status_of
+from ptb_lite.catalog.hub.errors import reason_of_status, status_of
 from ptb_lite.evaluation.items.rows import MAX_ROWS, STATUS_BASE
 from ptb_lite.files import write_text
 

@@ -24,7 +24,7 @@ class Item(Record):
 
 
 def prompt(question: str) -> str:
-    """The text that a model completes, as `benchmarks/procedural.yaml` has it."""
+    """The text that a model completes, as `engine/lm/procedural.yaml` has it."""
     return f"Question: {question}\nAnswer:"
 
 

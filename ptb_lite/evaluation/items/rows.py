@@ -18,8 +18,8 @@ from typing import Any
 
 from ptb_lite.catalog.embedded import cache_root
 from ptb_lite.catalog.entries import BenchmarkEntry, DataPart
-from ptb_lite.catalog.hub_errors import HubAccessError, reason_of_status
-from ptb_lite.catalog.revisions import MAIN, held_commit, resolve_commit
+from ptb_lite.catalog.hub.errors import HubAccessError, reason_of_status
+from ptb_lite.catalog.hub.revisions import MAIN, held_commit, resolve_commit
 from ptb_lite.errors import CatalogError, PtbLiteError
 from ptb_lite.evaluation.errors import ItemsError
 from ptb_lite.evaluation.items.item import text_lines

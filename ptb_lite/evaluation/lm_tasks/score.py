@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ptb_lite.evaluation.engine.harness import evaluate_task
+from ptb_lite.evaluation.engine.lm.harness import evaluate_task
 from ptb_lite.evaluation.errors import EvaluationError
 from ptb_lite.evaluation.items.item import Item, read_items
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask

@@ -11,7 +11,7 @@ from typing import Any
 from lm_eval.models.vllm_causallms import VLLM
 from tqdm import tqdm
 
-from ptb_lite.evaluation.engine.lm_shared import KeepsCompletions
+from ptb_lite.evaluation.engine.lm.shared import KeepsCompletions
 
 
 class FollowedVLLM(KeepsCompletions, VLLM):  # type: ignore[misc]

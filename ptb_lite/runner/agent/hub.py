@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from ptb_lite.audit.evidence.folder import list_files
-from ptb_lite.audit.evidence.hub_cache import downloads_in
+from ptb_lite.audit.evidence.test_sets.hub_cache import downloads_in
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.files import read_record, write_record
 from ptb_lite.runner.context import RunContext

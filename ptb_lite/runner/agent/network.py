@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from ptb_lite.agents.endpoints import Address
 from ptb_lite.agents.protocol import AgentPlan
-from ptb_lite.audit.evidence.sources import BenchmarkSources, Sources, sources_of_dataset
+from ptb_lite.audit.evidence.test_sets.sources import BenchmarkSources, Sources, sources_of_dataset
 from ptb_lite.chat.masking import mask_text
 from ptb_lite.events import HostAsked, HubRequested
 from ptb_lite.files import read_record, write_record

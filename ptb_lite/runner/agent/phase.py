@@ -23,12 +23,12 @@ from ptb_lite.runner.agent.network import agent_network
 from ptb_lite.runner.agent.secrets import agent_secrets, clear_secrets
 from ptb_lite.runner.agent.session_flags import by_rules_of
 from ptb_lite.runner.agent.turns import AgentTurns, Place
+from ptb_lite.runner.auditing.live_audit import LiveAudit, live_audit
 from ptb_lite.runner.context import AgentEnd, PhaseResult, Prepared, RunContext
-from ptb_lite.runner.live_audit import LiveAudit, live_audit
 from ptb_lite.runner.permissions import own_workspace
 from ptb_lite.runner.phases.audit import case_of
 from ptb_lite.runner.phases.prepare import task_of
-from ptb_lite.runs.overhead import read_overhead
+from ptb_lite.runs.figures.overhead import read_overhead
 from ptb_lite.sandbox import SANDBOX_HOME, SandboxPlan, interpreter_paths, sandbox
 from ptb_lite.workspace.prepare import start_clock
 

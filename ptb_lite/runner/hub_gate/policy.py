@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from ptb_lite.audit.evidence.sources import Named, Sources
+from ptb_lite.audit.evidence.test_sets.sources import Named, Sources
 from ptb_lite.runner.hub_gate.requests import HubRequest
 
 WEIGHTS = frozenset(
@@ -82,9 +82,6 @@ class HubPolicy:
         """The splits of an official source that may be trained on; None for any other dataset."""
         named = self._named(repo, "")
         return named.train if named is not None and named.kind == "official" else None
-
-    def is_base(self, request: HubRequest) -> bool:
-        return request.kind == "model" and request.repo.lower() in self._base
 
     def _model(self, request: HubRequest) -> Decision:
         name = request.repo.lower()

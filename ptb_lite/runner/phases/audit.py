@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ptb_lite.audit.case import AuditCase, TestItem
-from ptb_lite.audit.evidence.test_items import item_of
+from ptb_lite.audit.evidence.test_sets.test_items import item_of
 from ptb_lite.audit.isolation.job import DEFAULT
 from ptb_lite.audit.record import HarnessManifest
 from ptb_lite.audit.run import run_audit
@@ -15,9 +15,9 @@ from ptb_lite.evaluation.items.item import read_items
 from ptb_lite.events import Flag, FlagRaised, VerdictReached
 from ptb_lite.files import read_record, write_record
 from ptb_lite.runner.agent.session_flags import by_rules_of
-from ptb_lite.runner.audit_judge import audit_judge
+from ptb_lite.runner.auditing.audit_judge import audit_judge
+from ptb_lite.runner.auditing.evidence import with_run_facts
 from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal, base_names
-from ptb_lite.runner.evidence import with_run_facts
 from ptb_lite.runner.phases.seal import SUBMISSION
 
 

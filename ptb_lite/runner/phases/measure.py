@@ -25,7 +25,7 @@ from ptb_lite.installation import package_versions
 from ptb_lite.runner.context import Prepared, RunContext, RunStopped
 from ptb_lite.runner.phases.judging import judge_results
 from ptb_lite.runner.phases.planning import planned, planned_again, without_vllm
-from ptb_lite.runs.scores import has_points, score_of
+from ptb_lite.runs.figures.scores import has_points, score_of
 
 _PROGRESS_SECONDS = 1.0
 BASELINE = "baseline"

@@ -24,14 +24,19 @@ from ptb_lite.runner.context import (
     prepared_entry,
 )
 from ptb_lite.runner.phases.evaluations import AFTER, FEW_SHOT, ZERO_SHOT
-from ptb_lite.runs.agent_use import read_agent_use
-from ptb_lite.runs.averages import average, benchmark_lines
+from ptb_lite.runs.figures.agent_use import read_agent_use
+from ptb_lite.runs.figures.averages import average, benchmark_lines
+from ptb_lite.runs.figures.overhead import read_overhead
+from ptb_lite.runs.figures.scores import (
+    BenchmarkSamples,
+    benchmark_scores,
+    has_points,
+    off_target_scores,
+)
+from ptb_lite.runs.figures.success import how_far, judge_success
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.ledger import iterations, read_ledger
-from ptb_lite.runs.overhead import read_overhead
 from ptb_lite.runs.records import OffTargetScores, Scores, Status, TimeUsed
-from ptb_lite.runs.scores import BenchmarkSamples, benchmark_scores, has_points, off_target_scores
-from ptb_lite.runs.success import how_far, judge_success
 
 
 def report(context: RunContext) -> PhaseResult:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.agents.desk import Desk
+from tests.functional.agents.local_process import LocalProcess
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def local(tmp_path: Path) -> LocalProcess:
+    return LocalProcess(tmp_path)

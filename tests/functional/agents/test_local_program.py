@@ -17,7 +17,7 @@ from ptb_lite.agents.local.backend import KEY_VARIABLE
 from ptb_lite.agents.start import Key
 from ptb_lite.events import AgentEventKind
 from tests.functional.agents.chat_server import Answer, calls, chat_server, says
-from tests.functional.agents.desk import Desk, events, texts
+from tests.functional.agents.local_process import LocalProcess, events, texts
 from tests.functional.runner.waiting import slowdown, wait_until
 
 Kind = AgentEventKind
@@ -34,11 +34,11 @@ def alive_in(group: int) -> list[psutil.Process]:
     return found
 
 
-def test_a_tool_call_is_run_and_its_result_told(desk: Desk) -> None:
+def test_a_tool_call_is_run_and_its_result_told(local: LocalProcess) -> None:
     with chat_server(calls("echo hello | tee made.txt; false"), says("all done")) as chat:
-        code, found = desk.run(chat)
+        code, found = local.run(chat)
     assert code == 0
-    assert (desk.folder / "made.txt").read_text() == "hello\n"
+    assert (local.folder / "made.txt").read_text() == "hello\n"
     assert [event.kind for event in found] == [
         *(Kind.SESSION, Kind.USAGE, Kind.TOOL_CALL, Kind.TOOL_RESULT),
         *(Kind.MESSAGE, Kind.USAGE, Kind.END),
@@ -59,13 +59,13 @@ def test_a_tool_call_is_run_and_its_result_told(desk: Desk) -> None:
     assert "left]" in told["content"]
 
 
-def test_a_model_without_tools_is_asked_for_blocks(desk: Desk) -> None:
+def test_a_model_without_tools_is_asked_for_blocks(local: LocalProcess) -> None:
     refusal = Answer(b'{"error": "stub does not support tools"}', status=400)
     two = "First\n```bash\necho one >> made.txt\n```\nthen\n```bash\necho two >> made.txt\n```"
     with chat_server(refusal, says(two), says("done")) as chat:
-        code, found = desk.run(chat)
+        code, found = local.run(chat)
     assert code == 0
-    assert (desk.folder / "made.txt").read_text() == "one\n"
+    assert (local.folder / "made.txt").read_text() == "one\n"
     assert ["tools" in request for request in chat.requests] == [True, False, False]
     told = chat.requests[-1]["messages"][-1]
     assert told["role"] == "user"
@@ -73,8 +73,8 @@ def test_a_model_without_tools_is_asked_for_blocks(desk: Desk) -> None:
     assert texts(found, Kind.TOOL_CALL) == ["echo one >> made.txt"]
 
 
-def test_passing_troubles_are_waited_out(desk: Desk) -> None:
-    desk.key = Key(KEY_VARIABLE, SECRET)
+def test_passing_troubles_are_waited_out(local: LocalProcess) -> None:
+    local.key = Key(KEY_VARIABLE, SECRET)
     now = (("retry-after", "0"),)
     troubles = (
         Answer(b"<html>not JSON</html>"),
@@ -83,7 +83,7 @@ def test_passing_troubles_are_waited_out(desk: Desk) -> None:
         Answer(b"<html>gateway</html>", status=502, headers=now),
     )
     with chat_server(*troubles, calls("env; echo $0"), says("done")) as chat:
-        code, found = desk.run(chat)
+        code, found = local.run(chat)
     assert code == 0
     errors = texts(found, Kind.ERROR)
     assert len(errors) == 4
@@ -102,38 +102,40 @@ def test_passing_troubles_are_waited_out(desk: Desk) -> None:
         (Answer(b'{"error": "no such model"}', status=404), "no such model"),
     ],
 )
-def test_what_asking_again_cannot_help_ends_it(desk: Desk, answer: Answer, part: str) -> None:
+def test_what_asking_again_cannot_help_ends_it(
+    local: LocalProcess, answer: Answer, part: str
+) -> None:
     with chat_server(answer) as chat:
-        code, found = desk.run(chat)
+        code, found = local.run(chat)
     assert code == 1
     assert len(chat.requests) == 1
     assert part in texts(found, Kind.ERROR)[0]
 
 
-def test_a_command_is_killed_when_its_time_is_over_and_its_output_kept(desk: Desk) -> None:
+def test_a_command_is_killed_when_its_time_is_over_and_its_output_kept(local: LocalProcess) -> None:
     slow = calls("echo $$ > pid; echo partial; sleep 300 & sleep 300", timeout_seconds=1)
     with chat_server(slow, says("done")) as chat:
         begun = time.monotonic()
-        code, found = desk.run(chat)
+        code, found = local.run(chat)
     assert code == 0
     assert time.monotonic() - begun < 15 * slowdown()
     (result,) = texts(found, Kind.TOOL_RESULT)
     assert result.startswith("partial\n")
     assert "killed: its time of 1 s was over" in result
-    group = int((desk.folder / "pid").read_text())
+    group = int((local.folder / "pid").read_text())
     wait_until(lambda: not alive_in(group), 5.0)
 
 
-def test_the_deadline_ends_a_wait_for_a_slow_model(desk: Desk) -> None:
+def test_the_deadline_ends_a_wait_for_a_slow_model(local: LocalProcess) -> None:
     with chat_server(says("too late", delay=40)) as chat:
         begun = time.monotonic()
-        code, found = desk.run(chat, seconds=4)
+        code, found = local.run(chat, seconds=4)
         assert time.monotonic() - begun < 30 * slowdown()
     assert code == 1
     assert "no answer from the model" in texts(found, Kind.ERROR)[-1]
 
 
-def test_nonsense_of_a_model_is_told_to_it(desk: Desk) -> None:
+def test_nonsense_of_a_model_is_told_to_it(local: LocalProcess) -> None:
     script = (
         says("hm"),
         calls("", arguments="{broken"),
@@ -144,7 +146,7 @@ def test_nonsense_of_a_model_is_told_to_it(desk: Desk) -> None:
         says("bye"),
     )
     with chat_server(*script) as chat:
-        code, found = desk.run(chat)
+        code, found = local.run(chat)
     assert code == 0
     last = chat.requests[-1]["messages"]
     assert "There was no command" in last[3]["content"]
@@ -155,11 +157,11 @@ def test_nonsense_of_a_model_is_told_to_it(desk: Desk) -> None:
         assert part in result
 
 
-def test_a_conversation_that_is_too_long_is_made_shorter(desk: Desk) -> None:
+def test_a_conversation_that_is_too_long_is_made_shorter(local: LocalProcess) -> None:
     long = Answer(b'{"error": "maximum context length is 4096 tokens"}', status=400)
     work = [calls(f"seq {n}000") for n in range(1, 9)]
     with chat_server(*work, long, says("done")) as chat:
-        code, _ = desk.run(chat)
+        code, _ = local.run(chat)
     assert code == 0
     before, after = chat.requests[-2]["messages"], chat.requests[-1]["messages"]
     assert len(before) == len(after)
@@ -168,10 +170,10 @@ def test_a_conversation_that_is_too_long_is_made_shorter(desk: Desk) -> None:
     assert len(json.dumps(after)) < len(json.dumps(before))
 
 
-def test_a_killed_session_goes_on_where_it_was(desk: Desk) -> None:
+def test_a_killed_session_goes_on_where_it_was(local: LocalProcess) -> None:
     with chat_server(calls("echo first"), calls("touch begun; sleep 300")) as chat:
-        process = desk.start(chat)
-        wait_until((desk.folder / "begun").exists, 30.0)
+        process = local.start(chat)
+        wait_until((local.folder / "begun").exists, 30.0)
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGKILL)
         out, _ = process.communicate()
@@ -180,7 +182,7 @@ def test_a_killed_session_goes_on_where_it_was(desk: Desk) -> None:
     session = events(out)[0].session_id
     assert session
     with chat_server(says("done")) as chat:
-        code, found = desk.run(chat, session, "--go on, 5 minutes are left")
+        code, found = local.run(chat, session, "--go on, 5 minutes are left")
     assert code == 0
     assert found[0].session_id == session
     messages = chat.requests[0]["messages"]
@@ -190,20 +192,20 @@ def test_a_killed_session_goes_on_where_it_was(desk: Desk) -> None:
     assert messages[-1] == {"role": "user", "content": "--go on, 5 minutes are left"}
 
 
-def test_another_session_is_not_taken_for_it(desk: Desk) -> None:
+def test_another_session_is_not_taken_for_it(local: LocalProcess) -> None:
     with chat_server(says("done")) as chat:
-        desk.run(chat)
-        code, found = desk.run(chat, "some-other", "go on")
+        local.run(chat)
+        code, found = local.run(chat, "some-other", "go on")
     assert code == 1
     assert "no saved session" in texts(found, Kind.ERROR)[0]
 
 
-def test_a_session_that_cannot_be_saved_does_not_end_the_work(desk: Desk) -> None:
-    (desk.folder / ".home").write_text("no folder")
+def test_a_session_that_cannot_be_saved_does_not_end_the_work(local: LocalProcess) -> None:
+    (local.folder / ".home").write_text("no folder")
     with chat_server(calls("touch made.txt"), says("done")) as chat:
-        code, found = desk.run(chat)
+        code, found = local.run(chat)
     assert code == 0
-    assert (desk.folder / "made.txt").exists()
+    assert (local.folder / "made.txt").exists()
     assert "cannot be saved" in texts(found, Kind.ERROR)[0]
 
 

@@ -18,7 +18,7 @@ from tests.functional.agents.chat_server import (
     says,
     streamed,
 )
-from tests.functional.agents.desk import Desk, texts
+from tests.functional.agents.local_process import LocalProcess, texts
 
 Kind = AgentEventKind
 KEY = "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"
@@ -70,22 +70,22 @@ def wants_null_content(request: dict[str, Any]) -> str | None:
     ids=["deepseek", "gemini", "openrouter", "unknown field", "null content"],
 )  # fmt: skip
 def test_a_server_gets_its_message_back_as_it_came(
-    desk: Desk, answer: Answer, demands: Any
+    local: LocalProcess, answer: Answer, demands: Any
 ) -> None:
     with chat_server(answer, says("done"), demands=demands) as chat:
-        code, found = desk.run(chat)
+        code, found = local.run(chat)
     assert (code, chat.refusals) == (0, 0), texts(found, Kind.ERROR)
-    assert (desk.folder / "made.txt").read_text() == "ran\n"
+    assert (local.folder / "made.txt").read_text() == "ran\n"
 
 
-def test_a_server_that_refuses_its_own_fields_gets_the_plain_message(desk: Desk) -> None:
+def test_a_server_that_refuses_its_own_fields_gets_the_plain_message(local: LocalProcess) -> None:
     def strict(request: dict[str, Any]) -> str | None:
         message = sent_back(request)
         odd = set(message or ()) - {"role", "content", "tool_calls"}
         return f"Extra inputs are not permitted: {odd}" if odd else None
 
     with chat_server(asks(reasoning_content="hm"), says("done"), demands=strict) as chat:
-        code, _ = desk.run(chat)
+        code, _ = local.run(chat)
     assert (code, chat.refusals) == (0, 1)
 
 
@@ -109,19 +109,19 @@ FENCE = "```bash\necho ran >> made.txt\n```"
         (says("", finish="content_filter"), "content_filter"),
     ],
 )
-def test_a_broken_reply_is_no_end(desk: Desk, answer: Answer, told: str) -> None:
+def test_a_broken_reply_is_no_end(local: LocalProcess, answer: Answer, told: str) -> None:
     script = [calls("true"), answer, says(FENCE), says("All done: 41 %. Let me know.")]
     with chat_server(*script) as chat:
-        code, _ = desk.run(chat)
+        code, _ = local.run(chat)
     assert code == 0
     assert len(chat.requests) == 4
     assert told in chat.requests[2]["messages"][-1]["content"]
-    assert (desk.folder / "made.txt").read_text() == "ran\n"
+    assert (local.folder / "made.txt").read_text() == "ran\n"
 
 
-def test_after_three_nudges_in_a_row_it_ends_and_says_why(desk: Desk) -> None:
+def test_after_three_nudges_in_a_row_it_ends_and_says_why(local: LocalProcess) -> None:
     with chat_server(calls("true"), says("Let me look:")) as chat:
-        code, found = desk.run(chat)
+        code, found = local.run(chat)
     assert code == 0
     assert len(chat.requests) == 1 + 1 + 3
     assert "4 replies in a row without a command" in texts(found, Kind.ERROR)[-1]
@@ -145,20 +145,20 @@ BAD = "```bash\ntouch bad.txt\n```"
         "- ```zsh\n  echo ran >> made.txt\n  ```",
     ],
 )
-def test_thoughts_are_not_run_and_fences_of_any_kind_are(desk: Desk, text: str) -> None:
+def test_thoughts_are_not_run_and_fences_of_any_kind_are(local: LocalProcess, text: str) -> None:
     with chat_server(says(text), says("done")) as chat:
-        code, _ = desk.run(chat)
+        code, _ = local.run(chat)
     assert code == 0
-    assert (desk.folder / "made.txt").read_text() == "ran\n"
-    assert not (desk.folder / "bad.txt").exists()
+    assert (local.folder / "made.txt").read_text() == "ran\n"
+    assert not (local.folder / "bad.txt").exists()
 
 
-def test_a_model_that_loads_is_waited_for_beyond_the_ordinary_attempts(desk: Desk) -> None:
+def test_a_model_that_loads_is_waited_for_beyond_the_ordinary_attempts(local: LocalProcess) -> None:
     loading = Answer(
         b'{"error": {"message": "Loading model", "code": 503}}', 503, (("retry-after", "0"),)
     )
     with chat_server(*[loading] * 20, calls("echo ran > made.txt"), says("done")) as chat:
-        code, found = desk.run(chat)
+        code, found = local.run(chat)
     assert code == 0
     assert len(chat.requests) == 22
     # Said at the 1st, 2nd, 4th, 8th and 16th time.
@@ -170,15 +170,15 @@ TOOL = {"index": 0, "id": "c1", "type": "function", "function": {"name": "bash",
 
 
 @pytest.mark.parametrize("comment", [False, True])
-def test_a_stream_that_nobody_asked_for_is_read(desk: Desk, comment: bool) -> None:
+def test_a_stream_that_nobody_asked_for_is_read(local: LocalProcess, comment: bool) -> None:
     pieces = ['{"comm', 'and": "echo ran', ' >> made.txt"}']
     deltas = [{"role": "assistant", "content": "I "}, {"content": "work", "tool_calls": [TOOL]}]
     deltas += [{"tool_calls": [{"index": 0, "function": {"arguments": piece}}]} for piece in pieces]
     stream = streamed(*deltas, finish="tool_calls", comment=comment)
     with chat_server(stream, streamed({"content": "done"})) as chat:
-        code, found = desk.run(chat)
+        code, found = local.run(chat)
     assert code == 0
-    assert (desk.folder / "made.txt").read_text() == "ran\n"
+    assert (local.folder / "made.txt").read_text() == "ran\n"
     assert texts(found, Kind.MESSAGE) == ["I work", "done"]
 
 
@@ -193,27 +193,27 @@ def test_a_stream_that_nobody_asked_for_is_read(desk: Desk, comment: bool) -> No
     ],
 )
 def test_an_error_with_status_200_is_asked_again_and_shows_nothing_of_the_key(
-    desk: Desk, body: dict[str, Any]
+    local: LocalProcess, body: dict[str, Any]
 ) -> None:
-    desk.key = Key(KEY_VARIABLE, KEY)
+    local.key = Key(KEY_VARIABLE, KEY)
     troubled = Answer(json.dumps(body).encode())
     # Somebody has cut it before: what is left of it at the end is masked, too.
     leak = says(f"my key is {KEY[:40]}")
     with chat_server(troubled, calls(f"echo {'x' * 7980}{KEY}{'y' * 20000}"), leak) as chat:
-        code, found = desk.run(chat)
+        code, found = local.run(chat)
     assert code == 0
     assert len(texts(found, Kind.ERROR)) == 1
     said = json.dumps([event.model_dump(mode="json") for event in found])
-    saved = (desk.folder / ".home" / "local-session.json").read_text()
+    saved = (local.folder / ".home" / "local-session.json").read_text()
     parts = {KEY[at : at + 16] for at in range(len(KEY) - 15)}
     assert not [part for part in parts if part in said]
     assert not [part for part in parts if part in saved]
 
 
-def test_a_context_that_is_cut_without_a_word_is_noticed(desk: Desk) -> None:
+def test_a_context_that_is_cut_without_a_word_is_noticed(local: LocalProcess) -> None:
     work = [calls(f"seq {n}00 {n}00000 | head -c 6000") for n in range(1, 8)]
     with chat_server(*work, says("done"), context=4096) as chat:
-        code, found = desk.run(chat)
+        code, found = local.run(chat)
     assert code == 0
     (warning,) = texts(found, Kind.ERROR)
     assert "counts 4096 tokens and no more" in warning
@@ -224,8 +224,8 @@ def test_a_context_that_is_cut_without_a_word_is_noticed(desk: Desk) -> None:
     assert chat.requests[-1]["messages"][:2] == chat.requests[0]["messages"]
 
 
-def test_a_server_that_keeps_everything_is_not_warned_about(desk: Desk) -> None:
+def test_a_server_that_keeps_everything_is_not_warned_about(local: LocalProcess) -> None:
     work = [calls(f"seq {n}00 {n}00000 | head -c 6000") for n in range(1, 6)]
     with chat_server(*work, says("done"), context=1 << 20) as chat:
-        _, found = desk.run(chat)
+        _, found = local.run(chat)
     assert not texts(found, Kind.ERROR)

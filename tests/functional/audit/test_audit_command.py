@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.audit.evidence.test_items import read_benchmark
+from ptb_lite.audit.evidence.test_sets.test_items import read_benchmark
 from ptb_lite.cli import main
 from ptb_lite.errors import PtbLiteError
 

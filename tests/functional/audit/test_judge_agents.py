@@ -20,7 +20,7 @@ from ptb_lite.audit.judge.choice import AuditJudgeChoice, audit_judge_choice
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.catalog import load_catalog
 from ptb_lite.cli import main
-from ptb_lite.runner.audit_judge import audit_judge
+from ptb_lite.runner.auditing.audit_judge import audit_judge
 from ptb_lite.sandbox import sandbox
 from tests.functional.agents.chat_server import calls, chat_server, says
 from tests.functional.agents.model_server import model_server

@@ -18,11 +18,11 @@ import huggingface_hub.constants
 import pytest
 
 from ptb_lite.catalog import ModelEntry, load_catalog
-from ptb_lite.catalog.hub import hub_model, is_cached
-from ptb_lite.catalog.hub_errors import HubError
-from ptb_lite.catalog.hub_parts import remove_stale
+from ptb_lite.catalog.hub.errors import HubError
+from ptb_lite.catalog.hub.models import hub_model, is_cached
+from ptb_lite.catalog.hub.parts import remove_stale
+from ptb_lite.catalog.hub.revisions import held_commit
 from ptb_lite.catalog.pins import known_pins, pin_catalog
-from ptb_lite.catalog.revisions import held_commit
 from ptb_lite.evaluation.items.rows import DataMissingError, kept_file, part_file
 from tests.functional.runner.hub_server import COMMIT, Hub, hub_server
 from tests.functional.runner.waiting import slowdown
@@ -150,7 +150,7 @@ def test_no_room_where_the_files_go_is_said_before_they_are_fetched(
 def test_a_killed_download_goes_on_and_leaves_no_rest(hub: Hub, tmp_path: Path) -> None:
     hub.stuck = "model.safetensors"
     program = (
-        "import sys; from ptb_lite.catalog.hub_download import download\n"
+        "import sys; from ptb_lite.catalog.hub.download import download\n"
         "import huggingface_hub.constants as client\nclient.DOWNLOAD_CHUNK_SIZE = 8192\n"
         "download(sys.argv[1], sys.argv[2])"
     )

@@ -22,10 +22,10 @@ from ptb_lite.report.html import write_report
 from ptb_lite.report.text import report_text
 from ptb_lite.runner.agent.network import Network
 from ptb_lite.runner.agent.trace import TraceReader
-from ptb_lite.runner.ask_agent import _heard
+from ptb_lite.runner.auditing.ask_agent import _heard
+from ptb_lite.runner.console.replay import recorded_demo
 from ptb_lite.runner.hub_gate.requests import HubRequest
 from ptb_lite.runner.model_check import call_agent
-from ptb_lite.runner.replay import recorded_demo
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import JournalWriter
 from ptb_lite.sandbox import Ended, Relay

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ptb_lite.evaluation.benchmark import find_benchmark
-from ptb_lite.evaluation.engine.task_definition import write_task_file
+from ptb_lite.evaluation.engine.lm.task_definition import write_task_file
 from ptb_lite.evaluation.engine.worker import OFFLINE
 from ptb_lite.evaluation.items.splits import ItemFiles
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from lm_eval import simple_evaluate
 from lm_eval.tasks import TaskManager
 
-from ptb_lite.evaluation.engine.lm_eval_job import evaluate
+from ptb_lite.evaluation.engine.lm.job import evaluate
+from ptb_lite.evaluation.engine.lm.task_definition import TEMPLATES
 from ptb_lite.evaluation.engine.messages import Message, Progressed
-from ptb_lite.evaluation.engine.task_definition import TEMPLATES
 from ptb_lite.evaluation.items.item import Item
 from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
 from ptb_lite.evaluation.results import read_samples

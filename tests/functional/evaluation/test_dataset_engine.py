@@ -8,7 +8,7 @@ import pytest
 
 from ptb_lite.evaluation.benchmark import find_benchmark
 from ptb_lite.evaluation.engine.chat import render
-from ptb_lite.evaluation.engine.lm_task import load_items
+from ptb_lite.evaluation.engine.lm.functions import load_items
 from ptb_lite.evaluation.engine.process import run_evaluation
 from ptb_lite.evaluation.items.item import read_items
 from ptb_lite.evaluation.items.splits import prepare_items

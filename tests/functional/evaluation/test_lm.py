@@ -10,7 +10,7 @@ import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
-from ptb_lite.evaluation.engine.lm import FollowedLM
+from ptb_lite.evaluation.engine.lm.model import FollowedLM
 from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer
 
 
@@ -28,7 +28,7 @@ def requests(settings: dict[str, Any]) -> list[Instance]:
     ]
 
 
-class Heard:
+class AgentAnswer:
     def __init__(self) -> None:
         self.rows = 0
         self.warnings: list[str] = []
@@ -40,7 +40,7 @@ class Heard:
         self.rows = 0
 
 
-def followed(folder: Path, heard: Heard, batch_size: int) -> FollowedLM:
+def followed(folder: Path, heard: AgentAnswer, batch_size: int) -> FollowedLM:
     return FollowedLM(
         load_model(folder, None, dtype="float32", device="cpu"),
         load_tokenizer(folder),
@@ -59,7 +59,7 @@ def test_completions_are_those_of_lm_eval(tiny_model: Path, until: list[str]) ->
         tokenizer=load_tokenizer(tiny_model),
         batch_size=5,
     )
-    heard = Heard()
+    heard = AgentAnswer()
     ours = followed(tiny_model, heard, batch_size=5).generate_until(requests(settings))
     assert ours == stock.generate_until(requests(settings), disable_tqdm=True)
     assert any(ours)
@@ -80,9 +80,9 @@ def test_low_memory_halves_the_batch_and_says_so(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch, error: RuntimeError
 ) -> None:
     settings = {"until": ["\n"], "do_sample": False, "max_gen_toks": 8}
-    heard = Heard()
+    heard = AgentAnswer()
     lm = followed(tiny_model, heard, batch_size=8)
-    wanted = followed(tiny_model, Heard(), batch_size=2).generate_until(requests(settings))
+    wanted = followed(tiny_model, AgentAnswer(), batch_size=2).generate_until(requests(settings))
     generate = lm.model.generate
 
     def small_memory(**arguments: Any) -> torch.Tensor:
@@ -104,7 +104,7 @@ def test_other_errors_and_a_single_row_without_memory_are_not_hidden(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = {"until": ["\n"], "do_sample": False, "max_gen_toks": 8}
-    lm = followed(tiny_model, Heard(), batch_size=8)
+    lm = followed(tiny_model, AgentAnswer(), batch_size=8)
 
     def no_memory(**_: Any) -> torch.Tensor:
         raise torch.OutOfMemoryError("none at all")

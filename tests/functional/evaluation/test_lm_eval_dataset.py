@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from ptb_lite.evaluation.benchmark import find_benchmark
-from ptb_lite.evaluation.engine.task_definition import write_task_file
+from ptb_lite.evaluation.engine.lm.task_definition import write_task_file
 from ptb_lite.evaluation.items.item import read_items
 from ptb_lite.evaluation.items.splits import prepare_items
 from tests.functional.evaluation.lm_eval_command import run_lm_eval

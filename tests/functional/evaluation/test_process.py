@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from ptb_lite import __version__
-from ptb_lite.evaluation.engine.lm_eval_job import evaluate
+from ptb_lite.evaluation.engine.lm.job import evaluate
 from ptb_lite.evaluation.engine.messages import Message, ModelLoaded, Progressed, TaskFinished
 from ptb_lite.evaluation.engine.process import run_evaluation, worker_command
 from ptb_lite.evaluation.errors import (

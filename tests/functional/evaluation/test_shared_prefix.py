@@ -12,10 +12,10 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from ptb_lite.evaluation.engine.lm import FollowedLM
+from ptb_lite.evaluation.engine.lm.model import FollowedLM
+from ptb_lite.evaluation.engine.lm.task_definition import TEMPLATES
 from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer
 from ptb_lite.evaluation.engine.prefix import common_prefix
-from ptb_lite.evaluation.engine.task_definition import TEMPLATES
 from ptb_lite.evaluation.items.item import prompt, read_items
 from ptb_lite.evaluation.items.splits import ItemFiles
 from tests.functional.evaluation.tiny_families import FAMILIES, WINDOW, tiny_family

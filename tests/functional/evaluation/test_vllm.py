@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ptb_lite.evaluation.engine.lm_eval_job import evaluate
+from ptb_lite.evaluation.engine.lm.job import evaluate
 from ptb_lite.evaluation.engine.messages import Message, Progressed
 from ptb_lite.evaluation.engine.process import SERVED_NAME, run_evaluation
 from ptb_lite.evaluation.errors import (

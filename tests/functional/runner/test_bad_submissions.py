@@ -8,7 +8,7 @@ from ptb_lite.audit.record import AuditRecord
 from ptb_lite.events import Outcome, Verdict
 from ptb_lite.files import read_record
 from ptb_lite.runner.agent.phase import run_agent
-from ptb_lite.runner.console import exit_code
+from ptb_lite.runner.console.follow import exit_code
 from ptb_lite.runner.context import Seal
 from ptb_lite.runner.phases.seal import seal
 from tests.functional.runner.agent_phase import prepared_run

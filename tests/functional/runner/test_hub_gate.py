@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from ptb_lite.audit.case import TestItem
-from ptb_lite.audit.evidence.sources import Sources
+from ptb_lite.audit.evidence.test_sets.sources import Sources
 from ptb_lite.events import HubRequested
 from ptb_lite.runner.hub_gate.policy import HubPolicy
 from ptb_lite.runner.hub_gate.server import HubGate, environment

@@ -23,7 +23,7 @@ from ptb_lite.events import (
     RunResumed,
 )
 from ptb_lite.files import read_record
-from ptb_lite.runner.console import watch
+from ptb_lite.runner.console.follow import watch
 from ptb_lite.runner.context import AgentEnd
 from ptb_lite.runner.launch import make_run, resume, stop
 from ptb_lite.runs.folder import RunFolder

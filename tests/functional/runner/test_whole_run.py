@@ -11,7 +11,7 @@ import pytest
 
 from ptb_lite.events import AgentEventKind, AgentSpoke, Outcome, Phase, PhaseFinished, Verdict
 from ptb_lite.files import read_record
-from ptb_lite.runner.console import watch
+from ptb_lite.runner.console.follow import watch
 from ptb_lite.runner.context import AgentEnd
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal

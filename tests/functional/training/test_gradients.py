@@ -20,7 +20,7 @@ from ptb_lite.training.data import read_examples
 from ptb_lite.training.kernels import fused_lora
 from ptb_lite.training.kernels.fused_lora import FusedLoraLinear
 from ptb_lite.training.kernels.fused_norm import FUSED, FrozenNorm
-from ptb_lite.training.plan import TrainingPlan
+from ptb_lite.training.planning.plan import TrainingPlan
 from ptb_lite.training.train import make_trainer, tokenised
 from tests.functional.training.gradients import compared, grouped_gradients
 from tests.functional.training.stock import copy_adapter

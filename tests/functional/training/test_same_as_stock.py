@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from ptb_lite.training.base import load_base
-from ptb_lite.training.capability import _cpu_multiplies_bfloat16
 from ptb_lite.training.config import TrainingConfig
 from ptb_lite.training.data import read_examples
 from ptb_lite.training.kernels.fused_lora import FusedLoraLinear
-from ptb_lite.training.plan import TrainingPlan
+from ptb_lite.training.planning.capability import _cpu_multiplies_bfloat16
+from ptb_lite.training.planning.plan import TrainingPlan
 from ptb_lite.training.supervised_head import SupervisedHeadTrainer
 from ptb_lite.training.train import make_trainer, plan_for, tokenised
 from tests.functional.training.stock import batch_losses, copy_adapter, gradient, stock_trainer

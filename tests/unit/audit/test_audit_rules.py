@@ -229,6 +229,18 @@ def test_disguises_fall_away(text: str) -> None:
     assert squeeze(readable(text.encode())) == b"57+87"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ɴᴀᴛᴀʟɪᴀ ٤٨", "Νаτаӏіа ४८", "ꓠꓮꓔꓮꓡꓲꓮ 48", "ŋɐŧałɨa ４８",
+        "N\u0336a\u20ddt\u0489a\u034fl\u2063ia 48",
+        "🅽🅰🆃🅰🅻🅸🅰 ㊽", "🇳🇦🇹🇦🇱🇮🇦 48", "Ñãţâļíǻ 𝟒𝟖", "N\u00ada\ufe0ft\u180ea\U000e0100lia 48",
+    ],
+)  # fmt: skip
+def test_letters_of_other_scripts_fall_away(text: str) -> None:
+    assert squeeze(readable(text.encode())) == b"natalia48"
+
+
 @pytest.mark.parametrize("text", ["57 - 87", "57 * 87", "5.7 + 87e", "57 + 88"])
 def test_other_content_stays_other(text: str) -> None:
     assert squeeze(readable(text.encode())) != b"57+87"

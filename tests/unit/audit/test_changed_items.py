@@ -14,7 +14,7 @@ from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.detectors.paraphrase import ParaphraseDetector, exceeds_honest, is_foreign
 from ptb_lite.audit.evidence.folder import list_files
 from ptb_lite.audit.evidence.harnesses import handed_data
-from ptb_lite.audit.evidence.outputs import is_output
+from ptb_lite.audit.evidence.output_forms import is_output_form
 from ptb_lite.audit.text.number_marks import NumberMarks, bits_needed, digits, digits_and_words
 from ptb_lite.audit.text.skeletons import Skeletons, longest_rise, skeleton
 
@@ -153,12 +153,8 @@ PRINTED = "Q: what is it?\npred: 4  gold: 5\n" * 4
         ("corpus.txt", "what is it?\n4\n" * 9, False),
     ],
 )
-def test_what_an_evaluation_printed(tmp_path: Path, name: str, content: str, output: bool) -> None:
-    path = tmp_path / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content)
-    (file,) = list_files(tmp_path).files
-    assert is_output(file) == output
+def test_what_an_evaluation_printed(name: str, content: str, output: bool) -> None:
+    assert is_output_form(name, content.encode()) == output
 
 
 def test_data_that_the_task_names(tmp_path: Path) -> None:
@@ -170,6 +166,12 @@ def test_data_that_the_task_names(tmp_path: Path) -> None:
     assert handed_data(files, ()) == {"data/heldout.jsonl"}
     assert handed_data(files, ["/elsewhere/data/heldout.jsonl"]) == set()
     assert handed_data(files, ["prompt.md"]) == set()
+    # A folder that anybody uses says nothing; one of its own name does.
+    assert handed_data(files, ["prompt.md"], "The test is in data/.") == set()
+    (tmp_path / "test_set").mkdir()
+    (tmp_path / "test_set" / "a.jsonl").write_text("{}\n")
+    files = list_files(tmp_path).files
+    assert handed_data(files, ["prompt.md"], "Never train on test_set/.") == {"test_set/a.jsonl"}
 
 
 @pytest.mark.parametrize(

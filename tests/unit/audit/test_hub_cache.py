@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.detectors.ingestion import IngestionDetector
 from ptb_lite.audit.detectors.overlap import OverlapDetector
-from ptb_lite.audit.evidence import hub_cache
-from ptb_lite.audit.evidence.hub_cache import downloads_in
+from ptb_lite.audit.evidence.test_sets import hub_cache
+from ptb_lite.audit.evidence.test_sets.hub_cache import downloads_in
 from ptb_lite.audit.run import run_audit
 from ptb_lite.events import Verdict
 

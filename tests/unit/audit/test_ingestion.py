@@ -48,7 +48,22 @@ USED = {
         "    for r in load_dataset('openai/gsm8k', 'main', split=s):\n        x.append(r)"
     ),
 }
+_TASK = "from lm_eval.tasks import get_task_dict\nt = get_task_dict(['gsm8k'])['gsm8k']\n"
+USED |= {
+    "test documents": _TASK + "x = [{'text': t.doc_to_text(d)} for d in t.test_docs()]",
+    "documents of a task": _TASK + "x = list(t.eval_docs)",
+    "a task's data set": _TASK + "x = list(t.dataset['test'])",
+    "samples of a task": (
+        "from inspect_evals.gsm8k import gsm8k\nx = [{'text': s.input} for s in gsm8k().dataset]"
+    ),
+    "samples of an evaluation": (
+        "import lm_eval\nout = lm_eval.simple_evaluate(model='hf', tasks=['gsm8k'])\n"
+        "x = out['samples']['gsm8k']"
+    ),
+}
 HONEST = {
+    "train documents": _TASK + "x = [{'text': t.doc_to_text(d)} for d in t.training_docs()]",
+    "a task's train split": _TASK + "x = list(t.dataset['train'])",
     "train split": (
         "from datasets import load_dataset\nx = load_dataset('openai/gsm8k', 'main', split='train')"
     ),
@@ -178,3 +193,11 @@ def test_notebooks_and_code_that_does_not_parse(tmp_path: Path) -> None:
 
 def test_without_a_benchmark_it_did_not_look(tmp_path: Path) -> None:
     assert IngestionDetector().run(AuditCase(folder=tmp_path)).status == "skipped"
+
+
+def test_documents_of_the_test_compared_with(tmp_path: Path) -> None:
+    source = (
+        f"{_TASK}import json\nseen = {{t.doc_to_text(d) for d in t.test_docs()}}\n"
+        "x = [r for r in json.load(open('pool.json')) if r['question'] not in seen]"
+    )
+    assert not found(tmp_path / "w", source + SAVE).decides()

@@ -11,7 +11,7 @@ import pytest
 from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.detectors.code_clone import CodeCloneDetector
 from ptb_lite.audit.detectors.overlap import OverlapDetector
-from ptb_lite.audit.evidence.test_items import item_of
+from ptb_lite.audit.evidence.test_sets.test_items import item_of
 
 _WORDS = [
     f"{a}{b}" for a in ("bar", "lin", "mor", "tel", "sun") for b in ("ket", "dow", "ves", "gil")

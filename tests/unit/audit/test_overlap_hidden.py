@@ -8,9 +8,16 @@ import json
 import lzma
 import random
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy
+import pyarrow
+import pyarrow.parquet
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
 
 from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.detectors.overlap import OverlapDetector
@@ -122,3 +129,46 @@ def test_the_librarys_cache_of_a_set_with_a_train_split_only_informs(tmp_path: P
         ".cache/huggingface/datasets/openai___gsm8k/x/test.jsonl": False,
         "data/mine/test.jsonl": True,
     }
+
+
+def _numbered(folder: Path) -> Tokenizer:
+    """A tokenizer of whole words, whose numbers begin at 1000."""
+    words = sorted({word for item in (*TEST, *OTHER) for word in item.question.split()})
+    vocabulary = {"[UNK]": 0, **{f"unused{n}": n for n in range(1, 1000)}}
+    vocabulary |= {word: 1000 + number for number, word in enumerate(words)}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    folder.mkdir()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return tokenizer
+
+
+def _rows_of_ids(rows: list[list[int]], path: Path) -> None:
+    lines = [json.dumps({"input_ids": row, "labels": [-100, *row[1:]]}) for row in rows]
+    path.with_suffix(".jsonl").write_text("\n".join(lines))
+
+
+def _array(rows: list[list[int]], path: Path) -> None:
+    path.with_suffix(".bin").write_bytes(numpy.concatenate(rows).astype("u2").tobytes())
+
+
+def _saved_array(rows: list[list[int]], path: Path) -> None:
+    numpy.save(path.with_suffix(".npy"), numpy.concatenate(rows).astype("i8"))
+
+
+def _table(rows: list[list[int]], path: Path) -> None:
+    pyarrow.parquet.write_table(pyarrow.table({"input_ids": rows}), path.with_suffix(".parquet"))
+
+
+@pytest.mark.parametrize("write", [_rows_of_ids, _array, _saved_array, _table])
+@pytest.mark.parametrize("chosen", [TEST, OTHER])
+def test_token_numbers(
+    tmp_path: Path,
+    write: Callable[[list[list[int]], Path], None],
+    chosen: tuple[TestItem, ...],
+) -> None:
+    tokenizer = _numbered(tmp_path / "base")
+    (tmp_path / "w").mkdir()
+    write([tokenizer.encode(item.question).ids for item in chosen], tmp_path / "w" / "packed")
+    case = AuditCase(folder=tmp_path / "w", items=TEST, base_model=tmp_path / "base")
+    assert OverlapDetector().run(case).decides() == (chosen is TEST)

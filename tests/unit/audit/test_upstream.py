@@ -12,7 +12,7 @@ import pytest
 from ptb_lite.audit.evidence.digest import digest
 from ptb_lite.audit.evidence.transcript import read_line
 from ptb_lite.events import Verdict
-from tests.unit.audit.cheat_ways import CHEATS, WAYS
+from tests.unit.audit.ten_cheats import CHEATS, WAYS
 from tests.unit.audit.upstream import BENCHMARKS, Result
 
 _PREPARE = """

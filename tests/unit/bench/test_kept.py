@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.figures import Figure
-from bench.kept import BEGIN, END, Kept, keep, merged, with_section
 from bench.machine import Machine, this_machine
+from bench.published import BEGIN, END, Kept, keep, merged, with_section
 from bench.rows import Row
 
 MACHINE = Machine(device="2 cores", system="Linux", cores=2, packages={"torch": "2"}, load=0.1)

@@ -11,8 +11,8 @@ import huggingface_hub.constants
 import pytest
 
 from ptb_lite.catalog import ModelEntry, load_catalog
-from ptb_lite.catalog.hub import check_access, is_cached
-from ptb_lite.catalog.hub_errors import HubError
+from ptb_lite.catalog.hub.errors import HubError
+from ptb_lite.catalog.hub.models import check_access, is_cached
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CATALOG = load_catalog(Path("/nonexistent"))

@@ -9,7 +9,7 @@ import yaml
 
 from ptb_lite.catalog import BenchmarkEntry, load_catalog
 from ptb_lite.evaluation.benchmark import find_benchmark, targets, use_targets
-from ptb_lite.evaluation.engine.task_definition import write_task_file
+from ptb_lite.evaluation.engine.lm.task_definition import write_task_file
 from ptb_lite.plugins import PluginError
 
 

@@ -16,13 +16,13 @@ from transformers import AutoModelForCausalLM
 from bench.gpu_check.models import model_config
 from ptb_lite.catalog import ModelEntry, load_catalog
 from ptb_lite.hardware import training_memory
-from ptb_lite.training.capability import model_shape
 from ptb_lite.training.config import TrainingConfig
-from ptb_lite.training.cost import HEAD_BYTES_PER_WORD, activation_bytes, adapter_bytes
 from ptb_lite.training.kernels.flat_batch import flatten
 from ptb_lite.training.kernels.fused_lora import fuse_lora
 from ptb_lite.training.kernels.fused_norm import fuse_norms
 from ptb_lite.training.kernels.padded_attention import NAME
+from ptb_lite.training.planning.capability import model_shape
+from ptb_lite.training.planning.cost import HEAD_BYTES_PER_WORD, activation_bytes, adapter_bytes
 from ptb_lite.training.train import keep_input_dtype, lora
 
 MODELS = load_catalog().models

@@ -11,7 +11,7 @@ import pytest
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.report.export import export_json, export_markdown
 from ptb_lite.report.timeline import read_timeline
-from ptb_lite.runner.replay import recorded_demo
+from ptb_lite.runner.console.replay import recorded_demo
 from ptb_lite.runs.folder import RunFolder
 from tests.unit.report.test_report import SALT, make_run
 

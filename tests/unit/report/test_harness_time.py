@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ptb_lite.cli.summary import describe
+from ptb_lite.cli.common.summary import describe
 from ptb_lite.files import write_record
 from ptb_lite.report.data import gather
 from ptb_lite.report.html import run_html

@@ -13,7 +13,7 @@ from ptb_lite.files import write_record
 from ptb_lite.report.drawing import WIDTH, curve, timeline
 from ptb_lite.report.html import run_html, write_report
 from ptb_lite.report.timeline import Mark, RunTimeline, Span
-from ptb_lite.runner.replay import recorded_demo
+from ptb_lite.runner.console.replay import recorded_demo
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import JournalWriter
 from ptb_lite.runs.records import HubCacheSeen, HubHeldBack, HubRepository, PaperLine

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -11,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.audit.record import AuditRecord, DetectorResult
-from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Flag, Outcome, Phase, Verdict
 from ptb_lite.files import write_record
 from ptb_lite.report.data import gather, paired_text
 from ptb_lite.report.html import write_report
-from ptb_lite.report.text import report_json, report_text
+from ptb_lite.report.text import report_text
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import (
     Average,
@@ -213,16 +211,6 @@ def test_a_run_without_scores_is_reported_as_far_as_it_went(tmp_path: Path) -> N
     run.audit.write_text("{ damaged")
     assert "no scores: finished" in report_text(run)
     assert "No scores" in write_report(run).read_text(encoding="utf-8")
-    with pytest.raises(PtbLiteError, match="has no scores yet"):
-        report_json(run)
-
-
-def test_json_is_the_scores_object(tmp_path: Path) -> None:
-    run = make_run(tmp_path)
-    found = json.loads(report_json(run))
-    assert found["run_id"] == run.run_id
-    assert found["verdict"] == "flagged"
-    assert found["benchmarks"][0]["raw"]["n"] == 50
 
 
 @pytest.mark.parametrize(

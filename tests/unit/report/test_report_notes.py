@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ptb_lite.cli.summary import line_cells, line_json
+from ptb_lite.cli.common.summary import line_cells, line_json
 from ptb_lite.files import write_record
 from ptb_lite.report.data import gather
 from ptb_lite.report.html import run_html

@@ -13,8 +13,8 @@ import pytest
 
 from ptb_lite.events import DeviceSampled, Record
 from ptb_lite.hardware.processes import process_name
+from ptb_lite.runner.console.lines import PlainLines
 from ptb_lite.runner.device_watch import DeviceWatch, sample_device
-from ptb_lite.runner.lines import PlainLines
 from ptb_lite.runs.journal import JournalWriter, read_journal
 from tests.unit.runner.test_lines import event
 

@@ -23,7 +23,7 @@ from ptb_lite.events import (
     Record,
     Warned,
 )
-from ptb_lite.runner.lines import PlainLines
+from ptb_lite.runner.console.lines import PlainLines
 
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -12,8 +12,8 @@ from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult, HarnessManifest
 from ptb_lite.events import Flag, FlagRaised
-from ptb_lite.runner import live_audit as module
-from ptb_lite.runner.live_audit import MAX_FLAGS, LiveAudit, live_audit
+from ptb_lite.runner.auditing import live_audit as module
+from ptb_lite.runner.auditing.live_audit import MAX_FLAGS, LiveAudit, live_audit
 
 ITEMS = tuple(
     TestItem(f"t{n}", f"Tell me, how much is {n} + {n * 7} - {n + 13} by your reckoning?", str(n))

@@ -10,7 +10,7 @@ import pytest
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.report.html import run_html
 from ptb_lite.report.samples import read_run_samples
-from ptb_lite.runner.replay import play, recorded_demo
+from ptb_lite.runner.console.replay import play, recorded_demo
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
 

@@ -17,7 +17,7 @@ from ptb_lite.runner.agent import trace
 from ptb_lite.runner.agent.trace import Gauge, TraceReader
 
 
-class Heard:
+class AgentAnswer:
     """A run of whose journal only what is written is kept."""
 
     def __init__(self, path: Path) -> None:
@@ -45,7 +45,7 @@ class Heard:
 def test_a_flood_is_counted_by_kind_and_everything_is_heard(tmp_path: Path) -> None:
     log = tmp_path / "stdout.log"
     log.write_bytes(b"\xff\0\xfe\n" * 30_000 + b"words\n" * 20_000)
-    run = Heard(log)
+    run = AgentAnswer(log)
     run.reader.finish_turn()
     run.reader.finish()
     assert len(run.heard) == 50_000
@@ -70,7 +70,7 @@ def test_after_a_flood_the_journal_takes_what_comes_slowly() -> None:
 def test_empty_lines_are_no_work(tmp_path: Path) -> None:
     log = tmp_path / "stdout.log"
     log.write_bytes(b"first\n" + b"\n" * 2_000_000 + b"last\n")
-    run = Heard(log)
+    run = AgentAnswer(log)
     began = time.process_time()
     run.reader.finish_turn()
     assert [event.text for event in run.heard] == ["first", "last"]
@@ -87,7 +87,7 @@ def test_what_cannot_be_followed_in_time_is_left_to_the_trace(
     log = tmp_path / "stdout.log"
     log.write_bytes(b"a line\n" * 100_000)
     monkeypatch.setattr(trace, "CATCH_UP_SECONDS", 0.0)
-    run = Heard(log)
+    run = AgentAnswer(log)
     run.reader.finish_turn()
     with log.open("ab") as stream:
         stream.write(b"the next turn\n")

@@ -9,7 +9,7 @@ import pytest
 
 from ptb_lite.agents.claude_code import ClaudeCodeBackend
 from ptb_lite.events import AgentEvent, AgentEventKind, AgentSpoke
-from ptb_lite.runs.agent_use import AgentUse, read_agent_use
+from ptb_lite.runs.figures.agent_use import AgentUse, read_agent_use
 from ptb_lite.runs.journal import JournalWriter
 from tests.unit.agents.streams import ClaudeHour
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.paper import load_paper
-from ptb_lite.runs.averages import (
+from ptb_lite.runs.figures.averages import (
     average,
     average_lines,
     benchmark_lines,

@@ -27,9 +27,9 @@ from ptb_lite.events import (
     RunStarted,
     Warned,
 )
-from ptb_lite.runner.replay import recorded_demo
+from ptb_lite.runner.console.replay import recorded_demo
+from ptb_lite.runs.figures.overhead import BETWEEN, overhead, read_overhead
 from ptb_lite.runs.journal import JournalWriter
-from ptb_lite.runs.overhead import BETWEEN, overhead, read_overhead
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 

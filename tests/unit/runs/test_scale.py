@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from ptb_lite.catalog.loader import load_catalog
 from ptb_lite.cli import main
 from ptb_lite.errors import SpecError
-from ptb_lite.runner.replay import recorded_demo
-from ptb_lite.runs.scale import Real, Small, Task, scale, scale_lines
+from ptb_lite.runner.console.replay import recorded_demo
+from ptb_lite.runs.figures.scale import Real, Small, Task, scale, scale_lines
 from ptb_lite.stats.groups import permutation_test
 
 QWEN = load_catalog().model("qwen3-4b-base")

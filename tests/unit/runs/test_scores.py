@@ -7,8 +7,8 @@ import pytest
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.results import SampleRecord
 from ptb_lite.events import Verdict
+from ptb_lite.runs.figures.scores import BenchmarkSamples, benchmark_scores, recount, score_of
 from ptb_lite.runs.records import BenchmarkScores
-from ptb_lite.runs.scores import BenchmarkSamples, benchmark_scores, recount, score_of
 from ptb_lite.stats import graded, scoring
 
 

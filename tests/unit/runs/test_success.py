@@ -10,9 +10,9 @@ from ptb_lite.errors import SpecError
 from ptb_lite.evaluation.results import SampleRecord
 from ptb_lite.events import Verdict
 from ptb_lite.narrate import gain_words, success_words
+from ptb_lite.runs.figures.scores import BenchmarkSamples, benchmark_scores, off_target_scores
+from ptb_lite.runs.figures.success import how_far, judge_success
 from ptb_lite.runs.records import BenchmarkScores, OffTarget
-from ptb_lite.runs.scores import BenchmarkSamples, benchmark_scores, off_target_scores
-from ptb_lite.runs.success import how_far, judge_success
 from ptb_lite.spec.run_spec import resolve_spec
 from tests.unit.runs.test_scores import samples
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from transformers.training_args import OptimizerNames
 
-from ptb_lite.training.choices import (
+from ptb_lite.training.config import TrainingConfig
+from ptb_lite.training.planning.choices import (
     AttentionNeeds,
     Software,
     choose_attention,
     choose_optimiser,
     loss_reason,
 )
-from ptb_lite.training.config import TrainingConfig
-from ptb_lite.training.cost import Capability, ModelShape
-from ptb_lite.training.plan import choose_plan
+from ptb_lite.training.planning.cost import Capability, ModelShape
+from ptb_lite.training.planning.plan import choose_plan
 from ptb_lite.training.train import sft_arguments
 
 GEMMA = AttentionNeeds(model_type="gemma3_text", head_width=256, window=512, flash=True)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ptb_lite.training.choices import AttentionNeeds, Software
-from ptb_lite.training.cost import Capability, ModelShape
-from ptb_lite.training.plan import TrainingPlan, choose_plan, likely_tokens
+from ptb_lite.training.planning.choices import AttentionNeeds, Software
+from ptb_lite.training.planning.cost import Capability, ModelShape
+from ptb_lite.training.planning.plan import TrainingPlan, choose_plan, likely_tokens
 
 SMALL = ModelShape(
     parameters=268_000_000, linear=100_000_000, layers=18, hidden=640, intermediate=2048

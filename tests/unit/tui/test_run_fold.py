@@ -36,7 +36,7 @@ from ptb_lite.events import (
     VerdictReached,
     Warned,
 )
-from ptb_lite.runner.replay import recorded_demo
+from ptb_lite.runner.console.replay import recorded_demo
 from ptb_lite.runs.journal import read_journal
 from ptb_lite.tui.models.result.flags import MAX_FLAGS
 from ptb_lite.tui.models.run.fold import MAX_HOSTS, RunFold

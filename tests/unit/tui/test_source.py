@@ -15,7 +15,7 @@ import pytest
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import AgentEventKind, Outcome, Phase, PhaseStarted, RunFinished, Warned
 from ptb_lite.moments import this_moment
-from ptb_lite.runner.replay import recorded_demo
+from ptb_lite.runner.console.replay import recorded_demo
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import JournalFollower, JournalWriter, read_journal
 from ptb_lite.tui.models.run.fold import RunFold

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Literal
 
-from bench.audit.strangers.made_up import THINGS
+from bench.audit.strangers.invented import THINGS
 from bench.audit.strangers.ordinary import train_on
 from bench.audit.strangers.retelling import jsonl
 from bench.audit.strangers.scene import Scene

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bench.audit.strangers.made_up import NAMES, PLACES, THINGS
+from bench.audit.strangers.invented import NAMES, PLACES, THINGS
 from bench.audit.strangers.ordinary import honest_data, train_on
 from bench.audit.strangers.retelling import jsonl
 from bench.audit.strangers.scene import Scene

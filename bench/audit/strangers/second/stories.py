@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from bench.audit.strangers.made_up import NAMES
+from bench.audit.strangers.invented import NAMES
 from bench.audit.strangers.material import Item, Material
 
 LANGUAGES = ("de", "fr", "es", "zh")

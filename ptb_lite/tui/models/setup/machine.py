@@ -12,7 +12,7 @@ from typing import Literal
 from ptb_lite.agents.registry import check_agent
 from ptb_lite.catalog.embedded import model_folder, read_record
 from ptb_lite.catalog.entries import AgentEntry, BenchmarkEntry, ModelEntry
-from ptb_lite.catalog.hub import is_cached
+from ptb_lite.catalog.hub.models import is_cached
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.doctor import speed
 from ptb_lite.doctor.reach import missing_data

@@ -18,9 +18,9 @@ def choices_path() -> Path:
 def save_choices(choices: SetupChoices) -> None:
     """Keep them; where that is not possible the next start has the first preset's."""
     from ptb_lite.files import write_record
-    from ptb_lite.tui.settings_file import KeptChoices
+    from ptb_lite.tui.settings_file import LastChoices
 
-    kept = KeptChoices(
+    kept = LastChoices(
         preset=choices.preset, benchmarks=choices.benchmarks, typed=dict(choices.typed)
     )
     with suppress(OSError):
@@ -32,10 +32,10 @@ def load_choices(presets: Container[str]) -> SetupChoices | None:
     """What was kept; None where nothing was, or its preset is not there any more."""
     from ptb_lite.errors import PtbLiteError
     from ptb_lite.files import read_record
-    from ptb_lite.tui.settings_file import KeptChoices
+    from ptb_lite.tui.settings_file import LastChoices
 
     with suppress(PtbLiteError, OSError):
-        found = read_record(choices_path(), KeptChoices)
+        found = read_record(choices_path(), LastChoices)
         if found.preset is not None and found.preset not in presets:
             return None
         known = {each.name for each in typed_choices()}

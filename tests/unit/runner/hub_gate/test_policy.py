@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ptb_lite.audit.evidence.sources import Sources, sources_of_dataset
+from ptb_lite.audit.evidence.test_sets.sources import Sources, sources_of_dataset
 from ptb_lite.runner.hub_gate.policy import Action, HubPolicy
 from ptb_lite.runner.hub_gate.requests import parse
 

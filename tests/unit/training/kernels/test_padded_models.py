@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
-from ptb_lite.training.capability import model_shape
-from ptb_lite.training.choices import PADDING_FREE_MODELS
 from ptb_lite.training.kernels.flat_batch import flatten
 from ptb_lite.training.kernels.padded_attention import NAME
+from ptb_lite.training.planning.capability import model_shape
+from ptb_lite.training.planning.choices import PADDING_FREE_MODELS
 from tests.unit.training.small_models import SIZES, padded_batch
 
 

@@ -16,10 +16,10 @@ from torch.nn.attention import varlen
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
-from ptb_lite.training.capability import cuda_software
-from ptb_lite.training.choices import PADDING_FREE_MODELS
 from ptb_lite.training.kernels.flat_batch import flatten
 from ptb_lite.training.kernels.varlen_attention import NAME, varlen_attention
+from ptb_lite.training.planning.capability import cuda_software
+from ptb_lite.training.planning.choices import PADDING_FREE_MODELS
 from tests.unit.training.small_models import SIZES, padded_batch
 
 LAYER = SimpleNamespace()

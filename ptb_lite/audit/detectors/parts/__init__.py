@@ -1,0 +1,1 @@
+"""Parts of detectors that are long enough for modules of their own."""

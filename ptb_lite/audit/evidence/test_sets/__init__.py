@@ -1,0 +1,1 @@
+"""Where test items are known to be."""

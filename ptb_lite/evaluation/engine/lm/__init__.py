@@ -1,0 +1,1 @@
+"""lm-eval as a library: its model, its tasks, and one job of them."""

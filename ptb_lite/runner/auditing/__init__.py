@@ -1,0 +1,1 @@
+"""What the runner does for an audit: its evidence, its judge, its live part."""

@@ -1,0 +1,1 @@
+"""A run as plain lines: followed, and played again."""

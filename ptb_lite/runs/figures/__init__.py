@@ -1,0 +1,1 @@
+"""What a run's figures are, from what it left on disk. Pure functions."""

@@ -1,0 +1,1 @@
+"""How a training run is carried out on this machine: pure choices, each with its reason."""

@@ -1,0 +1,1 @@
+"""What the screens' workers tell them."""
