@@ -77,9 +77,9 @@ def read_transcript(trace: Path, account: Account, without: Sequence[str] = ()) 
         except OSError as error:
             account.leave_unread(f"{name}: {error.strerror or error}")
     if understood.nothing():
+        lines = understood.broken + understood.hinted + understood.worded
         account.leave_unread(
-            f"trace: {understood.broken + understood.hinted + understood.worded:,} lines of JSON or commands, "
-            "of which none could be understood"
+            f"trace: {lines:,} lines of JSON or commands, of which none could be understood"
         )
 
 
