@@ -33,10 +33,12 @@ _LABELS = (
     re.compile(rf"\[\[{_LABEL}\]\]"),
     re.compile(rf"\[{_LABEL}\]"),
 )
-_SIGNS = str.maketrans({"≫": ">>", "≪": "<<", "＞": ">", "＜": "<", "＝": "=", "≈": "="})
-_SIGNS |= str.maketrans("［］", "[]")
-# What models make of Markdown: `\[\[A\>B\]\]`, `[[**A>B**]]`.
-_SIGNS |= str.maketrans("", "", "\\*`")
+_SIGNS: dict[int, str | None] = {
+    **str.maketrans({"≫": ">>", "≪": "<<", "＞": ">", "＜": "<", "＝": "=", "≈": "="}),
+    **str.maketrans("［］", "[]"),
+    # What models make of Markdown, as in [[**A>B**]].
+    **dict.fromkeys(map(ord, "\\*`")),
+}
 _THINKING = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 _PAIRWISE_TEXT = """\
