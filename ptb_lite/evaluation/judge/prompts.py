@@ -33,12 +33,11 @@ _LABELS = (
     re.compile(rf"\[\[{_LABEL}\]\]"),
     re.compile(rf"\[{_LABEL}\]"),
 )
-_SIGNS: dict[int, str | None] = {
-    **str.maketrans({"≫": ">>", "≪": "<<", "＞": ">", "＜": "<", "＝": "=", "≈": "="}),
-    **str.maketrans("［］", "[]"),
+_SIGNS = str.maketrans(
+    {"≫": ">>", "≪": "<<", "＞": ">", "＜": "<", "＝": "=", "≈": "=", "［": "[", "］": "]"}
     # What models make of Markdown, as in [[**A>B**]].
-    **dict.fromkeys(map(ord, "\\*`")),
-}
+    | dict.fromkeys("\\*`", "")
+)
 _THINKING = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 _PAIRWISE_TEXT = """\
