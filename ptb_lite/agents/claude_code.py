@@ -41,13 +41,18 @@ from ptb_lite.events import AgentEvent, AgentEventKind
 
 _BASH_LIMIT_MS = "36000000"
 _MAX_MESSAGES = 10_000
+_ROUNDING = 1e-6
 # Of the year 9999.
 _LAST_SECOND = 2.5e11
 # What says nothing of the agent's work.
-_SILENT = ("stream_event", "tool_progress", "tool_use_summary", "auth_status", "keep_alive")
+_SILENT = (
+    *("stream_event", "tool_progress", "tool_use_summary", "auth_status", "keep_alive"),
+    *("prompt_suggestion", "control_request", "control_response", "control_cancel_request"),
+)
 _SILENT_SYSTEM = (
     *("status", "task_updated", "task_progress", "hook_started", "hook_progress", "hook_response"),
     *("files_persisted", "session_state_changed", "post_turn_summary", "informational"),
+    *("microcompact_boundary", "local_command_output", "elicitation_complete"),
 )
 
 
@@ -146,9 +151,10 @@ class ClaudeCodeBackend:
         else:
             rest = increase(self._turn, _figures(inner(value, "usage")))
         spent = count(value.get("total_cost_usd"))
-        if spent < self._cost:
+        # Of another process; one that ends in an error may say none, or nothing.
+        if 0 < spent < (1 - _ROUNDING) * self._cost:
             self._cost = 0.0
-        told = self._told(rest | cost(spent - self._cost))
+        told = self._told(rest | cost(max(0.0, spent - self._cost)))
         self._cost = max(self._cost, spent)
         self._turn = {}
         end = said(AgentEventKind.END, value.get("terminal_reason") or value.get("subtype"))
@@ -208,18 +214,21 @@ def _marked(value: dict[str, Any], events: tuple[AgentEvent, ...]) -> tuple[Agen
 
 
 def _answer(value: dict[str, Any]) -> tuple[AgentEvent, ...]:
-    kind = AgentEventKind.ERROR if value.get("error") else AgentEventKind.MESSAGE
+    says = AgentEventKind.ERROR if value.get("error") else AgentEventKind.MESSAGE
     events: list[AgentEvent] = []
     for block in objects(inner(value, "message").get("content")):
         match block.get("type"):
             case "text":
-                events += spoken(kind, block.get("text"))
+                events += spoken(says, block.get("text"))
             case "thinking":
                 events += spoken(AgentEventKind.REASONING, block.get("thinking"))
-            case "tool_use":
+            case "tool_use" | "server_tool_use" | "mcp_tool_use":
                 events.append(tool_call(block.get("name"), block.get("input")))
             case "redacted_thinking":
                 pass
+            # Of tools that the model's server runs itself.
+            case str(kind) if kind.endswith("_tool_result"):
+                events.append(result(_joined(block.get("content"))))
             case _:
                 events.append(said(AgentEventKind.UNKNOWN, block))
     return tuple(events)
@@ -241,7 +250,7 @@ def _joined(content: object) -> object:
     texts = [
         f"[tool {block.get('tool_name')}]"
         if block.get("type") == "tool_reference"
-        else block.get("text")
+        else block.get("text") or block.get("title")
         for block in objects(content)
     ]
     return "\n".join(text for text in texts if isinstance(text, str))

@@ -15,7 +15,9 @@ from ptb_lite.events import Record
 from ptb_lite.installation import config_root
 
 # Behind a model's name: of which day it is, or that it is the newest of that name.
-_DATE = re.compile(r"-(?:\d{4}-\d\d-\d\d|\d{8}|latest|preview-\d\d-\d{2,4})$")
+_DATE = re.compile(r"[-@](?:\d{4}-\d\d-\d\d|\d{8}(?:-v\d+(?::\d+)?)?|latest|preview-\d\d-\d{2,4})$")
+# Before it, where a cloud provider serves it.
+_MAKER = re.compile(r"^(?:(?:us|eu|apac|global|jp|au)-)?(?:anthropic|openai|google)-")
 _OWN = Path(__file__).with_name("prices.yaml")
 Dollars = Annotated[float, Field(ge=0, le=1e6)]
 
@@ -66,7 +68,7 @@ def price_of(model: str, prices: Mapping[str, Price]) -> Price | None:
     """
     by_name = {_plain(name): price for name, price in prices.items()}
     names = (_plain(model), _plain(model.rpartition("/")[2]))
-    wanted = (each for name in names for each in (name, _DATE.sub("", name)))
+    wanted = (each for name in names for each in (name, _MAKER.sub("", _DATE.sub("", name))))
     return next((by_name[name] for name in wanted if name in by_name), None)
 
 

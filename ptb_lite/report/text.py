@@ -92,14 +92,15 @@ def _paper_lines(lines: Iterable[PaperLine]) -> Iterator[str]:
 
 
 def _work_lines(time: TimeUsed) -> Iterator[str]:
-    """What its program was, when it handed something in, and what it left of its time."""
+    """What its program was, when it changed its submission, and what it left of its time."""
     if time.untested:
         yield f"agent's program: {time.untested}"
     if time.submissions:
         shown = [duration(seconds) for seconds in time.submissions[:_MAX_SUBMISSIONS]]
         left = len(time.submissions) - len(shown)
         more = f" and {left} more" if left else ""
-        yield f"submissions: {len(time.submissions)}, after {', '.join(shown)}{more}"
+        times = "once" if len(time.submissions) == 1 else f"{len(time.submissions)} times"
+        yield f"final_model/ changed {times}, after {', '.join(shown)}{more}"
     if time.turns > 1:
         yield f"turns: {time.turns} (it ended early and was asked to go on)"
     if time.idle_seconds >= 1:

@@ -266,9 +266,9 @@ class TimeUsed(Record):
     """Seconds: the agent's budget, what it used of it, and every phase.
 
     `idle_seconds` is the part of the budget in which no process of the agent ran, `submissions`
-    when it handed something in, `turns` how often it was started or asked to go on. `harness` is
-    what of each phase before the report was neither the agent's nor generation (`overhead.py`);
-    empty in runs of earlier versions.
+    when the submission's folder changed (what is written within a second is one change), `turns`
+    how often it was started or asked to go on. `harness` is what of each phase before the report
+    was neither the agent's nor generation (`overhead.py`); empty in runs of earlier versions.
     """
 
     budget_seconds: float

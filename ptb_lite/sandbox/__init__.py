@@ -11,6 +11,7 @@ from ptb_lite.sandbox.plan import (
     RelayPlan,
     Sandbox,
     SandboxPlan,
+    SeparateProcesses,
     interpreter_paths,
 )
 from ptb_lite.sandbox.relay import Asked, Relay
@@ -27,6 +28,7 @@ __all__ = [
     "RelayPlan",
     "Sandbox",
     "SandboxPlan",
+    "SeparateProcesses",
     "Supervised",
     "interpreter_paths",
     "make_groups",

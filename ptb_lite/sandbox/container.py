@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ptb_lite.sandbox.bubblewrap import ETC_NAMES, SANDBOX_HOME, SYSTEM_FOLDERS
@@ -77,6 +78,19 @@ class Container:
     def cleanup(self, plan: SandboxPlan) -> list[str]:
         """The engine's service may hold the container: it is no child of the client."""
         return [self._program(), "rm", "--force", container_name(plan)]
+
+    def first_process(self, plan: SandboxPlan) -> int | None:
+        """As the engine says it. One in a virtual machine, or on another machine, numbers processes
+        that are not this one's."""
+        form = ("--format", "{{.State.Pid}}", container_name(plan))
+        said = _answer([self._program(), "container", "inspect", *form])
+        if not isinstance(said, bytes) or not said.strip().isdigit() or int(said) == 0:
+            return None
+        pid = int(said)
+        with suppress(OSError):
+            if os.fsencode(PROGRAM) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                return pid
+        return None
 
     def _program(self) -> str:
         return shutil.which(self.name) or self.name
@@ -163,6 +177,12 @@ def _bind(source: Path, place: Path, mode: str) -> list[str]:
 
 def _said(command: Sequence[str], sent: bytes = b"") -> str | None:
     """None when the command succeeds, else the last line of what it said."""
+    answer = _answer(command, sent)
+    return answer if isinstance(answer, str) else None
+
+
+def _answer(command: Sequence[str], sent: bytes = b"") -> bytes | str:
+    """What a command that succeeds printed, as bytes; else the last line of its errors, as text."""
     try:
         done = subprocess.run(
             command, input=sent, capture_output=True, timeout=_PROBE_SECONDS, check=False
@@ -170,6 +190,6 @@ def _said(command: Sequence[str], sent: bytes = b"") -> str | None:
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)[:200]
     if done.returncode == 0:
-        return None
+        return done.stdout
     said = done.stderr.decode("utf-8", "replace").strip().splitlines()
     return said[-1][:200] if said else f"exit code {done.returncode}"

@@ -92,6 +92,15 @@ class Sandbox(Protocol):
         """The command that ends what is no child of the wrapped command; empty for nothing."""
 
 
+@runtime_checkable
+class SeparateProcesses(Protocol):
+    """A sandbox whose processes need not descend from the wrapped command."""
+
+    def first_process(self, plan: SandboxPlan) -> int | None:
+        """The first process inside, as this machine numbers it, which all others descend from; None
+        while there is none, or none that can be seen from here."""
+
+
 def interpreter_paths() -> tuple[Path, ...]:
     """What a sandbox must show read-only for this Python and ptb_lite to run inside it.
 

@@ -119,11 +119,14 @@ class _Reader:
             start = len(self.commands)
             piped: tuple[str, ...] = ()
             waiting = list(documents)
+            passed: list[tuple[int, str]] = []
             for words, pipes_on in _split(logical):
                 marks = sum(word == HERE for word in words)
                 own, waiting = waiting[:marks], waiting[marks:]
                 words = [word for word in words if word != HERE]
-                self._command(words, line, own, depth, piped)
+                handed = own or passed
+                self._command(words, line, handed, depth, piped)
+                passed = handed if pipes_on and words[:1] in (["cat"], ["tee"]) else []
                 piped = _both_ends((*piped, *words)) if pipes_on else ()
             self._decoded(self.commands[start:], line, depth)
 

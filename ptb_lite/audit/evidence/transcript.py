@@ -44,6 +44,7 @@ _STAMP = re.compile(
     r"^[ \t]*(?:\[\d{4}-\d\d-\d\d[T ][\d:.,]{5,16}(?:Z|[+-]\d\d:?\d\d)?\]|\[\d\d:\d\d:\d\d\]|"
     r"\d{4}-\d\d-\d\dT[\d:.,]{5,16}(?:Z|[+-]\d\d:?\d\d)?(?=[ \t]))[ \t]?"
 )
+_SENTENCE = re.compile(r"[\"'](?:[^\"'\s]+\s+){4}")
 _ACTS = re.compile(
     r"[\"'](?:command|tool_use|tool_call|function_call|file_path|command_execution)[\"']|"
     r"^\s*(?:Tool call\b|exec\b|\$ )"
@@ -76,9 +77,9 @@ def read_transcript(trace: Path, account: Account, without: Sequence[str] = ()) 
         except OSError as error:
             account.leave_unread(f"{name}: {error.strerror or error}")
     if understood.nothing():
+        lines = understood.broken + understood.hinted + understood.worded
         account.leave_unread(
-            f"trace: {understood.broken + understood.hinted:,} lines of JSON or commands, "
-            "of which none could be understood"
+            f"trace: {lines:,} lines of JSON or commands, of which none could be understood"
         )
 
 
@@ -89,12 +90,14 @@ class _Budget:
 
 class _Understood:
     """Whether a trace that holds acts was read at all. `broken` lines look like JSON and are none,
-    `hinted` ones speak of tool calls."""
+    `hinted` ones speak of tool calls, `worded` ones are JSON with sentences or commands in it, as
+    figures of a training are not."""
 
     def __init__(self) -> None:
-        self.acts = self.broken = self.parsed = self.hinted = 0
+        self.acts = self.turns = self.broken = self.parsed = self.hinted = self.worded = 0
 
     def see(self, turn: Turn) -> None:
+        self.turns += 1
         self.acts += turn.kind in ("command", "wrote", "fetched", "asked")
 
     def line(self, text: str) -> None:
@@ -106,7 +109,8 @@ class _Understood:
 
     def nothing(self) -> bool:
         unread = self.broken > 3 and not self.parsed
-        return not self.acts and (unread or (self.hinted > 0 and not self.parsed))
+        unknown = self.worded > 3 and not self.turns
+        return not self.acts and (unread or unknown or (self.hinted > 0 and not self.parsed))
 
 
 def _lines(
@@ -129,6 +133,7 @@ def _lines(
             yield from prose.end()
             yield from _event(found, name, number)
             understood.parsed += 1
+            understood.worded += _SENTENCE.search(text) is not None
             continue
         if understood.acts == 0 and understood.parsed == 0:
             understood.line(text.strip())

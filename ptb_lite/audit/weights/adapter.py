@@ -16,6 +16,7 @@ from ptb_lite.events import Record
 
 MAX_CONFIG_BYTES = 1 << 20
 MAX_RANK = 4096
+_ROWS = ".trainable_tokens_delta"
 _PREFIX = "base_model.model."
 _LORA = re.compile(
     r"(?P<module>.+)\.lora_(?P<part>A|B|embedding_A|embedding_B|magnitude_vector)"
@@ -184,7 +185,10 @@ def _problem(
 
 
 def _whole_module_problem(tensor: TensorInfo, weight: tuple[int, ...] | None) -> str | None:
-    """For `modules_to_save`: a whole matrix must be as large as the one it replaces."""
+    """For `modules_to_save`: a whole matrix must be as large as the one it replaces. Single rows of
+    it (`trainable_token_indices`) are as wide; whether their number is right, PEFT sees."""
+    if tensor.name.endswith(_ROWS):
+        weight = (tensor.shape[0], *weight[1:]) if weight is not None and tensor.shape else weight
     if weight is not None and len(tensor.shape) == 2 and tensor.shape != weight:
         return f"{tensor.name} has shape {tensor.shape}, the base {weight}"
     return None

@@ -16,6 +16,12 @@ _MARK = re.compile(r"(?:answer\s*(?:\*\*|__)?\s*[:：]|####)([^\n]*)", re.IGNORE
 # 70 000, 70'000: where an answer is marked, either before three digits groups them.
 _SPACED = re.compile(r"(?<=[0-9])[ '\u2019](?=[0-9]{3}(?![0-9]))")
 
+# In a sentence two numbers may follow each other, but none begins with a zero: 70 000 is one.
+_SPACED_ZEROS = re.compile(
+    r"(?<![0-9.,])[1-9][0-9]{0,2}(?=(?:[ ][0-9]{3})*[ ]0)(?:[ ][0-9]{3})+(?![0-9])"
+    r"|(?<![0-9.,])[1-9][0-9]{0,2}(?:['\u2019][0-9]{3})+(?![0-9])"
+)
+
 _HEDGE = re.compile(r"(?<=[0-9])\s*(?:[-–—]|\bor\b|\bto\b)\s*(?=[$€£]?\s?[0-9])")
 
 
@@ -31,7 +37,7 @@ def final_number(completion: str) -> Fraction | None:
     marked = [value for value in map(_of_line, _marked(text)) if value is not None]
     if marked:
         return marked[-1]
-    found = numbers(text)
+    found = numbers(_SPACED_ZEROS.sub(lambda one: re.sub(r"[^0-9]", "", one[0]), text))
     return found[-1] if found else None
 
 

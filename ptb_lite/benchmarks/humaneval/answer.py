@@ -10,10 +10,12 @@ from ptb_lite.evaluation.answer_text import after_thinking
 
 # The language may be spelt in any case, and the last fence may be left open.
 _FENCE = re.compile(
-    r"^[ \t]*(?:(?:[-*+>]|[0-9]+[.)])[ \t]+)?```[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t>]*```|\Z)",
+    r"^[ \t]*(?:(?:[-*+>]|[0-9]+[.)])[ \t]+)?(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[\w+-]*)"
+    r"[^\n]*\n(?P<code>.*?)(?:^[ \t>]*(?P=fence)|\Z)",
     re.DOTALL | re.MULTILINE,
 )
 _IMPORT = re.compile(r"import[ ]+(?P<module>[\w.]+)(?:[ ]+as[ ]+(?P<name>\w+))?[ ]*\r?\n?")
+_QUOTED = re.compile(r"^[ \t]*>[ ]?", re.MULTILINE)
 _INDENT = 4
 _LANGUAGES = ("", "python", "python3", "py")
 
@@ -24,9 +26,9 @@ def extract(completion: str, entry_point: str) -> str | None:
     """
     text = after_thinking(completion)
     blocks = [
-        code if defines(code, entry_point) else _of_list(code, entry_point)
-        for language, code in _FENCE.findall(text)
-        if language.lower() in _LANGUAGES
+        _moved(found["code"], entry_point)
+        for found in _FENCE.finditer(text)
+        if found["language"].lower() in _LANGUAGES
     ]
     if not blocks:
         return text if text.strip() else None
@@ -45,10 +47,9 @@ def program(prompt: str, completion: str, entry_point: str) -> str | None:
         return f"{prompt}{code if code[:1].isspace() else f'    {code}'}"
     if defines(code, entry_point) or _names(code, entry_point):
         return f"{before(prompt, entry_point)}\n{code}"
-    fenced = code != without_idle_imports(after_thinking(completion))
     if lost_indent(code):
         body = f"    {code}"
-    elif fenced and not code[:1].isspace():
+    elif at_the_margin(code):
         body = textwrap.indent(code, "    ")
     else:
         body = code
@@ -59,6 +60,12 @@ def goes_on(code: str) -> bool:
     """Whether a completion begins inside of the function: with an indent, or a bare `return`."""
     first = next((line for line in code.splitlines() if line.strip()), "")
     return first.startswith(("    ", "\t", "return ", "return("))
+
+
+def at_the_margin(code: str) -> bool:
+    """Whether a body has lost all of its first indent; comments may stand anywhere."""
+    lines = (line for line in code.splitlines() if line.strip() and line.lstrip()[0] != "#")
+    return not next(lines, " ")[0].isspace()
 
 
 def _names(code: str, entry_point: str) -> bool:
@@ -99,10 +106,10 @@ def without_idle_imports(code: str) -> str:
     return "".join(kept)
 
 
-def _of_list(code: str, entry_point: str) -> str:
-    """A block inside a list item is indented as a whole."""
-    moved = textwrap.dedent(code)
-    return moved if defines(moved, entry_point) else code
+def _moved(code: str, entry_point: str) -> str:
+    """A block inside a list item is indented as a whole, one in a quotation has a mark a line."""
+    ways = (code, textwrap.dedent(code), textwrap.dedent(_QUOTED.sub("", code)))
+    return next((way for way in ways if defines(way, entry_point)), code)
 
 
 def defines(code: str, entry_point: str) -> bool:

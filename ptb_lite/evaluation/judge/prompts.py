@@ -28,13 +28,16 @@ VERDICTS: Mapping[str, float] = {
     "B>>A": 0.0,
 }
 _SAME = {"B<<A": "A>>B", "B<A": "A>B", "B=A": "A=B", "A<B": "B>A", "A<<B": "B>>A"}
-# Spaces in the label and backslashes before its brackets are what models make of Markdown.
 _LABEL = r"\s*([AB]\s*[<>=]{1,2}\s*[AB])\s*"
 _LABELS = (
-    re.compile(rf"\\?\[\\?\[{_LABEL}\\?\]\\?\]"),
-    re.compile(rf"\\?\[{_LABEL}\\?\]"),
+    re.compile(rf"\[\[{_LABEL}\]\]"),
+    re.compile(rf"\[{_LABEL}\]"),
 )
-_SIGNS = str.maketrans({"≫": ">>", "≪": "<<", "＞": ">", "＜": "<", "＝": "=", "≈": "="})
+_SIGNS = str.maketrans(
+    {"≫": ">>", "≪": "<<", "＞": ">", "＜": "<", "＝": "=", "≈": "=", "［": "[", "］": "]"}
+    # What models make of Markdown, as in [[**A>B**]].
+    | dict.fromkeys("\\*`", "")
+)
 _THINKING = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 _PAIRWISE_TEXT = """\

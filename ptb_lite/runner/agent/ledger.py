@@ -14,8 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from ptb_lite.events import AgentEvent, AgentEventKind, Record
 from ptb_lite.ledger_file import MAX_LINE, NAME, parse
 from ptb_lite.ledger_notes import (
@@ -161,20 +159,6 @@ class LedgerWatch:
             update={"seconds": seconds, "process_seen": self._seen.get(note.use)}
         )
         self._write(noted)
-
-
-def commands_below(pid: int) -> list[str]:
-    """The command lines of all living descendants."""
-    found = []
-    try:
-        for process in psutil.Process(pid).children(recursive=True):
-            try:
-                found.append(" ".join(process.cmdline()))
-            except psutil.Error:
-                continue
-    except psutil.Error:
-        pass
-    return found
 
 
 def _among(commands: list[str] | None, programs: tuple[str, ...]) -> bool | None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from ptb_lite.events import AgentEvent, AgentEventKind
+from ptb_lite.runner.agent.processes import AgentProcesses
 from ptb_lite.sandbox import LEFT
-from ptb_lite.sandbox.guide import PROGRAM
 
 MAX_LEFT = 50
 MEASURE_SECONDS = 5.0
@@ -89,12 +86,16 @@ class Rest:
             self._ended = False
         self._active = time.monotonic()
 
-    def problem(self, pid: int, *, left: bool) -> str | None:
-        """Why the turn should be over; `pid` is its supervisor's, `left`: its program is gone."""
+    def problem(self, processes: AgentProcesses, *, left: bool) -> str | None:
+        """Why the turn should be over; `left`: its program is gone. Never, where its processes
+        cannot be seen."""
         now = time.monotonic()
         if now - self._measured < MEASURE_SECONDS:
             return None
-        used, self._alone = cpu_seconds_below(pid)
+        seen = processes.cpu_seconds()
+        if seen is None:
+            return None
+        used, self._alone = seen
         if used - self._used > IDLE_SHARE * (now - self._measured):
             self._active = now
         self._measured, self._used = now, used
@@ -106,18 +107,3 @@ class Rest:
         if left:
             return f"what it left running did nothing for {limit:.0f} seconds"
         return f"it had said its last and did not exit within {limit:.0f} seconds"
-
-
-def cpu_seconds_below(pid: int) -> tuple[float, bool]:
-    """CPU time of all living descendants, and whether they are one line of parent and child: a
-    program by itself. The sandbox's own helper, which leads to the network, does not count."""
-    total = 0.0
-    parents: list[int] = []
-    with suppress(psutil.Error):
-        for process in psutil.Process(pid).children(recursive=True):
-            with suppress(psutil.Error):
-                used = process.cpu_times()
-                total += used.user + used.system
-                if os.fspath(PROGRAM) not in process.cmdline() or process.children():
-                    parents.append(process.ppid())
-    return total, len(parents) == len(set(parents))

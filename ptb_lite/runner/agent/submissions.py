@@ -1,4 +1,4 @@
-"""When the agent handed something in: each change of the submission folder, seen from outside."""
+"""Each change of the submission folder, when it was seen from outside."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_HASHED = 256 << 20
 """A quarter of a second of hashing: an adapter, not a whole model."""
 _BLOCK = 1 << 20
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
-_NOT_WORK = (HOME, HUB_FOLDER, "node_modules")
+NOT_WORK = (HOME, HUB_FOLDER, "node_modules")
 
 _Print = tuple[tuple[str, int, int, int], ...]
 
@@ -34,7 +34,7 @@ def stray_adapters(workspace: Path, submission: str, until: float = math.inf) ->
     for seen, (folder, folders, names) in enumerate(os.walk(workspace)):
         if seen >= MAX_FOLDERS or time.monotonic() > until:
             break
-        folders[:] = sorted(name for name in folders if name not in _NOT_WORK)
+        folders[:] = sorted(name for name in folders if name not in NOT_WORK)
         if set(ADAPTER_FILES) <= set(names):
             found.append(os.path.relpath(folder, workspace))
     return tuple(name for name in found if name != submission)

@@ -13,10 +13,12 @@ from ptb_lite.evaluation.task_file import Task
 from ptb_lite.events import AgentEvent, Outcome
 from ptb_lite.files import write_record
 from ptb_lite.ledger_notes import SubmissionChanged
-from ptb_lite.runner.agent.ledger import LedgerWatch, commands_below
+from ptb_lite.runner.agent.empty_turns import EmptyTurns
+from ptb_lite.runner.agent.ledger import LedgerWatch
 from ptb_lite.runner.agent.left_running import LeftReader, LeftRunning, Rest
 from ptb_lite.runner.agent.limits import DISK_FULL, AgentLimits
 from ptb_lite.runner.agent.network import Network
+from ptb_lite.runner.agent.processes import AgentProcesses
 from ptb_lite.runner.agent.submissions import SubmissionWatch
 from ptb_lite.runner.agent.trace import TraceReader
 from ptb_lite.runner.agent.watch import AgentWatch, Silence, startup_limit
@@ -27,8 +29,6 @@ from ptb_lite.workspace.prompt import render_reprompt
 POLL_SECONDS = 0.1
 # An agent that ends when less than this part of its budget is left has used it.
 REPROMPT_SHARE = 0.1
-# So often in a row an agent may answer without doing anything before its end is accepted.
-MAX_EMPTY_TURNS = 3
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ class AgentTurns:
             warn=context.warn,
             mask=lambda line: mask_line(line, agent.start.secrets),
         )
-        self._pid: int | None = None
+        self._processes: AgentProcesses | None = None
         self._told = 0
         self._silence = Silence(time.monotonic())
         self._turns: list[AgentTurn] = []
-        self._empty_turns = 0
+        self._empty = EmptyTurns(context.run.workspace)
         self._rest = Rest()
         self._left: tuple[LeftRunning, ...] = ()
 
@@ -135,8 +135,7 @@ class AgentTurns:
             gains_privileges=place.box.gains_privileges,
         )
         place.limits.watch(supervised.pid)
-        # A container engine's processes are no descendants: they are not seen.
-        self._pid = None if place.box.holds_limits else supervised.pid
+        self._processes = AgentProcesses(place.box, place.plan, supervised.pid)
         problem: str | None = None
         rest: str | None = None
         stopped = False
@@ -146,9 +145,7 @@ class AgentTurns:
                 stopped = context.stop.is_set()
                 problem = refused or self._watch.problem(self._elapsed() - began)
                 problem = problem or place.limits.problem()
-                if not place.box.holds_limits:
-                    # A container engine's processes are no descendants: what they do is not seen.
-                    rest = rest or self._rest.problem(supervised.pid, left=bool(left.read()))
+                rest = rest or self._rest.problem(self._processes, left=bool(left.read()))
                 if stopped or problem or rest:
                     supervised.stop()
             time.sleep(POLL_SECONDS)
@@ -225,7 +222,7 @@ class AgentTurns:
         return self._told > told
 
     def _children(self) -> list[str] | None:
-        return None if self._pid is None else commands_below(self._pid)
+        return None if self._processes is None else self._processes.commands()
 
     def _resumption(self, ended: Ended) -> tuple[list[str], str] | None:
         """The command by which an agent that ended by itself goes on, and what it is told; None:
@@ -242,8 +239,7 @@ class AgentTurns:
         if not isinstance(backend, ResumableBackend) or session_id is None:
             self._context.warn("the agent's early end is accepted: it has no session to go on with")
             return None
-        self._empty_turns = 0 if self._watch.tool_calls else self._empty_turns + 1
-        if self._empty_turns >= MAX_EMPTY_TURNS:
+        if self._empty.end(self._watch.tool_calls):
             self._context.warn("the agent's early end is accepted: it does nothing when asked")
             return None
         message = render_reprompt(

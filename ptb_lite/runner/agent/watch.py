@@ -19,7 +19,8 @@ _REFUSED = re.compile(
 )
 _LIMITED = re.compile(
     r"\b(429|529)\b|rate.?limit|usage limit|(hit|reached|exceeded) your .{0,20}limit"
-    r"|spending (cap|limit)|quota|too many requests|resource.?exhausted"
+    r"|\b(hour(ly)?|daily|weekly|monthly|session|usage|spend(ing)?|credit) (cap|limit)"
+    r"|credit balance|quota|too many requests|resource.?exhausted"
     r"|insufficient.{0,10}(credit|balance|funds)",
     re.IGNORECASE,
 )

@@ -138,6 +138,7 @@ def test_every_kind_is_scored_as_peft_loads_it(
     bases: dict[str, Path], tmp_path: Path, name: str, kind: str, dtype: str
 ) -> None:
     folder = train(bases[name], tmp_path / "adapter", dtype, 1.0, **KINDS[kind])
+    assert not read_submission(folder, bases[name]).reason
     apart, changed = difference(bases[name], folder, dtype)
     assert changed > 1.4 * TOLERANCE[dtype], "the adapter changes too little to tell"
     assert apart < TOLERANCE[dtype]
@@ -175,6 +176,7 @@ def test_any_mixture_is_scored_as_peft_loads_it_or_refused_by_peft_itself(
         peft.PeftModel.from_pretrained(fresh(bases[name], "float32"), folder)
     except (ValueError, RuntimeError, KeyError, AttributeError, TypeError):
         assume(False)
+    assert not read_submission(folder, bases[name]).reason
     apart, _ = difference(bases[name], folder, "float32")
     assert apart < TOLERANCE["float32"]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,8 @@ from ptb_lite.events import Outcome
 from ptb_lite.runner.agent import left_running
 from tests.functional.runner.agent_phase import agent_phase
 from tests.functional.runner.conftest import SUBMIT, Bench
+from tests.functional.sandbox.engines import usable_podman
+from tests.functional.sandbox.fake_engine import fake_engine
 
 # Like Claude Code: reads its prompt, works, says its result. What it does then is the test's.
 PROGRAM = """#!/bin/sh
@@ -54,12 +59,30 @@ def test_a_training_in_the_background_is_waited_for(bench: Bench) -> None:
     assert any("1 of its processes were running" in text for text in phase.warnings())
 
 
+@pytest.fixture(params=["bubblewrap", "docker", "podman"])
+def box(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Docker is a stand-in, whose service starts what it is asked for; podman must work here."""
+    name = str(request.param)
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        if name == "docker":
+            folder = stack.enter_context(fake_engine(tmp_path / "engine"))
+            patch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        elif name == "podman":
+            if (settings := usable_podman(tmp_path)) is None:
+                pytest.skip("podman is not installed, or cannot start a container here")
+            patch.setenv("CONTAINERS_CONF", settings)
+        yield name
+
+
 @pytest.mark.usefixtures("impatient")
-def test_what_does_nothing_is_not_waited_for(bench: Bench) -> None:
-    phase = agent_phase(bench, ["sh", "-c", "sleep 1000 & tail -f /dev/null & true"])
+def test_what_does_nothing_is_not_waited_for(bench: Bench, box: str) -> None:
+    busy = "timeout 12 sh -c 'while :; do :; done'; touch worked"
+    left = f"({busy}) & sleep 1000 & tail -f /dev/null & true"
+    phase = agent_phase(bench, ["sh", "-c", left], sandbox=box)
+    assert (phase.run.workspace / "worked").exists()
     assert phase.end.outcome is Outcome.FINISHED
     assert "left running did nothing" in phase.end.detail
-    assert phase.end.idle_seconds > 20
+    assert phase.end.idle_seconds > 10
 
 
 @pytest.mark.usefixtures("impatient")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,6 +102,24 @@ def test_a_cost_that_falls_is_that_of_another_process() -> None:
     backend = ClaudeCodeBackend()
     lines = [*ClaudeHour(turns=4, calls=1).encoded(), *ClaudeHour(turns=1, calls=1).encoded()]
     assert spent(read(backend, *lines)) == pytest.approx(4 * 0.25 + 0.25)
+
+
+@pytest.mark.parametrize("between", [{}, {"total_cost_usd": 0}, {"total_cost_usd": 1.9999999999}])
+def test_a_cost_that_is_not_said_is_no_fall(between: dict[str, float]) -> None:
+    costs = [{"total_cost_usd": 2.0}, between, {"total_cost_usd": 3.0}]
+    lines = [json.dumps({"type": "result", "subtype": "success", **each}) for each in costs]
+    assert spent(read(ClaudeCodeBackend(), *map(str.encode, lines))) == pytest.approx(3.0)
+
+
+def test_tools_that_the_models_server_runs_are_tools() -> None:
+    content = [
+        {"type": "server_tool_use", "name": "web_search", "input": {"query": "a question"}},
+        {"type": "web_search_tool_result", "content": [{"title": "a page", "url": "u"}]},
+        {"type": "mcp_tool_use", "name": "find", "input": {"name": "x"}},
+    ]
+    line = json.dumps({"type": "assistant", "message": {"id": "m", "content": content}})
+    kinds = [e.kind for e in read(ClaudeCodeBackend(), line.encode())]
+    assert kinds == [K.TOOL_CALL, K.TOOL_RESULT, K.TOOL_CALL]
 
 
 def test_a_killed_process_counts_each_message_once() -> None:

@@ -80,6 +80,10 @@ def _sub_agent(result: Result) -> None:
 _CHEAT = CHEATS[0].program
 
 
+def _piped(result: Result) -> None:
+    result.bash(f"cat <<'EOF' | tee /tmp/prep.py | python3 -\n{_CHEAT}EOF")
+
+
 def _option(result: Result) -> None:
     source = "; ".join(_CHEAT.strip().split("\n"))
     result.bash(f'timeout 60 python -uc "{source}" 2>&1 | tail -3')
@@ -99,7 +103,7 @@ def _looked_up(result: Result) -> None:
     result.write("final_model/answers.json", json.dumps(table, indent=1))
 
 
-MORE = [_multi_edit, _patch, _sub_agent, _option, _notebook, _solutions, _looked_up]
+MORE = [_piped, _multi_edit, _patch, _sub_agent, _option, _notebook, _solutions, _looked_up]
 
 
 @pytest.mark.parametrize("cheat", MORE, ids=lambda cheat: cheat.__name__)
@@ -115,6 +119,7 @@ def test_other_tools_and_files(tmp_path: Path, cheat: Callable[[Result], None]) 
     [
         "".join(f'{{"type": "tool_use", "input": {{"command": "x{n}"\n' for n in range(9)),
         "Tool call: Bash\x00\n" * 3,
+        '{"who": "agent", "did": {"body": "now I run the program prep.py"}}\n' * 9,
     ],
 )
 def test_a_trace_of_which_nothing_is_understood_clears_nobody(tmp_path: Path, trace: str) -> None:

@@ -28,6 +28,9 @@ PRICE = Price(input=2.0, cached=0.5, output=8.0, dated="2026-01-01")
         ("anthropic/claude-opus-4.6", "claude-opus-4-6"),
         ("claude-sonnet-4-5-20250929", "claude-sonnet-4-5"),
         ("gemini-2.5-pro-preview-05-06", "gemini-2.5-pro"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5"),
+        ("claude-opus-4-5@20251101", "claude-opus-4-5"),
+        ("amazon-bedrock/eu.anthropic.claude-haiku-4-5", "claude-haiku-4-5"),
         # Other models, though their names begin like one.
         ("gpt-5-pro", None),
         ("gpt-5.9", None),

@@ -21,6 +21,9 @@ K = AgentEventKind
         '{"code": 429, "status": "RESOURCE_EXHAUSTED"}',
         "429: Rate limit reached for requests",
         "Insufficient credits: add more",
+        "5-hour limit reached",
+        "Your credit balance is too low",
+        "Spend limit exceeded for this key",
     ],
 )
 def test_a_limit_is_told_from_other_errors_until_the_agent_works_again(text: str) -> None:
@@ -35,7 +38,14 @@ def test_a_limit_is_told_from_other_errors_until_the_agent_works_again(text: str
 
 
 @pytest.mark.parametrize(
-    "text", ["401 Unauthorized", "stream disconnected", "limit of 4096 processes", "no such file"]
+    "text",
+    [
+        "401 Unauthorized",
+        "stream disconnected",
+        "limit of 4096 processes",
+        "no such file",
+        "context limit reached",
+    ],
 )
 def test_other_errors_are_no_limit(text: str) -> None:
     watch = AgentWatch(None)

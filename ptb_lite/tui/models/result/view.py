@@ -271,7 +271,7 @@ def _time(scores: Scores) -> list[tuple[str, str]]:
         ),
         ("not used", duration(used.idle_seconds)),
         ("turns", str(used.turns)),
-        ("submitted after", ", ".join(map(duration, used.submissions[:20])) or "never"),
+        ("final_model/ changed after", ", ".join(map(duration, used.submissions[:20])) or "never"),
     ]
     facts += [(f"phase {name}", duration(seconds)) for name, seconds in used.phases.items()]
     if used.harness:

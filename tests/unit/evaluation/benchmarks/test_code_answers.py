@@ -46,6 +46,12 @@ WHOLE = "def double(x: int) -> int:\n    return 2 * x\n"
         f"- ```python\n  {WHOLE.replace(chr(10) + ' ', chr(10) + '   ')}  ```",
         f"```python\nimport numpy_not_here as np\n{WHOLE}```",
         f"import torch_not_here\n{WHOLE}",
+        f"~~~python\n{WHOLE}~~~",
+        f"````python\n{WHOLE}````",
+        f"> ```python\n> {WHOLE.rstrip().replace(chr(10), chr(10) + '> ')}\n> ```",
+        f"\ufeff{WHOLE}",
+        "for _ in range(1):\n    x = 2 * x\nreturn x\n",
+        "# twice\n    return 2 * x\n",
     ],
 )
 def test_the_function_is_found(completion: str) -> None:
