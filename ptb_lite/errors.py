@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 
 class PtbLiteError(Exception):
@@ -44,6 +44,25 @@ class SeveralProblemsError(SpecError):
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self._problems)
+
+
+def raise_all(problems: Sequence[PtbLiteError]) -> None:
+    """Raises the one problem that there is, or all of them as SeveralProblemsError."""
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise SeveralProblemsError(problems)
+
+
+def problems_of(checks: Iterable[Callable[[], object]]) -> tuple[PtbLiteError, ...]:
+    """What checks raise, each by itself."""
+    found: list[PtbLiteError] = []
+    for check in checks:
+        try:
+            check()
+        except PtbLiteError as error:
+            found += error.each()
+    return tuple(found)
 
 
 class CatalogError(PtbLiteError):

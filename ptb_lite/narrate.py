@@ -80,12 +80,17 @@ def gain_answer(scores: Scores) -> Answer:
         )
         word = "YES" if gained else "NO" if lost else "NOT SHOWN"
         return Answer(question, word, figures, True if gained else False if lost else None)
-    mean = sum(test.difference for test in told) / len(told)
     word = "YES" if gained and not lost else "NO" if lost and not gained else "MIXED"
     word = word if gained or lost else "NOT SHOWN"
     good = {"YES": True, "NO": False}.get(word)
+    each = "; ".join(
+        f"{item.benchmark} {100 * test.difference:+.1f} "
+        f"[{100 * test.low:+.0f}, {100 * test.high:+.0f}]"
+        for item in scores.benchmarks
+        if (test := item.after_vs_few_shot) is not None
+    )
     figures = f"{gained} of {plural(len(told), 'benchmark')} gained over few-shot, {lost} lost"
-    return Answer(question, word, f"{figures}, mean {100 * mean:+.1f} points", good)
+    return Answer(question, word, f"{figures}, in points: {each}", good)
 
 
 def trust_answer(scores: Scores, audit: AuditRecord | None) -> Answer:
@@ -99,17 +104,20 @@ def trust_answer(scores: Scores, audit: AuditRecord | None) -> Answer:
 
 
 def score_answer(scores: Scores) -> Answer:
-    """Raw and counted, and what became of the declared success."""
+    """Raw and counted."""
     raw, counted = scores.average.raw, scores.average.counted
     same = raw == counted
     word = f"raw {percent(raw)} {'=' if same else '→'} counted {percent(counted)}"
-    policy = "" if same else f"policy {scores.policy}"
-    declared = f"declared success: {scores.success.told}" if scores.success is not None else ""
-    text = ", ".join(part for part in (policy, declared) if part)
-    good = (
-        None if scores.success is None else {"met": True, "not met": False}.get(scores.success.told)
-    )
-    return Answer("Score", word, text, good)
+    return Answer("Score", word, "" if same else f"policy {scores.policy}")
+
+
+def success_answer(scores: Scores) -> Answer | None:
+    """What was declared before the run, and whether it came true; None where nothing was."""
+    found = scores.success
+    if found is None:
+        return None
+    good = {"met": True, "not met": False}.get(found.told)
+    return Answer("Success", found.told.upper(), f"declared: {found.declared}", good)
 
 
 def off_target_answer(scores: Scores) -> Answer | None:

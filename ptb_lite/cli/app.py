@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ptb_lite import __version__
-from ptb_lite.cli import archive, checks, experiment, lists, replay, run, runs, scale
+from ptb_lite.cli import archive, checks, experiment, lists, replay, run, runs, scale, serve
 from ptb_lite.cli.common.output import say
 
 app = typer.Typer(
@@ -52,6 +52,7 @@ app.command("ls")(runs.ls)
 app.command("show")(runs.show)
 app.command("attach")(runs.attach)
 app.command("replay")(replay.replay)
+app.command("serve")(serve.serve)
 app.command("resume")(runs.resume)
 app.command("stop")(runs.stop)
 app.command("report")(runs.report)

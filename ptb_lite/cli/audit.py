@@ -30,6 +30,7 @@ from ptb_lite.events import Record, Verdict
 from ptb_lite.files import read_record
 from ptb_lite.installation import item_salt
 from ptb_lite.narrate import flag_words, vote_words
+from ptb_lite.plugins import names
 from ptb_lite.runner.agent.session_flags import by_rules_of
 from ptb_lite.runner.auditing.audit_judge import audit_judge
 from ptb_lite.runner.auditing.evidence import folder_here, instruct_folder, with_run_facts
@@ -210,7 +211,8 @@ def _judge(wanted: Wanted, runs_dir: Path) -> JudgeOptions | None:
     box = "bubblewrap"
     if not _is_folder(Path(wanted.target)):
         chosen = find_run(runs_dir, wanted.target).read_spec().sandbox
-        box = box if chosen == "none" else chosen
+        # One that another harness used may be none of ours.
+        box = chosen if chosen in names("sandboxes") and chosen != "none" else box
     return audit_judge(choice, catalog, sandbox=box, tell=lambda vote: say_error(vote_words(vote)))
 
 

@@ -58,6 +58,7 @@ def experiment(
     from ptb_lite.experiment.plan import experiment_file, read_experiment, specs
     from ptb_lite.experiment.report import make_report, report_lines
     from ptb_lite.experiment.state import experiment_salt, read_state
+    from ptb_lite.launchers.protocol import runs_here
     from ptb_lite.launchers.settings import find_launcher
 
     file = experiment_file(file)
@@ -75,7 +76,12 @@ def experiment(
         launcher = find_launcher(on, at_most=parallel)
         resolved = specs(found, catalog, experiment_salt(found, runs_dir))
         for arm in found.arms:
-            preflight(resolved[f"{arm}/{found.plan.seeds[0]}"], catalog, runs_dir)
+            preflight(
+                resolved[f"{arm}/{found.plan.seeds[0]}"],
+                catalog,
+                runs_dir,
+                here=runs_here(launcher),
+            )
         tell = say_error if as_json else say
         state = run_experiment(found, resolved, runs_dir, tell, launcher, only=cell)
     report = make_report(state, found.arms, runs_dir)

@@ -17,6 +17,7 @@ from ptb_lite.cli.common.terminal import is_terminal, show_run
 from ptb_lite.doctor.preflight import find_warnings, preflight
 from ptb_lite.errors import PtbLiteError, SpecError
 from ptb_lite.evaluation.lm_tasks.task import is_lm_task
+from ptb_lite.launchers.protocol import Launcher, runs_here
 from ptb_lite.spec.run_spec import RunSpec, resolve_spec
 
 
@@ -33,11 +34,13 @@ def start(
 ) -> None:
     """Check the choices and the machine, start the run, and follow it unless detached."""
     catalog = load_catalog()
-    spec = resolve_spec(preset=preset, overrides=overrides, catalog=catalog)
+    spec = resolve_spec(preset=preset, overrides=overrides, catalog=catalog, strict=False)
     for name in filter(is_lm_task, spec.benchmarks):
         say_error(f"{name}: read with its dataset, which may be fetched first")
-    preflight(spec, catalog, runs_dir)
-    for warning in find_warnings(spec, catalog):
+    launcher = _launcher(on)
+    here = launcher is None or runs_here(launcher)
+    preflight(spec, catalog, runs_dir, here=here)
+    for warning in find_warnings(spec, catalog, here=here):
         say_error(f"warning: {warning}")
     if foreground:
         if on != "local" or detach:
@@ -45,7 +48,7 @@ def start(
         raise typer.Exit(_in_foreground(spec, runs_dir, as_json=as_json))
     from ptb_lite.runner.launch import launch
 
-    run = launch(spec, runs_dir) if on == "local" else _submit(spec, runs_dir, on)
+    run = launch(spec, runs_dir) if launcher is None else _submit(spec, runs_dir, on, launcher)
     if not detach:
         watch_run(run, runs_dir=runs_dir, plain=plain, as_json=as_json)
     elif as_json:
@@ -54,12 +57,19 @@ def start(
         say(f"{run.name} started: `ptb-lite attach {run.name}` shows it")
 
 
-def _submit(spec: RunSpec, runs_dir: Path, on: str) -> Path:
-    """Hand the run to a launcher; its folder is the interface, here as on its node."""
+def _launcher(on: str) -> Launcher | None:
+    """None: this process starts the run itself. Raises LauncherError."""
+    if on == "local":
+        return None
     from ptb_lite.launchers.settings import find_launcher
+
+    return find_launcher(on)
+
+
+def _submit(spec: RunSpec, runs_dir: Path, on: str, launcher: Launcher) -> Path:
+    """Hand the run to a launcher; its folder is the interface, here as on its node."""
     from ptb_lite.runner.launch import make_run
 
-    launcher = find_launcher(on)
     run = make_run(spec, runs_dir)
     try:
         launcher.check([run], runs_dir)

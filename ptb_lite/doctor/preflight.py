@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from ptb_lite.choices import Device as DeviceName
 from ptb_lite.choices import Feedback
 from ptb_lite.doctor.reach import ask_all, probes
 from ptb_lite.doctor.speed import speed_warning
-from ptb_lite.errors import CatalogError, PtbLiteError, SeveralProblemsError, SpecError
+from ptb_lite.errors import CatalogError, PtbLiteError, SpecError, problems_of, raise_all
 from ptb_lite.evaluation.engine.plan import require_vllm
 from ptb_lite.evaluation.items.rows import check_data
 from ptb_lite.evaluation.lm_tasks.find import find_lm_task
@@ -46,7 +46,7 @@ from ptb_lite.hardware.device import DeviceError
 from ptb_lite.installation import require_run_packages, state_root
 from ptb_lite.plugins import named_when_raising
 from ptb_lite.sandbox import sandbox
-from ptb_lite.spec.run_spec import RunSpec
+from ptb_lite.spec.run_spec import RunSpec, choice_problems
 
 GB = 10**9
 # The smallest job that makes sense: short items; the evaluation halves its batch where it must.
@@ -56,17 +56,18 @@ _EVALUATION_BATCH = 4
 _RUN_BYTES = GB
 
 
-def preflight(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> None:
-    """Raises SpecError with field, message and way out for everything that is missing."""
-    problems = find_problems(spec, catalog, runs_dir)
-    if len(problems) == 1:
-        raise problems[0]
-    if problems:
-        raise SeveralProblemsError(problems)
+def preflight(spec: RunSpec, catalog: Catalog, runs_dir: Path, *, here: bool = True) -> None:
+    """Raises SpecError with field, message and way out for everything that is missing.
+
+    Of a run that another machine carries out (`here` False) what is that machine's is not asked.
+    """
+    raise_all(find_problems(spec, catalog, runs_dir, here=here))
 
 
-def find_problems(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> tuple[PtbLiteError, ...]:
-    """Everything that keeps the run from being carried out here, each with its field.
+def find_problems(
+    spec: RunSpec, catalog: Catalog, runs_dir: Path, *, here: bool = True
+) -> tuple[PtbLiteError, ...]:
+    """Everything that keeps the run from being carried out, each with its field.
 
     Takes a second or two, and at most some `reach.SECONDS` where a network is silent.
     """
@@ -77,39 +78,51 @@ def find_problems(spec: RunSpec, catalog: Catalog, runs_dir: Path) -> tuple[PtbL
         lambda: check_space(
             runs_dir, _RUN_BYTES, field="runs-dir", hint="choose another with --runs-dir"
         ),
-        lambda: check_sandbox(spec.sandbox),
+        *(_of_machine(spec, entry) if here else ()),
         lambda: check_read_only(spec.read_only, runs_dir, spec.include_path),
-        lambda: check_device(spec.device, entry),
-        lambda: check_engine(spec),
         lambda: check_agent(spec, catalog),
         lambda: check_audit_judge(spec, catalog),
         *(partial(check_benchmark, name, spec, catalog) for name in spec.measured),
         lambda: check_files(entry),
     ]
-    by_field: dict[str | None, PtbLiteError] = {}
-    for error in map(_problem, checks):
-        if error is not None:
-            # A field's second problem often follows from its first.
-            by_field.setdefault(error.field, error)
-    found = tuple(by_field.values())
-    named = set(by_field)
+    chosen = choice_problems(spec, catalog)
+    found = _first_of_fields(problems_of(checks), {error.field for error in chosen})
+    named = {error.field for error in (*chosen, *found)}
     asked = [each for each in probes(spec, catalog) if each[0] not in named]
-    return (*found, *ask_all(asked))
+    return (*chosen, *found, *ask_all(asked))
 
 
-def _problem(check: Callable[[], None]) -> PtbLiteError | None:
-    try:
-        check()
-    except PtbLiteError as error:
-        return error
-    return None
+def machine_problems(spec: RunSpec, catalog: Catalog) -> tuple[PtbLiteError, ...]:
+    """What this machine cannot do for the run: isolate its agent, hold its model, generate."""
+    return _first_of_fields(problems_of(_of_machine(spec, catalog.model(spec.model))), set())
 
 
-def find_warnings(spec: RunSpec, catalog: Catalog) -> tuple[PtbLiteError, ...]:
+def _of_machine(spec: RunSpec, entry: ModelEntry) -> list[Callable[[], None]]:
+    return [
+        lambda: check_sandbox(spec.sandbox),
+        lambda: check_device(spec.device, entry),
+        lambda: check_engine(spec),
+    ]
+
+
+def _first_of_fields(
+    problems: Iterable[PtbLiteError], named: set[str | None]
+) -> tuple[PtbLiteError, ...]:
+    """A field's second problem often follows from its first. `named` are fields to leave out."""
+    by_field: dict[str | None, PtbLiteError] = {}
+    for error in problems:
+        if error.field not in named:
+            by_field.setdefault(error.field, error)
+    return tuple(by_field.values())
+
+
+def find_warnings(
+    spec: RunSpec, catalog: Catalog, *, here: bool = True
+) -> tuple[PtbLiteError, ...]:
     """What a person would want to know before the start, and what refuses nothing."""
     found = []
     with suppress(DeviceError):
-        slow = speed_warning(spec, catalog, detect_device(spec.device))
+        slow = speed_warning(spec, catalog, detect_device(spec.device)) if here else None
         found += [slow] if slow is not None else []
     judged = [name for name in spec.measured if catalog.benchmark(name).judge is not None]
     if judged and spec.judge is None:

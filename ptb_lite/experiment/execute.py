@@ -12,7 +12,15 @@ from pathlib import Path
 
 from ptb_lite.events import Outcome
 from ptb_lite.experiment.plan import Cell, Experiment
-from ptb_lite.experiment.state import CellState, State, claim, forget, read_cell, read_state
+from ptb_lite.experiment.state import (
+    CellState,
+    State,
+    claim,
+    forget,
+    note_plan,
+    read_cell,
+    read_state,
+)
 from ptb_lite.launchers.protocol import JobState, Launcher
 from ptb_lite.moments import seconds_since
 from ptb_lite.runner.launch import START_SECONDS, make_run
@@ -46,6 +54,7 @@ def run_experiment(
     or that a person stopped, is not tried again: it stands in the report. One whose runner died is
     continued. What another process has begun is waited for. Raises PtbLiteError as launching does.
     """
+    note_plan(experiment, runs_dir)
     waiting = deque(enumerate(experiment.cells, start=1))
     if only is not None:
         waiting = deque(pair for pair in waiting if pair[0] == only)

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome
 from ptb_lite.experiment.execute import run_of
-from ptb_lite.experiment.state import CellState, State
+from ptb_lite.experiment.state import CellState, State, begun_experiments
+from ptb_lite.text import one_line, visible
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,20 @@ def progress(state: State, arms: Sequence[str], runs_dir: Path) -> tuple[Progres
             )
         )
     return tuple(found)
+
+
+def experiments_text(runs_dir: Path) -> str:
+    """Every experiment of a folder of runs with its arms, for the app."""
+    parts = []
+    for state in begun_experiments(runs_dir):
+        arms = tuple(dict.fromkeys(cell.arm for cell in state.cells))
+        try:
+            lines = list(progress_lines(progress(state, arms, runs_dir)))
+        except (PtbLiteError, OSError) as error:
+            lines = [f"cannot be read: {error}"]
+        head = one_line(f"{state.name}: {state.title}", 200)
+        parts.append("\n".join(map(visible, (head, *lines))))
+    return "\n\n".join(parts) or "No experiment was begun in this folder of runs."
 
 
 def progress_lines(found: Sequence[Progress]) -> Iterator[str]:

@@ -9,12 +9,13 @@ from typing import Literal
 
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.audit.verdict.rules import only_hidden
-from ptb_lite.events import Outcome, Record, Verdict
+from ptb_lite.events import Record, Verdict
 from ptb_lite.experiment.execute import run_of
 from ptb_lite.experiment.state import State
 from ptb_lite.files import read_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import BenchmarkScores, PaperLine, Scores, SuccessCount
+from ptb_lite.runs.summary import cut_short
 from ptb_lite.stats.groups import mean_interval, permutation_test
 from ptb_lite.stats.scoring import fisher_exact, wilson
 
@@ -169,7 +170,7 @@ class _Arm:
     def __init__(self, name: str, ended: Sequence[tuple[RunFolder, Scores]], total: int) -> None:
         self._name = name
         # Told by the agent's outcome: runs of before 2027 stand as finished.
-        runs = [one for one in ended if one[1].time.agent_outcome is not Outcome.INTERRUPTED]
+        runs = [one for one in ended if not cut_short(one[1])]
         self._scores = [scores for _, scores in runs]
         flagged = [run for run, s in runs if s.verdict is Verdict.FLAGGED]
         self._flagged = len(flagged)

@@ -54,9 +54,11 @@ def plan_seeds(spec: RunSpec, runs_dir: Path, known: Mapping[int, str]) -> Path:
 
 def start_experiment(path: Path, runs_dir: Path) -> None:
     """Carry an experiment out in a session of its own, one run after another; what it says goes
-    into the file beside it. Raises OSError."""
+    into a file among the runs' experiments. Raises OSError."""
     command = [sys.executable, "-m", "ptb_lite", "experiment", os.fspath(path)]
-    with path.with_suffix(".log").open("ab") as log:
+    said = runs_dir / FOLDER / f"{path.stem}.log"
+    said.parent.mkdir(parents=True, exist_ok=True)
+    with said.open("ab") as log:
         subprocess.Popen(
             [*command, "--runs-dir", os.fspath(runs_dir)],
             stdin=subprocess.DEVNULL,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +20,8 @@ from ptb_lite.files import read_record, write_record
 from ptb_lite.installation import item_salt
 
 FOLDER = "experiments"
+_PLAN = "plan.json"
+_MOST_LISTED = 20
 
 
 class CellState(Record):
@@ -70,6 +73,41 @@ def _read(
             hint=f"Give the arm another name, or move {path} away",
         )
     return found
+
+
+def note_plan(experiment: Experiment, runs_dir: Path) -> None:
+    """Keep which cells there are beside them, for who has not the plan's file. Raises OSError."""
+    path = runs_dir / FOLDER / experiment.plan.id / _PLAN
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cells = tuple(CellState(arm=cell.arm, seed=cell.seed) for cell in experiment.cells)
+    write_record(path, State(name=experiment.plan.id, title=experiment.plan.title, cells=cells))
+
+
+def begun_experiments(runs_dir: Path) -> tuple[State, ...]:
+    """What there is of every experiment that was begun in a folder of runs, the newest first.
+
+    One that cannot be read is left out.
+    """
+    plans = sorted((runs_dir / FOLDER).glob(f"*/{_PLAN}"), key=_written, reverse=True)
+    found = []
+    for plan in plans[:_MOST_LISTED]:
+        with suppress(PtbLiteError, OSError):
+            state = read_record(plan, State)
+            cells = tuple(_with_run(cell, plan.parent) for cell in state.cells)
+            found.append(state.model_copy(update={"cells": cells}))
+    return tuple(found)
+
+
+def _with_run(cell: CellState, folder: Path) -> CellState:
+    path = folder / f"{cell.arm}.{cell.seed}.json"
+    return read_record(path, CellState) if path.is_file() else cell
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def claim(experiment: Experiment, cell: Cell, run_id: str, runs_dir: Path) -> bool:

@@ -30,6 +30,7 @@ class LocalLauncher:
     """Runs on this machine, `at_most` at a time; a job's id is its run's id."""
 
     poll_seconds = 0.5
+    here = True
 
     def __init__(self, options: LocalOptions, at_most: int) -> None:
         if options.gpus and at_most > len(options.gpus):

@@ -1,4 +1,4 @@
-"""What a node says of a runs folder: `python -m ptb_lite.launchers.probe FOLDER TOKEN_FILE`.
+"""What a node says of runs: `python -m ptb_lite.launchers.probe FOLDER TOKEN_FILE RUN_ID...`.
 
 Run as a job before the first run is queued. Prints one JSON object.
 """
@@ -6,24 +6,37 @@ Run as a job before the first run is queued. Prints one JSON object.
 from __future__ import annotations
 
 import json
-import shutil
 import socket
-import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-_SECONDS = 30
+from ptb_lite.catalog.loader import load_catalog
+from ptb_lite.doctor.preflight import machine_problems
+from ptb_lite.errors import PtbLiteError
+from ptb_lite.runs.folder import RunFolder
 
 
-def probe(folder: Path, token: str) -> dict[str, object]:
-    """Whether this node sees the folder and the token in it, may write there, and can isolate."""
+def probe(folder: Path, token: str, run_ids: Sequence[str]) -> dict[str, object]:
+    """Whether this node sees the folder and the token in it, may write there, and what it cannot
+    do for the runs."""
+    sees = (folder / token).is_file()
     return {
         "host": socket.gethostname(),
-        "sees": (folder / token).is_file(),
+        "sees": sees,
         "writes": _writes(folder),
-        "isolates": _isolates(),
+        "problems": list(dict.fromkeys(_problems(folder, run_ids))) if sees else [],
     }
+
+
+def _problems(folder: Path, run_ids: Sequence[str]) -> Iterator[str]:
+    catalog = load_catalog()
+    for run_id in run_ids:
+        try:
+            yield from map(str, machine_problems(RunFolder(folder / run_id).read_spec(), catalog))
+        except PtbLiteError as error:
+            yield str(error)
 
 
 def _writes(folder: Path) -> bool:
@@ -34,17 +47,5 @@ def _writes(folder: Path) -> bool:
         return False
 
 
-def _isolates() -> bool:
-    """Whether bubblewrap may make its namespaces here."""
-    program = shutil.which("bwrap")
-    if program is None:
-        return False
-    command = [program, "--unshare-all", "--ro-bind", "/", "/", "true"]
-    try:
-        return subprocess.run(command, capture_output=True, timeout=_SECONDS).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-
-
 if __name__ == "__main__":
-    print(json.dumps(probe(Path(sys.argv[1]), sys.argv[2])))
+    print(json.dumps(probe(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])))

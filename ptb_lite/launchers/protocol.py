@@ -46,6 +46,9 @@ class Launcher(Protocol):
     def poll_seconds(self) -> float:
         """How often `states` may be called."""
 
+    here: bool
+    """Whether this machine carries the runs out, so that it has to be able to (left out: it is)."""
+
     def room(self, active: int) -> int | None:
         """How many more runs it takes while `active` are under way; None: all there are."""
 
@@ -63,6 +66,11 @@ class Launcher(Protocol):
 
     def logs(self, run: RunFolder, job: str) -> tuple[Path, ...]:
         """Files with what a job printed; they need not exist yet."""
+
+
+def runs_here(launcher: Launcher) -> bool:
+    """Whether this machine carries the runs out; a plugin of before 2027 does not say."""
+    return bool(getattr(launcher, "here", True))
 
 
 @runtime_checkable

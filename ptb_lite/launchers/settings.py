@@ -26,8 +26,8 @@ def find_launcher(name: str, *, at_most: int | None = None, config: Path | None 
     An entry `NAME: {launcher: slurm, partition: gpu, ...}` makes NAME another name for a plugin.
     Raises LauncherError, PluginError and, for a malformed file, CatalogError.
     """
-    path = (config_root() if config is None else config) / FILE
-    entry = dict(_entry(path, name))
+    found_entry, path = read_entry(name, config)
+    entry = dict(found_entry)
     kind = entry.pop(_KIND, name)
     if not isinstance(kind, str):
         raise LauncherError("is not the name of a launcher", field=f"{path}: {name}.{_KIND}")
@@ -45,11 +45,16 @@ def find_launcher(name: str, *, at_most: int | None = None, config: Path | None 
         return factory.make(settings)
 
 
-def _entry(path: Path, name: str) -> Mapping[str, Any]:
+def read_entry(name: str, config: Path | None = None) -> tuple[Mapping[str, Any], Path]:
+    """What a person's file says of a launcher, nothing where it says nothing; and that file.
+
+    Raises LauncherError, and CatalogError for a malformed file.
+    """
+    path = (config_root() if config is None else config) / FILE
     if not path.is_file():
-        return {}
+        return {}, path
     file = read_yaml(path)
     found = file.values.get(name, {})
     if not isinstance(found, dict):
         raise LauncherError("needs its options below it", field=file.where([name]))
-    return found
+    return found, path

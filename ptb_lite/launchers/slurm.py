@@ -8,8 +8,10 @@ else (`overhead_minutes`).
 from __future__ import annotations
 
 import json
+import math
 import re
 import secrets
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ptb_lite.catalog.yaml_file import plain_message
 from ptb_lite.launchers.protocol import JobState, LauncherError, LauncherSettings
 from ptb_lite.launchers.slurm_job import RunJob
 from ptb_lite.runner.launch import note_job
@@ -31,6 +34,15 @@ _ARRAY = 1000
 """Jobs of one array: Slurm's MaxArraySize is 1001 unless somebody raised it."""
 _QUEUED = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"}
 _RUNNING = {"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"}
+# What srun says when --immediate has passed.
+_NOT_FREE = (
+    "Unable to allocate resources: Requested nodes are busy",
+    "Job allocation",
+    "Immediate",
+)
+# Options of batch jobs that srun has not, or that would make the probe another job.
+_NOT_OF_STEPS = {"array", "requeue", "no_requeue", "output", "error", "open_mode", "time", "signal"}
+_MOST_PROBED = 50
 _LIMIT = re.compile(r"(?:(?P<days>\d+)-)?(?P<parts>\d+(?::\d+){0,2})")
 
 
@@ -57,14 +69,31 @@ class SlurmOptions(BaseModel):
     """More of sbatch's options by their long names without dashes in front."""
     setup: tuple[str, ...] = ()
     """Shell lines before the job's command: modules, a virtual environment."""
+    probe_minutes: Annotated[float, Field(ge=0, le=24 * 60)] = 10
+    """How long to wait for a node that says what it sees and can do; 0: do not ask."""
     python: str | None = None
     """The command that starts Python on a node, a container's included; None: this Python."""
+
+    def asked(self) -> dict[str, str | int]:
+        """What a job asks for beside its time, by sbatch's names with underscores."""
+        memory = None if self.memory_gb is None else f"{round(self.memory_gb * 1000)}M"
+        found = {
+            "partition": self.partition,
+            "account": self.account,
+            "qos": self.qos,
+            "gres": self.gres,
+            "constraint": self.constraint,
+            "cpus_per_task": self.cpus,
+            "mem": memory,
+        }
+        return {name: value for name, value in found.items() if value is not None}
 
 
 class SlurmLauncher:
     """Jobs of Slurm; `at_most` of them at a time (None: as many as the cluster likes)."""
 
     poll_seconds = 10.0
+    here = False
 
     def __init__(self, options: SlurmOptions, at_most: int | None, source: str) -> None:
         for program in ("sbatch", "squeue", "srun"):
@@ -92,19 +121,20 @@ class SlurmLauncher:
                 field="budget",
                 hint="Choose a shorter time or another partition",
             )
-        found = self._probe(runs_dir)
+        if not self._options.probe_minutes:
+            return
+        found = self._probe(runs, runs_dir)
         if not (found.get("sees") and found.get("writes")):
             raise LauncherError(
                 f"the node {found.get('host', '?')} does not see this folder, or may not write",
                 field="runs-dir",
                 hint="Give a --runs-dir on a file system that the nodes share",
             )
-        boxed = [run.run_id for run in runs if run.read_spec().sandbox == "bubblewrap"]
-        if boxed and not found.get("isolates"):
+        problems = found.get("problems")
+        if isinstance(problems, list) and problems:
             raise LauncherError(
-                f"bubblewrap cannot isolate anything on the node {found.get('host', '?')}",
-                field="sandbox",
-                hint="Choose --sandbox podman, or none for an agent that you trust",
+                f"on the node {found.get('host', '?')}: {'; '.join(map(str, problems))}",
+                field=self._source,
             )
 
     def submit(self, runs: Sequence[RunFolder]) -> tuple[str, ...]:
@@ -148,16 +178,10 @@ class SlurmLauncher:
         chosen = self._options
         found: dict[str, Any] = {
             "job_name": "ptb-lite",
-            "time": round(max(self._minutes(run) for run in runs)),
+            "time": math.ceil(max(self._minutes(run) for run in runs)),
             "signal_delay_s": chosen.signal_seconds,
             "array_parallelism": self._at_most or len(runs),
-            "partition": chosen.partition,
-            "account": chosen.account,
-            "qos": chosen.qos,
-            "gres": chosen.gres,
-            "constraint": chosen.constraint,
-            "cpus_per_task": chosen.cpus,
-            "mem": None if chosen.memory_gb is None else f"{round(chosen.memory_gb * 1000)}M",
+            **chosen.asked(),
             "setup": list(chosen.setup) or None,
             "additional_parameters": {"requeue": True, **chosen.extra},
         }
@@ -181,34 +205,59 @@ class SlurmLauncher:
         default = [limit for row, limit in rows if name or row.endswith("*")]
         return _minutes_of(default[0]) if default else None
 
-    def _probe(self, runs_dir: Path) -> Mapping[str, Any]:
+    def _probe(self, runs: Sequence[RunFolder], runs_dir: Path) -> Mapping[str, Any]:
         runs_dir.mkdir(parents=True, exist_ok=True)
         token = f".probe-{secrets.token_hex(4)}"
         (runs_dir / token).touch()
-        options = {
-            "partition": self._options.partition,
-            "account": self._options.account,
-            "qos": self._options.qos,
-        }
-        asked = [f"--{key}={value}" for key, value in options.items() if value]
-        python = self._options.python or sys.executable
-        command = [
-            *("srun", "--quiet", "--ntasks=1", "--time=2", *asked),
-            *(*python.split(), "-m", "ptb_lite.launchers.probe", str(runs_dir.resolve()), token),
-        ]
         try:
-            told = self._ask(command, seconds=600)
+            told, refused = self._run_probe(runs_dir.resolve(), token, _unlike(runs))
         finally:
             (runs_dir / token).unlink(missing_ok=True)
         try:
             found = json.loads(told.strip().splitlines()[-1])
         except (ValueError, IndexError) as error:
-            raise LauncherError(
-                "a node cannot run ptb-lite's Python",
-                field=f"{self._source}.python",
-                hint="Give `setup` lines or `python` for the nodes",
-            ) from error
+            raise self._without_answer(refused) from error
         return found if isinstance(found, dict) else {}
+
+    def _run_probe(self, runs_dir: Path, token: str, run_ids: Sequence[str]) -> tuple[str, str]:
+        """What a node printed, and what srun said: asked as the runs ask, after the same lines."""
+        chosen = self._options
+        extra = {name.replace("-", "_"): value for name, value in chosen.extra.items()}
+        asked = [
+            f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
+            for name, value in {**chosen.asked(), **extra}.items()
+            if value is not False and name not in _NOT_OF_STEPS
+        ]
+        python = chosen.python or shlex.quote(sys.executable)
+        probe = f"exec {python} -m ptb_lite.launchers.probe {shlex.quote(str(runs_dir))} {token}"
+        probe = " ".join((probe, *run_ids))
+        seconds = round(60 * chosen.probe_minutes)
+        command = [
+            *("srun", "--quiet", "--ntasks=1", "--time=2", f"--immediate={seconds}", *asked),
+            *("bash", "-c", "\n".join((*chosen.setup, probe))),
+        ]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 180)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise LauncherError("srun does not answer", field="on") from error
+        return done.stdout, done.stderr
+
+    def _without_answer(self, said: str) -> LauncherError:
+        """Why no node answered: none was free, the job was refused, or Python did not start."""
+        if any(each in said for each in _NOT_FREE):
+            return LauncherError(
+                f"no node was free within {self._options.probe_minutes:g} minutes to say what it "
+                "sees and can do",
+                field=self._source,
+                hint="Try later, give more `probe_minutes`, or 0 to submit without asking",
+            )
+        if "allocate resources" in said or "allocation failure" in said:
+            return LauncherError(f"srun: {_short(said)}", field=self._source)
+        return LauncherError(
+            f"a node cannot run ptb-lite's Python: {_short(said)}",
+            field=f"{self._source}.python",
+            hint="Give `setup` lines or `python` for the nodes",
+        )
 
     def _ask(self, command: Sequence[str], seconds: float = _SECONDS) -> str:
         try:
@@ -227,11 +276,26 @@ class _Factory:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"]))
-            raise LauncherError(first["msg"], field=f"{settings.source}.{where}") from error
+            known = ", ".join(SlurmOptions.model_fields)
+            raise LauncherError(
+                plain_message(first["type"], first["msg"]),
+                field=f"{settings.source}.{where}",
+                hint=f"Options: {known}" if first["type"] == "extra_forbidden" else "",
+            ) from error
         return SlurmLauncher(options, settings.at_most, settings.source)
 
 
 LAUNCHER = _Factory()
+
+
+def _unlike(runs: Sequence[RunFolder]) -> tuple[str, ...]:
+    """The ids of runs that differ in more than seed and name: what a node is asked about."""
+    found: dict[str, str] = {}
+    for run in runs:
+        if len(found) < _MOST_PROBED:
+            alike = run.read_spec().model_copy(update={"seed": 0, "name": None})
+            found.setdefault(alike.model_dump_json(), run.run_id)
+    return tuple(found.values())
 
 
 def _state(word: str | None) -> JobState:

@@ -25,8 +25,9 @@ from ptb_lite.runs.records import (
     Scores,
     Status,
 )
+from ptb_lite.runs.reported import Reported, read_reported
 from ptb_lite.spec.run_spec import RunSpec
-from ptb_lite.text import duration, percent
+from ptb_lite.text import duration, percent, plural
 
 # The salt would let a reader draw the test items; it stays with the installation.
 _SECRET_FIELDS = {"item_salt", "version", "packages", "revisions"}
@@ -94,6 +95,8 @@ class ReportData:
     hub: HubCacheSeen | None = None
     ledger: Ledger = field(default_factory=Ledger)
     harness: tuple[tuple[str, float], ...] = ()
+    reported: Reported | None = None
+    """Of a run of another harness, what that says."""
 
     @property
     def harness_text(self) -> str:
@@ -137,6 +140,7 @@ def gather(run: RunFolder) -> ReportData:
         hub=read_hub(run),
         ledger=read_ledger(run, spec.benchmarks),
         harness=_harness(scores, status),
+        reported=read_reported(run),
     )
 
 
@@ -182,7 +186,7 @@ def paired_text(test: Paired | None, *, why_not: str = "nothing was scored after
     return (
         f"{100 * test.difference:+.1f} points "
         f"(95 % interval {100 * test.low:+.1f} to {100 * test.high:+.1f}); "
-        f"{test.gained} items gained, {test.lost} lost, {test.test} {p_value}"
+        f"{plural(test.gained, 'item')} gained, {test.lost} lost, {test.test} {p_value}"
     )
 
 

@@ -31,6 +31,10 @@ def render_text(data: ReportData) -> str:
 def _lines(data: ReportData) -> Iterator[str]:
     scores = data.scores
     yield f"run {data.run_id}"
+    if data.reported is not None:
+        yield from data.reported.lines()
+    if scores is None and data.reported is not None:
+        return
     if scores is None:
         outcome = data.status.outcome.value if data.status.outcome else data.status.state
         yield f"  no scores: {outcome} {data.status.detail}".rstrip()

@@ -1,4 +1,4 @@
-"""Starting, continuing and stopping a run from another process."""
+"""Starting, continuing, stopping and judging a run from another process."""
 
 from __future__ import annotations
 
@@ -108,6 +108,28 @@ def stop(path: Path) -> str:
     if status.phase is Phase.AGENT:
         return "the agent is being ended; what it has submitted will be sealed, audited and scored"
     return f"the run is being ended; `ptb-lite resume {run.run_id}` continues it"
+
+
+def judge(path: Path, named: str, key_variable: str = "") -> str:
+    """Have what a finished run left unjudged judged by MODEL@URL, in a session of its own.
+
+    Waits for it; returns a sentence. Raises PtbLiteError with what the command said last.
+    """
+    run = require_folder(path)
+    command = [sys.executable, "-m", "ptb_lite", "judge", os.fspath(run.path), "--judge", named]
+    if key_variable:
+        command += ["--judge-key", key_variable]
+    with (run.path / "judging.log").open("wb") as log:
+        code = subprocess.call(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    if code == 0:
+        return "Judged: all of it has a score."
+    said = (run.path / "judging.log").read_text(encoding="utf-8", errors="replace").splitlines()
+    errors = [line for line in said if line.startswith("error: ")]
+    if code == 1 and not errors:
+        return f"Not all of it could be judged: {run.path / 'judging.log'}"
+    raise PtbLiteError(f"Not judged: {(errors or said or ['it said nothing'])[-1]}")
 
 
 def _spawn(run: RunFolder, environment: Mapping[str, str]) -> None:

@@ -140,6 +140,11 @@ class RunFolder:
         return self.path / "notes.json"
 
     @property
+    def reported(self) -> Path:
+        """What another harness says of the run, where it was made there."""
+        return self.path / "reported.json"
+
+    @property
     def evaluations(self) -> Path:
         return self.path / "evaluations"
 

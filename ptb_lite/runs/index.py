@@ -7,8 +7,10 @@ damaged, of another version or not writable costs time alone.
 
 from __future__ import annotations
 
+import gc
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -47,6 +49,10 @@ class RunIndex:
 
     def read(self) -> tuple[RunSummary, ...]:
         """Every run, oldest first. A damaged one is shown as such, never an error."""
+        with _without_collection():
+            return self._read()
+
+    def _read(self) -> tuple[RunSummary, ...]:
         try:
             runs = list_runs(self._runs_dir)
         except OSError:
@@ -79,6 +85,19 @@ class RunIndex:
         return {
             name: each for name, each in found.items() if each.summary.folder == f"{folder}/{name}"
         }
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Tens of thousands of objects are made that all stay: looking for garbage among them and
+    everything else of the process takes as long as reading does."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

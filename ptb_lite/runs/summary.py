@@ -12,6 +12,7 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import Notes, Scores, Status, Success
+from ptb_lite.runs.reported import read_reported
 from ptb_lite.spec.run_spec import RunSpec
 from ptb_lite.text import one_line, visible
 
@@ -32,7 +33,8 @@ class RunSummary:
     state: str
     ended: bool = False
     interrupted: bool = False
-    """That the agent's time was cut short by a runner that died: no comparison with others."""
+    """That the agent's time was cut short, by a runner that died or by who ended it: no comparison
+    with others."""
     started: datetime | None = None
     model: str = "?"
     agent: str = "?"
@@ -52,6 +54,10 @@ class RunSummary:
     name: str = ""
     tags: tuple[str, ...] = ()
     note: str = ""
+    source: str = ""
+    """The harness that it was made in; empty: this one. Then nothing of it was scored here."""
+    reported: float | None = None
+    """What that harness says of it, in [0, 1]: never among scores of ours."""
 
     @property
     def path(self) -> Path:
@@ -84,10 +90,11 @@ def summarise_run(run: RunFolder) -> RunSummary:
     scores = _or_none(run.read_scores)
     notes = (_or_none(run.read_notes) if run.notes.exists() else None) or Notes()
     average = scores.average if scores else None
+    reported = read_reported(run)
     return RunSummary(
         run_id=run.run_id,
         folder=str(run.path),
-        state=run_state(run, status),
+        state=reported.state if reported else run_state(run, status),
         ended=status is not None and status.state == "ended",
         interrupted=_interrupted(status, scores),
         started=status.started if status else None,
@@ -97,7 +104,7 @@ def summarise_run(run: RunFolder) -> RunSummary:
         benchmarks=spec.benchmarks if spec else (),
         preset=(spec.preset or "") if spec else "",
         budget_minutes=spec.budget_minutes if spec else None,
-        agent_seconds=scores.time.agent_seconds if scores else None,
+        agent_seconds=scores.time.agent_seconds if scores else reported and reported.agent_seconds,
         n=_items(scores) if scores else 0,
         few_shot=average.few_shot if average else None,
         raw=average.raw if average else None,
@@ -109,11 +116,14 @@ def summarise_run(run: RunFolder) -> RunSummary:
         name=visible(one_line(notes.name or (spec and spec.name) or "", 60)),
         tags=tuple(visible(one_line(tag, 40)) for tag in notes.tags),
         note=visible(one_line(notes.note, 300)),
+        source=one_line(reported.source, 60) if reported else "",
+        reported=reported.score if reported else None,
     )
 
 
 def run_state(run: RunFolder, status: Status | None) -> str:
-    """How a run stands, in a word: its outcome, or that it is running, interrupted, unreadable."""
+    """How a run stands, in a word: its outcome, or that it is running, queued, interrupted,
+    unreadable."""
     if status is None:
         return UNREADABLE
     if status.state == "ended":
@@ -124,13 +134,22 @@ def run_state(run: RunFolder, status: Status | None) -> str:
         return UNREADABLE
     if lives:
         return f"running: {status.phase.value if status.phase else 'starting'}"
+    if status.phase is None and status.job:
+        # Nobody has begun it: its job waits. Whether it still does is the scheduler's to say.
+        return "queued"
     return Outcome.INTERRUPTED.value
+
+
+def cut_short(scores: Scores) -> bool:
+    """Whether the agent had less than its time by no doing of its own: its runner died, or a person
+    or a scheduler ended it. Such a run is compared with no other."""
+    return scores.time.agent_outcome in (Outcome.INTERRUPTED, Outcome.STOPPED)
 
 
 def _interrupted(status: Status | None, scores: Scores | None) -> bool:
     # Told by the agent's outcome, too: runs of before 2027 stand as finished.
-    ends = (status and status.outcome, scores and scores.time.agent_outcome)
-    return Outcome.INTERRUPTED in ends
+    ended = status is not None and status.outcome is Outcome.INTERRUPTED
+    return ended or (scores is not None and cut_short(scores))
 
 
 def _agent(spec: RunSpec) -> str:

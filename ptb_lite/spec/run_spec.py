@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +14,7 @@ from ptb_lite.audit.judge.choice import audit_judge_choice, check_audit_judge
 from ptb_lite.catalog.entries import LM_EVAL, AgentEntry
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.yaml_file import plain_message
-from ptb_lite.errors import CatalogError, SpecError
+from ptb_lite.errors import CatalogError, PtbLiteError, SpecError, problems_of, raise_all
 from ptb_lite.evaluation.job import Generation
 from ptb_lite.installation import item_salt, package_versions
 from ptb_lite.plugins import PluginError
@@ -52,13 +53,18 @@ class RunSpec(Choices):
 
 
 def resolve_spec(
-    *, preset: str | None, overrides: Mapping[str, object], catalog: Catalog
+    *,
+    preset: str | None,
+    overrides: Mapping[str, object],
+    catalog: Catalog,
+    strict: bool = True,
 ) -> RunSpec:
     """The RunSpec of a preset (a name, a file, or None) with single choices overridden.
 
     Keys of `overrides` are RunSpec fields, and `hours` or `minutes` for the budget; a value of
     None means "not chosen". Nothing is started and nothing written but the installation's
-    secret. Raises SpecError with the field, and CatalogError for a malformed preset file.
+    secret. Raises SpecError with the field, and CatalogError for a malformed preset file. Not
+    `strict`: what `choice_problems` finds is not raised, so that it can be said with all else.
     """
     chosen = {key: value for key, value in overrides.items() if value is not None}
     _refuse_unknown(chosen)
@@ -92,7 +98,9 @@ def resolve_spec(
         # A preset's off-target benchmark that a person makes a target is one no longer.
         others = tuple(name for name in spec.off_target if name not in spec.benchmarks)
         spec = spec.model_copy(update={"off_target": others})
-    _check_against(catalog, spec)
+    _require_known(spec, catalog)
+    if strict:
+        raise_all(choice_problems(spec, catalog))
     salt = spec.item_salt if "item_salt" in chosen else item_salt()
     return spec.model_copy(update={"item_salt": salt, "packages": package_versions()})
 
@@ -171,46 +179,87 @@ def _build(values: dict[str, Any]) -> RunSpec:
         ) from error
 
 
-def _check_against(catalog: Catalog, spec: RunSpec) -> None:
+def choice_problems(spec: RunSpec, catalog: Catalog) -> tuple[PtbLiteError, ...]:
+    """Everything for which choices that are known each by itself make no run together."""
+    agent = catalog.agent(spec.agent)
+    return problems_of(
+        (
+            partial(_check_role, catalog, spec),
+            partial(_check_test_items, agent, spec),
+            partial(_check_sandbox, spec),
+            partial(_check_network, agent, spec),
+            partial(_check_success, spec),
+            partial(_check_audit_judge, catalog, spec),
+            partial(_check_off_target, spec),
+            partial(_check_twice, spec),
+            partial(_check_engine, spec),
+            partial(_check_sizes, catalog, spec),
+        )
+    )
+
+
+def _require_known(spec: RunSpec, catalog: Catalog) -> None:
+    """Raises SpecError for the first name that stands for nothing."""
     try:
-        model = catalog.model(spec.model)
-        agent = catalog.agent(spec.agent)
-        benchmarks = [catalog.benchmark(name) for name in spec.benchmarks]
-        _check_off_target(catalog, spec)
+        catalog.model(spec.model)
+        catalog.agent(spec.agent)
+        for name in spec.benchmarks:
+            catalog.benchmark(name)
     except CatalogError as error:
         raise SpecError(error.message, field=error.field, hint=error.hint) from error
-    if model.role != "base":
+    for name in spec.off_target:
+        try:
+            catalog.benchmark(name)
+        except CatalogError as error:
+            raise SpecError(error.message, field="also", hint=error.hint) from error
+
+
+def _check_role(catalog: Catalog, spec: RunSpec) -> None:
+    if catalog.model(spec.model).role != "base":
         raise SpecError(
             f"'{spec.model}' is there for comparison, not to be post-trained",
             field="model",
             hint="`ptb-lite list models` shows the base models",
         )
+
+
+def _check_test_items(agent: AgentEntry, spec: RunSpec) -> None:
     if agent.needs_test_items and spec.feedback != "test":
         raise SpecError(
             f"agent '{spec.agent}' needs the test items, which are not handed out",
             field="feedback",
             hint="Give --feedback test",
         )
-    _check_sandbox(spec)
-    _check_network(agent, spec)
-    _check_success(spec)
-    _check_audit_judge(catalog, spec)
+
+
+def _check_engine(spec: RunSpec) -> None:
+    for name in spec.measured if spec.evaluation_engine == "vllm" else ():
+        if name.startswith(LM_EVAL):
+            raise SpecError(f"'{name}' is evaluated with transformers only", field="engine")
+
+
+def _check_twice(spec: RunSpec) -> None:
     for name in spec.benchmarks:
         if spec.benchmarks.count(name) > 1:
             raise SpecError(f"'{name}' is given twice", field="benchmark")
-    if spec.evaluation_engine == "vllm":
-        for name in (*spec.benchmarks, *spec.off_target):
-            if name.startswith(LM_EVAL):
-                raise SpecError(f"'{name}' is evaluated with transformers only", field="engine")
-    for entry in benchmarks:
-        if entry.kind == "lm-eval":
-            continue  # How many items it has is known once it is read.
-        size = entry.scored_size(spec.feedback)
-        _check_limit("limit", spec.limit, size, f"scored test items of '{entry.id}'")
-        _check_limit("dev_limit", spec.dev_limit, entry.dev_size, f"dev items of '{entry.id}'")
 
 
-def _check_off_target(catalog: Catalog, spec: RunSpec) -> None:
+def _check_sizes(catalog: Catalog, spec: RunSpec) -> None:
+    """No more items are wanted than there are. How many a task of lm-eval has is known once it is
+    read."""
+    entries = [catalog.benchmark(name) for name in dict.fromkeys(spec.benchmarks)]
+    known = [entry for entry in entries if entry.kind != "lm-eval"]
+    most = {entry.id: entry.scored_size(spec.feedback) for entry in known}
+    wanted = [
+        ("limit", spec.limit, most[each.id], f"scored test items of '{each.id}'") for each in known
+    ]
+    wanted += [
+        ("dev_limit", spec.dev_limit, each.dev_size, f"dev items of '{each.id}'") for each in known
+    ]
+    raise_all(problems_of(partial(_check_limit, *each) for each in wanted))
+
+
+def _check_off_target(spec: RunSpec) -> None:
     for name in spec.off_target:
         if name in spec.benchmarks:
             raise SpecError(
@@ -220,10 +269,6 @@ def _check_off_target(catalog: Catalog, spec: RunSpec) -> None:
             )
         if spec.off_target.count(name) > 1:
             raise SpecError(f"'{name}' is given twice", field="also")
-        try:
-            catalog.benchmark(name)
-        except CatalogError as error:
-            raise SpecError(error.message, field="also", hint=error.hint) from error
 
 
 def _check_success(spec: RunSpec) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
@@ -19,7 +19,7 @@ from textual.widgets import Input, TextArea
 from ptb_lite.tui.commands import AppCommand, Commands
 from ptb_lite.tui.filters import AsciiFilter, HarmlessFilter
 from ptb_lite.tui.keys import named
-from ptb_lite.tui.place import Mode, Place
+from ptb_lite.tui.place import Mode, Place, Visit
 from ptb_lite.tui.settings import (
     Look,
     is_ascii_terminal,
@@ -44,6 +44,8 @@ class PtbLiteApp(App[None]):
     TITLE = "ptb-lite"
     CSS_PATH = "styles/app.tcss"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
+    # Of an app in a visitor's browser: what may be seen.
+    visit: Visit | None = None
     BINDINGS: ClassVar[list[BindingType]] = named(
         (
             Binding("f2", "go('setup')", "Setup", show=False),
@@ -66,6 +68,8 @@ class PtbLiteApp(App[None]):
         self.DEFAULT_MODE = first.mode  # type: ignore[misc]
         super().__init__()
         self._opened: dict[Mode, Place] = {first.mode: first}
+        # The run that was shown last: Run and Result show the same one.
+        self._last = first.path
         # Textual's name of each place's mode: another run is another one.
         self._names: dict[Mode, str] = {first.mode: first.mode}
         self.add_mode(first.mode, lambda: _screen(first))
@@ -85,26 +89,35 @@ class PtbLiteApp(App[None]):
         # After the first frame, which does not wait for what reads and validates.
         self.set_timer(0.2, self._take_own_settings)
 
+    @work(thread=True, exit_on_error=False)
     def _take_own_settings(self) -> None:
-        if not settings_file().is_file():
+        if self.visit is not None or not settings_file().is_file():
             return
         from ptb_lite.errors import PtbLiteError
         from ptb_lite.tui.settings import own_settings
 
         try:
-            self._own = own_settings()
+            own, problems = own_settings(_all_bindings())
         except PtbLiteError as error:
-            self.say(error, error=True)
+            self.call_from_thread(self.say, error, error=True)
             return
-        self.set_keymap(self._own.keys)
+        self.call_from_thread(self._use_own_settings, own, problems)
+
+    def _use_own_settings(self, own: OwnSettings, problems: tuple[str, ...]) -> None:
+        self._own = own
+        self.set_keymap(own.keys)
+        for problem in problems:
+            self.say(problem, error=True)
 
     async def go(self, place: Place) -> None:
         """Show a place. Of run and result the app keeps one each; another run takes its place."""
         found = self._known(place)
         if found is None:
-            self.say("There is no run yet: start one in Setup (F2).")
+            if self.visit is None:
+                self.say("There is no run yet: start one in Setup (F2).")
             return
         place = found
+        self._last = place.path or self._last
         if self._opened.get(place.mode) == place:
             await self.switch_mode(self._names[place.mode])
             return
@@ -115,6 +128,10 @@ class PtbLiteApp(App[None]):
         await self.switch_mode(name)
         if before is not None:
             await self.remove_mode(before)
+
+    def shows_run(self, run_id: str) -> bool:
+        """Whether a run may be seen here: a visitor may be shown some alone."""
+        return self.visit is None or self.visit.shows_run(run_id)
 
     async def open_run(self, path: Path) -> None:
         """Show a run that is going on or has ended."""
@@ -127,7 +144,9 @@ class PtbLiteApp(App[None]):
     def say(self, text: object, *, error: bool = False) -> None:
         """A passing notice; what others wrote in it is made harmless."""
         shown = one_line(text, 400)
-        self.notify(shown, severity="error" if error else "information", markup=False)
+        # What went wrong is to be read, however long a path in it is.
+        severity, seconds = ("error", 12.0) if error else ("information", 5.0)
+        self.notify(shown, severity=severity, timeout=seconds, markup=False)
 
     def runs_go_on(self, going: tuple[str, ...]) -> None:
         """Take the runs that go on now; of one that has ended since, a person is told.
@@ -214,18 +233,20 @@ class PtbLiteApp(App[None]):
         return [*filters, self._ascii] if self._ascii.enabled else filters
 
     async def _go(self, mode: Mode) -> None:
-        with suppress(KeyError):
-            await self.go(self._opened[mode])
-            return
-        await self.go(Place(mode))
+        place = self._opened.get(mode, Place(mode))
+        if mode in ("run", "result") and self._last is not None and place.path != self._last:
+            place = Place(mode, self._last)
+        await self.go(place)
 
     def _known(self, place: Place) -> Place | None:
         """The place with its run: the newest where none is named; None where there is none."""
+        if self.visit is not None and not self.visit.shows(place):
+            return None
         if place.mode not in ("run", "result") or place.path is not None:
             return place
         from ptb_lite.runs.folder import list_runs
 
-        runs = list_runs(self.runs_dir)
+        runs = [run for run in list_runs(self.runs_dir) if self.shows_run(run.run_id)]
         return Place(place.mode, runs[-1].path) if runs else None
 
     def _take_look(self, look: Look) -> None:
@@ -282,3 +303,15 @@ def _screen(place: Place) -> Screen[Any]:
 
             assert place.path is not None
             return ResultScreen(place.path)
+
+
+def _all_bindings() -> list[BindingType]:
+    """Those of the app and of its five places."""
+    from ptb_lite.tui.screens.doctor import DoctorScreen
+    from ptb_lite.tui.screens.history import HistoryScreen
+    from ptb_lite.tui.screens.result import ResultScreen
+    from ptb_lite.tui.screens.run import RunScreen
+    from ptb_lite.tui.screens.setup import SetupScreen
+
+    places = (SetupScreen, RunScreen, ResultScreen, HistoryScreen, DoctorScreen)
+    return [*PtbLiteApp.BINDINGS, *(each for place in places for each in place.BINDINGS)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import locale
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +15,8 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.tui.themes import THEME_NAMES
 
 if TYPE_CHECKING:
+    from textual.binding import BindingType
+
     from ptb_lite.tui.settings_file import OwnSettings
 
 THEME_VARIABLE = "PTB_LITE_THEME"
@@ -61,13 +63,23 @@ def settings_file() -> Path:
     return config_root() / "app.yaml"
 
 
-def own_settings() -> OwnSettings:
-    """What stands in it. Raises CatalogError with file and line."""
+def own_settings(bindings: Iterable[BindingType]) -> tuple[OwnSettings, tuple[str, ...]]:
+    """What stands in it, and what is wrong with its keys: those are left out.
+
+    `bindings` are all that can be given other keys. Raises CatalogError with file and line.
+    """
     from ptb_lite.catalog.yaml_file import read_yaml, validate_at
+    from ptb_lite.tui.keys import key_problems
     from ptb_lite.tui.settings_file import OwnSettings
 
     file = read_yaml(settings_file())
-    return validate_at(OwnSettings, file.values, file, [])
+    own = validate_at(OwnSettings, file.values, file, [])
+    wrong = key_problems(own.keys, bindings)
+    right = {name: key for name, key in own.keys.items() if name not in wrong}
+    said = (
+        f"{file.where(['keys', name])}: {name}: {wrong[name]}" for name in own.keys if name in wrong
+    )
+    return own.model_copy(update={"keys": right}), tuple(said)
 
 
 def run_command(command: str, run_id: str, words: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
+from ptb_lite.runs.folder import RunFolder
 from ptb_lite.tui.app import PtbLiteApp
 from ptb_lite.tui.place import Mode, Place
 from ptb_lite.tui.screens.base import PtbScreen
@@ -57,6 +58,30 @@ def test_five_places_by_key_and_by_mouse(tmp_path: Path) -> None:
         column = shown(app).splitlines()[0].index("Doctor")
         await pilot.click(offset=(column, 0))
         await until(pilot, lambda: mode(app) == "doctor")
+
+    in_place(tmp_path / "runs", "doctor", act)
+
+
+def test_run_and_result_show_the_run_that_was_opened_last(tmp_path: Path) -> None:
+    demo = demo_copy(tmp_path / "runs")
+    other = new_run(tmp_path / "runs")
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        async def at(key: str, run: RunFolder) -> None:
+            await pilot.press(key)
+            await until(pilot, lambda: app.screen._run.path == run.path)  # type: ignore[attr-defined]
+
+        # The newest, where none was opened.
+        await at("f4", demo)
+        await app.open_run(other.path)
+        await at("f4", other)
+        await app.open_result(demo.path)
+        await at("f3", demo)
+        # Its replay stays one while it is the same run's.
+        await app.go(Place("run", demo.path, 50.0))
+        await at("f4", demo)
+        await at("f3", demo)
+        assert app.screen._speed == 50.0  # type: ignore[attr-defined]
 
     in_place(tmp_path / "runs", "doctor", act)
 
@@ -221,3 +246,19 @@ def test_a_persons_own_keys_and_command(tmp_path: Path) -> None:
         await until_shown(pilot, "app.yaml, line 1")
 
     in_place(runs, "history", wrong)
+    settings.write_text(
+        "keys:\n  history.next_vew: k\n  run.stop: hop\n  history.compare: s\n  history.mark: m\n"
+    )
+
+    async def some_wrong(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until(pilot, lambda: len(app._notifications) == 3)
+        said = [each.message for each in app._notifications]
+        assert [each.partition("app.yaml, ")[2] for each in said] == [
+            "line 2: history.next_vew: there is no such action; is history.next_view meant?",
+            "line 3: run.stop: 'hop' is no key",
+            "line 4: history.compare: s is the key of history.sort: give that another one too",
+        ]
+        await pilot.press("m")
+        await until_shown(pilot, "1 marked")
+
+    in_place(runs, "history", some_wrong)

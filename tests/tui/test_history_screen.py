@@ -6,14 +6,17 @@ import asyncio
 import csv
 import json
 import shutil
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from textual.events import Paste
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from ptb_lite.events import Verdict
+from ptb_lite.experiment.seeds import start_experiment
 from ptb_lite.runs.folder import find_run, list_runs
 from ptb_lite.runs.records import Notes
 from ptb_lite.runs.summary import summarise_run
@@ -28,6 +31,7 @@ from tests.tui.run_pilot import (
     new_run,
     runner_at_work,
     shown,
+    slowness,
     until,
     until_shown,
     write,
@@ -242,7 +246,7 @@ def test_a_run_is_given_a_name_tags_and_a_note(runs: Path) -> None:
         await until_shown(pilot, FIRST, "NOTE")
         await pilot.press("n")
         app.post_message(Paste("\n" + "best" * 20 + "\nmore"))
-        await until_shown(pilot, "20 characters do not fit")
+        await until_shown(pilot, "20 characters too many")
         await pilot.press("tab", *"a, #b", "tab", *"see", "enter")
         await until_shown(pilot, "bestbest", "#a #b see")
         await pilot.press("slash", *"see", "enter")
@@ -306,3 +310,58 @@ def test_the_wall_shows_runs_side_by_side_as_they_go_on(tmp_path: Path) -> None:
 
     with runner_at_work(going):
         in_history(run.path.parent, act)
+
+
+def test_an_experiment_of_a_file_is_asked_about_and_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    plan = tmp_path / "mine.yaml"
+    begun: list[Path] = []
+    monkeypatch.setattr(
+        "ptb_lite.tui.models.experiment.start_experiment", lambda file, _runs: begun.append(file)
+    )
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        async def said_is(words: str) -> None:
+            # A notice is broken into lines where it may be.
+            await until(
+                pilot,
+                lambda: words in shown(app) or any(words in n.message for n in app._notifications),
+            )
+
+        async def ask(said: str) -> None:
+            assert isinstance(app.screen, HistoryScreen)
+            app.screen.action_experiment()
+            await until_shown(pilot, "one that comes with ptb-lite")
+            app.screen.query_one(Input).value = str(plan)
+            await pilot.press("enter")
+            await said_is(said)
+
+        await until_shown(pilot, "No runs in")
+        await ask("there is no such file")
+        plan.write_text("title: Mine\npreset: offline-demo\nseeds: [1, 1]\narms: {a: {}}\n")
+        await ask("a seed is given twice")
+        plan.write_text(
+            "title: Mine\npreset: offline-demo\nseeds: [1, 2]\narms: {a: {}, b: {agent: codex}}\n"
+        )
+        await ask("Start 4 runs?")
+        await pilot.press("y")
+        await said_is("Not started: arm b")
+        assert not begun
+        plan.write_text("title: Mine\npreset: offline-demo\nseeds: [1, 2]\narms: {a: {}}\n")
+        await ask("1 arm, 2 seeds each")
+        await pilot.press("y")
+        await until(pilot, lambda: begun == [plan])
+
+    in_history(runs, act)
+
+
+def test_what_an_experiment_says_lies_among_the_runs(tmp_path: Path) -> None:
+    start_experiment(tmp_path / "gone.yaml", tmp_path / "runs")
+    log = tmp_path / "runs" / "experiments" / "gone.log"
+    deadline = time.monotonic() + 20 * slowness()
+    while "there is no such file" not in log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

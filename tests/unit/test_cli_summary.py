@@ -58,12 +58,18 @@ def test_states(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make(runs, IDS[0])
     ended = Status(run_id=IDS[1], started=started, state="ended", outcome=Outcome.STOPPED)
     make(runs, IDS[1], ended)
+    queued = Status(run_id=IDS[1], started=started, launcher="slurm", job="7_0")
+    make(runs, f"{IDS[1][:-1]}c", queued)
     alive = make(runs, IDS[2], Status(run_id=IDS[2], started=started, phase=Phase.AGENT, pid=1))
     with alive.lock.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = json.loads(call(capsys, "ls", "--json"))
-    assert [entry["run_id"] for entry in found] == IDS
-    assert [entry["state"] for entry in found] == ["interrupted", "stopped", "running: agent"]
+    assert [entry["state"] for entry in found] == [
+        "interrupted",
+        "stopped",
+        "queued",
+        "running: agent",
+    ]
 
 
 def test_a_run_of_ones_own_name(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,8 @@ from ptb_lite.doctor.preflight import (
     check_runs_dir,
     check_sandbox,
     check_space,
+    find_problems,
+    machine_problems,
 )
 from ptb_lite.errors import SpecError
 from ptb_lite.evaluation.vllm.place import Vllm
@@ -94,7 +96,7 @@ def test_an_agent_without_its_program_or_its_key(
     check_agent(spec, CATALOG)
 
 
-def test_a_sandbox_with_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sandbox_with_a_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     class Absent:
         def problem(self) -> str:
             return "the program bwrap is not installed"
@@ -106,6 +108,12 @@ def test_a_sandbox_with_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SpecError, match="bwrap is not installed"):
         check_sandbox("bubblewrap")
     check_sandbox("none")
+    # What carries the run out may be another machine, which is asked for itself.
+    spec = resolve_spec(preset="offline-demo", overrides={}, catalog=load_catalog())
+    for here in (True, False):
+        fields = [each.field for each in find_problems(spec, load_catalog(), tmp_path, here=here)]
+        assert ("sandbox" in fields) is here
+    assert [each.field for each in machine_problems(spec, load_catalog())] == ["sandbox"]
 
 
 def _card(gib: float) -> Device:

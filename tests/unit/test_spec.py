@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ptb_lite.catalog import load_catalog
 from ptb_lite.errors import CatalogError, PtbLiteError, SpecError
 from ptb_lite.spec.presets import Preset, load_preset, load_presets
-from ptb_lite.spec.run_spec import MAX_BUDGET_MINUTES, RunSpec, resolve_spec
+from ptb_lite.spec.run_spec import MAX_BUDGET_MINUTES, RunSpec, choice_problems, resolve_spec
 
 CATALOG = load_catalog(Path("/nonexistent"))
 BENCHMARK = next(iter(CATALOG.benchmarks.values()))
@@ -367,3 +367,31 @@ def test_who_is_asked_to_go_on_unless_a_run_says_otherwise(agent: str, expected:
     assert found.on_early_stop == expected
     chosen = {**choices, "on_early_stop": "accept"}
     assert resolve_spec(preset=None, overrides=chosen, catalog=CATALOG).on_early_stop == "accept"
+
+
+@pytest.mark.parametrize(
+    ("choices", "fields"),
+    [
+        ({"benchmarks": ("healthbench",), "limit": 900, "dev_limit": 900}, ["limit", "dev_limit"]),
+        (
+            {"success": "off-target loss < 5 points", "sandbox": "none", "network": "hub"},
+            ["network", "success"],
+        ),
+        (
+            {"benchmarks": ("add-numbers", "add-numbers"), "off_target": ("kinship", "kinship")},
+            ["also", "benchmark"],
+        ),
+        ({}, []),
+    ],
+)
+def test_all_that_does_not_go_together_is_said_at_once(
+    choices: dict[str, object], fields: list[str]
+) -> None:
+    overrides = {"benchmarks": ("add-numbers",), "minutes": 1, **choices}
+    catalog = load_catalog()
+    spec = resolve_spec(preset=None, overrides=overrides, catalog=catalog, strict=False)
+    assert [error.field for error in choice_problems(spec, catalog)] == fields
+    if fields:
+        with pytest.raises(SpecError) as caught:
+            resolve_spec(preset=None, overrides=overrides, catalog=catalog)
+        assert [error.field for error in caught.value.each()] == fields

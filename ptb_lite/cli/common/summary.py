@@ -12,6 +12,7 @@ from ptb_lite.report.text import report_text
 from ptb_lite.runs.archive import read_imported
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import Hosts, Notes, Status
+from ptb_lite.runs.reported import read_reported
 from ptb_lite.runs.summary import RunSummary, run_state
 from ptb_lite.spec.run_spec import RunSpec
 from ptb_lite.text import one_line, percent, visible
@@ -54,6 +55,8 @@ def line_json(run: RunSummary) -> dict[str, Any]:
         "outcome": run.outcome or None,
         "verdict": run.verdict or None,
         "success": run.success.told if run.success else None,
+        "source": run.source or None,
+        "reported": run.reported,
     }
 
 
@@ -62,7 +65,7 @@ def detail_json(run: RunFolder) -> dict[str, Any]:
     spec, status, scores = (
         _or_none(read) for read in (run.read_spec, run.read_status, run.read_scores)
     )
-    hub = read_hub(run)
+    hub, reported = read_hub(run), read_reported(run)
     return {
         "run_id": run.run_id,
         "folder": str(run.path),
@@ -71,6 +74,7 @@ def detail_json(run: RunFolder) -> dict[str, Any]:
         "status": status.model_dump(mode="json") if status else None,
         "scores": scores.model_dump(mode="json") if scores else None,
         "hub_cache": hub.model_dump(mode="json") if hub else None,
+        "reported": reported.model_dump(mode="json") if reported else None,
     }
 
 
@@ -99,6 +103,9 @@ def describe(run: RunFolder) -> Iterator[str]:
         for end in status.phases:
             detail = f"  {end.detail}" if end.detail else ""
             yield f"  {end.phase:<9} {end.outcome:<14} {end.seconds:8.1f} s{detail}"
+    if (reported := read_reported(run)) is not None:
+        yield ""
+        yield from reported.lines()
     if _or_none(run.read_scores):
         yield ""
         yield from (_or_none(lambda: report_text(run)) or "its report cannot be made").splitlines()

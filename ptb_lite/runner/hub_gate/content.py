@@ -12,6 +12,7 @@ from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.detectors.code_clone import CodeCloneDetector
 from ptb_lite.audit.detectors.overlap import OverlapDetector
 from ptb_lite.audit.run import run_audit
+from ptb_lite.text import plural
 
 MAX_SEARCHED_BYTES = 8 * 2**30
 
@@ -34,7 +35,7 @@ def objection(path: Path, name: str, items: Sequence[TestItem], scratch: Path) -
         )
     found = {flag.item_id for flag in record.flags() if flag.decides and flag.item_id}
     if found:
-        return f"{name} holds {len(found)} items of the test set"
+        return f"{name} holds {plural(len(found), 'item')} of the test set"
     if any(result.status == "skipped" and result.deciding for result in record.results):
         return f"{name} could not be searched for test items"
     return None

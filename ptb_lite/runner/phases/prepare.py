@@ -44,7 +44,7 @@ def prepare(context: RunContext) -> PhaseResult:
         entry, on_progress=partial(_tell, context), on_bytes=_Bytes(context, entry.id).tell
     )
     context.check_stop()
-    benchmarks = tuple(_benchmark(context, name) for name in context.spec.benchmarks)
+    benchmarks = tuple(prepared_benchmark(context, name) for name in context.spec.benchmarks)
     prepared = Prepared(
         base_model=base,
         base_sha256=base_sha256(base),
@@ -56,7 +56,7 @@ def prepare(context: RunContext) -> PhaseResult:
     spec = context.spec
     handout = Handout(
         task=task_of(context, prepared),
-        data=_data(context, prepared),
+        data=given_data(context, prepared),
         disclosure=spec.disclosure,
         policy=spec.policy,
         machine=detect_device(spec.device).describe(),
@@ -139,7 +139,7 @@ def _counted(item: PreparedBenchmark) -> str:
     return f"{item.limit} test items of {item.id}{kept}"
 
 
-def _benchmark(context: RunContext, name: str) -> PreparedBenchmark:
+def prepared_benchmark(context: RunContext, name: str) -> PreparedBenchmark:
     entry, spec = context.catalog.benchmark(name), context.spec
     folder = context.run.data / file_form(name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -175,7 +175,7 @@ def _benchmark(context: RunContext, name: str) -> PreparedBenchmark:
 
 def _off_target(context: RunContext, name: str) -> PreparedBenchmark:
     """As a target; but the run's limit is about targets, so that fewer items will do."""
-    item = _benchmark(context, name)
+    item = prepared_benchmark(context, name)
     return item.model_copy(update={"limit": min(item.limit, item.available)})
 
 
@@ -219,7 +219,7 @@ def _given(item: PreparedBenchmark) -> LmTask | None:
     return given.model_copy(update={"definition": Path(given_file(item.id, given.definition.name))})
 
 
-def _data(context: RunContext, prepared: Prepared) -> dict[str, Path]:
+def given_data(context: RunContext, prepared: Prepared) -> dict[str, Path]:
     """What the agent gets of each benchmark: train and the split that it may look at."""
     splits = ["train", "dev"] + (["test"] if context.spec.feedback == "test" else [])
     data = {

@@ -18,6 +18,7 @@ from ptb_lite.files import read_record, write_record
 from ptb_lite.runner.agent.submissions import stray_adapters
 from ptb_lite.runner.context import PhaseResult, Prepared, RunContext, Seal, base_names
 from ptb_lite.runner.permissions import own_workspace
+from ptb_lite.text import plural
 
 SUBMISSION = "final_model"
 MAX_NAMED = 5
@@ -66,7 +67,7 @@ def seal(context: RunContext) -> PhaseResult:
         SubmissionSealed(files=len(files), bytes=record.bytes, sha256=record.sha256)
     )
     kind = "whole weights, " if check.whole else ""
-    return PhaseResult(detail=f"{kind}{len(files)} files, {record.bytes / 1e6:.1f} MB")
+    return PhaseResult(detail=f"{kind}{plural(len(files), 'file')}, {record.bytes / 1e6:.1f} MB")
 
 
 def _require_room(source: Path, check: SubmissionCheck, sealed: Path) -> None:

@@ -1,4 +1,5 @@
-"""Asks for words: a preset's name; a run's name, tags and note; a verdict and its reason."""
+"""Asks for words: a preset's name; a run's name, tags and note; a verdict and its reason; a judge;
+the file of an experiment."""
 
 from __future__ import annotations
 
@@ -35,6 +36,30 @@ class SavePresetScreen(ModalScreen[str | None]):
 
     @on(Input.Submitted)
     def _named(self, message: Input.Submitted) -> None:
+        if message.value.strip():
+            self.dismiss(message.value.strip())
+
+
+class AskLineScreen(ModalScreen[str | None]):
+    """Asks for one line; its result is what was typed, or None where nothing was."""
+
+    CSS_PATH = "../styles/dialogs.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss", "Back")]
+
+    def __init__(self, title: str, words: str, *, hint: str, value: str = "") -> None:
+        super().__init__()
+        self._title, self._words, self._hint, self._value = title, words, hint, value
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="ask-line") as box:
+            box.border_title = Content(self._title)
+            yield Static(Content(f"{self._words} Enter goes on, Escape goes back."))
+            yield LineInput(
+                self._value, placeholder=self._hint, max_length=1000, id="ask-line-text"
+            )
+
+    @on(Input.Submitted)
+    def _given(self, message: Input.Submitted) -> None:
         if message.value.strip():
             self.dismiss(message.value.strip())
 

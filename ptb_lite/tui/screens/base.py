@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,11 +15,19 @@ from textual.widgets import Footer
 
 from ptb_lite.tui.commands import AppCommand
 from ptb_lite.tui.keys import named
-from ptb_lite.tui.place import Mode, Place
+from ptb_lite.tui.place import Mode, Place, Visit
 from ptb_lite.tui.widgets.top_bar import TopBar
 
-if TYPE_CHECKING:
-    from ptb_lite.tui.models.result.seeds import SeedsOffer
+
+class Offer(Protocol):
+    """Runs that can be started together, once a person has said yes."""
+
+    @property
+    def title(self) -> str: ...
+
+    def question(self) -> str: ...
+
+    def start(self) -> str: ...
 
 
 class Host(Protocol):
@@ -27,6 +35,11 @@ class Host(Protocol):
 
     @property
     def runs_dir(self) -> Path: ...
+
+    @property
+    def visit(self) -> Visit | None: ...
+
+    def shows_run(self, run_id: str) -> bool: ...
 
     async def go(self, place: Place) -> None: ...
 
@@ -50,12 +63,14 @@ class PtbScreen(Screen[None]):
     """Base of the five screens.
 
     A screen gives `MODE`, `HELP` (a few lines, shown by F1 above its keys), `compose_body` and,
-    if it has any, `commands`. The classes -narrow/-wide and -short/-tall follow the terminal's
+    if it has any, `commands`. `VIEWED` are its actions that change nothing outside the app: a
+    visitor has these alone. The classes -narrow/-wide and -short/-tall follow the terminal's
     size, so that a screen's style sheet can say what to leave out.
     """
 
     MODE: ClassVar[Mode]
     HELP: ClassVar[str] = ""
+    VIEWED: ClassVar[frozenset[str]] = frozenset()
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
         (0, "-narrow"),
         (100, "-normal"),
@@ -75,7 +90,7 @@ class PtbScreen(Screen[None]):
         super().__init_subclass__(**given)
 
     def compose(self) -> ComposeResult:
-        yield TopBar(self.MODE)
+        yield TopBar(self.MODE, self.ptb.visit)
         yield from self.compose_body()
         yield Footer()
 
@@ -86,6 +101,16 @@ class PtbScreen(Screen[None]):
     def help_text(self) -> str:
         """What F1 says above the keys."""
         return " ".join(self.HELP.split())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        textuals = hasattr(Screen, f"action_{action}")
+        if self.ptb.visit is not None and action not in self.VIEWED and not textuals:
+            return False
+        return self.can(action)
+
+    def can(self, action: str) -> bool:  # noqa: ARG002
+        """Whether one of this screen's actions can be done now."""
+        return True
 
     def commands(self) -> Iterable[AppCommand]:
         """What the palette offers while this screen is in front."""
@@ -104,8 +129,8 @@ class PtbScreen(Screen[None]):
 
         threading.Thread(target=run, daemon=True).start()
 
-    def ask_seeds(self, offer: SeedsOffer) -> None:
-        """Ask whether to run more seeds, and start them."""
+    def ask_runs(self, offer: Offer) -> None:
+        """Ask whether to start several runs, and start them."""
         from ptb_lite.errors import PtbLiteError
         from ptb_lite.tui.screens.dialogs import AskScreen
 
@@ -119,8 +144,7 @@ class PtbScreen(Screen[None]):
             if yes:
                 self.apart(start)
 
-        title = f"Run {len(offer.seeds)} seeds?"
-        question = AskScreen(title, offer.question(), yes="Run them", no="Not now")
+        question = AskScreen(offer.title, offer.question(), yes="Run them", no="Not now")
         self.app.push_screen(question, answered)
 
     def on_said(self, message: Said) -> None:

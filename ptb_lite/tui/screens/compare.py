@@ -61,6 +61,10 @@ class CompareScreen(ModalScreen[None]):
             yield table
         yield Footer()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        # A visitor writes nothing.
+        return action != "export" or getattr(self.app, "visit", None) is None
+
     def on_mount(self) -> None:
         self._look()
         self.set_interval(_SECONDS, self._look)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -47,8 +48,10 @@ _VIEWS: dict[View, str] = {
     "raw": "Leaderboard by raw score",
 }
 _SECONDS = 3.0
-# A table of more takes seconds to draw, and nobody reads it: the filter finds the others.
-_MOST_SHOWN = 500
+# Reading takes at most this share of the time: of many thousand runs it is not done every 3 s.
+_MOST_READING = 0.1
+# A table of more takes long to draw, and nobody reads it: the filter finds the others.
+_MOST_SHOWN = 200
 _RANK_HEADINGS = ("PLACE", "RUN", "AGENT", "FEW-SHOT", "RAW", "COUNTED", "OVER FEW-SHOT", "VERDICT")
 
 
@@ -61,8 +64,12 @@ its course. n gives it a name, tags and a note. Space marks runs; c compares two
 ones, v shows them side by side (without marks: those that go on). s sorts by the next column, S
 turns the order; a click on a heading does both. l shows the leaderboards: by counted score, by raw
 score, and back. A leaderboard has one part for each base model, benchmarks and item count, because
-only such scores compare.
+only such scores compare. e shows how far the experiments here are, arm by arm.
 """
+    VIEWED = frozenset((
+        "mark", "end", "compare", "sort", "turn", "next_view",
+        "watch", "wall", "filter", "unfilter", "copy",
+    ))  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", key_display="space"),
         Binding("home", "end(True)", "Newest", show=False, priority=True),
@@ -74,6 +81,7 @@ only such scores compare.
         Binding("w", "watch", "Watch"),
         Binding("n", "notes", "Name, note"),
         Binding("v", "wall", "Wall"),
+        Binding("e", "experiments", "Experiments", show=False),
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("escape", "unfilter", "All runs", show=False),
         Binding("y", "copy", "Copy id", show=False),
@@ -94,7 +102,9 @@ only such scores compare.
         self._view: View = "runs"
         self._column = 0
         self._descending = True
-        self._drawn: object = None
+        self._reading = self._again = False
+        self._read_from = 0.0
+        """When the runs may be read by themselves again (`time.monotonic`)."""
 
     def compose_body(self) -> ComposeResult:
         yield Static(Content("Reading the runs …"), id="history-headline")
@@ -109,14 +119,15 @@ only such scores compare.
     def on_mount(self) -> None:
         self._reader = RunIndex(self.ptb.runs_dir)
         self.query_one("#history-table").focus()
-        self._look()
         self.set_interval(_SECONDS, self._look_if_shown)
 
     def on_screen_resume(self) -> None:
         self._look()
 
     def commands(self) -> Iterable[AppCommand]:
+        yield AppCommand("Run an experiment", "Of a YAML file: arms, seeds", self.action_experiment)
         yield AppCommand("Compare the marked runs", "Scores, flags, choices", self.action_compare)
+        yield AppCommand("Experiments", "How far each arm is", self.action_experiments)
         for view, title in _VIEWS.items():
             yield AppCommand(title, "Of the runs in the list", partial(self._take_view, view))
         for index, column in enumerate(COLUMNS):
@@ -131,7 +142,7 @@ only such scores compare.
             self._marked ^= {row.run_id}
             self._show()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+    def can(self, action: str) -> bool:
         return action != "end" or self.query_one("#history-table").has_focus
 
     def action_end(self, first: bool) -> None:
@@ -155,6 +166,12 @@ only such scores compare.
             from ptb_lite.tui.screens.wall import WallScreen
 
             self.app.push_screen(WallScreen([row.path for row in chosen]))
+
+    def action_experiments(self) -> None:
+        """How far each arm of the experiments here is."""
+        from ptb_lite.tui.screens.experiments import ExperimentsScreen
+
+        self.app.push_screen(ExperimentsScreen(self.ptb.runs_dir))
 
     def action_sort(self) -> None:
         self._column = (self._column + 1) % len(COLUMNS)
@@ -205,6 +222,23 @@ only such scores compare.
         except PtbLiteError as error:
             self.ptb.say(error, error=True)
 
+    def action_experiment(self) -> None:
+        """Ask for an experiment's file, and whether to start it."""
+        from ptb_lite.tui.models.experiment import offer_plan
+        from ptb_lite.tui.screens.ask_text import AskLineScreen
+
+        def given(named: str | None) -> None:
+            if named is not None:
+                try:
+                    self.ask_runs(offer_plan(named, self.ptb.runs_dir))
+                except (PtbLiteError, OSError) as error:
+                    self.ptb.say(error, error=True)
+
+        words = "Its file, or the name of one that comes with ptb-lite."
+        self.app.push_screen(
+            AskLineScreen("Run an experiment", words, hint="disclosure-demo"), given
+        )
+
     async def action_watch(self) -> None:
         row = self._pointed()
         if row is not None and self._still_there(row.path):
@@ -215,7 +249,7 @@ only such scores compare.
         row = self._pointed()
         if row is None or not self._still_there(row.path):
             return
-        if row.verdict:
+        if row.verdict or row.source:
             await self.ptb.open_result(row.path)
         else:
             await self.ptb.open_run(row.path)
@@ -234,6 +268,9 @@ only such scores compare.
         self.query_one("#history-table").focus()
 
     def on_history_screen_found(self, message: Found) -> None:
+        self._reading = False
+        if self._again:
+            self._look()
         if message.rows != self._rows:
             self._rows = message.rows
             self._marked &= {row.run_id for row in message.rows}
@@ -298,9 +335,9 @@ only such scores compare.
             marked = f"; {len(self._marked)} marked" if self._marked else ""
             if count > _MOST_SHOWN:
                 marked += f"; the first {_MOST_SHOWN:,} are shown, / finds others"
-            out = sum(row.interrupted for row in rows)
-            if out and self._view != "runs":
-                marked += f"; {plural(out, 'interrupted run')} not ranked"
+            out = 0 if self._view == "runs" else count - len(rank_rows(rows, self._view))
+            if out:
+                marked += f"; {plural(out, 'run')} not ranked: interrupted, or without a score"
             told = count_success(rows)
             success = f"; success: {told}" if told else ""
             text = f"{_VIEWS[self._view]}: {some} in {self.ptb.runs_dir}{success}{marked}"
@@ -318,12 +355,24 @@ only such scores compare.
         return False
 
     def _look_if_shown(self) -> None:
-        if self.is_current:
+        if self.is_current and time.monotonic() >= self._read_from:
             self._look()
 
-    @work(thread=True, exclusive=True, group="history")
     def _look(self) -> None:
-        self.post_message(self.Found(tuple(reversed(self._reader.read()))))
+        """Read the runs, once more where that is going on: two readers would halve each other."""
+        self._again = self._reading
+        if not self._reading:
+            self._reading = True
+            self._read()
+
+    @work(thread=True, group="history")
+    def _read(self) -> None:
+        began = time.monotonic()
+        found = reversed(self._reader.read())
+        rows = tuple(row for row in found if self.ptb.shows_run(row.run_id))
+        ended = time.monotonic()
+        self._read_from = ended + (ended - began) / _MOST_READING
+        self.post_message(self.Found(rows))
 
 
 def _rank_cells(row: RunSummary) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from ptb_lite.tui.models.result.flag_text import flag_parts
 from ptb_lite.tui.models.result.samples import SampleChoice
 from ptb_lite.tui.models.result.view import ResultView, read_result, run_stamp
 from ptb_lite.tui.place import Mode
-from ptb_lite.tui.screens.base import PtbScreen
+from ptb_lite.tui.screens.base import PtbScreen, Said
 from ptb_lite.tui.screens.dialogs import FlagScreen
 from ptb_lite.tui.screens.messages.result import Exported, ResultRead, SamplesRead
 from ptb_lite.tui.widgets.result_parts import (
@@ -52,6 +52,9 @@ violation, n a note; without any, what each detector did. Samples: the same ques
 after; + was gained, - was lost. Facts: time, choices, versions. HTML and JSON are written into the
 folder that ptb-lite was started in.
 """
+    VIEWED = frozenset(
+        ("tab", "next_tab", "filter", "baseline", "benchmark", "copy", "trace", "again")
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "tab(0)", "Scores", show=False),
         Binding("2", "tab(1)", "Flags", show=False),
@@ -67,6 +70,7 @@ folder that ptb-lite was started in.
         Binding("m", "markdown", "Markdown"),
         Binding("e", "seeds", "More seeds"),
         Binding("o", "overrule", "Overrule"),
+        Binding("k", "judge", "Judge"),
         Binding("y", "copy", "Copy", show=False),
         Binding("t", "trace", "Trace", show=False),
         Binding("r", "again", "Read again", show=False),
@@ -117,11 +121,13 @@ folder that ptb-lite was started in.
             self._stamp = stamp
             self._read()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+    def can(self, action: str) -> bool:
         if action == "next_tab":
             return not isinstance(self.focused, DataTable | Tabs)
         if action == "overrule":
             return self._view is not None and bool(self._view.verdict)
+        if action == "judge":
+            return self._view is not None and self._view.unjudged
         on_samples = self.query_one(TabbedContent).active == "samples-tab" if self._view else False
         if action in ("filter", "baseline"):
             return on_samples
@@ -134,6 +140,8 @@ folder that ptb-lite was started in.
         yield AppCommand("Export the result as JSON", "Scores, audit, choices", self.action_json)
         yield AppCommand("Copy the result as Markdown", "Table and verdict", self.action_markdown)
         yield AppCommand("Overrule the audit", "Your verdict, with a reason", self.action_overrule)
+        if self.can("judge"):
+            yield AppCommand("Judge", "What no judge has scored yet", self.action_judge)
         yield AppCommand("Run more seeds", "An experiment of these choices", self.action_seeds)
         yield AppCommand("Show this run's trace", "The Run screen", self.action_trace)
 
@@ -222,7 +230,7 @@ folder that ptb-lite was started in.
         except (PtbLiteError, OSError) as error:
             self.ptb.say(error, error=True)
             return
-        self.ask_seeds(offer)
+        self.ask_runs(offer)
 
     def action_overrule(self) -> None:
         """Ask for a person's verdict and its reason, and count by it."""
@@ -235,6 +243,35 @@ folder that ptb-lite was started in.
                 self._overrule(*found)
 
         self.app.push_screen(OverruleScreen(self._view.verdict), given)
+
+    def action_judge(self) -> None:
+        """Ask for a judge, and have what was left unjudged judged."""
+        from ptb_lite.tui.screens.ask_text import AskLineScreen
+
+        spec = self._run.read_spec()
+        chosen = spec.judge
+
+        def given(named: str | None) -> None:
+            if named is not None:
+                self.ptb.say("Judging; leaving the app does not end it.")
+                self.apart(lambda: self._judged(named, chosen.key_variable if chosen else ""))
+
+        words = "MODEL@URL of an OpenAI-compatible endpoint; its key is in $PTB_LITE_JUDGE_KEY"
+        if chosen is not None:
+            words = f"MODEL@URL; its key is in ${chosen.key_variable}"
+        value = f"{chosen.model}@{chosen.endpoint}" if chosen else ""
+        ask = AskLineScreen(
+            "Judge", f"{words}.", hint="qwen3:8b@http://127.0.0.1:11434/v1", value=value
+        )
+        self.app.push_screen(ask, given)
+
+    def _judged(self, named: str, key_variable: str) -> Said:
+        from ptb_lite.runner.launch import judge
+
+        try:
+            return Said(judge(self._run.path, named, key_variable))
+        except (PtbLiteError, OSError) as error:
+            return Said(str(error), failed=True)
 
     def action_copy(self) -> None:
         text = self.get_selected_text() or self._shown_text()

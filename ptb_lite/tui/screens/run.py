@@ -73,6 +73,10 @@ messages as they are, $ commands, > results and ~ thoughts folded to one line, Â
 Scrolling back holds the trace; End follows again. V is a violation, n a note: Enter on one shows
 its evidence. Leaving this screen, or the app, ends no run.
 """
+    VIEWED = frozenset((
+        "follow", "search", "next", "copy", "panels", "flags",
+        "show_only", "replay", "result", "hold", "faster",
+    ))  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "follow", "Follow", show=False),
         Binding("slash", "search", "Search", key_display="/"),
@@ -129,7 +133,7 @@ its evidence. Leaving this screen, or the app, ends no run.
     def on_unmount(self) -> None:
         self._left.set()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+    def can(self, action: str) -> bool:
         replayed = self._speed is not None
         if action in ("hold", "faster"):
             return replayed
@@ -146,13 +150,13 @@ its evidence. Leaving this screen, or the app, ends no run.
         yield AppCommand("Search the trace", "In what is kept of it here", self.action_search)
         yield AppCommand("Open the trace in the pager", "All of it", self.action_pager)
         yield AppCommand("Show the flags", "Each with its evidence", self.action_flags)
-        if self.check_action("stop", ()):
+        if self.can("stop"):
             yield AppCommand("Stop this run", "Asks once", self.action_stop)
-        if self.check_action("resume", ()):
+        if self.can("resume"):
             yield AppCommand("Continue this run", "From its last phase", self.action_resume)
-        if self.check_action("replay", ()):
+        if self.can("replay"):
             yield AppCommand("Replay this run", "20 times as fast", self.action_replay)
-        if self.check_action("result", ()):
+        if self.can("result"):
             yield AppCommand("Open this run's result", "Scores and samples", self.action_result)
 
     def on_run_advanced(self) -> None:
@@ -270,10 +274,10 @@ its evidence. Leaving this screen, or the app, ends no run.
 
     @work(thread=True, exclusive=True, group="journal", exit_on_error=False)
     def _follow(self) -> None:
-        counts = (1, 0)
+        counts: tuple[int, tuple[str, ...]] = (1, ())
         with suppress(PtbLiteError, OSError):
             spec = self._run.read_spec()
-            counts, self._what = (len(spec.benchmarks), len(spec.off_target)), what_line(spec)
+            counts, self._what = (len(spec.benchmarks), spec.off_target), what_line(spec)
         try:
             if self._speed is None:
                 self._source = LiveSource(self._run)

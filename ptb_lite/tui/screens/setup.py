@@ -123,7 +123,7 @@ class SetupScreen(SetupView):
         if spec is None or self.query_one("#start", Button).disabled:
             self.ptb.say(self._why_not(), error=True)
             return
-        self.ask_seeds(SeedsOffer(spec, self.ptb.runs_dir, {}))
+        self.ask_runs(SeedsOffer(spec, self.ptb.runs_dir, {}))
 
     def _why_not(self) -> str:
         """What is in the way of a start, all of it."""
@@ -132,7 +132,7 @@ class SetupScreen(SetupView):
             return "This machine is still being checked."
         return f"Not started: {'; '.join(bad)}"
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+    def can(self, action: str) -> bool:
         return action != "mend" or any(way.fix for way in self._ways())
 
     def action_mend(self) -> None:
@@ -157,8 +157,8 @@ class SetupScreen(SetupView):
         """What is in the way, each with what mends it."""
         if self._facts is None:
             return ()
-        refused = self._summary.refused
-        found = self._problems if refused is None else (refused,)
+        # What the choices are refused for is known at once; the check of the machine says it too.
+        found = dict.fromkeys((*self._summary.refused, *self._problems))
         return tuple(Way(each, self._facts.fix(each, self._choices)) for each in found)
 
     def action_copy_command(self) -> None:
@@ -172,7 +172,7 @@ class SetupScreen(SetupView):
 
     def action_save_preset(self) -> None:
         spec = self._summary.spec
-        if spec is None:
+        if spec is None or self._summary.refused:
             self.ptb.say(f"Not a preset yet: {self._summary.problem}")
             return
 
@@ -289,7 +289,7 @@ class SetupScreen(SetupView):
         assert self._facts is not None
         self._choices = choices
         self._summary = self._facts.summary(choices)
-        if self._summary.spec is not None:
+        if not self._summary.refused:
             self._sound = choices
         self._show_lists()
         self._show_command(self._facts.presets_for_gpus(choices.preset))
@@ -304,7 +304,7 @@ class SetupScreen(SetupView):
             self._show_verdict()
         else:
             self._problems = ()
-            self._say(CHECKING)
+            self._show(Verdict(self._kept_figures(), self._ways(), CHECKING))
             if self._checking is None:
                 self._checking = spec
                 facts = self._facts

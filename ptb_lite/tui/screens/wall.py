@@ -73,10 +73,10 @@ class WallPanel(Vertical):
 
     @work(thread=True, exit_on_error=False)
     def _follow(self) -> None:
-        counts = (1, 0)
+        counts: tuple[int, tuple[str, ...]] = (1, ())
         with suppress(PtbLiteError, OSError):
             spec, name = self._run.read_spec(), self._run.read_notes().name
-            counts, self._what = (len(spec.benchmarks), len(spec.off_target)), what_line(spec)
+            counts, self._what = (len(spec.benchmarks), spec.off_target), what_line(spec)
             if name:
                 self._what = f"{one_line(name, 60)} · {self._what}"
         with suppress(OSError):

@@ -25,7 +25,7 @@ class LineInput(Input):
         self.replace(lines[0][:room], start, end)
         left = []
         if len(lines[0]) > room:
-            left.append(f"{len(lines[0]) - room} characters do not fit")
+            left.append(f"{plural(len(lines[0]) - room, 'character')} too many")
         if len(lines) > 1:
             left.append(f"{plural(len(lines) - 1, 'more line')} left out")
         if left:

@@ -28,7 +28,7 @@ from ptb_lite.tui.models.result.samples import (
     title,
     whole,
 )
-from ptb_lite.tui.models.result.view import BenchmarkPart, ResultView, answer_line, bar_line
+from ptb_lite.tui.models.result.view import BenchmarkPart, ResultView, answer_lines, bar_line
 from ptb_lite.tui.models.run.text import BAD, CARE, DIM, STRONG, Span
 from ptb_lite.tui.widgets.run_panels import content
 from ptb_lite.tui.widgets.table import fill
@@ -53,13 +53,15 @@ class Answers(Widget):
         self.refresh(layout=True)
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:  # noqa: ARG002
-        return len(self._lines) or len(_wrapped(self._problem, width))
+        return len(self._shown(width))
 
     def render(self) -> RenderResult:
-        width = self.size.width
+        return Content("\n").join(self._shown(self.size.width))
+
+    def _shown(self, width: int) -> list[Content]:
         if not self._lines:
-            return Content("\n").join(Content(line) for line in _wrapped(self._problem, width))
-        return Content("\n").join(content(answer_line(each, width)) for each in self._lines)
+            return [Content(line) for line in _wrapped(self._problem, width)]
+        return [content(line) for each in self._lines for line in answer_lines(each, width)]
 
 
 class Changed(Widget):

@@ -75,7 +75,10 @@ class RunHeader(Vertical):
         strip = strip_line(shot.phases, shot.no_score, now, self.content_size.width)
         put(self.query_one("#phases", Static), content(strip))
         put(self.query_one("#at", Static), content(at_line(shot, state, now, self._opens)))
-        put(self.query_one("#so-far", Static), content(facts_line(shot, submitted)))
+        put(
+            self.query_one("#so-far", Static),
+            content(facts_line(shot, submitted, self.content_size.width)),
+        )
         put(self.query_one("#small", Static), content(small_line(shot)))
 
 

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from ptb_lite.tui.models.going import going_runs
-from ptb_lite.tui.place import Mode
+from ptb_lite.tui.place import Mode, Place, Visit
 
 PLACES: tuple[tuple[str, Mode, str], ...] = (
     ("F2", "setup", "Setup"),
@@ -29,8 +29,9 @@ class TopBar(Static):
 
     ALLOW_SELECT = False
 
-    def __init__(self, mode: Mode) -> None:
+    def __init__(self, mode: Mode, visit: Visit | None = None) -> None:
         self._mode = mode
+        self._visit = visit
         self._going = 0
         super().__init__(self._line(), id="top-bar")
 
@@ -41,7 +42,8 @@ class TopBar(Static):
     @work(thread=True, exclusive=True, group="going", exit_on_error=False)
     def _look(self) -> None:
         if self.screen.is_current:
-            going = going_runs(cast("Any", self.app).runs_dir)
+            app = cast("Any", self.app)
+            going = tuple(filter(app.shows_run, going_runs(app.runs_dir)))
             self.app.call_from_thread(self._show, going)
 
     def _show(self, going: tuple[str, ...]) -> None:
@@ -53,6 +55,8 @@ class TopBar(Static):
     def _line(self) -> Content:
         parts = ["[bold]ptb-lite[/]  "]
         for key, name, title in PLACES:
+            if self._visit is not None and not self._visit.shows(Place(name)):
+                continue
             # How many runs go on stands at the place that shows them.
             title = f"{title} ▶{self._going}" if name == "run" and self._going else title
             shown = rf"\[{title}]" if name == self._mode else f" {title} "

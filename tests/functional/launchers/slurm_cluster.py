@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "srun", "sinfo", "scontrol")
 CONFIGURATION = """
 ClusterName=test
@@ -36,7 +38,7 @@ KillWait=30
 SlurmdTimeout=10
 ReturnToService=2
 SchedulerParameters=sched_interval=2,batch_sched_delay=0
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus}
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory}
 PartitionName=debug Nodes=ALL Default=YES MaxTime=120
 PartitionName=short Nodes=ALL MaxTime=3
 """
@@ -71,6 +73,7 @@ def slurm_cluster(folder: Path) -> Iterator[Path]:
             node_port=_free_port(),
             folder=folder,
             cpus=os.cpu_count(),
+            memory=int(0.8 * psutil.virtual_memory().total / 2**20),
         )
     )
     environment = {**os.environ, "SLURM_CONF": str(configuration)}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
 from ptb_lite.catalog import load_catalog
 from ptb_lite.errors import PtbLiteError
@@ -18,6 +19,8 @@ from ptb_lite.events import Outcome
 from ptb_lite.experiment.execute import run_experiment
 from ptb_lite.experiment.plan import read_experiment, specs
 from ptb_lite.experiment.progress import progress
+from ptb_lite.exports.formats import export_choices
+from ptb_lite.exports.source import read_chosen
 from ptb_lite.launchers.protocol import JobState, LauncherSettings
 from ptb_lite.launchers.slurm import LAUNCHER, SlurmLauncher
 from ptb_lite.runner.launch import make_run
@@ -28,7 +31,6 @@ from tests.functional.runner.conftest import Bench, bench, tiny_model
 __all__ = ["bench", "tiny_model"]
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(bool(missing()), reason=missing()),
     pytest.mark.timeout(900),
 ]
@@ -65,6 +67,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 300) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_an_experiment_two_jobs_at_a_time(bench: Bench, tmp_path: Path) -> None:
     path = tmp_path / "two.yaml"
@@ -102,6 +105,7 @@ def at_work(run: RunFolder) -> bool:
 WORK = "submit()\nopen('at-work', 'w')\nimport time\ntime.sleep(600)\n"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_a_cancelled_job_keeps_what_was_submitted(bench: Bench) -> None:
     at = launcher()
@@ -119,6 +123,7 @@ def test_a_cancelled_job_keeps_what_was_submitted(bench: Bench) -> None:
     assert run.read_scores() is not None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_a_stopped_run_is_sealed_and_scored(bench: Bench) -> None:
     at = launcher()
@@ -129,6 +134,7 @@ def test_a_stopped_run_is_sealed_and_scored(bench: Bench) -> None:
     assert run.read_status().outcome is Outcome.FINISHED, run.log.read_text()[-2000:]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_a_job_that_is_told_of_its_limit_scores_in_time(bench: Bench) -> None:
     at = launcher(signal_seconds=120)
@@ -140,6 +146,7 @@ def test_a_job_that_is_told_of_its_limit_scores_in_time(bench: Bench) -> None:
     assert run.read_status().outcome is Outcome.FINISHED, run.log.read_text()[-2000:]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_a_requeued_job_goes_on_by_itself(bench: Bench) -> None:
     at = launcher()
@@ -152,6 +159,7 @@ def test_a_requeued_job_goes_on_by_itself(bench: Bench) -> None:
     assert [phase.phase.value for phase in end.phases].count("baseline") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_a_job_whose_node_fails_goes_on_by_itself(bench: Bench, tmp_path: Path) -> None:
     at = launcher()
@@ -182,8 +190,35 @@ def test_what_cannot_start_is_said_before_anything_is_queued(bench: Bench) -> No
     for options, says in (
         ({"partition": "nobody"}, "there is no partition 'nobody'"),
         ({"partition": "short"}, "minutes are needed and the partition allows 3"),
+        # What the probe finds: it asks for what the runs ask for, and runs the same lines.
+        ({"gres": "gpu:1"}, "srun"),
+        ({"python": "/nonexistent/python"}, "cannot run ptb-lite's Python"),
+        ({"setup": ["exit 3"]}, "exit code 3"),
+        ({"partion": "x"}, "there is no such field"),
     ):
         with pytest.raises(PtbLiteError, match=says):
             launcher(**options).check([run], bench.runs_dir)
+    elsewhere = make_run(
+        bench.spec("submit()").model_copy(update={"device": "cuda"}), bench.runs_dir
+    )
+    if not torch.cuda.is_available():
+        with pytest.raises(PtbLiteError, match=r"on the node .*: device: no NVIDIA GPU"):
+            launcher().check([run, elsewhere], bench.runs_dir)
+    launcher().check([run], bench.runs_dir)
     told = subprocess.run(["squeue", "-h"], capture_output=True, text=True, check=True)
     assert told.stdout == ""
+
+
+@pytest.mark.usefixtures("cluster")
+def test_an_exported_job_is_one_that_slurm_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PTB_LITE_CONFIG", str(tmp_path))
+    found = read_chosen("offline-demo", tmp_path / "runs", load_catalog())
+    (tmp_path / "launchers.yaml").write_text("slurm: {memory_gb: 1}\n")
+    made = export_choices(found, "slurm", tmp_path / "job")
+    assert [check.state for check in made.checks] == ["passed", "passed"], made.checks
+    (tmp_path / "launchers.yaml").write_text("slurm: {memory_gb: 1, partition: nobody}\n")
+    refused = export_choices(found, "slurm", tmp_path / "other")
+    assert refused.refused
+    assert "partition" in refused.checks[1].why

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from textual.pilot import Pilot
+from textual.widgets import Input
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.judge.choice import JudgeChoice
@@ -18,9 +20,11 @@ from ptb_lite.runner.judge_later import judge_later
 from ptb_lite.runner.phases.judging import PAID, Paid
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.journal import read_journal
+from ptb_lite.tui.app import PtbLiteApp
 from tests.functional.judge.judge_server import TOKENS_IN, Reply, judge_server
 from tests.functional.judge.material import KEY
 from tests.functional.runner.conftest import Bench
+from tests.tui.run_pilot import in_app, until, until_shown
 
 ROWS = 12
 
@@ -113,6 +117,22 @@ def test_a_judged_run_and_a_second_one_that_pays_for_nothing_twice(
         assert KEY not in path.read_text(errors="replace"), path
 
 
+def judged_in_the_app(run: RunFolder, judge: str) -> None:
+    """From the Result screen: refused with a reason first, then carried out."""
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "Trust it?", "Judge")
+        for named, said in (("nobody", "names no model and endpoint"), (judge, "all of it has a")):
+            await pilot.press("k")
+            await until_shown(pilot, "MODEL@URL of")
+            app.screen.query_one(Input).value = named
+            await pilot.press("enter")
+            await until_shown(pilot, said, seconds=60)
+        await until(pilot, lambda: not app.screen.can("judge"))  # type: ignore[attr-defined]
+
+    in_app(run, act, mode="result")
+
+
 def test_without_a_judge_it_is_not_scored_and_never_nothing(
     bench: Bench, writing: dict[str, object]
 ) -> None:
@@ -141,13 +161,14 @@ def test_without_a_judge_it_is_not_scored_and_never_nothing(
     # Who comes later.
     with judge_server(lambda *_: Reply("[[A=B]]")) as stub:
         choice = JudgeChoice(model="late", endpoint=stub.url)
-        said: list[str] = []
-        now = judge_later(run.path, choice, say=said.append)
-        assert now == run.read_scores()
+        judged_in_the_app(run, f"late@{stub.url}")
+        now = run.read_scores()
         asked = stub.total
         with pytest.raises(PtbLiteError, match="nothing that waits"):
-            judge_later(run.path, choice, say=said.append)
+            judge_later(run.path, choice, say=print)
         assert stub.total == asked > 0
+    assert now is not None
+    said = (run.path / "judging.log").read_text().splitlines()
     later = now.benchmarks[0]
     assert later.counted is not None
     assert (later.not_scored, later.counted.score) == ("", 0.5)

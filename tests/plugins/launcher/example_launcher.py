@@ -20,6 +20,7 @@ class BackgroundLauncher:
     """A job's id is the path of its run's folder: the folder says how the run stands."""
 
     poll_seconds = 0.5
+    here = True
 
     def __init__(self, at_most: int, niceness: int) -> None:
         self._at_most, self._niceness = at_most, niceness

@@ -11,7 +11,7 @@ from ptb_lite.catalog import load_catalog
 from ptb_lite.events import Outcome
 from ptb_lite.experiment import execute
 from ptb_lite.experiment.plan import read_experiment, specs
-from ptb_lite.experiment.progress import progress
+from ptb_lite.experiment.progress import experiments_text, progress
 from ptb_lite.files import write_record
 from ptb_lite.launchers.protocol import JobState
 from ptb_lite.runner.launch import note_job
@@ -29,6 +29,7 @@ class FakeScheduler:
     """Ends `speed` runs between two questions; counts the questions and the largest array."""
 
     poll_seconds = 0.0
+    here = False
 
     def __init__(self, speed: int, array: int = 1000) -> None:
         self._speed, self._array = speed, array
@@ -92,3 +93,7 @@ def test_a_scheduler_is_asked_once_a_round_for_all(
     assert first.submitted == 3
     assert first.asked - asked <= 40 / 4 + 3
     assert len(list((tmp_path / "runs").glob("2*"))) == 40
+    # Who has not the plan's file sees it, too.
+    told = experiments_text(tmp_path / "runs").splitlines()
+    assert told[0] == "many: Many"
+    assert [line.split()[1:] for line in told[2:]] == [["0", "0", "0", "20", "0"]] * 2

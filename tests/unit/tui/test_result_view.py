@@ -16,7 +16,7 @@ from ptb_lite.runs.records import BenchmarkScores, Paired, PaperLine
 from ptb_lite.tui.models.result.flag_text import flag_parts
 from ptb_lite.tui.models.result.samples import Filter, SampleChoice, listed, row, title, whole
 from ptb_lite.tui.models.result.seeds import counted_by_seed
-from ptb_lite.tui.models.result.view import ScoreBar, _part, answer_line, bar_line, read_result
+from ptb_lite.tui.models.result.view import ScoreBar, _part, answer_lines, bar_line, read_result
 from tests.unit.report.test_report import make_run
 from tests.unit.tui.journals import HOSTILE, is_harmless
 
@@ -54,7 +54,11 @@ def test_everything_of_a_flagged_run_is_there(tmp_path: Path) -> None:
     assert facts["agent's time"] == "1 min 30 s of 3 min 00 s (50 %), finished"
     assert facts["version of torch"] == "2.13.0"
     assert "item_salt" not in facts
-    texts = ["".join(text for text, _ in answer_line(each, 200)) for each in view.answers]
+    texts = [
+        "".join(text for text, _ in line)
+        for each in view.answers
+        for line in answer_lines(each, 200)
+    ]
     assert any("FLAGGED" in text for text in texts)
     texts += [part.title, *part.remarks, *view.detectors, *facts.values()]
     assert all(is_harmless(text) for text in texts)
@@ -87,6 +91,8 @@ def test_whether_a_gain_is_real_is_what_the_paired_tests_say(
     )
     answer = gain_answer(scores.model_copy(update={"benchmarks": items}))
     assert (answer.word, answer.good) == (word, good)
+    # Every gain with its interval, of several benchmarks as well.
+    assert answer.text.count("[") == len(tests)
     if len(tests) == 1:
         assert answer.text == f"{100 * tests[0][0]:+.1f} points over few-shot " + (
             f"[{100 * tests[0][0] - 10:+.0f}, {100 * tests[0][0] + 10:+.0f}]"

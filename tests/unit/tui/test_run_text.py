@@ -10,6 +10,7 @@ from ptb_lite.events import (
     AgentSpoke,
     AgentStarted,
     DeviceSampled,
+    EvaluationFinished,
     Flag,
     FlagRaised,
     Outcome,
@@ -31,8 +32,8 @@ from ptb_lite.tui.models.run.view import RunSnapshot, UsageView
 from tests.unit.tui.journals import HOSTILE, at, event, is_harmless
 
 
-def shot_of(*payloads: Record) -> RunSnapshot:
-    fold = RunFold("r1")
+def shot_of(*payloads: Record, off_target: tuple[str, ...] = ()) -> RunSnapshot:
+    fold = RunFold("r1", off_target=off_target)
     fold.fold(event(payload, seconds) for seconds, payload in enumerate(payloads))
     return fold.snapshot()
 
@@ -124,6 +125,27 @@ def test_flags_have_a_letter() -> None:
     assert second == "n overlap a.py:4 found"
     assert run_text.flags_title(shot) == "Flags: 1 violation, 1 note"
     assert "not in the final audit" in plain(run_text.flag_spans(shot.flags[0], True))
+
+
+@pytest.mark.parametrize(
+    ("scores", "shown"),
+    [
+        ({"a": 0.5, "off": 0.1}, "zero 50.0 [40–60]"),
+        ({"off": 0.1, "a": 0.5}, "zero 50.0 [40–60]"),
+        ({"a": 0.5, "off": 0.1, "b": 0.7}, "zero 60.0 [mean of 2]"),
+        ({"off": 0.1}, ""),
+    ],
+)
+def test_a_score_on_top_is_of_the_targets_alone(scores: dict[str, float], shown: str) -> None:
+    ends = [
+        EvaluationFinished(
+            label="zero_shot", benchmark=name, n=9, score=score, low=0.4, high=0.6, seconds=1
+        )
+        for name, score in scores.items()
+    ]
+    line = plain(run_text.facts_line(shot_of(*ends, off_target=("off",))))
+    assert line.partition("zero")[1] == shown[:4]
+    assert shown in line
 
 
 @pytest.mark.parametrize(

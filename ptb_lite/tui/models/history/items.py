@@ -11,7 +11,7 @@ from pathlib import Path
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.report.samples import AFTER, Sample, read_run_samples
 from ptb_lite.runs.folder import RunFolder
-from ptb_lite.text import one_line
+from ptb_lite.text import one_line, plural
 
 # What a spreadsheet would take for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -47,7 +47,9 @@ def items_line(rows: Sequence[ItemRow], run_ids: Sequence[str]) -> str:
         f"{run_id} alone right on {sum(_alone(row, at) for row in rows)}"
         for at, run_id in enumerate(run_ids)
     ]
-    return f"{len(rows)} items in common, {differ} answered differently: {', '.join(alone)}"
+    return (
+        f"{plural(len(rows), 'item')} in common, {differ} answered differently: {', '.join(alone)}"
+    )
 
 
 def items_csv(rows: Sequence[ItemRow], run_ids: Sequence[str]) -> str:

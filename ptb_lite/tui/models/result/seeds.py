@@ -63,6 +63,10 @@ class SeedsOffer:
         """Those that would be run."""
         return seeds_to_run(self.spec.seed, self.known)
 
+    @property
+    def title(self) -> str:
+        return f"Run {plural(len(self.seeds), 'seed')}?"
+
     def question(self) -> str:
         """What is asked before."""
         seeds = ", ".join(map(str, self.seeds))

@@ -17,6 +17,7 @@ from ptb_lite.narrate import (
     off_target_answer,
     score_answer,
     seeds_answer,
+    success_answer,
     trust_answer,
 )
 from ptb_lite.report.data import gather, paired_text
@@ -27,9 +28,11 @@ from ptb_lite.runs.records import BenchmarkScores, CountedScore, Score, Scores, 
 from ptb_lite.text import duration, one_line, percent, visible
 from ptb_lite.tui.models.result.seeds import counted_by_seed
 from ptb_lite.tui.models.run.text import BAD, CARE, DIM, GOOD, Span
+from ptb_lite.tui.models.trace.rows import wrap
 
 NOT_SCORED = "not scored"
 _QUESTION = 12
+MAX_LINES = 3
 MAX_FLAGS = 500
 _BARS = {"before": "$foreground 65%", "raw": "$text-primary", "counted": "$text-success"}
 
@@ -75,6 +78,8 @@ class ResultView:
     facts: tuple[tuple[str, str], ...] = ()
     problem: str = ""
     verdict: str = ""
+    unjudged: bool = False
+    """Whether there is something that a judge has not scored."""
     ledger: tuple[str, ...] = ()
     """When the agent iterated, in lines with a time axis."""
 
@@ -116,7 +121,8 @@ def read_result(run: RunFolder) -> ResultView:
     flags, detectors = _audit(data.audit)
     choices = tuple((name, one_line(value, 300)) for name, value in data.spec)
     if data.scores is None:
-        problem = _without_scores(run, data.status)
+        told = data.reported.lines() if data.reported else (_without_scores(run, data.status),)
+        problem = "\n".join(told)
         return ResultView(
             run.run_id, flags=flags, detectors=detectors, facts=choices, problem=problem
         )
@@ -124,6 +130,7 @@ def read_result(run: RunFolder) -> ResultView:
     return ResultView(
         run_id=run.run_id,
         verdict=data.scores.verdict.value,
+        unjudged=not data.scores.no_score and any(x.not_scored for x in data.scores.benchmarks),
         answers=_answers(run, data.scores, data.audit),
         benchmarks=tuple(_part(item) for item in data.scores.benchmarks),
         sampled=sampled(data.scores),
@@ -164,13 +171,15 @@ def _answers(run: RunFolder, scores: Scores, audit: AuditRecord | None) -> tuple
     if "could not" in trust.text:
         trust = replace(trust, text=f"{trust.text} (2 tells why)")
     beside = None if scores.no_score else off_target_answer(scores)
-    return (
+    found = (
         gain_answer(scores),
-        *(() if beside is None else (beside,)),
+        beside,
         trust,
         score_answer(scores),
+        success_answer(scores),
         _seeds(counted_by_seed(run)),
     )
+    return tuple(answer for answer in found if answer is not None)
 
 
 def _seeds(counted: dict[int, float]) -> Answer:
@@ -178,15 +187,19 @@ def _seeds(counted: dict[int, float]) -> Answer:
     return answer if len(counted) >= SEEDS else replace(answer, text=f"{answer.text} (e runs more)")
 
 
-def answer_line(answer: Answer, width: int) -> list[Span]:
-    """One answer on one line of at most `width` cells."""
+def answer_lines(answer: Answer, width: int) -> list[list[Span]]:
+    """One answer on at most `MAX_LINES` lines of at most `width` cells."""
     style = {True: GOOD, False: BAD, None: CARE}[answer.good] if answer.word.isupper() else ""
     word = one_line(answer.word, 60)
-    room = max(8, width - _QUESTION - len(word) - 2)
-    return [
+    before = _QUESTION + len(word) + 2
+    room = max(8, width - before)
+    texts = wrap(one_line(answer.text, room * MAX_LINES), room)[:MAX_LINES]
+    first: list[Span] = [
         (f"{answer.question:<{_QUESTION}}", DIM),
         (f"{word}  ", f"bold {style.removeprefix('bold ')}".strip()),
-        (one_line(answer.text, room), ""),
+    ]
+    return [
+        [*(first if at == 0 else [(" " * before, "")]), (text, "")] for at, text in enumerate(texts)
     ]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -70,11 +70,17 @@ _ENTRY_KINDS = {
 
 
 class RunFold:
-    """Takes events in order; `snapshot` says at any moment what there is to show."""
+    """Takes events in order; `snapshot` says at any moment what there is to show.
 
-    def __init__(self, run_id: str = "", benchmarks: int = 1, off_target: int = 0) -> None:
+    `benchmarks` is how many are the targets, `off_target` names the others.
+    """
+
+    def __init__(
+        self, run_id: str = "", benchmarks: int = 1, off_target: Collection[str] = ()
+    ) -> None:
         self._run_id = run_id
-        self._strip = PhaseStrip(benchmarks, off_target)
+        self._off_target = frozenset(off_target)
+        self._strip = PhaseStrip(benchmarks, len(off_target))
         self.trace = Trace()
         self._losses = Series()
         self._device = DeviceFold()
@@ -210,7 +216,9 @@ class RunFold:
 
     def _evaluation_finished(self, end: EvaluationFinished, time: datetime) -> None:
         self._strip.scored(end)
-        self._scores.append(end)
+        # What stands on top, alone or as a mean, is of the targets.
+        if end.benchmark not in self._off_target:
+            self._scores.append(end)
         self._note(end, time)
 
     def _agent_started(self, start: AgentStarted, time: datetime) -> None:

@@ -71,9 +71,10 @@ def what_line(spec: RunSpec) -> str:
     return one_line(f"{spec.model} · {agent} · {names}{more}{items} · time box {minutes}", 300)
 
 
-def facts_line(shot: RunSnapshot, submitted: str = "") -> list[Span]:
+def facts_line(shot: RunSnapshot, submitted: str = "", width: int = 200) -> list[Span]:
     """What is submitted by now, what was found, and the scores so far; `submitted` is what lies in
-    the workspace while the agent is at work."""
+    the workspace while the agent is at work. Where `width` cells do not hold it the scores have a
+    line of their own."""
     if shot.no_score:
         submitted, style = "NOTHING", BAD
     elif shot.sealed_bytes is not None:
@@ -87,8 +88,10 @@ def facts_line(shot: RunSnapshot, submitted: str = "") -> list[Span]:
     notes = len(shot.flags) - deciding
     more = "+" if shot.more_flags else ""
     spans += [("Violations ", DIM), (f"{deciding}{more}", BAD if deciding else "")]
-    spans += [("  Notes ", DIM), (f"{notes}{more}", CARE if notes else ""), ("   ", "")]
-    return [*spans, *_scores(shot)]
+    spans += [("  Notes ", DIM), (f"{notes}{more}", CARE if notes else "")]
+    scores = _scores(shot)
+    whole = sum(len(text) for text, _ in (*spans, *scores)) + 3
+    return [*spans, ("\n" if scores and whole > width else "   ", ""), *scores]
 
 
 def _scores(shot: RunSnapshot) -> list[Span]:

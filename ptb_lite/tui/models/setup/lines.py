@@ -49,16 +49,16 @@ class Fix:
 @dataclass(frozen=True)
 class Summary:
     """`lines` are a word and a sentence each, `figures` a word and a figure; `refused` says why the
-    choices make no run."""
+    choices make no run: all of it, where there is a spec to be checked on this machine as well."""
 
     lines: tuple[tuple[str, str], ...]
     command: str = ""
     spec: RunSpec | None = None
-    refused: SetupProblem | None = None
+    refused: tuple[SetupProblem, ...] = ()
     figures: tuple[tuple[str, str], ...] = ()
     times: tuple[TimePart, ...] = ()
 
     @property
     def problem(self) -> str:
         """Why the choices make no run, in words."""
-        return self.refused.text if self.refused is not None else ""
+        return "; ".join(each.text for each in self.refused)

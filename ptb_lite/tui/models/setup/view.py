@@ -12,7 +12,7 @@ from ptb_lite.choices import EngineChoice
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.lm_tasks.task import is_lm_task
 from ptb_lite.spec.presets import Preset
-from ptb_lite.spec.run_spec import resolve_spec
+from ptb_lite.spec.run_spec import choice_problems, resolve_spec
 from ptb_lite.stats.scoring import smallest_detectable_gain
 from ptb_lite.text import duration, gigabytes, large, plural
 from ptb_lite.tui.models.setup.choices import SetupChoices, command, overrides
@@ -85,7 +85,7 @@ def summarise_choices(
     except PtbLiteError as error:
         return _refused(error)
     try:
-        spec = resolve_spec(preset=choices.preset, overrides=chosen, catalog=catalog)
+        spec = resolve_spec(preset=choices.preset, overrides=chosen, catalog=catalog, strict=False)
     except PtbLiteError as error:
         return _refused(error, shown)
     model = catalog.model(spec.model)
@@ -112,7 +112,8 @@ def summarise_choices(
     lines.append(("Download", _download(model, machine)))
     lines.append(("Subset", _subset(model, benchmarks, machine)))
     figures.append(("Shows gains", _gains(model, benchmarks, machine)))
-    return Summary(tuple(lines), shown, spec, figures=tuple(figures), times=parts)
+    refused = tuple(as_problem(error) for error in choice_problems(spec, catalog))
+    return Summary(tuple(lines), shown, spec, refused, tuple(figures), parts)
 
 
 def _time_figure(times: PhaseTimes) -> str:
@@ -141,7 +142,7 @@ def _gains(model: ModelEntry, benchmarks: list[Scored], machine: Machine) -> str
 
 
 def _refused(error: PtbLiteError, shown: str = "") -> Summary:
-    return Summary((), shown, refused=as_problem(error))
+    return Summary((), shown, refused=tuple(as_problem(each) for each in error.each()))
 
 
 def _model(

@@ -1,0 +1,1 @@
+"""The choices of a run as another harness or a scheduler takes them."""

@@ -1,0 +1,1 @@
+"""Results of other harnesses as runs beside those made here."""
