@@ -44,7 +44,13 @@ def written_words(command: Command) -> Iterator[str]:
 
 
 def written_paths(site: Site) -> Iterator[str]:
-    """The paths that a call of a Python program writes, moves over or removes, as far as known."""
+    """The paths that a call of a Python program writes, moves over or removes, as far as known; of
+    a path that was put together (`os.path.join`) not its parts."""
+    found = list(_written_paths(site))
+    yield from (path for path in found if not any(one.endswith(f"/{path}") for one in found))
+
+
+def _written_paths(site: Site) -> Iterator[str]:
     last = site.name.rpartition(".")[2]
     if site.name in ("open", "io.open", "fileinput.input"):
         if "inplace" in site.keywords or _opens_to_write(site.argument(1, "mode")):

@@ -22,6 +22,7 @@ _AMBIGUOUS = {"output", "response", "completion", "reply", "sample"}
 _MADE = (_OUTPUTS - _AMBIGUOUS) | {"gen", "generated_code", "generated_text", "output_text",
                                    "answer_model", "model", "candidate", "attempt", "samples",
                                    "generations"}  # fmt: skip
+_ANYWHERE = {"model", "samples", "candidate", "attempt"}  # of training data, too
 _GOLD = {"expected", "gold", "reference", "label", "target", "ground_truth", "answer_key"}
 _DIALOGUE = {"messages", "conversations", "conversation", "chosen"}
 TRAINS = re.compile(r"train|sft|synth|mix|corpus|instruct|augment|tune|tuning", re.IGNORECASE)
@@ -70,7 +71,8 @@ def is_output_form(path: str, start: bytes) -> bool:
     if suffix in _TEXTS and _is_printed(start):
         return True
     if suffix in {".md", ".html", ".htm"}:
-        return evaluates or _is_compared(dict.fromkeys(_titles(start)))
+        titles = set(_titles(start))
+        return evaluates or bool(titles & _GOLD and titles & _MADE)
     if suffix not in _ROWS:
         return False
     if is_inspect(start) or is_lm_eval(start):
@@ -129,8 +131,8 @@ def _is_compared(row: dict[str, object]) -> bool:
     keys = {key.lower() for key in row}
     if keys & _DIALOGUE:
         return False
-    made = keys & (_OUTPUTS | _MADE)
-    return (bool(keys & _SCORES) and bool(made)) or (bool(keys & _GOLD) and bool(keys & _MADE))
+    scored = bool(keys & _SCORES) and bool(keys & (_OUTPUTS | _MADE))
+    return scored or (bool(keys & _GOLD) and bool(keys & _MADE - _ANYWHERE))
 
 
 def _titles(start: bytes) -> list[str]:
