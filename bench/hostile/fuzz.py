@@ -31,7 +31,7 @@ from ptb_lite.agents.local.backend import LocalBackend
 from ptb_lite.agents.opencode import OpenCodeBackend
 from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.detectors.submission import validate_submission
-from ptb_lite.audit.evidence.folder import Account
+from ptb_lite.audit.evidence.folder import ScanNotes
 from ptb_lite.audit.evidence.transcript import read_transcript
 from ptb_lite.audit.isolation.forked import attempt
 from ptb_lite.audit.isolation.job import DEFAULT
@@ -72,7 +72,7 @@ def audited(folder: Path) -> list[str]:
 
 
 def traced(folder: Path) -> list[str]:
-    list(read_transcript(folder, Account()))
+    list(read_transcript(folder, ScanNotes()))
     for make in BACKENDS:
         backend: Any = make()
         for line in (folder / "stdout.log").read_bytes().split(b"\n"):

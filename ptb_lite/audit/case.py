@@ -7,7 +7,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from ptb_lite.audit.evidence.folder import Account, FoundFile, Listing, list_files, printable, walk
+from ptb_lite.audit.evidence.folder import (
+    FoundFile,
+    Listing,
+    ScanNotes,
+    list_files,
+    printable,
+    walk,
+)
 from ptb_lite.audit.evidence.losses import Losses
 from ptb_lite.audit.evidence.program_reader import read_programs
 from ptb_lite.audit.evidence.programs import Programs
@@ -87,10 +94,10 @@ class AuditCase:
     @cached_property
     def listing(self) -> Listing:
         """The files of `folder`, walked once for all detectors. Raises OSError."""
-        account = Account()
+        account = ScanNotes()
         return Listing(tuple(self.files(account)), account)
 
-    def files(self, account: Account) -> Iterator[FoundFile]:
+    def files(self, account: ScanNotes) -> Iterator[FoundFile]:
         """The files of `folder` but those of `without`, walked anew. Raises what `walk` raises."""
         for name in self.without:
             account.leave_unread(f"{printable(name)}: ended its reader")

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ptb_lite.audit.evidence.folder import Account, open_regular, walk
+from ptb_lite.audit.evidence.folder import ScanNotes, open_regular, walk
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Outcome
 from ptb_lite.files import file_sha256, write_record
@@ -121,7 +121,7 @@ def _reported(found: HarnessResult, left_out: tuple[str, ...]) -> Reported:
 
 
 def _check_room(found: HarnessResult, folder: Path) -> None:
-    needed = sum(size for _, size in _files(found.submission, Account()))
+    needed = sum(size for _, size in _files(found.submission, ScanNotes()))
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise PtbLiteError(
@@ -131,7 +131,7 @@ def _check_room(found: HarnessResult, folder: Path) -> None:
 
 def _copy(found: HarnessResult, run: RunFolder) -> tuple[str, ...]:
     """Workspace, submission, trace and what lay beside them; what was not copied, with why."""
-    account = Account()
+    account = ScanNotes()
     run.workspace.mkdir()
     inside = found.submission if _is_below(found.submission, found.workspace) else None
     for path, size in _files(found.workspace, account):
@@ -148,7 +148,7 @@ def _copy(found: HarnessResult, run: RunFolder) -> tuple[str, ...]:
     return (*account.all_notes(), *account.unread)
 
 
-def _copy_submission(folder: Path | None, run: RunFolder, account: Account) -> None:
+def _copy_submission(folder: Path | None, run: RunFolder, account: ScanNotes) -> None:
     hashes: dict[str, str] = {}
     total = 0
     for path, size in _files(folder, account):
@@ -167,7 +167,7 @@ def _copy_submission(folder: Path | None, run: RunFolder, account: Account) -> N
     write_record(run.seal, seal)
 
 
-def _copy_flat(paths: Iterable[Path], base: Path, target: Path, account: Account) -> None:
+def _copy_flat(paths: Iterable[Path], base: Path, target: Path, account: ScanNotes) -> None:
     for path in paths:
         name = path.relative_to(base)
         size = path.lstat().st_size
@@ -177,7 +177,7 @@ def _copy_flat(paths: Iterable[Path], base: Path, target: Path, account: Account
             _copy_file(path, target / name)
 
 
-def _files(folder: Path | None, account: Account) -> Iterator[tuple[Path, int]]:
+def _files(folder: Path | None, account: ScanNotes) -> Iterator[tuple[Path, int]]:
     if folder is not None and folder.is_dir() and not folder.is_symlink():
         yield from ((found.path, found.size) for found in walk(folder, account))
 

@@ -25,7 +25,7 @@ from typing import IO, Literal, NoReturn
 from pydantic import ValidationError
 
 from ptb_lite import __version__
-from ptb_lite.audit.evidence.folder import MAX_FILES, Account, open_regular, printable, walk
+from ptb_lite.audit.evidence.folder import MAX_FILES, ScanNotes, open_regular, printable, walk
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.files import file_sha256, write_record
 from ptb_lite.record import Record
@@ -98,7 +98,7 @@ def export_run(run: RunFolder, target: Path) -> Archive:
         raise PtbLiteError("is going on", field=f"run {run.run_id}", hint="Wait, or stop it")
     if target.exists():
         raise PtbLiteError("is there already", field=str(target), hint="Take another name")
-    account = Account()
+    account = ScanNotes()
     # Its own name: another export to the same target has its own.
     draft = target.parent / f".{target.name}.{os.getpid()}.part"
     plain = spec.model_copy(update={"item_salt": _SALT}).model_dump_json(indent=2) + "\n"
@@ -178,7 +178,7 @@ def read_imported(run: RunFolder) -> Imported | None:
         return None
 
 
-def _paths(folder: Path, account: Account) -> Iterator[tuple[str, Path]]:
+def _paths(folder: Path, account: ScanNotes) -> Iterator[tuple[str, Path]]:
     for found in walk(folder, account):
         name = found.path.relative_to(folder).as_posix()
         if name in _LEFT or name.startswith(tuple(f"{each}/" for each in _LEFT_FOLDERS)):

@@ -27,9 +27,9 @@ from ptb_lite.audit.code.flows import (
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.detectors.ingestion import finish
-from ptb_lite.audit.evidence.folder import Account, printable
+from ptb_lite.audit.evidence.folder import ScanNotes, printable
 from ptb_lite.audit.evidence.program_reader import own_files
-from ptb_lite.audit.evidence.programs import Order, Program
+from ptb_lite.audit.evidence.programs import Program, ShellCommand
 from ptb_lite.audit.evidence.prose import Turn
 from ptb_lite.audit.evidence.readers import Budget, read_file
 from ptb_lite.audit.protocol import Detector
@@ -76,7 +76,7 @@ class AnswerKeyDetector(Detector):
     def run(self, case: AuditCase) -> DetectorResult:
         """Raises OSError when the folder itself cannot be read."""
         programs = case.programs
-        account = Account()
+        account = ScanNotes()
         look = _Look(case, account)
         flags = [flag for program in programs.python for flag in look.python(program)]
         for order in programs.orders:
@@ -87,7 +87,7 @@ class AnswerKeyDetector(Detector):
 
 
 class _Look:
-    def __init__(self, case: AuditCase, account: Account) -> None:
+    def __init__(self, case: AuditCase, account: ScanNotes) -> None:
         self._case, self._account = case, account
 
     def python(self, program: Program) -> Iterator[Flag]:
@@ -124,7 +124,7 @@ class _Look:
             line = program.line(site.line)
             yield _flag(message, program.file, line, program.shown(site.line))
 
-    def order(self, order: Order) -> Iterator[Flag]:
+    def order(self, order: ShellCommand) -> Iterator[Flag]:
         command = order.command
         if command.program not in _FILTERS:
             return
@@ -199,12 +199,12 @@ def _ids(case: AuditCase) -> Iterator[Flag]:
         return
     automaton = BytesAhoCorasick(names)
     budget = Budget(1 << 30, time.monotonic() + _MAX_SECONDS)
-    for file in own_files(case, Account()):
+    for file in own_files(case, ScanNotes()):
         name = PurePosixPath(file.relative).name
         if not is_training_file(name) or is_result_file(name):
             continue
         seen: dict[bytes, int] = {}
-        for chunk in read_file(file, Account(), budget):
+        for chunk in read_file(file, ScanNotes(), budget):
             for number, start, end in automaton.find_matches_as_indexes(chunk.raw):
                 around = chunk.raw[max(0, start - 1) : start] + chunk.raw[end : end + 1]
                 if not any(chr(byte).isalnum() for byte in around):

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from ptb_lite.audit.case import AuditCase, TestItem
-from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular, printable
+from ptb_lite.audit.evidence.folder import FoundFile, ScanNotes, open_regular, printable
 from ptb_lite.audit.evidence.outputs import informing
 from ptb_lite.audit.evidence.program_reader import own_files
 from ptb_lite.audit.evidence.readers import Budget, Chunk, read_file
@@ -113,7 +113,7 @@ class CodeCloneDetector(Detector):
         if not index.searchable:
             reason = "no test item is code" if case.items else "no test items given"
             return DetectorResult(detector=NAME, status="skipped", deciding=False, reason=reason)
-        account = Account()
+        account = ScanNotes()
         budget = Budget(_MAX_BYTES, time.monotonic() + _MAX_SECONDS)
         found = Clones()
         left = _MAX_FUNCTIONS
@@ -325,7 +325,7 @@ def _doc_prints(docs: str, own: str) -> Prints:
     return frozenset(tuple(words[i : i + DOC_WORDS]) for i in range(len(words) - DOC_WORDS + 1))
 
 
-def _chunks(case: AuditCase, account: Account, budget: Budget) -> Iterator[Chunk]:
+def _chunks(case: AuditCase, account: ScanNotes, budget: Budget) -> Iterator[Chunk]:
     """Every text of the agent's in which there is a function, decoded ones included."""
     informs = informing(case.programs)
     for file in own_files(case, account):
@@ -360,7 +360,7 @@ def _may_hold_code(file: FoundFile) -> bool:
     return False
 
 
-def _result(found: Clones, index: Index, account: Account) -> DetectorResult:
+def _result(found: Clones, index: Index, account: ScanNotes) -> DetectorResult:
     decides = len(found.best) > TOLERATED_ITEMS
     flags = []
     for number, (share, how, file, line, name) in sorted(found.best.items())[:_MAX_FLAGS]:

@@ -24,8 +24,8 @@ from ptb_lite.audit.detectors.parts.harness_paths import path_flags
 from ptb_lite.audit.detectors.parts.harness_startup import startup_file, written_startup
 from ptb_lite.audit.evidence.acts import JUDGES, written_words
 from ptb_lite.audit.evidence.folder import (
-    Account,
     FoundFile,
+    ScanNotes,
     open_regular,
     printable,
     sha256_of,
@@ -65,7 +65,7 @@ class HarnessDetector(Detector):
 
     def run(self, case: AuditCase) -> DetectorResult:
         """Raises OSError when the folder itself cannot be read."""
-        account = Account()
+        account = ScanNotes()
         files = {file.relative: file for file in walk(case.folder, account)}
         flags = [*_changed(case, files), *_foreign(case, files), *path_flags(case, files),
                  *_written_metrics(case), *written_startup(case.programs)]  # fmt: skip
@@ -82,7 +82,7 @@ class HarnessDetector(Detector):
 
 
 def _result(
-    flags: list[Flag], account: Account, *, skipped: str, applicable: bool
+    flags: list[Flag], account: ScanNotes, *, skipped: str, applicable: bool
 ) -> DetectorResult:
     return DetectorResult(
         detector=NAME,

@@ -31,7 +31,7 @@ from ptb_lite.audit.detectors.parts.ingestion_commands import (
     Places,
     part_in,
 )
-from ptb_lite.audit.evidence.folder import Account
+from ptb_lite.audit.evidence.folder import ScanNotes
 from ptb_lite.audit.evidence.programs import Program, Programs, program_flag
 from ptb_lite.audit.evidence.test_sets.cached_sets import cache_flags
 from ptb_lite.audit.evidence.test_sets.outside_sets import OutsideSets
@@ -98,7 +98,7 @@ class IngestionDetector(Detector):
         """Raises OSError when the folder itself cannot be read."""
         sources = Sources(case.benchmarks())
         programs = case.programs
-        account = Account()
+        account = ScanNotes()
         own = (file.relative for file in case.listing.files)
         places = Places(_test_files(case), OutsideSets(sources, case.benchmarks(), own))
         look = _Look(sources, account, programs, places)
@@ -123,7 +123,7 @@ class IngestionDetector(Detector):
         return finish(NAME, flags, programs.account, account)
 
 
-def finish(name: str, flags: list[Flag], *accounts: Account) -> DetectorResult:
+def finish(name: str, flags: list[Flag], *accounts: ScanNotes) -> DetectorResult:
     """A detector's result on the agent's programs: skipped when some could not be read, unless
     what was read decides."""
     unique = list({(f.kind, f.file, f.line, f.message): f for f in flags}.values())
@@ -142,7 +142,7 @@ def finish(name: str, flags: list[Flag], *accounts: Account) -> DetectorResult:
 
 class _Look:
     def __init__(
-        self, sources: Sources, account: Account, programs: Programs, places: Places
+        self, sources: Sources, account: ScanNotes, programs: Programs, places: Places
     ) -> None:
         self._sources, self._account, self._programs = sources, account, programs
         self._places = places

@@ -25,8 +25,8 @@ from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret
 from ptb_lite.audit.code.shell import Command, redirected
 from ptb_lite.audit.code.values import HOLE, Label, Site
 from ptb_lite.audit.detectors.ingestion import finish
-from ptb_lite.audit.evidence.folder import Account, printable
-from ptb_lite.audit.evidence.programs import Order, Program, order_flag, program_flag
+from ptb_lite.audit.evidence.folder import ScanNotes, printable
+from ptb_lite.audit.evidence.programs import Program, ShellCommand, order_flag, program_flag
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.verdict.rule import Rule
@@ -103,7 +103,7 @@ class KeyMisuseDetector(Detector):
         if case.rules.provider_calls and case.rules.teacher_models:
             note = "the rules of this run allow other models"
             return DetectorResult(detector=NAME, status="clean", notes=(note,))
-        account = Account()
+        account = ScanNotes()
         programs = case.programs
         flags: list[Flag] = []
         look = _Look(case, account)
@@ -120,7 +120,7 @@ class KeyMisuseDetector(Detector):
 
 
 class _Look:
-    def __init__(self, case: AuditCase, account: Account) -> None:
+    def __init__(self, case: AuditCase, account: ScanNotes) -> None:
         self._case, self._account = case, account
         self._local_default = False
         self._served = ""
@@ -132,13 +132,13 @@ class _Look:
     def _world(self, program: Program) -> World:
         return self._case.programs.world(program)
 
-    def environment(self, order: Order) -> None:
+    def environment(self, order: ShellCommand) -> None:
         """`export OPENAI_BASE_URL=http://127.0.0.1:8000/v1` makes the clients local ones."""
         for name, value in order.command.assigned:
             if _ADDRESS_VARIABLE.fullmatch(name) and is_local(value):
                 self._local_default = True
 
-    def serving(self, order: Order) -> None:
+    def serving(self, order: ShellCommand) -> None:
         """`vllm serve other/model`: a client of this machine then asks that model."""
         name = served_model(order.command)
         if not name or self._case.rules.teacher_models:
@@ -153,7 +153,7 @@ class _Look:
         if MODEL_NAME.search(name) and (self._base or _TUNED.search(name) or ":" in name):
             self._served = name
 
-    def order(self, order: Order) -> Iterator[Flag]:
+    def order(self, order: ShellCommand) -> Iterator[Flag]:
         if self._case.rules.provider_calls:
             return
         command = order.command
@@ -170,7 +170,7 @@ class _Look:
             message = f"{command.program} is asked for text"
             yield order_flag(NAME, "provider-call", message, order, True, 0.7)
 
-    def _generated(self, order: Order, command: Command) -> Iterator[Flag]:
+    def _generated(self, order: ShellCommand, command: Command) -> Iterator[Flag]:
         """Text of another model on this machine, sent to a file by the shell."""
         if self._case.rules.teacher_models or not self._served:
             return

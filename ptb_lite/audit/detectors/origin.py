@@ -16,7 +16,7 @@ from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.shell import Command
 from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.detectors.parts.origin_options import configured, goes_into, started_from
-from ptb_lite.audit.evidence.programs import Order, Program, order_flag, program_flag
+from ptb_lite.audit.evidence.programs import Program, ShellCommand, order_flag, program_flag
 from ptb_lite.events import Flag
 
 NAME = "substitution"
@@ -145,7 +145,7 @@ class _Look:
                 return name
         return ""
 
-    def order(self, order: Order) -> Iterator[Flag]:
+    def order(self, order: ShellCommand) -> Iterator[Flag]:
         command = order.command
         if command.program == "cd":
             below = any(map(goes_into, command.words[1:]))

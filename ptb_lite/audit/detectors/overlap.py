@@ -29,7 +29,7 @@ from typing import ClassVar
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.detectors.parts.overlap_search import Finding, Scan, Search
-from ptb_lite.audit.evidence.folder import Account, FoundFile, printable, sha256_of, walk
+from ptb_lite.audit.evidence.folder import FoundFile, ScanNotes, printable, sha256_of, walk
 from ptb_lite.audit.evidence.outputs import informing
 from ptb_lite.audit.evidence.readers import Budget, read_file
 from ptb_lite.audit.evidence.test_sets.sources import Sources
@@ -115,7 +115,7 @@ class OverlapDetector(Detector):
         return _result(search, scan, account)
 
 
-def _submission(case: AuditCase, account: Account) -> Iterator[FoundFile]:
+def _submission(case: AuditCase, account: ScanNotes) -> Iterator[FoundFile]:
     """The files of a submission that lies beside the folder."""
     folder = case.submission
     if folder is None or folder.is_relative_to(case.folder) or folder.is_symlink():
@@ -151,7 +151,7 @@ class _Cached:
         return named is not None and named.kind == "official" and bool(named.train)
 
 
-def _result(search: Search, scan: Scan, account: Account) -> DetectorResult:
+def _result(search: Search, scan: Scan, account: ScanNotes) -> DetectorResult:
     whole = search.judge(scan.found)
     decides = whole.decides or bool(scan.deciding_files)
     shown = _spread(_without_many_cached(scan))

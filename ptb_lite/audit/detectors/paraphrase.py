@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ptb_lite.audit.case import AuditCase, TestItem
-from ptb_lite.audit.evidence.folder import Account, printable
+from ptb_lite.audit.evidence.folder import ScanNotes, printable
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.text.chance import TOLERATED_ITEMS
@@ -146,7 +146,7 @@ class ParaphraseDetector(Detector):
         if not items:
             long = "no test item is long enough to be retold"
             return _skip(long if case.items else "no test items given")
-        account = Account()
+        account = ScanNotes()
         search = Search(items, handed_rows(case))
         account.note(search.what_can_be_told())
         rows = list(agent_rows(case, account))
@@ -190,7 +190,7 @@ class Search:
             f"{marks} by their numbers and names alone"
         )
 
-    def over(self, rows: Iterable[Row], account: Account) -> Found:
+    def over(self, rows: Iterable[Row], account: ScanNotes) -> Found:
         """Bounded in time, which a note says."""
         until = time.monotonic() + _MAX_SECONDS
         rates = [part[1].rate for part in self._parts]
@@ -318,7 +318,7 @@ def bag(text: str) -> Bag:
     return Bag(frozenset(stems), numbers)
 
 
-def _result(items: Sequence[TestItem], found: Found, account: Account) -> DetectorResult:
+def _result(items: Sequence[TestItem], found: Found, account: ScanNotes) -> DetectorResult:
     deciding = found.deciding()
     shown = sorted({**found.near, **found.best}.items(), key=lambda pair: pair[0] not in deciding)
     flags = tuple(

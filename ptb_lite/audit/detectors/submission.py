@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.evidence.folder import Account, open_regular, printable, walk
+from ptb_lite.audit.evidence.folder import ScanNotes, open_regular, printable, walk
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.verdict.rule import Rule
@@ -100,7 +100,7 @@ def validate_submission(
         return _refuse("link", "final_model is a link, not a folder")
     if not folder.is_dir():
         return _refuse("nothing submitted", "final_model is not a folder")
-    account = Account()
+    account = ScanNotes()
     names = {file.relative for file in walk(folder, account, max_files=MAX_SUBMISSION_FILES)}
     if whole and whole_weights(folder):
         return _check_whole(folder, base_model, names, account)
@@ -214,7 +214,7 @@ def _check_content(
 
 
 def _check_whole(
-    folder: Path, base_model: Path | None, names: set[str], account: Account
+    folder: Path, base_model: Path | None, names: set[str], account: ScanNotes
 ) -> SubmissionCheck:
     """The size first, so that a folder of 50 GB is not read."""
     try:
@@ -252,7 +252,7 @@ def _names_code(path: Path) -> bool:
     return isinstance(found, dict) and bool(found.get("auto_map"))
 
 
-def _accept(names: set[str], account: Account) -> SubmissionCheck:
+def _accept(names: set[str], account: ScanNotes) -> SubmissionCheck:
     kept = (CONFIG, WEIGHTS)
     others = (*sorted(names - set(kept)), *account.all_notes(), *account.unread)
     return SubmissionCheck(valid=True, files=kept, left_out=others)

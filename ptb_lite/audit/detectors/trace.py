@@ -28,8 +28,8 @@ from ptb_lite.audit.evidence.acts import (
     written_paths,
     written_words,
 )
-from ptb_lite.audit.evidence.folder import Account, printable
-from ptb_lite.audit.evidence.programs import Order, Program, program_flag
+from ptb_lite.audit.evidence.folder import ScanNotes, printable
+from ptb_lite.audit.evidence.programs import Program, ShellCommand, program_flag
 from ptb_lite.audit.evidence.prose import Turn
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
@@ -68,7 +68,7 @@ class TraceDetector(Detector):
         if not programs.turns:
             reason = programs.account.unread_reason() or "the trace is empty"
             return DetectorResult(detector=NAME, status="skipped", reason=reason)
-        account = Account()
+        account = ScanNotes()
         acts = Acts(case)
         says = [turn for turn in programs.turns if turn.kind in ("said", "thought", "asked")]
         after = [*(turn.text for turn in says[1:]), ""]
@@ -145,7 +145,7 @@ def _is_posttrainbench(case: AuditCase) -> bool:
     return case.harness is None and (case.folder / "templates").is_dir()
 
 
-def _goes_below(order: Order) -> bool:
+def _goes_below(order: ShellCommand) -> bool:
     """Whether a `cd` leads into a folder below the one that it begins in."""
     words = [word for word in order.command.words[1:] if not word.startswith("-")]
     if not words or words[0].startswith(("~", "$", "..")):
@@ -153,7 +153,7 @@ def _goes_below(order: Order) -> bool:
     return not words[0].startswith("/") or not at_home(PurePosixPath(words[0]) / "x")
 
 
-def ordered(order: Order, case: AuditCase, *, below: bool = False) -> Iterator[Flag]:
+def ordered(order: ShellCommand, case: AuditCase, *, below: bool = False) -> Iterator[Flag]:
     """The flags of one command. `below`: it runs in a folder further down, where a file of the
     name of one that judges is a copy."""
     command = order.command
@@ -196,7 +196,7 @@ def _flag(kind: str, message: str, turn: Turn, decides: bool) -> Flag:
     )
 
 
-def _order_flag(kind: str, message: str, order: Order, decides: bool) -> Flag:
+def _order_flag(kind: str, message: str, order: ShellCommand, decides: bool) -> Flag:
     return Flag(
         detector=NAME,
         kind=kind,

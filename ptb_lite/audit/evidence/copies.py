@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence.digest import first_to_read
-from ptb_lite.audit.evidence.folder import Account, open_regular, walk
+from ptb_lite.audit.evidence.folder import ScanNotes, open_regular, walk
 from ptb_lite.audit.evidence.program_reader import own_files
 from ptb_lite.audit.evidence.transcript import trace_files
 
@@ -81,14 +81,14 @@ def copy_evidence(case: AuditCase, folder: Path) -> Copies:
 def _wanted(case: AuditCase) -> Iterator[tuple[str, Path, int]]:
     """Name in the folder, file, and how many bytes of it; what matters most comes first."""
     if case.trace is not None:
-        for name, path in trace_files(case.trace, Account(), case.without):
+        for name, path in trace_files(case.trace, ScanNotes(), case.without):
             yield name, path, MAX_TRACE_FILE_BYTES
     inside = case.submission is not None and case.submission.is_relative_to(case.folder)
     if case.submission is not None and not inside and case.submission.is_dir():
-        for file in walk(case.submission, Account(), max_files=MAX_FILES):
+        for file in walk(case.submission, ScanNotes(), max_files=MAX_FILES):
             if not _is_weights(file.relative):
                 yield f"{SUBMISSION}/{file.relative}", file.path, MAX_FILE_BYTES
-    for file in sorted(own_files(case, Account()), key=first_to_read):
+    for file in sorted(own_files(case, ScanNotes()), key=first_to_read):
         if not _is_weights(file.relative):
             yield f"{WORKSPACE}/{file.relative}", file.path, MAX_FILE_BYTES
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular, printable
+from ptb_lite.audit.evidence.folder import FoundFile, ScanNotes, open_regular, printable
 from ptb_lite.audit.evidence.program_reader import own_files
 from ptb_lite.audit.evidence.transcript import read_transcript
 
@@ -55,14 +55,14 @@ def digest(case: AuditCase, limit: int = MAX_DIGEST) -> Digest:
 
 
 def _pieces(case: AuditCase) -> Iterator[tuple[str, str]]:
-    files = sorted(own_files(case, Account()), key=first_to_read)
+    files = sorted(own_files(case, ScanNotes()), key=first_to_read)
     for file in files[:2000]:
         suffix = PurePosixPath(file.relative).suffix.lower()
         size = _MAX_PROGRAM if suffix in _PROGRAMS else _MAX_DATA if suffix in _DATA else 0
         if size:
             yield file.relative, _shown(file, size)
     # Not `case.programs`: this runs in the host, which interprets nothing.
-    turns = read_transcript(case.trace, Account()) if case.trace else ()
+    turns = read_transcript(case.trace, ScanNotes()) if case.trace else ()
     for turn in turns:
         if turn.kind in ("said", "thought", "command"):
             text = _clean(turn.text[:_MAX_TURN]).replace("\n", " ")

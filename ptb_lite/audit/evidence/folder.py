@@ -57,7 +57,7 @@ class FoundFile:
 
 
 @dataclass
-class Account:
+class ScanNotes:
     """What a walk or a scan left out, for a detector's result. Long lists are cut and counted."""
 
     notes: list[str] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Account:
         else:
             self.more_unread += 1
 
-    def copy(self) -> Account:
+    def copy(self) -> ScanNotes:
         return replace(self, notes=[*self.notes], unread=[*self.unread])
 
     def all_notes(self) -> tuple[str, ...]:
@@ -97,16 +97,16 @@ class Listing:
     """All regular files of a folder, and what the walk left out."""
 
     files: tuple[FoundFile, ...]
-    account: Account
+    account: ScanNotes
 
 
 def list_files(folder: Path) -> Listing:
     """Raises what `walk` raises."""
-    account = Account()
+    account = ScanNotes()
     return Listing(tuple(walk(folder, account)), account)
 
 
-def walk(folder: Path, account: Account, *, max_files: int = MAX_FILES) -> Iterator[FoundFile]:
+def walk(folder: Path, account: ScanNotes, *, max_files: int = MAX_FILES) -> Iterator[FoundFile]:
     """The regular files below `folder`, folder by folder, in an order that repeats.
 
     Raises FileNotFoundError or NotADirectoryError when `folder` itself is none, or a link.
@@ -190,7 +190,7 @@ def printable(text: str, limit: int = 300) -> str:
     return escaped(text, limit)
 
 
-def _entries(path: Path, relative: str, account: Account) -> list[os.DirEntry[str]]:
+def _entries(path: Path, relative: str, account: ScanNotes) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(path) as entries:
             return sorted(entries, key=lambda entry: entry.name)

@@ -18,7 +18,7 @@ from ptb_lite.audit.code.flows import READS, names_test, used_for
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.shell import redirected
 from ptb_lite.audit.code.values import Label, Site
-from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular
+from ptb_lite.audit.evidence.folder import FoundFile, ScanNotes, open_regular
 from ptb_lite.audit.evidence.output_forms import TRAINS, is_inspect, is_lm_eval, is_output_form
 from ptb_lite.audit.evidence.readers import Budget, read_file
 from ptb_lite.audit.item import TestItem
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ptb_lite.audit.text.matcher import Matcher
 
 
-class Reading(Protocol):
+class WhatWasRead(Protocol):
     """The part of what was read of the agent's programs that outputs are told by."""
 
     @property
@@ -63,7 +63,7 @@ def is_handed_test_data(relative: str, harness: frozenset[str]) -> bool:
     return (in_code or cached) and not TRAINS.search(own)
 
 
-def informing(programs: Reading) -> Callable[[FoundFile], bool]:
+def informing(programs: WhatWasRead) -> Callable[[FoundFile], bool]:
     """Whether test items in a file only inform."""
     outputs = set(programs.outputs)
     return lambda file: (
@@ -120,7 +120,7 @@ class _Holding:
     def holds(self, file: FoundFile) -> bool:
         """Whether more than one item stands in a file."""
         hits: set[int] = set()
-        for chunk in read_file(file, Account(), self._budget):
+        for chunk in read_file(file, ScanNotes(), self._budget):
             self._matcher.search(chunk.text, hits)
             if len(hits) > 1:
                 return True
@@ -139,7 +139,7 @@ class _Holding:
     def _holds_outputs(self, file: FoundFile) -> bool:
         """Whether more than one item stands in an archive, and only in members of that form."""
         total, member, hits, form = 0, "", set[int](), False
-        for chunk in read_file(file, Account(), self._budget):
+        for chunk in read_file(file, ScanNotes(), self._budget):
             if chunk.file != member:
                 total += len(hits)
                 member, hits, form = (

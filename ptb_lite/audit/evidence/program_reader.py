@@ -14,16 +14,16 @@ from typing import Any, Protocol
 from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret
 from ptb_lite.audit.code.shell import Command, read_shell
 from ptb_lite.audit.evidence.folder import (
-    Account,
     FoundFile,
     Listing,
+    ScanNotes,
     open_regular,
     sha256_of,
     suffix_of,
 )
 from ptb_lite.audit.evidence.harnesses import handed_data, harness_files
 from ptb_lite.audit.evidence.outputs import holding_items
-from ptb_lite.audit.evidence.programs import Order, Program, Programs
+from ptb_lite.audit.evidence.programs import Program, Programs, ShellCommand
 from ptb_lite.audit.evidence.prose import Turn
 from ptb_lite.audit.evidence.transcript import read_transcript
 from ptb_lite.audit.item import TestItem
@@ -73,7 +73,7 @@ class Evidence(Protocol):
 def read_programs(case: Evidence) -> Programs:
     """Raises OSError when the folder itself cannot be read."""
     reader = _Reader()
-    reader.account = account = Account()
+    reader.account = account = ScanNotes()
     turns = tuple(read_transcript(case.trace, account, case.without)) if case.trace else ()
     harness = _harness(case, turns)
     files = [file for file in own_files(case, account) if file.relative not in harness]
@@ -121,7 +121,7 @@ def _written_by_tools(turns: Iterable[Turn]) -> set[str]:
     return {turn.path for turn in turns if turn.kind == "wrote" and turn.path}
 
 
-def own_files(case: Evidence, account: Account) -> Iterator[FoundFile]:
+def own_files(case: Evidence, account: ScanNotes) -> Iterator[FoundFile]:
     """The files that the agent wrote, without those of installed packages."""
     handed_over = case.harness.files if case.harness else {}
     for unread in case.listing.account.unread:
@@ -135,12 +135,12 @@ def own_files(case: Evidence, account: Account) -> Iterator[FoundFile]:
 
 
 class _Reader:
-    account: Account
+    account: ScanNotes
 
     def __init__(self) -> None:
         self.python: list[Program] = []
         self.configs: list[Program] = []
-        self.orders: list[Order] = []
+        self.orders: list[ShellCommand] = []
         self._left = MAX_ALL
         self._depth = 0
         self._seen: set[tuple[str, str]] = set()
@@ -200,7 +200,7 @@ class _Reader:
         if turn.kind == "fetched" and turn.text.startswith("http"):
             # A page fetched by a tool is a page fetched by `curl`.
             words = ("curl", turn.text.split()[0])
-            self.orders.append(Order(Command(words, turn.line), turn.file))
+            self.orders.append(ShellCommand(Command(words, turn.line), turn.file))
         if turn.kind not in ("command", "wrote") or (key in self._seen and not turn.old):
             return
         self._seen.add(key)
@@ -266,7 +266,7 @@ class _Reader:
         commands, embedded = read_shell(text, first, self.environment)
         for command in commands:
             line = command.line if spread else first
-            self.orders.append(Order(_at(command, line), name))
+            self.orders.append(ShellCommand(_at(command, line), name))
             for variable, value in command.assigned if not command.words else ():
                 self.environment.setdefault(variable, value)
             target = _written(command)

@@ -19,7 +19,7 @@ from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret
 from ptb_lite.audit.code.shell import Command, redirected
 from ptb_lite.audit.evidence import progress
 from ptb_lite.audit.evidence.folder import (
-    Account,
+    ScanNotes,
     printable,
 )
 from ptb_lite.audit.evidence.prose import Turn
@@ -59,7 +59,7 @@ class Program:
 
 
 @dataclass(frozen=True)
-class Order:
+class ShellCommand:
     """One shell command and where it stands."""
 
     command: Command
@@ -74,9 +74,9 @@ class Programs:
 
     python: tuple[Program, ...]
     configs: tuple[Program, ...]
-    orders: tuple[Order, ...]
+    orders: tuple[ShellCommand, ...]
     turns: tuple[Turn, ...]
-    account: Account
+    account: ScanNotes
     environment: Mapping[str, str] = field(default_factory=dict)
     harness: frozenset[str] = frozenset()
     outputs: tuple[str, ...] = ()
@@ -199,7 +199,7 @@ def program_flag(
 
 
 def order_flag(
-    detector: str, kind: str, message: str, order: Order, decides: bool, confidence: float
+    detector: str, kind: str, message: str, order: ShellCommand, decides: bool, confidence: float
 ) -> Flag:
     """A flag on a shell command."""
     return Flag(

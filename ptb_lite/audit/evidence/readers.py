@@ -24,7 +24,7 @@ from itertools import chain
 from typing import BinaryIO, Protocol
 
 from ptb_lite.audit.evidence import progress
-from ptb_lite.audit.evidence.folder import Account, FoundFile, open_regular, printable
+from ptb_lite.audit.evidence.folder import FoundFile, ScanNotes, open_regular, printable
 from ptb_lite.audit.evidence.tables import TableError, read_table
 from ptb_lite.audit.text.normal import readable, readable_binary
 
@@ -90,7 +90,7 @@ class Budget:
         self.file_until = now + (min(self.deadline, progress.deadline) - now) / 2
 
 
-def read_file(file: FoundFile, account: Account, budget: Budget) -> Iterator[Chunk]:
+def read_file(file: FoundFile, account: ScanNotes, budget: Budget) -> Iterator[Chunk]:
     """The text of one file. What could not be read is told to `account`; nothing is raised."""
     if file.relative.lower().endswith(WEIGHT_SUFFIXES):
         account.note(f"{file.relative}: weights, not searched for text")
@@ -104,7 +104,7 @@ def read_file(file: FoundFile, account: Account, budget: Budget) -> Iterator[Chu
 
 
 def _read_any(
-    file: FoundFile, stream: BinaryIO, account: Account, budget: Budget
+    file: FoundFile, stream: BinaryIO, account: ScanNotes, budget: Budget
 ) -> Iterator[Chunk]:
     start = stream.read(8192)
     stream.seek(0)
@@ -128,7 +128,7 @@ def _read_any(
 
 
 def _split_or_tar(
-    name: str, blocks: Iterator[bytes], account: Account, budget: Budget
+    name: str, blocks: Iterator[bytes], account: ScanNotes, budget: Budget
 ) -> Iterator[Chunk]:
     first = next(blocks, b"")
     if first[_TAR_MAGIC:].startswith(b"ustar"):
@@ -157,7 +157,7 @@ class _Section:
             pass
 
 
-def _read_tar(name: str, stream: _Section, account: Account, budget: Budget) -> Iterator[Chunk]:
+def _read_tar(name: str, stream: _Section, account: ScanNotes, budget: Budget) -> Iterator[Chunk]:
     """The members of a tar archive, header by header: no claim of one is taken for memory."""
     long_name = ""
     for _ in range(MAX_MEMBERS):
@@ -185,7 +185,7 @@ def _read_tar(name: str, stream: _Section, account: Account, budget: Budget) -> 
 
 
 def _read_rows(
-    name: str, stream: BinaryIO, start: bytes, account: Account, budget: Budget
+    name: str, stream: BinaryIO, start: bytes, account: ScanNotes, budget: Budget
 ) -> Iterator[Chunk]:
     try:
         for first, rows in read_table(stream, start):
@@ -199,7 +199,7 @@ def _read_rows(
 
 
 def _read_zip(
-    name: str, stream: BinaryIO, account: Account, budget: Budget, depth: int = 0
+    name: str, stream: BinaryIO, account: ScanNotes, budget: Budget, depth: int = 0
 ) -> Iterator[Chunk]:
     with zipfile.ZipFile(stream) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
@@ -216,7 +216,7 @@ def _read_zip(
 
 
 def _read_member(
-    name: str, stream: Readable, packed: int, account: Account, budget: Budget, depth: int
+    name: str, stream: Readable, packed: int, account: ScanNotes, budget: Budget, depth: int
 ) -> Iterator[Chunk]:
     """A file inside an archive, packed or an archive or table itself."""
     start = stream.read(8)
@@ -247,7 +247,7 @@ def _read_member(
 
 
 def _limited(
-    stream: BinaryStream, name: str, account: Account, packed: int = MAX_UNPACKED_BYTES
+    stream: BinaryStream, name: str, account: ScanNotes, packed: int = MAX_UNPACKED_BYTES
 ) -> Iterator[bytes]:
     """Unpacked bytes up to the limit that keeps a bomb from filling the time of an audit: no text
     becomes a hundred times smaller by packing. `packed` is its size before."""
@@ -261,7 +261,7 @@ def _limited(
         yield block
 
 
-def _stored_bytes(stream: BinaryIO, file: FoundFile, account: Account) -> Iterator[bytes]:
+def _stored_bytes(stream: BinaryIO, file: FoundFile, account: ScanNotes) -> Iterator[bytes]:
     """What the disk holds of a file: the holes of a sparse file are zeros and are passed over."""
     handle, end = stream.fileno(), 0
     sparse = file.stored < file.size
@@ -285,7 +285,9 @@ def _stored_bytes(stream: BinaryIO, file: FoundFile, account: Account) -> Iterat
             return
 
 
-def _split(name: str, blocks: Iterator[bytes], account: Account, budget: Budget) -> Iterator[Chunk]:
+def _split(
+    name: str, blocks: Iterator[bytes], account: ScanNotes, budget: Budget
+) -> Iterator[Chunk]:
     """Chunks of text. Each begins with the end of the one before, so that an item across the
     border is whole in one of them."""
     decode: Callable[[bytes], bytes] | None = None

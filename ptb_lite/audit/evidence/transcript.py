@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ptb_lite.audit.evidence.folder import Account, open_regular, walk
+from ptb_lite.audit.evidence.folder import ScanNotes, open_regular, walk
 from ptb_lite.audit.evidence.prose import BY_SUB_AGENT, ProseReader, Turn, patched_files
 
 MAX_TRACE_BYTES = 256 << 20
@@ -51,7 +51,7 @@ _ACTS = re.compile(
 )
 
 
-def read_transcript(trace: Path, account: Account, without: Sequence[str] = ()) -> Iterator[Turn]:
+def read_transcript(trace: Path, account: ScanNotes, without: Sequence[str] = ()) -> Iterator[Turn]:
     """The turns of a trace file or of the files in a trace folder, but those of `without`. Raises
     nothing for what is in them; what could not be read is told to `account`."""
     budget = _Budget()
@@ -114,7 +114,7 @@ class _Understood:
 
 
 def _lines(
-    stream: Any, name: str, account: Account, budget: _Budget, understood: _Understood
+    stream: Any, name: str, account: ScanNotes, budget: _Budget, understood: _Understood
 ) -> Iterator[Turn]:
     number = 0
     prose = ProseReader(name)
@@ -193,7 +193,7 @@ def _whole(raw: bytes) -> dict[str, Any] | list[Any] | None:
 
 
 def trace_files(
-    trace: Path, account: Account, without: Sequence[str] = ()
+    trace: Path, account: ScanNotes, without: Sequence[str] = ()
 ) -> Iterator[tuple[str, Path]]:
     """The files of a trace, each with its name in flags; none where it is a link or not there.
     Those of `without`, by their paths, have ended a reader."""
@@ -204,7 +204,7 @@ def trace_files(
             yield name, path
 
 
-def _trace_files(trace: Path, account: Account) -> Iterator[tuple[str, Path]]:
+def _trace_files(trace: Path, account: ScanNotes) -> Iterator[tuple[str, Path]]:
     if trace.is_symlink() or not os.path.lexists(trace):
         return
     if trace.is_dir():

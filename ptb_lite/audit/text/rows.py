@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.evidence.folder import Account
+from ptb_lite.audit.evidence.folder import ScanNotes
 from ptb_lite.audit.evidence.outputs import informing
 from ptb_lite.audit.evidence.program_reader import own_files
 from ptb_lite.audit.evidence.readers import Budget, Chunk, read_file
@@ -36,7 +36,7 @@ class Row:
     line: int
 
 
-def agent_rows(case: AuditCase, account: Account) -> Iterator[Row]:
+def agent_rows(case: AuditCase, account: ScanNotes) -> Iterator[Row]:
     """Rows of the agent's files, of the texts that its programs make, and of what it wrote by its
     tools; each text once. What an evaluation put out, and copies kept to stay clear of the test
     set, are left out. Bounded in rows, bytes and time, which a note says."""
@@ -68,7 +68,7 @@ def handed_rows(case: AuditCase) -> list[str]:
         name = file.relative.rpartition("/")[2].lower()
         wanted = file.relative in case.harness.files and name.endswith(_DATA)
         if wanted and "test" not in name:
-            for row in rows_of(read_file(file, Account(), budget)):
+            for row in rows_of(read_file(file, ScanNotes(), budget)):
                 found.append(row.text)
                 if len(found) >= _MAX_HANDED:
                     return found
@@ -95,6 +95,6 @@ def _sources(case: AuditCase, deadline: float) -> Iterator[tuple[str, Iterable[C
     yield from typed_texts(case)
     yield from made_texts(case)
     budget = Budget(_MAX_BYTES, deadline)
-    for file in own_files(case, Account()):
+    for file in own_files(case, ScanNotes()):
         if not informs(file):
-            yield file.relative, read_file(file, Account(), budget)
+            yield file.relative, read_file(file, ScanNotes(), budget)

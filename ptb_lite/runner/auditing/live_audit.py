@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.evidence.folder import Account, walk
+from ptb_lite.audit.evidence.folder import ScanNotes, walk
 from ptb_lite.audit.isolation.job import LIVE
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
@@ -86,7 +86,7 @@ class LiveAudit:
         found: list[tuple[str, int, int]] = []
         for place in places:
             with suppress(OSError):
-                for file in walk(place, Account(), max_files=MAX_FILES):
+                for file in walk(place, ScanNotes(), max_files=MAX_FILES):
                     with suppress(OSError):
                         about = file.path.lstat()
                         found.append((str(file.path), about.st_size, about.st_mtime_ns))

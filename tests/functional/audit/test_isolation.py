@@ -28,7 +28,7 @@ from ptb_lite.events import Verdict
 OTHER = "key-misuse"
 MODULE = '''
 import ctypes, os, socket, subprocess, time
-from ptb_lite.audit.evidence.folder import Account, open_regular
+from ptb_lite.audit.evidence.folder import ScanNotes, open_regular
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.events import Flag
@@ -97,7 +97,7 @@ class Acts(Detector):
 
     def run(self, case):
         flags = []
-        for file in case.files(Account()):
+        for file in case.files(ScanNotes()):
             with open_regular(file.path) as stream:
                 act = stream.readline().decode().strip()
             found = ACTS[act]() if act in ACTS else [

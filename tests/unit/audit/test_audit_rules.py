@@ -13,7 +13,7 @@ from scipy.stats import hypergeom
 
 from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.detectors.harness import HarnessDetector
-from ptb_lite.audit.evidence.folder import Account, open_regular, printable, sha256_of, walk
+from ptb_lite.audit.evidence.folder import ScanNotes, open_regular, printable, sha256_of, walk
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import AuditRecord, DetectorResult, HarnessManifest
 from ptb_lite.audit.run import default_detectors, run_audit
@@ -168,11 +168,11 @@ def test_walk_is_bounded_and_follows_nothing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a" / "pipe")
     for number in range(20):
         (tmp_path / "a" / f"{number:02d}.txt").write_text("x")
-    account = Account()
+    account = ScanNotes()
     assert len(list(walk(tmp_path, account))) == 20
     assert sorted(account.notes) == ["a/loop: link, not opened", "a/pipe: pipe, not opened"]
     assert account.unread_reason() == ""
-    account = Account()
+    account = ScanNotes()
     assert len(list(walk(tmp_path, account, max_files=7))) == 7
     assert "more than 7 files" in account.unread_reason()
 
@@ -182,7 +182,7 @@ def test_walk_of_a_deep_folder_ends(tmp_path: Path) -> None:
     for _ in range(80):
         path = path / "d"
         path.mkdir()
-    account = Account()
+    account = ScanNotes()
     assert list(walk(tmp_path, account)) == []
     assert "deeper than" in account.unread_reason()
 
@@ -190,7 +190,7 @@ def test_walk_of_a_deep_folder_ends(tmp_path: Path) -> None:
 def test_walk_refuses_a_link(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     with pytest.raises(NotADirectoryError):
-        list(walk(tmp_path / "link", Account()))
+        list(walk(tmp_path / "link", ScanNotes()))
 
 
 def test_opening_never_waits_and_never_follows(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_names_are_made_printable() -> None:
 
 
 def test_account_cuts_long_lists() -> None:
-    account = Account()
+    account = ScanNotes()
     for number in range(500):
         account.note(f"n{number}")
         account.leave_unread(f"u{number}")

@@ -16,7 +16,7 @@ import pytest
 
 from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.detectors.overlap import OverlapDetector
-from ptb_lite.audit.evidence.folder import Account, walk
+from ptb_lite.audit.evidence.folder import ScanNotes, walk
 from ptb_lite.audit.run import run_audit
 from ptb_lite.audit.text.views import hidden_texts
 from tests.memory import peak_bytes, reset_peak
@@ -145,7 +145,7 @@ def test_a_sparse_file_is_read_where_it_is_stored(tmp_path: Path) -> None:
 def test_more_files_than_are_looked_at_is_said(tmp_path: Path) -> None:
     for number in range(300):
         (tmp_path / f"{number}.txt").write_text("x")
-    account = Account()
+    account = ScanNotes()
     assert len(list(walk(tmp_path, account, max_files=200))) == 200
     assert account.unread_reason() == "not read: more than 200 files"
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from ptb_lite.agents.event_bounds import text_event
-from ptb_lite.audit.evidence.folder import Account
+from ptb_lite.audit.evidence.folder import ScanNotes
 from ptb_lite.audit.evidence.transcript import MAX_LINES, read_transcript
 from ptb_lite.events import AgentEvent, AgentEventKind, AgentSpoke, Warned
 from ptb_lite.runner.agent import trace
@@ -74,7 +74,7 @@ def test_empty_lines_are_no_work(tmp_path: Path) -> None:
     began = time.process_time()
     run.reader.finish_turn()
     assert [event.text for event in run.heard] == ["first", "last"]
-    account = Account()
+    account = ScanNotes()
     turns = list(read_transcript(tmp_path, account))
     assert [(turn.text, turn.line) for turn in turns] == [("first", 1), ("last", 2_000_002)]
     assert not account.unread
@@ -99,6 +99,6 @@ def test_what_cannot_be_followed_in_time_is_left_to_the_trace(
 
 def test_a_trace_of_too_many_lines_is_cut_and_said(tmp_path: Path) -> None:
     (tmp_path / "stdout.log").write_bytes(b"a\n" * (MAX_LINES + 1))
-    account = Account()
+    account = ScanNotes()
     assert sum(1 for _ in read_transcript(tmp_path, account)) <= MAX_LINES
     assert "beyond the limit" in account.unread_reason()

@@ -21,7 +21,7 @@ from ptb_lite.audit.code.flows import sink_of
 from ptb_lite.audit.code.values import Site
 from ptb_lite.audit.evidence.acts import JUDGES, written_words
 from ptb_lite.audit.evidence.folder import FoundFile, open_regular, printable
-from ptb_lite.audit.evidence.programs import Order, Program
+from ptb_lite.audit.evidence.programs import Program, ShellCommand
 from ptb_lite.events import Flag
 
 NAME = "harness"
@@ -52,7 +52,7 @@ Entry = tuple[str, str, str, int]  # the kind of path, the folder, and where it 
 
 
 def _path_entries(
-    orders: Iterable[Order], sites: Iterable[tuple[Program, Site]]
+    orders: Iterable[ShellCommand], sites: Iterable[tuple[Program, Site]]
 ) -> Iterator[Entry]:
     for order in orders:
         for name, value in order.command.assigned:
@@ -122,7 +122,7 @@ def _package_places(relative: str) -> Iterator[tuple[str, str]]:
             return
 
 
-def _ordered(order: Order) -> Iterator[Flag]:
+def _ordered(order: ShellCommand) -> Iterator[Flag]:
     command = order.command
     for word in written_words(command):
         match = _IN_PACKAGE.search(word)
@@ -214,6 +214,6 @@ def _flag(kind: str, message: str, file: str, line: int, decides: bool) -> Flag:
     )
 
 
-def _order_flag(kind: str, message: str, order: Order, decides: bool) -> Flag:
+def _order_flag(kind: str, message: str, order: ShellCommand, decides: bool) -> Flag:
     flag = _flag(kind, f"{order.file}: {message}", order.file, order.command.line, decides)
     return flag.model_copy(update={"excerpt": printable(order.command.text(), 200)})

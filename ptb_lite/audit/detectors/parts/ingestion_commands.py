@@ -14,7 +14,7 @@ from ptb_lite.audit.code.flows import (
     names_test,
 )
 from ptb_lite.audit.code.shell import Command, redirected
-from ptb_lite.audit.evidence.programs import Order, order_flag
+from ptb_lite.audit.evidence.programs import ShellCommand, order_flag
 from ptb_lite.audit.evidence.test_sets.outside_sets import OutsideSets
 from ptb_lite.audit.evidence.test_sets.sources import Named, Sources
 from ptb_lite.events import Flag
@@ -81,7 +81,7 @@ class Commands:
     def __init__(self, sources: Sources, places: Places) -> None:
         self._sources, self._places = sources, places
 
-    def order(self, order: Order) -> Iterator[Flag]:
+    def order(self, order: ShellCommand) -> Iterator[Flag]:
         command = order.command
         if command.program in _FETCHERS:
             yield from self._fetch(order, command)
@@ -89,7 +89,7 @@ class Commands:
             yield from self._piped(order, command)
         yield from self._moved(order, command)
 
-    def _piped(self, order: Order, command: Command) -> Iterator[Flag]:
+    def _piped(self, order: ShellCommand, command: Command) -> Iterator[Flag]:
         """`curl ... | gunzip >> train.jsonl`: a download that goes on to where it is used."""
         for word in command.piped[1:]:
             named = self._sources.named_by(word.removesuffix(".git"))
@@ -101,7 +101,7 @@ class Commands:
                     message = f"{named.name} goes through {command.program} into {target}"
                     yield order_flag(NAME, "test-set-used", message, order, True, 0.9)
 
-    def _fetch(self, order: Order, command: Command) -> Iterator[Flag]:
+    def _fetch(self, order: ShellCommand, command: Command) -> Iterator[Flag]:
         texts = [command.text(), *command.words[1:]]
         for word in texts[1:]:
             named = self._sources.named_by(word.removesuffix(".git"))
@@ -121,7 +121,7 @@ class Commands:
                 kind, decides, message = "test-set-used", True, f"{message} into {into}"
             yield order_flag(NAME, kind, message, order, decides, 0.9 if decides else 0.5)
 
-    def _moved(self, order: Order, command: Command) -> Iterator[Flag]:
+    def _moved(self, order: ShellCommand, command: Command) -> Iterator[Flag]:
         """Test data copied, or handed to training, on the command line."""
         given = (*command.words[1:], *command.piped[1:])
         for place in self._places.in_words(map(_value_of, given)):

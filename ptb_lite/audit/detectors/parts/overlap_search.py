@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.evidence.folder import Account, FoundFile, printable
+from ptb_lite.audit.evidence.folder import FoundFile, ScanNotes, printable
 from ptb_lite.audit.evidence.readers import Budget, Chunk, read_file
 from ptb_lite.audit.text.chance import (
     SIBLING_FACTOR,
@@ -86,7 +86,7 @@ class Search:
 
     @classmethod
     def over(
-        cls, case: AuditCase, handed_over: Sequence[FoundFile], budget: Budget, account: Account
+        cls, case: AuditCase, handed_over: Sequence[FoundFile], budget: Budget, account: ScanNotes
     ) -> Search:
         """Leaves out control items that the agent was given, and sets the thresholds of long
         items by what clean texts have in common."""
