@@ -275,14 +275,8 @@ def _split(logical: str) -> Iterator[tuple[list[str], bool]]:
 
 def _folders_last(text: str) -> str:
     """`> $(command)/name`: the command that prints a folder stands behind the one that uses it."""
-    inner: list[str] = []
-
-    def taken(match: re.Match[str]) -> str:
-        inner.append(match[1])
-        return "_printed_folder_"
-
-    text = _FOLDER_OF.sub(taken, text)
-    return " ; ".join((text, *inner)) if inner else text
+    inner = _FOLDER_OF.findall(text)
+    return " ; ".join((_FOLDER_OF.sub("_printed_folder_", text), *inner))
 
 
 def _as_pipes(text: str) -> str:
