@@ -197,7 +197,7 @@ def test_a_download_by_hf_xet_that_is_killed_goes_on_too(hub: Hub, tmp_path: Pat
     with xet_store(weights_sent()) as store:
         hub.stored["model.safetensors"] = store.headers()
         store.held_from = half
-        program = "import sys; from ptb_lite.catalog.hub_download import download; "
+        program = "import sys; from ptb_lite.catalog.hub.download import download; "
         environment = {key: value for key, value in os.environ.items() if "XET" not in key}
         child = subprocess.Popen(
             [sys.executable, "-c", program + "download(*sys.argv[1:])", NAME, COMMIT],
