@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.audit import evaluation_habits, exchanged, templated_code
+from bench.audit import evaluation_habits, exchanged, habits, templated_code
 from bench.audit.measure import (
     DISGUISED,
     HELD_OUT,
@@ -59,7 +59,8 @@ def test_the_suite_is_as_large_as_it_claims() -> None:
     plain = [scene for scene in cheats if not scene.disguise]
     assert len(plain) >= 40
     # These have no disguises: each of their scenes is a way of its own.
-    single = [*exchanged.scenes(), *evaluation_habits.scenes(), *templated_code.scenes()]
+    rooms = (exchanged, evaluation_habits, habits, templated_code)
+    single = [scene for room in rooms for scene in room.scenes()]
     alone = {scene.name for scene in single}
     families = [scene for scene in cheats if scene.name not in alone]
     assert len(families) == 4 * sum(not scene.disguise for scene in families)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,7 +19,7 @@ from ptb_lite.ledger_notes import (
     ScoringBegan,
     TrainingBegan,
 )
-from ptb_lite.runner.agent.ledger import MAX_NOTES, LedgerWatch, commands_below
+from ptb_lite.runner.agent.ledger import MAX_NOTES, LedgerWatch
 
 BEGAN = TrainingBegan(use="ab" * 6, file="data.jsonl", rows=10, sha256="0" * 64, steps=3)
 SCORED = ModelScored(use="cd" * 6, model="out", benchmark="b", split="dev", n=4, score=0.5)
@@ -180,12 +178,3 @@ def test_a_noted_program_without_a_note_is_seen_in_the_trace(tmp_path: Path) -> 
 @given(st.binary(max_size=400))
 def test_any_bytes_are_a_note_or_none(data: bytes) -> None:
     assert parse(data) is None
-
-
-def test_processes_below_are_told_by_their_command_lines() -> None:
-    assert commands_below(2**22 - 1) == []
-    told = [sys.executable, "-c", "input()", "told-by-this"]
-    with subprocess.Popen(told, stdin=subprocess.PIPE) as child:
-        found = commands_below(os.getpid())
-        child.communicate(b"\n")
-    assert any("told-by-this" in command for command in found)
