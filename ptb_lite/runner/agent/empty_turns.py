@@ -13,19 +13,21 @@ MAX_EMPTY_TURNS = 3
 
 
 class EmptyTurns:
-    """A turn is empty that called no tool, or after which the workspace is as it was: a model that
-    lists its files and ends its turn again gets nowhere either."""
+    """A turn is empty that called no tool, or, once the agent was asked to go on, after which the
+    workspace is as it was: a model that lists its files and ends its turn again gets nowhere
+    either. In its first turn an agent may look around."""
 
     def __init__(self, workspace: Path) -> None:
         self._workspace = workspace
         self._last = _fingerprint(workspace)
         self._count = 0
+        self._asked = False
 
     def end(self, tool_calls: int) -> bool:
         """Count the turn that has ended; whether that is enough."""
         found = _fingerprint(self._workspace)
-        empty = not tool_calls or found == self._last
-        self._last = found
+        empty = not tool_calls or (self._asked and found == self._last)
+        self._last, self._asked = found, True
         self._count = self._count + 1 if empty else 0
         return self._count >= MAX_EMPTY_TURNS
 
