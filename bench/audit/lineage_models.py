@@ -140,7 +140,7 @@ def _tuned(
     tokenizer = models.load_tokenizer(ground.base)
     source = random.Random(seed)
     model.train()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0, fused=True)
     for step in range(1, max(taken) + 1):
         texts = [f"{p}{c}" for p, c in source.sample(list(rows), _BATCH)]
         batch = tokenizer(

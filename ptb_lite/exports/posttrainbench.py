@@ -34,7 +34,9 @@ def write(chosen: Chosen, folder: Path) -> Written:
         )  # fmt: skip
     if not spec.agent_model:
         raise SpecError(
-            "PostTrainBench wants it named", field="agent_model", hint="Give --agent-model"
+            "PostTrainBench wants it named",
+            field="agent_model",
+            hint="Write `agent_model:` into the preset, or export a run that has one",
         )
     unknown = [name for name in spec.benchmarks if name not in EVALUATIONS]
     if unknown:
