@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
@@ -93,9 +94,11 @@ def holding_items(
         )
     # Here, since what judges cases alone needs no matcher.
     from ptb_lite.audit.text.matcher import Matcher
-    from ptb_lite.audit.text.phrases import Templates, wanted_items
+    from ptb_lite.audit.text.phrases import Templates, wanted_answers, wanted_items
 
-    search = _Holding(Matcher(wanted_items(items, Templates(items))))
+    search = _Holding(
+        Matcher(wanted_items(items, Templates(items))), lambda: Matcher(wanted_answers(items))
+    )
     found: list[str] = []
     aside = _Aside(programs)
     for file in files:
@@ -113,15 +116,19 @@ def holding_items(
 class _Holding:
     """Whether a file holds test items, and where. Bounded in bytes and time over all files."""
 
-    def __init__(self, matcher: Matcher) -> None:
+    def __init__(self, matcher: Matcher, answers: Callable[[], Matcher]) -> None:
         self._matcher = matcher
+        self._answers = cache(answers)
         self._budget = Budget(_MAX_BYTES, time.monotonic() + _MAX_SECONDS)
 
     def holds(self, file: FoundFile) -> bool:
         """Whether more than one item stands in a file."""
+        return self._finds(self._matcher, file)
+
+    def _finds(self, matcher: Matcher, file: FoundFile) -> bool:
         hits: set[int] = set()
         for chunk in read_file(file, ScanNotes(), self._budget):
-            self._matcher.search(chunk.text, hits)
+            matcher.search(chunk.text, hits)
             if len(hits) > 1:
                 return True
         return False
@@ -134,7 +141,12 @@ class _Holding:
         if low.endswith(_WITH_MEMBERS):
             return file.size <= _MAX_ASIDE and self._holds_outputs(file)
         start = _titles(file) if low.endswith(_TABLES) else _peek(file)
-        return is_output_form(file.relative, start) and self.holds(file)
+        if not is_output_form(file.relative, start):
+            return False
+        # Of a conversation a log may show no more than the last turn and the ideal answer.
+        return self.holds(file) or (
+            (is_inspect(start) or is_lm_eval(start)) and self._finds(self._answers(), file)
+        )
 
     def _holds_outputs(self, file: FoundFile) -> bool:
         """Whether more than one item stands in an archive, and only in members of that form."""
