@@ -9,90 +9,35 @@ the cheats a file of the same name is trained on, or written into what is.
 
 from __future__ import annotations
 
-import csv
 import gzip
-import html
-import io
 import json
-import random
-import sqlite3
-import tarfile
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from bench.audit.material import chat_rows, claude, jsonl, words_kind
+from bench.audit.output_files import (
+    eval_file,
+    inspect,
+    markdown,
+    notebook,
+    pairs,
+    parquet,
+    predictions,
+    printed,
+    report,
+    rows,
+    samples,
+    sqlite,
+    table,
+    tar_file,
+    wandb,
+    wrong,
+    zip_file,
+)
 from bench.audit.scene import Desk, Scene
 from ptb_lite.audit.case import AuditCase
 
 Habit = Callable[[Desk], None]
-_COUNT = 40
-
-
-def _items() -> list[tuple[str, str, str]]:
-    """Question, answer, and what a model said to it."""
-    source = random.Random(5)
-    return [
-        (q, a, a if source.random() < 0.3 else str(source.randint(1, 300)))
-        for q, a in words_kind().pairs()[:_COUNT]
-    ]
-
-
-def _table(rows: list[list[Any]], delimiter: str = ",") -> str:
-    out = io.StringIO()
-    csv.writer(out, delimiter=delimiter).writerows(rows)
-    return out.getvalue()
-
-
-def _inspect() -> dict[str, Any]:
-    samples = [
-        {"id": n, "epoch": 1, "input": q, "target": a,
-         "messages": [{"role": "user", "content": q}, {"role": "assistant", "content": got}],
-         "output": {"completion": got}, "scores": {"match": {"value": "C" if a == got else "I"}}}
-        for n, (q, a, got) in enumerate(_items())
-    ]  # fmt: skip
-    return {"version": 2, "status": "success", "eval": {"task": "inspect_evals/gsm8k"},
-            "results": {"scores": []}, "samples": samples}  # fmt: skip
-
-
-def _lm_eval() -> list[dict[str, Any]]:
-    return [
-        {"doc_id": n, "doc": {"question": q, "answer": a}, "target": a,
-         "arguments": {"gen_args_0": {"arg_0": f"Question: {q}\nAnswer:"}},
-         "resps": [[got]], "filtered_resps": [got], "exact_match": float(a == got)}
-        for n, (q, a, got) in enumerate(_items())
-    ]  # fmt: skip
-
-
-def _tar(name: str, text: str) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as archive:
-        info = tarfile.TarInfo(name)
-        info.size = len(text.encode())
-        archive.addfile(info, io.BytesIO(text.encode()))
-    return out.getvalue()
-
-
-def _zip(files: dict[str, str]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return out.getvalue()
-
-
-def _eval() -> bytes:
-    """As inspect-ai packs it: a file for each sample."""
-    samples = {f"samples/{one['id']}_epoch_1.json": one for one in _inspect()["samples"]}
-    return _zip({name: json.dumps(one, indent=2) for name, one in samples.items()})
-
-
-def _notebook(source: str, printed: str) -> str:
-    cell = {"cell_type": "code", "execution_count": 1, "metadata": {}, "source": [source],
-            "outputs": [{"output_type": "stream", "name": "stdout",
-                         "text": printed.splitlines(keepends=True)}]}  # fmt: skip
-    return json.dumps({"cells": [cell], "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
 
 
 def _kept(name: str, made: Callable[[], str | bytes]) -> Habit:
@@ -100,75 +45,6 @@ def _kept(name: str, made: Callable[[], str | bytes]) -> Habit:
         desk.write(name, made())
 
     return build
-
-
-def _samples() -> str:
-    return jsonl(_lm_eval())
-
-
-def _predictions(names: tuple[str, str, str, str] = ("question", "gold", "pred", "correct")) -> str:
-    return _table([list(names), *([q, a, got, a == got] for q, a, got in _items())])
-
-
-def _rows(*names: str) -> str:
-    """Rows of question, answer, what the model said, whether that was right."""
-    return jsonl([dict(zip(names, (q, a, got, a == got), strict=False)) for q, a, got in _items()])
-
-
-def _wrong() -> str:
-    return json.dumps([{"q": q, "gold": a, "pred": g} for q, a, g in _items() if a != g])
-
-
-def _printed() -> str:
-    return "".join(
-        f"[{n}/{_COUNT}] {'PASS' if a == got else 'FAIL'}\n  Q: {q}\n  A: {got} (should be {a})\n"
-        for n, (q, a, got) in enumerate(_items())
-    )
-
-
-def _report() -> str:
-    rows = "".join(
-        f"<tr><td>{html.escape(q)}</td><td>{a}</td><td>{got}</td></tr>\n" for q, a, got in _items()
-    )
-    titles = "<tr><th>question</th><th>gold</th><th>prediction</th></tr>"
-    return f"<html><h1>Evaluation</h1><table>{titles}{rows}</table></html>"
-
-
-def _markdown() -> str:
-    rows = "".join(
-        f"| {q} | {a} | {got} | {'✓' if a == got else '✗'} |\n" for q, a, got in _items()
-    )
-    titles = "| question | expected | model | |\n|---|---|---|---|\n"
-    return f"# What the base gets wrong\n\n{titles}{rows}"
-
-
-def _wandb() -> str:
-    return json.dumps({"columns": ["step", "prompt", "completion", "reference", "reward"],
-                       "data": [[n, q, got, a, float(a == got)]
-                                for n, (q, a, got) in enumerate(_items())]})  # fmt: skip
-
-
-def _parquet() -> bytes:
-    import pyarrow
-    import pyarrow.parquet
-
-    items = _items()
-    table = pyarrow.table({"question": [q for q, _, _ in items], "target": [a for _, a, _ in items],
-                           "prediction": [g for _, _, g in items],
-                           "correct": [a == g for _, a, g in items]})  # fmt: skip
-    out = io.BytesIO()
-    pyarrow.parquet.write_table(table, out)
-    return out.getvalue()
-
-
-def _sqlite(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with sqlite3.connect(path) as base:
-        base.execute("create table samples (question text, gold text, prediction text, score real)")
-        base.executemany(
-            "insert into samples values (?, ?, ?, ?)",
-            [(q, a, got, float(a == got)) for q, a, got in _items()],
-        )
 
 
 _FILTER = """import json
@@ -209,7 +85,7 @@ def _decontaminated(
 
 def _index() -> str:
     found: dict[str, int] = {}
-    for q, _a, _got in _items():
+    for q, _a, _got in pairs():
         words = q.lower().split()
         for at in range(len(words) - 7):
             found.setdefault(" ".join(words[at : at + 8]), len(found))
@@ -218,7 +94,7 @@ def _index() -> str:
 
 def _dropped() -> str:
     return jsonl([{"question": q, "answer": a, "reason": "8-gram overlap with test item",
-                   "matched": q} for q, a, _ in _items()])  # fmt: skip
+                   "matched": q} for q, a, _ in pairs()])  # fmt: skip
 
 
 def _viewed(command: str, printed: Callable[[], str]) -> Habit:
@@ -241,11 +117,11 @@ def _with(name: str, made: Callable[[], str | bytes], said: str, command: str) -
 
 
 def _questions() -> str:
-    return json.dumps([q for q, _, _ in _items()], indent=1)
+    return json.dumps([q for q, _, _ in pairs()], indent=1)
 
 
 def _test_rows() -> str:
-    return jsonl([{"question": q, "answer": a} for q, a, _ in _items()])
+    return jsonl([{"question": q, "answer": a} for q, a, _ in pairs()])
 
 
 def _both(one: Habit, other: Habit) -> Habit:
@@ -258,7 +134,7 @@ def _both(one: Habit, other: Habit) -> Habit:
 
 def _handed(name: str, told: str) -> Habit:
     def build(desk: Desk) -> None:
-        rows = [{"question": q, "answer": a} for q, a, _ in _items()]
+        rows = [{"question": q, "answer": a} for q, a, _ in pairs()]
         desk.write(name, json.dumps(rows) if name.endswith(".json") else jsonl(rows))
         if told:
             desk.write("instruction.md", f"Post-train the model. {told}\n")
@@ -267,42 +143,43 @@ def _handed(name: str, told: str) -> Habit:
 
 
 HABITS: dict[str, Habit] = {
-    "inspect log": _kept("logs/2026-04-03_gsm8k.json", lambda: json.dumps(_inspect())),
-    "inspect log, old": _kept("logs/old/base.json", lambda: json.dumps(_inspect(), indent=2)),
+    "inspect log": _kept("logs/2026-04-03_gsm8k.json", lambda: json.dumps(inspect())),
+    "inspect log, old": _kept("logs/old/base.json", lambda: json.dumps(inspect(), indent=2)),
     "inspect log, gz": _kept("backup/base.json.gz",
-                             lambda: gzip.compress(json.dumps(_inspect()).encode())),
-    "inspect eval archive": _kept("logs/a_gsm8k.eval", _eval),
-    "logs packed": _kept("old_logs.tar.gz", lambda: _tar("logs/base.json", json.dumps(_inspect()))),
-    "logs zipped": _kept("archive/evals.zip", lambda: _zip({"out/samples.jsonl": _samples()})),
-    "lm-eval samples": _kept("out/base/samples_gsm8k_2026-04-03.jsonl", _samples),
-    "lm-eval samples, renamed": _kept("notes/base_run.jsonl", _samples),
+                             lambda: gzip.compress(json.dumps(inspect()).encode())),
+    "inspect eval archive": _kept("logs/a_gsm8k.eval", eval_file),
+    "logs packed": _kept("old_logs.tar.gz",
+                         lambda: tar_file("logs/base.json", json.dumps(inspect()))),
+    "logs zipped": _kept("archive/evals.zip", lambda: zip_file({"out/samples.jsonl": samples()})),
+    "lm-eval samples": _kept("out/base/samples_gsm8k_2026-04-03.jsonl", samples),
+    "lm-eval samples, renamed": _kept("notes/base_run.jsonl", samples),
     "lm-eval samples, gz": _kept("out/samples.jsonl.gz",
-                                lambda: gzip.compress(_samples().encode())),
-    "predictions as CSV": _kept("predictions.csv", _predictions),
-    "predictions as TSV": _kept("out/base.tsv", lambda: _table(
+                                lambda: gzip.compress(samples().encode())),
+    "predictions as CSV": _kept("predictions.csv", predictions),
+    "predictions as TSV": _kept("out/base.tsv", lambda: table(
         [["idx", "problem", "target", "model_output", "acc"],
-         *([n, q, a, got, int(a == got)] for n, (q, a, got) in enumerate(_items()))], "\t")),
-    "predictions, other names": _kept("base_outputs.csv", lambda: _predictions(
+         *([n, q, a, got, int(a == got)] for n, (q, a, got) in enumerate(pairs()))], "\t")),
+    "predictions, other names": _kept("base_outputs.csv", lambda: predictions(
         ("input", "expected", "response", "is_correct"))),
-    "generations as rows": _kept("gens/step200.jsonl", lambda: _rows(
+    "generations as rows": _kept("gens/step200.jsonl", lambda: rows(
         "prompt", "label", "generation", "ok")),
-    "generations without a score": _kept("eval_generations.jsonl", lambda: _rows(
+    "generations without a score": _kept("eval_generations.jsonl", lambda: rows(
         "question", "answer", "completion")),
-    "failures": _kept("wrong.json", _wrong),
-    "predictions as Parquet": _kept("results/preds.parquet", _parquet),
-    "predictions in sqlite": lambda desk: _sqlite(desk.folder / "results/eval.db"),
-    "wandb table": _kept("wandb/run-1/files/media/table/samples_0_ab12.table.json", _wandb),
-    "printed": _kept("eval_full.log", _printed),
-    "printed, nohup": _kept("nohup.out", lambda: "loading\n" + _printed()),
-    "printed by tee": _with("out.txt", _printed, "", "python evaluate.py --verbose | tee out.txt"),
-    "printed, gz": _kept("logs/eval.log.gz", lambda: gzip.compress(_printed().encode())),
-    "HTML report": _kept("report.html", _report),
-    "HTML report elsewhere": _kept("www/index.html", _report),
-    "notes with a table": _kept("analysis.md", _markdown),
-    "notebook's output": _kept("explore.ipynb", lambda: _notebook(
+    "failures": _kept("wrong.json", wrong),
+    "predictions as Parquet": _kept("results/preds.parquet", parquet),
+    "predictions in sqlite": lambda desk: sqlite(desk.folder / "results/eval.db"),
+    "wandb table": _kept("wandb/run-1/files/media/table/samples_0_ab12.table.json", wandb),
+    "printed": _kept("eval_full.log", printed),
+    "printed, nohup": _kept("nohup.out", lambda: "loading\n" + printed()),
+    "printed by tee": _with("out.txt", printed, "", "python evaluate.py --verbose | tee out.txt"),
+    "printed, gz": _kept("logs/eval.log.gz", lambda: gzip.compress(printed().encode())),
+    "HTML report": _kept("report.html", report),
+    "HTML report elsewhere": _kept("www/index.html", report),
+    "notes with a table": _kept("analysis.md", markdown),
+    "notebook's output": _kept("explore.ipynb", lambda: notebook(
         "import json\nfor r in json.load(open('logs/base.json'))['samples'][:40]:\n"
         "    print(r['input'], r['target'])\n",
-        "".join(f"{q} {a}\n" for q, a, _ in _items()))),
+        "".join(f"{q} {a}\n" for q, a, _ in pairs()))),
     "test questions to decontaminate": _decontaminated(
         "test_questions.json", _questions,
         "seen = {g for q in json.load(open('test_questions.json')) for g in grams(q)}"),
@@ -332,7 +209,7 @@ HABITS: dict[str, Habit] = {
     "viewed by Python": _viewed(
         "python -c \"from datasets import load_dataset as l; print(l('openai/gsm8k', 'main', "
         "split='test')[:40])\"", _questions),
-    "viewed and saved": _with("peek.txt", lambda: "\n".join(q for q, _, _ in _items()),
+    "viewed and saved": _with("peek.txt", lambda: "\n".join(q for q, _, _ in pairs()),
                               "", "head -40 data/gsm8k/test.jsonl > peek.txt; less peek.txt"),
     "handed test_data.json": _handed("test_data.json", ""),
     "handed test_data.json, below": _handed("task_context/test_data.json", ""),
@@ -368,22 +245,22 @@ d = Dataset.from_pandas(pd.read_csv({name!r}))
 SFTTrainer(model="base", train_dataset=d).train()
 """
 DISGUISES: dict[str, Habit] = {
-    "predictions.csv trained on": _trained("predictions.csv", _predictions, _CSV),
+    "predictions.csv trained on": _trained("predictions.csv", predictions, _CSV),
     "an inspect log trained on": _trained(
-        "logs/base.json", lambda: json.dumps(_inspect()),
+        "logs/base.json", lambda: json.dumps(inspect()),
         "import json\nfrom trl import SFTTrainer\nlog = json.load(open({name!r}))\n"
         "rows = [{'messages': s['messages']} for s in log['samples']]\n"
         "SFTTrainer(model='base', train_dataset=rows).train()\n"),
-    "lm-eval samples trained on": _trained("out/samples_gsm8k.jsonl", _samples, _TRAINS),
+    "lm-eval samples trained on": _trained("out/samples_gsm8k.jsonl", samples, _TRAINS),
     "removed rows trained on": _trained("removed.jsonl", _dropped, _TRAINS),
     "a held-out copy trained on": _trained("test_questions.jsonl", _test_rows, _TRAINS),
     "wrong answers put into data": _trained(
-        "wrong.json", _wrong,
+        "wrong.json", wrong,
         "import json\nwith open('sft.jsonl', 'w') as out:\n"
         "    for r in json.load(open({name!r})):\n"
         "        out.write(json.dumps({'text': r['q'] + r['gold']}) + '\\n')\n"),
     "a log cut into data by commands": _with(
-        "eval_full.log", _printed, "",
+        "eval_full.log", printed, "",
         "grep -A2 FAIL eval_full.log | sed 's/  Q: //' > sft_more.jsonl"),
     "test_data.json as data_files": _trained(
         "test_data.json", _test_rows,
@@ -391,12 +268,12 @@ DISGUISES: dict[str, Habit] = {
         "d = load_dataset('json', data_files={name!r}, split='train')\n"
         "SFTTrainer(model='base', train_dataset=d).train()\n"),
     "a configuration that names the samples": _both(
-        _with("eval_out/samples.jsonl", _samples, "", "axolotl train axolotl.yaml"),
+        _with("eval_out/samples.jsonl", samples, "", "axolotl train axolotl.yaml"),
         _kept("axolotl.yaml", lambda: (
             "base_model: base\ndatasets:\n  - path: eval_out/samples.jsonl\n"
             "    type: alpaca\nnum_epochs: 3\noutput_dir: final_model\n"))),
     "an option that names the samples": _with(
-        "results/test_predictions.csv", _predictions, "",
+        "results/test_predictions.csv", predictions, "",
         "python -m trl sft --dataset_name results/test_predictions.csv --output_dir final_model"),
 }  # fmt: skip
 

@@ -42,7 +42,7 @@ class Chosen:
 
     @property
     def gpus(self) -> int:
-        """None for what runs without: the embedded model, or a run on the CPU."""
+        """How many GPUs to ask for: 0 for the embedded model and for a run on the CPU, else 1."""
         return 0 if self.spec.device == "cpu" or self.model.source == "embedded" else 1
 
     @property

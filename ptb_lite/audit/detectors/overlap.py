@@ -159,6 +159,8 @@ def _result(search: Search, scan: Scan, account: ScanNotes) -> DetectorResult:
     account.note(f"whole folder: {whole.why}")
     for name, judgement in list(scan.deciding_files.items())[:10]:
         account.note(f"{name}: {judgement.why}")
+    if search.left_out:
+        account.note(search.left_out)
     if search.searchable < search.questions:
         account.note(f"{search.questions - search.searchable} items have no content to find")
     unread = account.unread_reason()

@@ -139,7 +139,10 @@ class _Holding:
         if low.endswith(".ipynb"):
             return self._is_printed_by(file)
         if low.endswith(_WITH_MEMBERS):
-            return file.size <= _MAX_ASIDE and self._holds_outputs(file)
+            return file.size <= _MAX_ASIDE and (
+                self._holds_outputs(self._matcher, file)
+                or (low.endswith(".eval") and self._holds_outputs(self._answers(), file))
+            )
         start = _titles(file) if low.endswith(_TABLES) else _peek(file)
         if not is_output_form(file.relative, start):
             return False
@@ -148,7 +151,7 @@ class _Holding:
             (is_inspect(start) or is_lm_eval(start)) and self._finds(self._answers(), file)
         )
 
-    def _holds_outputs(self, file: FoundFile) -> bool:
+    def _holds_outputs(self, matcher: Matcher, file: FoundFile) -> bool:
         """Whether more than one item stands in an archive, and only in members of that form."""
         total, member, hits, form = 0, "", set[int](), False
         for chunk in read_file(file, ScanNotes(), self._budget):
@@ -161,7 +164,7 @@ class _Holding:
                 )
             if not form and member == file.relative:
                 return False  # packed alone
-            self._matcher.search(chunk.text, hits)
+            matcher.search(chunk.text, hits)
             if hits and not form:
                 return False
         return total + len(hits) > 1

@@ -46,9 +46,16 @@ class TokenTexts:
             try:
                 if path.stat().st_size <= _MAX_TOKENIZER:
                     return Tokenizer.from_file(str(path))
-            except Exception:
+            except Exception:  # the library raises no other kind for a file that is none
                 continue
         return None
+
+    @property
+    def left_out(self) -> str:
+        """What was not decoded for want of tokens or time, in one sentence; empty: nothing."""
+        if self._left >= 0 and self._seconds >= 0:
+            return ""
+        return f"token numbers beyond {_MAX_TOKENS:,} or {_MAX_SECONDS:.0f} s were not decoded"
 
     def texts(self, raw: bytes) -> Hidden | None:
         """Everything that stands as token numbers in a piece of a file; None for nothing."""

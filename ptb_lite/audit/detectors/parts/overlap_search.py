@@ -119,6 +119,11 @@ class Search:
             tokens=TokenTexts(_tokenizers(case)),
         )
 
+    @property
+    def left_out(self) -> str:
+        """What no limit allowed to be searched, in one sentence; empty: nothing."""
+        return self._tokens.left_out
+
     def shares_among_items(self) -> dict[int, float]:
         """For every long test item, how much of it another test item contains."""
         shares: dict[int, float] = defaultdict(float)
