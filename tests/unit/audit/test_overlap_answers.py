@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,45 @@ def found(folder: Path, name: str, content: str) -> bool:
 )
 def test_long_texts_of_a_runs_items(tmp_path: Path, rows: list[str], decides: bool) -> None:
     assert found(tmp_path, "x.jsonl", "\n".join(json.dumps({"t": row}) for row in rows)) == decides
+
+
+def conversation_logs() -> dict[str, bytes]:
+    """An evaluation's samples that show no question, but a last turn and the ideal answer."""
+    turns = [(f"And then? {n}", text(f"i{n}")) for n in range(10)]
+    head = {"version": 2, "status": "success", "eval": {"task": "healthbench"}}
+    samples = [
+        {"id": n, "epoch": 1, "input": turn, "target": ideal, "output": {"completion": "No."},
+         "scores": {"rubric": {"value": 0.2}}}
+        for n, (turn, ideal) in enumerate(turns)
+    ]  # fmt: skip
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("header.json", json.dumps(head))
+        for sample in samples:
+            archive.writestr(f"samples/{sample['id']}_epoch_1.json", json.dumps(sample))
+    rows = [
+        {"doc_id": n, "doc": {"turn": turn, "ideal": ideal}, "target": ideal, "resps": [["No."]],
+         "filtered_resps": ["No."], "acc": 0.0}
+        for n, (turn, ideal) in enumerate(turns)
+    ]  # fmt: skip
+    return {
+        "logs/a_healthbench.json": json.dumps({**head, "samples": samples}).encode(),
+        "logs/a_healthbench.eval": packed.getvalue(),
+        "out/samples_healthbench.jsonl": "\n".join(map(json.dumps, rows)).encode(),
+    }
+
+
+@pytest.mark.parametrize("name", conversation_logs())
+def test_a_log_without_the_question_is_an_output_and_no_name_makes_it_one(
+    tmp_path: Path, name: str
+) -> None:
+    log = tmp_path / name
+    log.parent.mkdir()
+    log.write_bytes(conversation_logs()[name])
+    case = AuditCase(folder=tmp_path, items=ITEMS)
+    assert not OverlapDetector().run(case).decides()
+    rows = "\n".join(json.dumps({"t": text(f"i{n}")}) for n in range(10))
+    assert found(tmp_path, f"{name}l", rows), "the same texts as rows are no log"
 
 
 @pytest.mark.parametrize(
