@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -34,16 +33,14 @@ def ask_program(command: Sequence[str], folder: Path, *, unreachable: Sequence[s
     if shutil.which(command[0]) is None:
         return Check("not checked", by, f"{name} is not on this machine")
     try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, env=os.environ
-        )
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         return Check("not checked", by, one_line(str(error), 200))
     said = one_line(done.stderr or done.stdout, 300)
     if done.returncode == 0:
         return Check("passed", by)
     if any(each in said for each in unreachable):
-        return Check("not checked", by, said)
+        return Check("not checked", by, "its service does not answer here")
     return Check("refused", by, said)
 
 

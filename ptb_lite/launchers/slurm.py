@@ -15,6 +15,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -104,6 +105,7 @@ class SlurmLauncher:
                     hint="Run this on the cluster's login node, or load its Slurm module",
                 )
         self._options, self._at_most, self._source = options, at_most, source
+        self._asked: float | None = None
 
     def room(self, active: int) -> int | None:
         if self._at_most is None:
@@ -147,6 +149,7 @@ class SlurmLauncher:
         )
         executor.update_parameters(**self._parameters(runs))
         grace = max(10.0, self._options.signal_seconds - 20.0)
+        self._wait_to_ask()
         try:
             with executor.batch():
                 jobs = [executor.submit(RunJob(str(run.path), grace)) for run in runs]
@@ -160,9 +163,16 @@ class SlurmLauncher:
     def states(self, jobs: Sequence[str]) -> Mapping[str, JobState]:
         if not jobs:
             return {}
+        self._wait_to_ask()
         told = self._ask(["squeue", "--noheader", "--array", "--all", "--me", "-o", "%i|%T"])
         known = dict(line.strip().split("|", 1) for line in told.splitlines() if "|" in line)
         return {job: _state(known.get(job)) for job in jobs}
+
+    def _wait_to_ask(self) -> None:
+        """One request in `poll_seconds`, whatever it asks: many people share a scheduler."""
+        if self._asked is not None:
+            time.sleep(max(0.0, self._asked + self.poll_seconds - time.monotonic()))
+        self._asked = time.monotonic()
 
     def cancel(self, jobs: Sequence[str]) -> None:
         if jobs:
