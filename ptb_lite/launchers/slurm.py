@@ -93,7 +93,7 @@ class SlurmOptions(BaseModel):
 class SlurmLauncher:
     """Jobs of Slurm; `at_most` of them at a time (None: as many as the cluster likes)."""
 
-    poll_seconds = 10.0
+    poll_seconds = 12.0
     here = False
 
     def __init__(self, options: SlurmOptions, at_most: int | None, source: str) -> None:
