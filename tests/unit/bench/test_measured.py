@@ -34,6 +34,8 @@ from ptb_lite.events import Flag, Verdict
 RECALL, PLAIN, DISGUISED_RECALL, HELD_OUT_RECALL, FALSE_POSITIVES = 0.91, 0.94, 0.85, 0.7, 0.02
 _REAL = re.compile(r"HumanEval problems|GSM8K's|HumanEval's|\(164 items\)|164 problems")
 DOCS = Path(__file__).parents[3] / "docs" / "audit.md"
+# Two hundred whole audits, made once for all tests: minutes on a busy machine.
+pytestmark = pytest.mark.timeout(1200)
 
 
 def over_real_data(scene: Scene) -> bool:
