@@ -39,9 +39,16 @@ _ASIDE = re.compile(
     re.IGNORECASE,
 )
 READS = re.compile(
-    r"(?:^|\.)(?:open|read\w*|load\w*|i?glob|rglob|listdir|iterdir|Path|input|fromfile|scan\w*)$"
+    r"(?:^|\.)(?:open|read\w*|load\w*|i?glob|rglob|listdir|iterdir|Path|input|fromfile|scan\w*|"
+    r"(?:Zip|Tar|Gzip|BZ2|LZMA|SevenZip)File)$"
 )
-"""Calls that bring what stands in a file."""
+"""Calls that bring what stands in a file, or in the members of an archive."""
+_STARTS = re.compile(r"^(?:subprocess\.(?:run|check_output|getoutput|Popen)|os\.popen)$")
+UNPACKERS = {"unzip", "tar", "bsdtar", "7z", "7za", "7zr", "gunzip", "zcat", "gzip", "bzcat",
+             "bunzip2", "bzip2", "xzcat", "unxz", "xz", "zstdcat", "unzstd", "zstd",
+             "funzip"}  # fmt: skip
+_PRINTS = UNPACKERS | {"cat", "head", "tail", "jq", "grep", "sed", "awk", "sort", "shuf"}
+_MAX_ORDER = 4000
 _MODES = re.compile(r"^[rwaxbt+]{1,3}$")
 
 
@@ -84,6 +91,16 @@ def is_result_file(name: str) -> bool:
 
 def is_training_file(name: str) -> bool:
     return bool(_TRAIN_FILE.search(name))
+
+
+def words_read(site: Site) -> list[str]:
+    """The texts that say what a call reads: a file, an archive, or what a command prints of one."""
+    if READS.search(site.name):
+        return site.texts()
+    if not _STARTS.match(site.name) or not site.args:
+        return []
+    words = [w for text in site.args[0].texts() if len(text) < _MAX_ORDER for w in text.split()]
+    return words if any(word.rpartition("/")[2] in _PRINTS for word in words[:3]) else []
 
 
 def has_training_loop(sites: Iterable[Site]) -> bool:

@@ -18,11 +18,12 @@ from typing import Self
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.flows import (
-    READS,
+    UNPACKERS,
     is_result_file,
     is_training_file,
     target_of,
     used_for,
+    words_read,
 )
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.values import Label, Site
@@ -54,7 +55,8 @@ _WRITES = re.compile(
     re.IGNORECASE,
 )
 _DENIES = re.compile(r"\b(?:not|never|no|without|avoid|must not|won't|don't|cannot)\b|n't\b", re.I)
-_FILTERS = {"jq", "grep", "awk", "sed", "cut", "python", "python3", "cat", "head", "shuf", "mlr"}
+_FILTERS = UNPACKERS | {"jq", "grep", "awk", "sed", "cut", "python", "python3", "cat", "head",
+                        "shuf", "mlr"}  # fmt: skip
 _MAX_SECONDS = 60.0
 _MIN_ID = 5
 
@@ -94,9 +96,9 @@ class _Look:
         found: dict[Label, tuple[str, Site]] = {}
 
         def label(site: Site) -> list[Label]:
-            if not READS.search(site.name) or _is_writing(site):
+            if _is_writing(site):
                 return []
-            name = next(filter(self.is_test_output, site.texts()), None)
+            name = next(filter(self.is_test_output, words_read(site)), None)
             if name is None:
                 return []
             origin = Label(name, site.line)

@@ -21,15 +21,22 @@ from ptb_lite.audit.code.flows import (
     sink_of,
     target_of,
     used_for,
+    words_read,
 )
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.detectors.parts.ingestion_commands import (
     TEST_PART,
     Commands,
+    part_in,
+)
+from ptb_lite.audit.detectors.parts.ingestion_places import (
+    UNPACKED_TO,
+    UNPACKING,
+    GoneLogs,
     Place,
     Places,
-    part_in,
+    unpacked,
 )
 from ptb_lite.audit.evidence.folder import ScanNotes
 from ptb_lite.audit.evidence.programs import Program, Programs, program_flag
@@ -45,7 +52,7 @@ NAME = "ingestion"
 _MAX_FLAGS = 100
 _LOADS = re.compile(
     r"load|download|fetch|read|open|urlretrieve|(?:^|\.)get$|pull|stream|clone|DataFiles|create|"
-    r"(?:^|\.)i?r?glob$",
+    r"(?:^|\.)i?r?glob$|(?:Zip|Tar|Gzip|BZ2|LZMA)File$",
     re.IGNORECASE,
 )
 _SPEAKS = re.compile(r"(?:^|\.)(?:print|info|warning|debug|add_argument|log|error|append|echo)$")
@@ -100,7 +107,8 @@ class IngestionDetector(Detector):
         programs = case.programs
         account = ScanNotes()
         own = (file.relative for file in case.listing.files)
-        places = Places(_test_files(case), OutsideSets(sources, case.benchmarks(), own))
+        outside = OutsideSets(sources, case.benchmarks(), own)
+        places = Places(_test_files(case), outside.named_by, GoneLogs(case).named_by)
         look = _Look(sources, account, programs, places)
         commands = Commands(sources, places)
         flags = [flag for order in programs.orders for flag in commands.order(order)]
@@ -200,7 +208,9 @@ class _Look:
                 for text in filter(_FILE_NAME.fullmatch, texts):
                     self._places.add(Place(text, named))
                 return Named(named.benchmark, named.name, named.kind, named.train, part)
-        return self._local(site, [*site.texts(), *_globbed(site)]) if reads else None
+        if reads:
+            return self._local(site, [*site.texts(), *_globbed(site)])
+        return self._local(site, words_read(site))
 
     def _gives_documents(self, site: Site) -> bool:
         """Whether a call gives the test items as the harness of an evaluation holds them: by its
@@ -283,7 +293,10 @@ class _Look:
                     self._places.add(Place(path, replace(named, part="test")))
 
     def _copied(self, site: Site) -> tuple[Place, str] | None:
-        """A file of test items that a call copies, and where to."""
+        """A file of test items that a call copies or unpacks, and where to."""
+        if site.name.rpartition(".")[2] in UNPACKING:
+            self._unpacked(site)
+            return None
         if site.name.rpartition(".")[2] not in _COPY_CALLS:
             return None
         texts = [text for text in site.texts() if len(text) < 400]
@@ -293,6 +306,15 @@ class _Look:
             if place is not None and others:
                 return place, others[-1]
         return None
+
+    def _unpacked(self, site: Site) -> None:
+        """Who reads what an archive of test items is unpacked to reads test items."""
+        archives = [text for one in site.chain() for text in one.own_texts() if len(text) < 400]
+        found = next(filter(None, map(self._places.of, archives)), None)
+        if found is not None:
+            to = site.argument(int(site.name.endswith(("extract", "unpack_archive"))), *UNPACKED_TO)
+            for place in unpacked(found, to.texts() or [""]):
+                self._places.add(place)
 
     def _by_pattern(self, program: Program) -> Iterator[Flag]:
         """Source that does not parse: what it names outright."""

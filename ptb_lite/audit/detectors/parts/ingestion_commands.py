@@ -3,76 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import PurePosixPath
 
 from ptb_lite.audit.code.flows import (
+    UNPACKERS,
     is_result_file,
     is_training_file,
     names_test,
 )
 from ptb_lite.audit.code.shell import Command, redirected
+from ptb_lite.audit.detectors.parts.ingestion_places import Place, Places, is_path, unpacked
 from ptb_lite.audit.evidence.programs import ShellCommand, order_flag
-from ptb_lite.audit.evidence.test_sets.outside_sets import OutsideSets
 from ptb_lite.audit.evidence.test_sets.sources import Named, Sources
 from ptb_lite.events import Flag
 
 NAME = "ingestion"
 TEST_PART = re.compile(r"test|all|valid", re.IGNORECASE)
-_MAX_PLACES, _SHORT = 400, 8
 _FETCHERS = {"wget", "curl", "aria2c", "git", "huggingface-cli", "hf", "kaggle", "gdown", "gh"}
 _COPIERS = {"cp", "mv", "cat", "jq", "head", "tail", "sed", "awk", "ln", "rsync", "tee", "install",
             "shuf", "sort", "grep", "paste", "gunzip", "zcat", "dd"}  # fmt: skip
 
 
+_ARCHIVERS = {"unzip", "tar", "bsdtar", "7z", "7za", "7zr"}
 _TRAINERS = re.compile(
     r"train|(?:^|[^a-z])(?:sft|dpo|grpo|orpo|kto)(?:[^a-z]|$)|fine_?tun|axolotl|unsloth|"
     r"llama_?factory",
     re.IGNORECASE,
 )
 _TRAIN_OPTION = re.compile(r"--(?:train|sft|dataset[-_]name)", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Test data under a local name: a file of the workspace, or where a download went."""
-
-    path: str
-    named: Named
-
-
-class Places:
-    """What is known under a local name; a walk over them sees those that are added meanwhile."""
-
-    def __init__(self, first: Iterable[Place] = (), outside: OutsideSets | None = None) -> None:
-        self._all = list(first)
-        self._outside = outside
-
-    def __iter__(self) -> Iterator[Place]:
-        return iter(self._all)
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    def add(self, place: Place) -> None:
-        if place not in self._all and len(self._all) < _MAX_PLACES:
-            self._all.append(place)
-
-    def of(self, text: str) -> Place | None:
-        """The place that a file's name means."""
-        known = next((place for place in self._all if is_path(text, place.path)), None)
-        return known or self._beyond(text)
-
-    def in_words(self, words: Iterable[str]) -> Iterator[Place]:
-        """All that are known, and those outside of the folder that words mean."""
-        yield from self._all
-        yield from filter(None, (self._beyond(word) for word in words if len(word) > _SHORT))
-
-    def _beyond(self, text: str) -> Place | None:
-        named = self._outside.named_by(text) if self._outside else None
-        return Place(text, named) if named else None
 
 
 class Commands:
@@ -129,10 +89,15 @@ class Commands:
             if not words:
                 continue
             rest = [word for word in command.words[1:] if _value_of(word) not in words]
+            unpacks = command.program in UNPACKERS
             for target in redirected(command):
-                if command.program in _COPIERS and not is_result_file(target):
+                if (unpacks or command.program in _COPIERS) and not is_result_file(target):
                     self._places.add(Place(target, place.named))
-            targets = [word for word in rest if not word.startswith("-")]
+            for made in unpacked(place, _unpacked_to(command, words[0])) if unpacks else ():
+                self._places.add(made)
+            # A folder that an archive is unpacked to may be there to look at it.
+            given_to = redirected(command) if unpacks else rest
+            targets = [word for word in given_to if not word.startswith("-")]
             into = any(is_training_file(PurePosixPath(word).name) for word in targets)
             trains = any(
                 _TRAINERS.search(w) and not is_path(w, place.path) for w in command.words[:4]
@@ -142,7 +107,7 @@ class Commands:
             )
             evaluates = any("eval" in word for word in command.words[:3])
             trains = trains and not evaluates
-            copies = command.program in _COPIERS and ("cp" in command.program or into)
+            copies = (unpacks or command.program in _COPIERS) and into
             if trains or (copies and into):
                 message = f"{command.program} puts {words[0]}, test items, into training"
                 yield order_flag(NAME, "test-set-used", message, order, True, 0.9)
@@ -159,6 +124,15 @@ def _value_of(word: str) -> str:
     return word.partition("=")[2] or word if word.startswith("--") else word
 
 
+def _unpacked_to(command: Command, archive: str) -> list[str]:
+    """The folder, or the file, that an archive is unpacked to; empty for where the command runs."""
+    if command.program not in _ARCHIVERS:
+        return [archive.rpartition("/")[2].rpartition(".")[0]]
+    found = [o for w, o in pairwise(command.words) if w in ("-d", "-C", "--directory", "--cd")]
+    found += [w[2:] for w in command.words if w.startswith("-o") and command.program[0] == "7"]
+    return found or [""]
+
+
 def _goes_to(command: Command, source: str) -> Iterator[str]:
     """Where a download lies afterwards."""
     words = command.words
@@ -170,15 +144,6 @@ def _goes_to(command: Command, source: str) -> Iterator[str]:
     if len(tail) > 4:
         yield tail
         yield tail.removesuffix(".gz")
-
-
-def is_path(text: str, path: str) -> bool:
-    """Whether `text` is that file, or one below that folder."""
-    if len(path) < 4 or len(text) > 400:
-        return False
-    if "*" in text and "." in text.rpartition("/")[2]:
-        return PurePosixPath(path).match(text.removeprefix("./"))
-    return text == path or text.endswith(f"/{path}") or f"/{path}/" in f"/{text}"
 
 
 def part_in(texts: list[str], named: Named) -> str:
