@@ -10,6 +10,7 @@ the result gives the whole; lines of an agent and of its sub-agents come interle
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -66,6 +67,8 @@ class ClaudeCodeBackend:
         self._earlier, self._earlier_cost = self._process, self._cost
         self._first = True
         self._messages: dict[str, dict[str, float]] = {}
+        self._unnamed = Counter[str]()
+        """Messages without an id, by the sub-agent whose they are."""
         self._turn: dict[str, float] = {}
         """Told since the last result."""
         self._process = {}
@@ -110,6 +113,7 @@ class ClaudeCodeBackend:
             case "assistant":
                 return (*_marked(value, _answer(value)), *self._usage(value))
             case "user":
+                self._unnamed[clean(value.get("parent_tool_use_id"))] += 1
                 return _marked(value, _results(value))
             case "result":
                 return self._result(value)
@@ -120,12 +124,27 @@ class ClaudeCodeBackend:
     def _usage(self, value: dict[str, Any]) -> tuple[AgentEvent, ...]:
         """What a message adds; one message comes as several lines with the same counts."""
         message = inner(value, "message")
-        name, now = str(message.get("id")), _figures(inner(message, "usage"))
+        now = _figures(inner(message, "usage"))
+        name = self._name(value, message, now)
         grown = increase(self._messages.get(name, {}), now)
         self._messages[name] = largest(self._messages.get(name, {}), now)
         while len(self._messages) > _MAX_MESSAGES:
             del self._messages[next(iter(self._messages))]
         return self._told(grown)
+
+    def _name(self, value: dict[str, Any], message: dict[str, Any], now: dict[str, float]) -> str:
+        """What a message is known by: its id, or that of the request. Without one the lines in a
+        row that have read as much are one message, until a tool answers."""
+        given = message.get("id") or value.get("request_id") or value.get("requestId")
+        if given:
+            return str(given)
+        parent = clean(value.get("parent_tool_use_id"))
+        name = f"{parent} {self._unnamed[parent]}"
+        known = self._messages.get(name, now)
+        if any(now[n] != known[n] for n in ("input_tokens", "cached_input_tokens")):
+            self._unnamed[parent] += 1
+            name = f"{parent} {self._unnamed[parent]}"
+        return name
 
     def _go_on(self, all_models: dict[str, float]) -> None:
         """Add what earlier processes of the session used, where this one's first result has it: it

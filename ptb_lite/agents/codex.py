@@ -45,6 +45,7 @@ class CodexBackend:
         self._thread_id: object = None
 
     def command(self, start: AgentStart) -> list[str]:
+        self._thread, self._thread_id = {}, None
         return in_home([start.program, "exec", *_options(start), "-"])
 
     def resume(self, start: AgentStart, session_id: str) -> list[str]:
@@ -89,6 +90,9 @@ class CodexBackend:
         counts = inner(value, "usage")
         names = ("input_tokens", "cached_input_tokens", "output_tokens")
         now = tokens(*map(counts.get, names))
+        # Counts of a thread only grow: fewer are those of another that has no id.
+        if any(now[name] < before for name, before in self._thread.items()):
+            self._thread = {}
         grown = increase(self._thread, now)
         self._thread = now
         return usage(grown)

@@ -14,12 +14,14 @@ from typing import Any
 from ptb_lite.agents.json_lines import (
     count,
     inner,
+    objects,
     read_object,
     result,
     said,
     session,
     tokens,
     tool_call,
+    total,
     usage,
 )
 from ptb_lite.agents.scaffold import Scaffold
@@ -102,7 +104,11 @@ def _result(value: dict[str, Any]) -> tuple[AgentEvent, ...]:
 
 
 def _figures(stats: dict[str, Any]) -> dict[str, float]:
-    """Of all its models, sub-agents included; thoughts are part of the whole only."""
+    """Of all its models, sub-agents included; summed where only theirs are told. Thoughts are part
+    of the whole only."""
+    models = objects([*inner(stats, "models").values()])
+    if models and not count(stats.get("input_tokens")):
+        return total(*map(_figures, models))
     read = count(stats.get("input_tokens"))
     written = max(count(stats.get("output_tokens")), count(stats.get("total_tokens")) - read)
     return tokens(read, stats.get("cached"), written)

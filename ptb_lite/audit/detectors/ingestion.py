@@ -28,6 +28,7 @@ from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.detectors.parts.ingestion_commands import (
     TEST_PART,
     Commands,
+    for_training,
     part_in,
 )
 from ptb_lite.audit.detectors.parts.ingestion_places import (
@@ -268,6 +269,9 @@ class _Look:
             kind = "answer-key" if named.kind == "answers" else "derived-data"
             message = f"loads {what}, known to hold or to be made from test items"
             yield program_flag(NAME, kind, message, program, line, True, 0.9)
+        elif into := _downloaded_to(site, origin):
+            message = f"downloads {what}, which holds test items of {named.benchmark}, to {into}"
+            yield program_flag(NAME, "test-set-used", message, program, line, True, 0.9)
         else:
             message = f"loads {what}, which holds test items of {named.benchmark}"
             yield program_flag(NAME, "test-set-loaded", message, program, line, False, 0.5)
@@ -371,6 +375,14 @@ def _pick(label: Label, key: object) -> Label:
     if not label.part or (_SPLIT.fullmatch(key) and not _SPLIT.fullmatch(label.part)):
         return Label(label.origin, label.line, key.lower())
     return label
+
+
+def _downloaded_to(site: Site, origin: Label) -> str:
+    """The file of training data, by its name, that a call writes the test split to."""
+    if site.name.rpartition(".")[2] not in ("urlretrieve", "download") or origin.part != "test":
+        return ""
+    names = (text for text in site.own_texts() if _FILE_NAME.fullmatch(text))
+    return next(filter(for_training, names), "")
 
 
 def _globbed(site: Site) -> list[str]:

@@ -1,11 +1,13 @@
 """Test items retold: with other numbers and names, in other words, in another language.
 
-Four ways to find one, each with what it asks for:
+Five ways to find one, each with what it asks for:
 
 - **exchanged**: the item's words without numbers and names stand in a row (`text/skeletons.py`);
 - **by numbers and names**, whatever the words or the language (`text/number_marks.py`);
 - **by rare words**: all of the item's numbers, also when written as words, and enough of its rare
   words, more than any two of the benchmark's own items share; without numbers, more words;
+- **answers in order**: a stretch of rows has the answers of the test items in the test set's order
+  (`text/answer_order.py`), whatever became of the questions; decides by itself;
 - **near** by a local embedding model, where one was chosen (`embed_worker.py`): informs.
 
 Items that stand in a row as they are belong to `overlap`, which knows what chance explains. The
@@ -26,12 +28,14 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import ClassVar
 
 from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.evidence.folder import ScanNotes, printable
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.text.answer_order import AnswerOrder
 from ptb_lite.audit.text.chance import TOLERATED_ITEMS
 from ptb_lite.audit.text.embedding import EmbeddingError, nearest
 from ptb_lite.audit.text.normal import squeeze
@@ -100,6 +104,7 @@ class Found:
     items: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     rows: Counter[str] = field(default_factory=Counter)
     near: dict[int, Retelling] = field(default_factory=dict)
+    in_order: set[int] = field(default_factory=set)
     honest_rate: float = HONEST_RATE
 
     def add(self, item: int, one: Retelling) -> None:
@@ -109,14 +114,15 @@ class Found:
 
     def deciding(self) -> set[int]:
         """The items that decide: all of them, or those of the files that hold too many."""
-        if exceeds_honest(len(self.best), self.rows.total(), self.honest_rate):
+        found = len(self.best.keys() - self.in_order)
+        if exceeds_honest(found, self.rows.total(), self.honest_rate):
             return set(self.best)
         alone = (
             items
             for name, items in self.items.items()
             if exceeds_honest(len(items), self.rows[name], self.honest_rate)
         )
-        return set().union(*alone)
+        return self.in_order.union(*alone)
 
 
 class ParaphraseDetector(Detector):
@@ -127,7 +133,8 @@ class ParaphraseDetector(Detector):
             "paraphrased-test-items",
             "decides",
             "more than three test items stand in its data with other numbers and names, in other "
-            "words or another language, and more than honest data holds",
+            "words or another language, and more than honest data holds; or the answers of the "
+            "test set in its order",
             tolerated_items=TOLERATED_ITEMS,
             min_confidence=0.8,
             hidden=True,
@@ -135,6 +142,7 @@ class ParaphraseDetector(Detector):
     )
     needs = ("embedder",)
     deductions: ClassVar[Mapping[str, float]] = {
+        "answers-in-order": 1.0,
         "exchanged-item": 1.0,
         "retold-item": 1.0,
         "translated-item": 1.0,
@@ -151,6 +159,7 @@ class ParaphraseDetector(Detector):
         account.note(search.what_can_be_told())
         rows = list(agent_rows(case, account))
         found = search.over(rows, account)
+        search.in_order(rows, found)
         if case.embedder is not None and rows:
             try:
                 pairs = nearest(
@@ -177,9 +186,11 @@ class Search:
         self._squeezed = [squeeze(plain(item.question).encode()) for item in items]
         self.words = Index(items)
         self._parts: list[tuple[list[int], Skeletons, NumberMarks]] = []
+        self._orders: list[tuple[list[int], AnswerOrder]] = []
         for benchmark in dict.fromkeys(item.benchmark for item in items):
             numbers = [n for n, item in enumerate(items) if item.benchmark == benchmark]
             texts = [plain(items[n].question) for n in numbers]
+            self._orders.append((numbers, AnswerOrder([items[n].target for n in numbers])))
             self._parts.append((numbers, Skeletons(texts, handed), NumberMarks(texts, handed)))
 
     def what_can_be_told(self) -> str:
@@ -217,6 +228,17 @@ class Search:
             if bits >= needed:
                 found.add(item, one)
         return found
+
+    def in_order(self, rows: Sequence[Row], found: Found) -> None:
+        """Adds the items whose answers stand in a file in the test set's order."""
+        for _name, own in groupby(rows, key=lambda row: row.file):
+            kept = list(own)
+            for numbers, order in self._orders:
+                stretch = order.best(kept)
+                for row, at in stretch.pairs if stretch else ():
+                    how = "has, at its place in the test set's order, the answer of"
+                    found.best.setdefault(numbers[at], Retelling(row, 0.5, "answers-in-order", how))
+                    found.in_order.add(numbers[at])
 
     def _in_row(self, row: Row, told: str) -> Iterable[tuple[int, Retelling, float | None]]:
         for item, share in self.words.retold_by(bag(told)):

@@ -45,13 +45,13 @@ def written_words(command: Command) -> Iterator[str]:
         yield from words[-1:] if command.program in ("mv", "ln", "install") else words[1:]
     if command.program in ("cp", "rsync") and len(words) > 2:
         yield words[-1]
-    if _in_place(command):
+    if edits_in_place(command):
         yield from words[2:]
     if command.program == "tee":
         yield from (word for word in words[1:] if not word.startswith("-"))
 
 
-def _in_place(command: Command) -> bool:
+def edits_in_place(command: Command) -> bool:
     """Whether a stream editor writes its files again, however its options are put together."""
     words = command.words[1:]
     if command.program in ("awk", "gawk"):

@@ -11,8 +11,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol
 
-from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret
+from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret, parse
 from ptb_lite.audit.code.shell import Command, read_shell
+from ptb_lite.audit.evidence.edited_files import EditedFiles
 from ptb_lite.audit.evidence.folder import (
     FoundFile,
     Listing,
@@ -84,6 +85,7 @@ def read_programs(case: Evidence) -> Programs:
             break
     for turn in turns:
         reader.turn(turn)
+    reader.notebooks()
     programs = Programs(
         tuple(reader.python),
         tuple(reader.configs),
@@ -145,7 +147,8 @@ class _Reader:
         self._depth = 0
         self._seen: set[tuple[str, str]] = set()
         self.environment: dict[str, str] = {}
-        self._written: dict[str, str] = {}
+        self._edited = EditedFiles()
+        self._cells: dict[str, list[tuple[str, Turn]]] = {}
 
     def variables(self, file: FoundFile) -> None:
         """Those that a `.env` file sets."""
@@ -207,26 +210,14 @@ class _Reader:
         if turn.kind == "command":
             self._shell(turn.text, turn.file, turn.line, spread=False)
         elif len(turn.text) <= MAX_PROGRAM:
-            text = self._after_edit(turn)
             kind = _named_kind(turn.path)
+            if kind == "notebook" and self._takes_cell(turn):
+                return
+            text = self._edited.after(turn)
             if kind in ("python", "shell", "notebook", "config") and text:
                 self._left -= len(text)
                 name = f"{turn.file} ({turn.path[-80:]})"
                 self.text(kind, text, name, turn.line, spread=False)
-
-    def _after_edit(self, turn: Turn) -> str:
-        """The whole file after an edit, where its text is known; else what was put in."""
-        before = self._written.get(turn.path, "")
-        if not turn.old:
-            after = turn.text
-        elif turn.old in before:
-            after = before.replace(turn.old, turn.text, 1)
-        else:
-            return turn.text
-        if len(after) > MAX_PROGRAM:
-            return turn.text
-        self._written[turn.path] = after
-        return after
 
     def _python(self, text: str, name: str, first: int, *, spread: bool) -> None:
         program = Program("python", _MAGIC.sub(r"\1pass", text), name, first, spread=spread)
@@ -269,7 +260,15 @@ class _Reader:
             self.orders.append(ShellCommand(_at(command, line), name))
             for variable, value in command.assigned if not command.words else ():
                 self.environment.setdefault(variable, value)
+            for path, after in self._edited.after_command(command):
+                changed = _named_kind(path)
+                if changed is not None and self._depth < _MAX_DEPTH:
+                    self._depth += 1
+                    self.text(changed, after, f"{name} ({path[-80:]})", line, spread=False)
+                    self._depth -= 1
             target = _written(command)
+            if target:
+                self._edited.wrote(target, command.stdin)
             kind = _named_kind(target) if target else None
             at = f"{name} ({target})"
             if kind == "python":
@@ -282,17 +281,60 @@ class _Reader:
                 Program("python", one.source, name, line, one.output, spread=spread and one.spread)
             )
 
+    def _takes_cell(self, turn: Turn) -> bool:
+        """Whether a tool wrote one cell of a notebook; a whole one is a file like others."""
+        if turn.text.lstrip()[:1] == "{" and '"cells"' in turn.text:
+            try:
+                self._cells[turn.path] = [(_joined_cells(turn.text), turn)]
+            except (ValueError, AttributeError, RecursionError):
+                self._cells[turn.path] = []
+            return False
+        cells = self._cells.setdefault(turn.path, [])
+        cells.append((_cell({"cell_type": "code", "source": turn.text}), turn))
+        return True
+
+    def notebooks(self) -> None:
+        """Those that tools put together cell by cell, each as one program in that order. Text that
+        is no Python is a program of its own."""
+        for path, cells in self._cells.items():
+            added = cells[1:] if cells and '"cells"' in cells[0][1].text else cells
+            if not added:
+                continue
+            whole = []
+            for source, turn in cells:
+                name = f"{turn.file} ({path[-80:]})"
+                if _is_python(source):
+                    whole.append(source)
+                else:
+                    self._python(source, name, turn.line, spread=False)
+            last = added[-1][1]
+            name = f"{last.file} ({path[-80:]})"
+            self._python("\n".join(whole)[:MAX_PROGRAM], name, last.line, spread=False)
+
     def _notebook(self, text: str, name: str, first: int) -> None:
         try:
-            cells = json.loads(text).get("cells", [])
-            if not isinstance(cells, list):
-                raise ValueError("its cells are no list")
+            source = _joined_cells(text)
         except (ValueError, AttributeError, RecursionError):
             self.account.leave_unread(f"{name}: not readable as a notebook")
             return
-        source = "\n".join(_cell(cell) for cell in cells[:10_000] if isinstance(cell, dict))
         # Its lines stand within JSON, often in a single line of it.
         self._python(source, name, first, spread=False)
+
+
+def _joined_cells(text: str) -> str:
+    """Raises ValueError, AttributeError or RecursionError for what is no notebook."""
+    cells = json.loads(text).get("cells", [])
+    if not isinstance(cells, list):
+        raise ValueError("its cells are no list")
+    return "\n".join(_cell(cell) for cell in cells[:10_000] if isinstance(cell, dict))
+
+
+def _is_python(source: str) -> bool:
+    try:
+        parse(_MAGIC.sub(r"\1pass", source))
+    except UnreadableCodeError:
+        return False
+    return True
 
 
 def _cell(cell: dict[str, Any]) -> str:

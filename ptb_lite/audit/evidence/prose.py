@@ -54,6 +54,10 @@ class Turn:
     old: str = ""
 
 
+WHOLE = "…"
+"""Stands for the old text of a file that a patch adds, or that is not known."""
+
+
 class ProseReader:
     """Turns of lines of plain text, given in order."""
 
@@ -169,8 +173,8 @@ def _turns(kind: str, text: str, name: str, first: int) -> Iterator[Turn]:
             if rest.strip():
                 yield Turn("result", rest.strip(), name, first)
         case "patch":
-            for path, content in patched_files(_dedent(text)):
-                yield Turn("wrote", content, name, first, path, "…")
+            for path, content, old in patched_files(_dedent(text)):
+                yield Turn("wrote", content, name, first, path, old)
         case "call":
             yield from _called(_dedent(text), name, first)
         case _:
@@ -236,20 +240,25 @@ def _dedent(text: str) -> str:
     return "\n".join(line[margin:] if not line[:margin].strip() else line for line in lines)
 
 
-def patched_files(text: str) -> Iterator[tuple[str, str]]:
-    """Path and added lines of every file in an `apply_patch` text."""
+def patched_files(text: str) -> Iterator[tuple[str, str, str]]:
+    """Path, new text and old text of every part of an `apply_patch` text, the lines between which
+    it stands included; the old text of a file that is added is `WHOLE`."""
     if "*** Begin Patch" not in text:
         return
-    path, added, inside = "", list[str](), False
-    for line in text.split("\n"):
+    path, inside, added = "", False, list[str]()
+    old, new = list[str](), list[str]()
+    for line in (*text.split("\n"), "*** End Patch"):
         mark = _PATCH.match(line.strip()) if line.lstrip().startswith("*** ") else None
-        if mark is None:
-            if inside and path and line[:1] == "+":
-                added.append(line[1:])
+        if mark is None and not line.startswith("@@"):
+            if inside and path and line[:1] in ("+", "-", " "):
+                old += [line[1:]] if line[0] != "+" else []
+                new += [line[1:]] if line[0] != "-" else []
+                added += [line[1:]] if line[0] == "+" else []
             continue
-        if path and inside:
-            yield path, "\n".join(added)
-        inside = mark[1] != "End Patch" and (inside or mark[1] == "Begin Patch")
-        path, added = (mark[2] or mark[3] or "").strip(), []
-    if path and inside:
-        yield path, "\n".join(added)
+        if path and inside and (mark or old or new):
+            # What stands between is told only where something is exchanged.
+            yield path, "\n".join(new if added else []), "\n".join(old) or WHOLE
+        old, new, added = [], [], []
+        if mark is not None:
+            inside = mark[1] != "End Patch" and (inside or mark[1] == "Begin Patch")
+            path = (mark[2] or mark[3] or "").strip()

@@ -312,8 +312,8 @@ def _written(node: dict[str, Any], name: str, number: int) -> Iterator[Turn]:
 
 
 def _patches(text: str, name: str, number: int) -> Iterator[Turn]:
-    for path, content in patched_files(text):
-        yield Turn("wrote", content, name, number, path, "…")
+    for path, content, old in patched_files(text):
+        yield Turn("wrote", content, name, number, path, old)
 
 
 def _asked(node: dict[str, Any], name: str, number: int) -> Iterator[Turn]:

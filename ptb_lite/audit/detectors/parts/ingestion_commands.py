@@ -21,7 +21,8 @@ from ptb_lite.events import Flag
 
 NAME = "ingestion"
 TEST_PART = re.compile(r"test|all|valid", re.IGNORECASE)
-_FETCHERS = {"wget", "curl", "aria2c", "git", "huggingface-cli", "hf", "kaggle", "gdown", "gh"}
+_FETCHERS = {"wget", "curl", "aria2c", "git", "huggingface-cli", "hf", "kaggle", "gdown", "gh",
+             "lynx", "w3m", "links", "elinks", "http", "https", "xh", "axel"}  # fmt: skip
 _COPIERS = {"cp", "mv", "cat", "jq", "head", "tail", "sed", "awk", "ln", "rsync", "tee", "install",
             "shuf", "sort", "grep", "paste", "gunzip", "zcat", "dd"}  # fmt: skip
 
@@ -68,6 +69,7 @@ class Commands:
             if named is None or (named.kind == "official" and "/" not in named.name):
                 continue
             part = next((w for w in command.words if TEST_PART.fullmatch(w)), named.part)
+            part = part or part_in([word], named)
             inside = " ".join(command.words)
             if named.train and "train" in inside and "test" not in inside:
                 continue
@@ -76,7 +78,7 @@ class Commands:
             decides = named.kind in ("derived", "answers") and named.listed
             kind = "derived-data" if decides else "test-set-downloaded"
             message = f"{command.program} fetches {named.name} {part}".strip()
-            into = next(filter(_for_training, _goes_to(command, "")), None)
+            into = next(filter(for_training, _goes_to(command, "")), None)
             if named.kind == "official" and part.lower() == "test" and into and not decides:
                 kind, decides, message = "test-set-used", True, f"{message} into {into}"
             yield order_flag(NAME, kind, message, order, decides, 0.9 if decides else 0.5)
@@ -113,7 +115,7 @@ class Commands:
                 yield order_flag(NAME, "test-set-used", message, order, True, 0.9)
 
 
-def _for_training(name: str) -> bool:
+def for_training(name: str) -> bool:
     """A file that says it is for training, and not that it holds test data."""
     plain = PurePosixPath(name).name
     return "." in plain and is_training_file(plain) and not names_test(plain)
