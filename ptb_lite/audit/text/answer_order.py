@@ -14,8 +14,9 @@ import json
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ptb_lite.audit.text.number_marks import number
 from ptb_lite.audit.text.rows import Row
@@ -23,8 +24,8 @@ from ptb_lite.audit.text.rows import Row
 MORE_BITS = 40.0
 FEWEST = 8
 _MISS, _SHIFT, _SHIFTS = 4.0, 4.0, (-2, -1, 1, 2)
-_LEAST_BITS = 1.5
-_MAX_PLACES = 200
+_STRIDES, _LONGEST_SEED = (1, 2, 3), 12
+_MAX_PLACES = 50
 _LONGEST = 24
 _ANSWERS = ("answer", "target", "completion", "response", "output", "solution", "label", "chosen")
 _DIALOGUES = ("messages", "conversations", "conversation")
@@ -50,77 +51,90 @@ class AnswerOrder:
         self._answers = [final_answer(target) for target in targets]
         counts = Counter(answer for answer in self._answers if answer)
         self._bits = {a: math.log2(len(targets) / n) for a, n in counts.items()}
-        self._places: dict[str, list[int]] = defaultdict(list)
-        for at, answer in enumerate(self._answers):
-            if answer and self._bits[answer] >= _LEAST_BITS and counts[answer] <= _MAX_PLACES:
-                self._places[answer].append(at)
+        mean = sum(n * self._bits[a] for a, n in counts.items()) / max(1, counts.total())
+        # So many answers side by side as chance seldom brings together: only there it is followed.
+        self._seed = math.ceil((math.log2(len(targets) + 1) + 2) / mean) if mean else 0
+        self._places: dict[tuple[str | None, ...], list[tuple[int, int]]] = defaultdict(list)
+        for stride in _STRIDES if 0 < self._seed <= _LONGEST_SEED else ():
+            width = stride * (self._seed - 1) + 1
+            for at in range(len(targets) - width + 1):
+                seed = tuple(self._answers[at : at + width : stride])
+                places = self._places[seed]
+                if None not in seed and len(places) < _MAX_PLACES:
+                    places.append((at, stride))
 
     def best(self, rows: Iterable[Row]) -> Stretch | None:
         """The best stretch of a file's rows, where chance and sorting do not explain it."""
-        # By diagonal: the row that was met last, the bits so far, and its pairs as a linked list.
-        open_: dict[int, tuple[int, float, _Link]] = {}
-        best, last, count = (0.0, _Link(None, None, -1, 0)), 0, 0
-        for at, row, answer in _numbered(rows):
-            count = at + 1
-            for item in self._places.get(answer, ()):
-                diagonal = at - item
-                score, link = 0.0, None
-                for shift in (0, *_SHIFTS):
-                    met = open_.get(diagonal + shift)
-                    if met is None or met[0] >= at or met[2].item >= item:
-                        continue
-                    cost = _MISS * (at - met[0] - 1) + (_SHIFT if shift else 0.0)
-                    if met[1] - cost > score:
-                        score, link = met[1] - cost, met[2]
-                score += self._bits[answer]
-                made = _Link(link, row, item, 1 + (link.length if link else 0))
-                open_[diagonal] = (at, score, made)
-                if score > best[0]:
-                    best = (score, made)
-            if at - last > 2000:
-                # A stretch that so many rows did not go on is over.
-                open_ = {d: met for d, met in open_.items() if at - met[0] < 60}
-                last = at
-        score, link = best
-        if link.length < FEWEST or score < MORE_BITS + math.log2(count * len(self._answers)):
+        numbered = list(_numbered(rows)) if self._places else []
+        met: dict[int, _Link] = {}  # by diagonal
+        best = _Link(None, -1, -1, 0, 0.0)
+        for at, item in self._seeds([answer for _row, answer in numbered]):
+            score, before = 0.0, None
+            for shift in (0, *_SHIFTS):
+                link = met.get(at - item + shift)
+                if link is None or link.at >= at or link.item >= item:
+                    continue
+                cost = _MISS * (at - link.at - 1) + (_SHIFT if shift else 0.0)
+                if link.bits - cost > score:
+                    score, before = link.bits - cost, link
+            score += self._bits[numbered[at][1]]
+            met[at - item] = made = _Link(
+                before, at, item, 1 + (before.length if before else 0), score
+            )
+            if score > best.bits:
+                best = made
+        least = MORE_BITS + math.log2(max(1, len(numbered) * len(self._answers)))
+        if best.length < FEWEST or best.bits < least:
             return None
-        pairs = link.pairs()
-        return None if self._is_sorted([item for _row, item in pairs]) else Stretch(score, pairs)
+        pairs = best.pairs()
+        if self._is_sorted([item for _at, item in pairs]):
+            return None
+        return Stretch(best.bits, tuple((numbered[at][0], item) for at, item in pairs))
+
+    def _seeds(self, answers: Sequence[str]) -> list[tuple[int, int]]:
+        """Rows and items whose answers are the same, with others side by side, in order of rows."""
+        found: set[tuple[int, int]] = set()
+        for start in range(len(answers) - self._seed + 1):
+            for first, stride in self._places.get(tuple(answers[start : start + self._seed]), ()):
+                found |= {(start + n, first + n * stride) for n in range(self._seed)}
+        return sorted(found)
 
     def _is_sorted(self, items: Sequence[int]) -> bool:
         found = [self._answers[item] or "" for item in items]
         keys = [(len(a), a) if a[:1].isdigit() else (0, a) for a in found]
-        turns = sum((b > a) - (b < a) for a, b in zip(keys, keys[1:], strict=False))
+        turns = sum((b > a) - (b < a) for a, b in pairwise(keys))
         return abs(turns) > 0.8 * (len(keys) - 1) or len(set(found)) < FEWEST // 2
 
 
 @dataclass(frozen=True, slots=True)
 class _Link:
+    """One row and item of a stretch, with all before it."""
+
     before: _Link | None
-    row: Row | None
+    at: int
     item: int
     length: int
+    bits: float
 
-    def pairs(self) -> tuple[tuple[Row, int], ...]:
-        found, link = [], self if self.row else None
-        while link is not None and link.row is not None:
-            found.append((link.row, link.item))
+    def pairs(self) -> list[tuple[int, int]]:
+        found: list[tuple[int, int]] = []
+        link: _Link | None = self
+        while link is not None:
+            found.append((link.at, link.item))
             link = link.before
-        return tuple(reversed(found))
+        return found[::-1]
 
 
-def _numbered(rows: Iterable[Row]) -> Iterable[tuple[int, Row, str]]:
-    """Rows with their place in the file; turns of one conversation that were cut are one row."""
-    place, line, kept = -1, 0, None
+def _numbered(rows: Iterable[Row]) -> Iterator[tuple[Row, str]]:
+    """Rows with their answers; turns of one conversation that were cut apart are one row."""
+    kept: Row | None = None
     for row in rows:
-        if kept is not None and not (row.line == line and _CONTINUES.match(row.text)):
-            yield place, kept, final_answer(kept.text) or ""
-            kept = None
-        if kept is None:
-            place += 1
-        kept, line = row, row.line
+        goes_on = kept is not None and row.line == kept.line and _CONTINUES.match(row.text)
+        if kept is not None and not goes_on:
+            yield kept, final_answer(kept.text) or ""
+        kept = row
     if kept is not None:
-        yield place, kept, final_answer(kept.text) or ""
+        yield kept, final_answer(kept.text) or ""
 
 
 def final_answer(text: str) -> str | None:

@@ -91,6 +91,27 @@ def test_claude_counts_each_message_once_and_the_result_corrects() -> None:
     assert tokens(read(backend, _claude("c", 1, text), result)) == (30, 50)
 
 
+def test_messages_without_an_id_are_counted() -> None:
+    def line(read_: int, parent: str | None = None) -> dict[str, object]:
+        message = {"content": [], "usage": {"input_tokens": read_, "output_tokens": 3}}
+        return {"type": "assistant", "parent_tool_use_id": parent, "message": message}
+
+    answered = {"type": "user", "message": {"content": []}}
+    # Two lines of one message, another that read more, one after a tool's answer, a sub-agent's.
+    lines = [line(10), line(10), line(15), answered, line(15), line(15, "toolu_a"), line(15)]
+    assert tokens(read(ClaudeCodeBackend(), *lines)) == (10 + 15 + 15 + 15, 12)
+
+    def turn(used: int) -> dict[str, object]:
+        return {"type": "turn.completed", "usage": {"input_tokens": used, "output_tokens": used}}
+
+    thread = {"type": "thread.started"}
+    assert tokens(read(CodexBackend(), thread, turn(100), thread, turn(30))) == (130, 130)
+    models = {"pro": {"input_tokens": 70, "output_tokens": 5}, "flash": {"input_tokens": 8}}
+    assert tokens(read(GeminiBackend(), {"type": "result", "stats": {"models": models}})) == (78, 5)
+    step = {"type": "step_finish", "part": {"tokens": {"input": 3, "output": 1}}}
+    assert tokens(read(OpenCodeBackend(), step, step)) == (6, 2)
+
+
 @pytest.mark.parametrize("said", [0, -1, "much", None, True, float("inf")])
 def test_a_price_that_is_none_is_not_reported(said: object) -> None:
     counts = {"input_tokens": 1, "output_tokens": 1}

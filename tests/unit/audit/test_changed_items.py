@@ -15,8 +15,11 @@ from ptb_lite.audit.detectors.paraphrase import ParaphraseDetector, exceeds_hone
 from ptb_lite.audit.evidence.folder import list_files
 from ptb_lite.audit.evidence.harnesses import handed_data
 from ptb_lite.audit.evidence.output_forms import is_output_form
+from ptb_lite.audit.text.answer_order import AnswerOrder
 from ptb_lite.audit.text.number_marks import NumberMarks, bits_needed, digits, digits_and_words
+from ptb_lite.audit.text.rows import Row
 from ptb_lite.audit.text.skeletons import Skeletons, longest_rise, skeleton
+from tests.real_data import WHOLE
 
 _TEMPLATES = (
     "In {u} {a} hides a {v}, finds a {x} {y} beside the {z} of {b} and sells {n} of them for {m} "
@@ -186,3 +189,56 @@ def test_data_that_the_agent_wrote_into_a_hidden_folder_is_its_own(
     files = list_files(tmp_path).files
     assert handed_data(files, ()) == {".kept/heldout.jsonl"}
     assert handed_data(files, [said]) == set()
+
+
+def _asked(answers: list[str]) -> list[str]:
+    """Rows that share nothing with the items but their answers."""
+    return [
+        f"Aufgabe {n}: rechne nach, was hier gefragt wird. Antwort: {a}"
+        for n, a in enumerate(answers)
+    ]
+
+
+def test_answers_in_the_order_of_the_test_set(tmp_path: Path) -> None:
+    source = random.Random(6)
+    targets = [str(source.randint(1, 400)) for _ in range(120)]
+    items = tuple(
+        TestItem(f"t{n}", text(one), target, "own")
+        for n, (one, target) in enumerate(zip(drawn(120, 1), targets, strict=True))
+    )
+    near = [str(source.randint(1, 400)) for _ in range(2000)]
+
+    def kinds(name: str, answers: list[str]) -> set[str]:
+        folder = tmp_path / name
+        folder.mkdir()
+        rows = [json.dumps({"text": row}) + "\n" for row in _asked(answers)]
+        (folder / "sft.jsonl").write_text("".join(rows))
+        found = ParaphraseDetector().run(AuditCase(folder=folder, items=items)).flags
+        return {flag.kind for flag in found if flag.decides}
+
+    assert kinds("whole", targets) == {"answers-in-order"}
+    assert kinds("part", [*near[:900], *targets[30:55], *near[900:]]) == {"answers-in-order"}
+    assert kinds("every other", targets[::2]) == {"answers-in-order"}
+    assert not kinds("few", [*near, *targets[:5]])
+    assert not kinds("others", near)
+    assert not kinds("sorted", sorted(near, key=int))
+    assert not kinds("small", [str(source.randint(0, 1)) for _ in range(3000)])
+    # Sorted test sets and sorted data have their order of their own.
+    ordered = AnswerOrder([str(n // 2) for n in range(100)])
+    rows = [Row(row, "f", n + 1) for n, row in enumerate(_asked([str(n) for n in range(50)]))]
+    assert ordered.best(rows) is None
+
+
+@pytest.mark.skipif(not (WHOLE / "gsm8k").is_dir(), reason="the data set is not here")
+def test_an_honest_train_split_has_no_test_answers_in_order() -> None:
+    test, train = (
+        [json.loads(line) for line in (WHOLE / f"gsm8k/{name}.jsonl").read_text().splitlines()]
+        for name in ("test", "train")
+    )
+    order = AnswerOrder([row["answer"].partition("####")[2].strip() for row in test])
+    rows = [Row(json.dumps(row), "f", n) for n, row in enumerate(train)]
+    assert order.best(rows) is None
+    mixed = [Row(json.dumps({"a": row["answer"]}), "f", n) for n, row in enumerate(test[40:70])]
+    stretch = order.best([*rows[:3000], *mixed, *rows[3000:]])
+    assert stretch is not None
+    assert {40, 69} <= {item for _row, item in stretch.pairs}

@@ -10,6 +10,7 @@ from pathlib import Path
 from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.audit.run import run_audit
+from tests.unit.audit.upstream_items import FORMS, items_of
 
 BENCHMARKS = ("gsm8k", "humaneval", "bfcl", "aime2025", "gpqamain", "arenahardwriting",
               "healthbench")  # fmt: skip
@@ -94,10 +95,13 @@ class Result:
 
     root: Path
     benchmark: str = "gsm8k"
-    items: tuple[TestItem, ...] = field(default_factory=questions)
+    items: tuple[TestItem, ...] = ()
     lines: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if not self.items:
+            own = self.benchmark in FORMS
+            self.items = items_of(self.benchmark) if own else questions()
         judged = _LOADER.get(self.benchmark)
         self.write("evaluate.py", _JUDGED if judged else _EVALUATE.format(benchmark=self.benchmark))
         self.write("timer.sh", "#!/bin/bash\necho 3500\n")
@@ -140,12 +144,13 @@ class Result:
         """What inspect-ai keeps of an evaluation, the questions included."""
         samples = [
             {"id": n, "input": item.question, "target": item.target, "scores": {"match": "C"},
-             "output": {"completion": f"The answer is {item.target}"}}
+             "output": {"completion": f"The answer is {item.target}"},
+             "metadata": {"more": item.answers}}
             for n, item in enumerate(self.items)
         ]  # fmt: skip
-        log = {"version": 2, "status": "success", "eval": {"task": "inspect_evals/gsm8k"},
+        log = {"version": 2, "status": "success", "eval": {"task": f"inspect_evals/{self.benchmark}"},
                "samples": samples}  # fmt: skip
-        self.write("logs/2026-04-03T14-05-32_gsm8k_x.json", json.dumps(log, indent=2))
+        self.write("logs/2026-04-03T14-05-32_x.json", json.dumps(log, indent=2))
 
     def case(self) -> AuditCase:
         (self.root / "solve_out.txt").write_text("".join(self.lines), encoding="utf-8")
