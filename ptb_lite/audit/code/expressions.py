@@ -69,7 +69,7 @@ class Expressions(Calls):
                 return self._comprehension(node.generators, node.value, node.key)
             case ast.IfExp():
                 self.value(node.test)
-                return merge(self.value(node.body), self.value(node.orelse))
+                return merge(*map(self.value, self.branches(node.test, node.body, node.orelse)))
             case ast.BoolOp():
                 return merge(*(self.value(part) for part in node.values))
             case ast.NamedExpr():

@@ -6,7 +6,7 @@ import ast
 from collections import ChainMap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ptb_lite.audit.code.values import (
     MAX_MADE,
@@ -23,6 +23,7 @@ from ptb_lite.audit.code.values import (
     weight,
 )
 
+_Branch = TypeVar("_Branch")
 MAX_INLINE_DEPTH = 8
 _MAX_INLINED = 80
 _ITERATES = ("__iter__", "__getitem__", "__next__", "__call__")
@@ -202,6 +203,21 @@ class Functions:
                 self.objects[f"{made.instance}.{number}"] = value
         return known(made, labels=self._label(site))
 
+    literals: dict[str, Any]
+    """The parameters of the function that is walked which its call gives as constants."""
+
+    def branches(self, test: ast.expr, then: _Branch, otherwise: _Branch) -> tuple[_Branch, ...]:
+        """Which of two branches a call takes: `load("train")` none that asks for `== "test"`."""
+        match test:
+            case ast.Compare(
+                ast.Name(name), [ast.Eq() | ast.NotEq() as op], [ast.Constant(to)]
+            ) if name in self.literals and self.names.get(name, NOTHING).alternatives == (
+                self.literals[name],
+            ):
+                same = self.literals[name] == to
+                return (then,) if same == isinstance(op, ast.Eq) else (otherwise,)
+        return then, otherwise
+
     def _local_call(
         self,
         node: ast.Call,
@@ -249,6 +265,13 @@ class Functions:
             given = {k: v.alternatives[0] for k, v in keywords.items() if v.alternatives}
             local[function.arguments.kwarg.arg] = known(given, labels=union(keywords.values()))
         before, self.mutated = self.mutated, {}
+        literals = self.literals
+        words = {word.arg: word.value for word in node.keywords if word.arg in parameters}
+        self.literals = {
+            parameter: given.value
+            for parameter, given in {**nodes, **words}.items()
+            if isinstance(given, ast.Constant) and not handed
+        }
         self.names = ChainMap(local, *function.scope.maps)
         self.stack.append(name)
         self.call_line = self.line_of(node)
@@ -256,7 +279,7 @@ class Functions:
             result = self.run_body(function)
         finally:
             self.stack.pop()
-            self.names = outer
+            self.names, self.literals = outer, literals
             mutated, self.mutated = self.mutated, before
         for parameter, labels in mutated.items():
             if parameter in nodes:

@@ -109,6 +109,7 @@ class _Walker(Expressions):
         self.steps = 0
         self._depth = 0
         self.called = {}
+        self.literals = {}
         self.iterated = {}
         self.stack.clear()
         self.names = ChainMap(self.names.maps[-1])
@@ -230,7 +231,7 @@ class _Walker(Expressions):
                 self.inner(node.body, node.orelse)
             case ast.If():
                 self.value(node.test)
-                self.inner(node.body, node.orelse)
+                self.inner(*self.branches(node.test, node.body, node.orelse))
             case ast.With() | ast.AsyncWith():
                 before = self.names.get("sys.stdout")
                 for item in node.items:

@@ -148,8 +148,8 @@ class Result:
              "metadata": {"more": item.answers}}
             for n, item in enumerate(self.items)
         ]  # fmt: skip
-        log = {"version": 2, "status": "success", "eval": {"task": f"inspect_evals/{self.benchmark}"},
-               "samples": samples}  # fmt: skip
+        task = {"task": f"inspect_evals/{self.benchmark}"}
+        log = {"version": 2, "status": "success", "eval": task, "samples": samples}
         self.write("logs/2026-04-03T14-05-32_x.json", json.dumps(log, indent=2))
 
     def case(self) -> AuditCase:
