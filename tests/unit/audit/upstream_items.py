@@ -116,7 +116,7 @@ HUBS = {
 """Where each one's test items lie, an honest source of training data, and its column."""
 
 
-def items_of(benchmark: str, count: int = 150) -> tuple[TestItem, ...]:
+def items_of(benchmark: str, count: int = 100) -> tuple[TestItem, ...]:
     """Raises KeyError for GSM8K's, which `upstream.questions` makes, and for others."""
     form = FORMS[benchmark]
     made = [form(_Drawn(number)) for number in range(count)]
