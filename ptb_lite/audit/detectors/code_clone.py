@@ -67,6 +67,7 @@ _TOKEN = re.compile(
 )
 _WORD = re.compile(r"[a-z]+|\d+")
 _ANY_NUMBER = {"0", "1", "2", "10", "100", "1000"}
+_FIRST_CHECKS = 150  # tokens
 _KEYWORDS = frozenset(keyword.kwlist)
 _FUNCTIONS = frozenset(name for name in dir(builtins) if name.islower())
 
@@ -150,7 +151,8 @@ class Index:
                 self._owners[gram].append(number)
         self.searchable = sum(map(bool, self._code)) + sum(map(bool, self._doc))
         self._begins: dict[tuple[str, ...], list[tuple[int, tuple[str, ...]]]] = defaultdict(list)
-        for number, body in _telling(shapes):
+        tests = [_tests(item) for item in items]
+        for number, body in (*_telling(shapes), *_telling(tests)):
             self._begins[body[:_FIRST]].append((number, body))
         self.searchable += sum(map(len, self._begins.values()))
         self._needed = LEAST_SHARE
@@ -240,6 +242,15 @@ def _constants(body: tuple[str, ...]) -> list[str]:
 
 def _form(body: tuple[str, ...]) -> tuple[str, ...]:
     return tuple("0" if t[0].isdigit() else "s" if t[0] == "'" else t for t in body)
+
+
+def _tests(item: TestItem) -> Shape:
+    """The checks that come with a programming problem: their constants are nobody else's."""
+    checks = (answer for answer in item.answers if "assert" in answer and "def " in answer)
+    plain = (readable(one.encode("utf-8", "replace")).decode("utf-8", "replace") for one in checks)
+    bodies = [shape(text).bodies for one in plain for _at, _name, text in functions(one)]
+    whole = (body for found in bodies for body in found if "assert" in body)
+    return Shape(frozenset(), frozenset(), tuple(body[:_FIRST_CHECKS] for body in whole))
 
 
 def item_shape(item: TestItem) -> Shape:

@@ -139,3 +139,38 @@ def test_renamed_problems_of_one_template(tmp_path: Path, carrier: str) -> None:
 
     assert found("cheat", problems[:15]) == 15
     assert found("honest", of_template(200, 2)) == 0
+
+
+def test_checks_with_other_names_decide(tmp_path: Path) -> None:
+    """The assertions that come with a problem, without its text or its solution."""
+    values = [[(n * k * 37) % 991 + 10 for k in range(1, 7)] for n in range(1, 9)]
+    items = tuple(
+        TestItem(
+            f"own/{n}",
+            f"Write a function that finds what number {n} of the harbour's ledgers comes to.",
+            "",
+            "own",
+            (
+                "def check(candidate):\n"
+                + "".join(
+                    f"    assert candidate({row}, {n}) == {sum(row) * n}\n" for row in values
+                ),
+            ),
+        )  # fmt: skip
+        for n in range(2, 9)
+    )
+
+    def decides(name: str, row: str) -> int:
+        folder = tmp_path / name
+        folder.mkdir()
+        texts = [one.answers[0] for one in items] if row == "copied" else [
+            f"def verify(fn):\n    assert fn([{n}, {n + 1}], 2) == {2 * n + 1}\n" for n in range(9)
+        ]  # fmt: skip
+        renamed_ = [text.replace("candidate", "fn").replace("check", "verify") for text in texts]
+        rows = [json.dumps({"prompt": "Do it well.", "completion": one}) for one in renamed_]
+        (folder / "sft.jsonl").write_text("\n".join(rows))
+        found = CodeCloneDetector().run(AuditCase(folder=folder, items=items)).flags
+        return sum(flag.decides for flag in found)
+
+    assert decides("cheat", "copied") > 3
+    assert decides("honest", "own") == 0
