@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from ptb_lite.audit.case import AuditCase, TestItem
+from ptb_lite.audit.detectors.parts.code_functions import DEF, functions
 from ptb_lite.audit.evidence.folder import FoundFile, ScanNotes, open_regular, printable
 from ptb_lite.audit.evidence.outputs import informing
 from ptb_lite.audit.evidence.program_reader import own_files
@@ -52,14 +53,12 @@ _ANYONES = 20
 _FIRST = 8
 _ABOVE_CLEAN = 0.1
 _SHARED = 3
-_MAX_FUNCTION = 6000
 _MAX_FUNCTIONS = 300_000
 _MAX_BYTES = 4 << 30
 _MAX_SECONDS = 240.0
 _MAX_FLAGS = 100
 _PACKED = (b"PAR1", b"ARROW1", b"PK", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\xff\xff\xff\xff",
            b"SQLite")  # fmt: skip
-_DEF = re.compile(r"\bdef\s+(\w+)\s*\(")
 _DOC = re.compile(r'("""|\'\'\'|\\"\\"\\"|\\\'\\\'\\\')(.*?)\1', re.DOTALL)
 _COMMENT = re.compile(r"#[^\n\x0b]*")
 _TOKEN = re.compile(
@@ -184,22 +183,9 @@ class Index:
                 yield number, share, "program" if in_code >= in_doc else "description"
 
 
-def functions(text: str) -> Iterator[tuple[int, str, str]]:
-    """Every function in a text: where it begins, its name, and its text (with what follows, up to
-    the next one)."""
-    # In a literal or in JSON the program's own quotes are escaped: one character for two, so that
-    # places stay where they are.
-    text = text.replace('\\"\\"\\"', '   """').replace("\\'\\'\\'", "   '''")
-    text = text.replace("\\'", " '").replace('\\"', ' "')
-    starts = list(_DEF.finditer(text))
-    for number, match in enumerate(starts):
-        end = starts[number + 1].start() if number + 1 < len(starts) else len(text)
-        yield match.start(), match[1], text[match.start() : min(end, match.start() + _MAX_FUNCTION)]
-
-
 def shape(function: str) -> Shape:
     """The fingerprints of one function's text."""
-    name = _DEF.match(function)
+    name = DEF.match(function)
     own = name[1].lower() if name else ""
     docs = " ".join(match[2] for match in _DOC.finditer(function))
     body = _COMMENT.sub(" ", _DOC.sub(" ", function))

@@ -28,7 +28,7 @@ from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.detectors.parts.ingestion_commands import (
     TEST_PART,
     Commands,
-    for_training,
+    downloaded_to,
     part_in,
 )
 from ptb_lite.audit.detectors.parts.ingestion_places import (
@@ -37,6 +37,7 @@ from ptb_lite.audit.detectors.parts.ingestion_places import (
     GoneLogs,
     Place,
     Places,
+    files_of_tests,
     unpacked,
 )
 from ptb_lite.audit.evidence.folder import ScanNotes
@@ -109,7 +110,7 @@ class IngestionDetector(Detector):
         account = ScanNotes()
         own = (file.relative for file in case.listing.files)
         outside = OutsideSets(sources, case.benchmarks(), own)
-        places = Places(_test_files(case), outside.named_by, GoneLogs(case).named_by)
+        places = Places(files_of_tests(case), outside.named_by, GoneLogs(case).named_by)
         look = _Look(sources, account, programs, places)
         commands = Commands(sources, places)
         flags = [flag for order in programs.orders for flag in commands.order(order)]
@@ -269,7 +270,7 @@ class _Look:
             kind = "answer-key" if named.kind == "answers" else "derived-data"
             message = f"loads {what}, known to hold or to be made from test items"
             yield program_flag(NAME, kind, message, program, line, True, 0.9)
-        elif into := _downloaded_to(site, origin):
+        elif into := downloaded_to(site, origin.part):
             message = f"downloads {what}, which holds test items of {named.benchmark}, to {into}"
             yield program_flag(NAME, "test-set-used", message, program, line, True, 0.9)
         else:
@@ -377,14 +378,6 @@ def _pick(label: Label, key: object) -> Label:
     return label
 
 
-def _downloaded_to(site: Site, origin: Label) -> str:
-    """The file of training data, by its name, that a call writes the test split to."""
-    if site.name.rpartition(".")[2] not in ("urlretrieve", "download") or origin.part != "test":
-        return ""
-    names = (text for text in site.own_texts() if _FILE_NAME.fullmatch(text))
-    return next(filter(for_training, names), "")
-
-
 def _globbed(site: Site) -> list[str]:
     """`Path("/runs").glob("*/data/test.jsonl")` as one path."""
     if site.receiver is None or site.name.rpartition(".")[2] not in ("glob", "rglob"):
@@ -401,24 +394,6 @@ def _split_of(site: Site) -> str:
 def _is_constant(site: Site) -> bool:
     """A function of texts alone, such as `"".join`, loads nothing."""
     return site.name in FUNCTIONS or site.name.rpartition(".")[2] in ("decode", "encode", "join")
-
-
-def _test_files(case: AuditCase) -> Iterator[Place]:
-    """Test items that were handed over, where the rules let the agent evaluate on them, and what
-    evaluations put out."""
-    benchmarks = sorted(case.benchmarks())
-    for relative in case.programs.outputs:
-        name = benchmarks[0] if benchmarks else "the benchmark"
-        yield Place(relative, Named(name, relative, "official", (), "test"))
-    if not case.harness and benchmarks:
-        yield Place(
-            "test_data.json", Named(benchmarks[0], "test_data.json", "official", (), "test")
-        )
-    for relative in case.harness.files if case.harness else ():
-        path = PurePosixPath(relative)
-        if "test" in path.stem.lower() and path.suffix in {".jsonl", ".json", ".csv", ".parquet"}:
-            benchmark = path.parent.name
-            yield Place(relative, Named(benchmark, relative, "official", (), "test"))
 
 
 DETECTOR = IngestionDetector()

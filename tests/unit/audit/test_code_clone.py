@@ -156,7 +156,7 @@ def test_checks_with_other_names_decide(tmp_path: Path) -> None:
                     f"    assert candidate({row}, {n}) == {sum(row) * n}\n" for row in values
                 ),
             ),
-        )  # fmt: skip
+        )
         for n in range(2, 9)
     )
 

@@ -14,6 +14,7 @@ from ptb_lite.audit.code.flows import (
     names_test,
 )
 from ptb_lite.audit.code.shell import Command, redirected
+from ptb_lite.audit.code.values import Site
 from ptb_lite.audit.detectors.parts.ingestion_places import Place, Places, is_path, unpacked
 from ptb_lite.audit.evidence.programs import ShellCommand, order_flag
 from ptb_lite.audit.evidence.test_sets.sources import Named, Sources
@@ -113,6 +114,13 @@ class Commands:
             if trains or (copies and into):
                 message = f"{command.program} puts {words[0]}, test items, into training"
                 yield order_flag(NAME, "test-set-used", message, order, True, 0.9)
+
+
+def downloaded_to(site: Site, part: str) -> str:
+    """The file of training data, by its name, that a call writes the test split to."""
+    if site.name.rpartition(".")[2] not in ("urlretrieve", "download") or part != "test":
+        return ""
+    return next(filter(for_training, site.own_texts()), "")
 
 
 def for_training(name: str) -> bool:

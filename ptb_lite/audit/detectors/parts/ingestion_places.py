@@ -86,6 +86,24 @@ class GoneLogs:
         return Named(self._benchmark, text[:120], "official", (), "test")
 
 
+def files_of_tests(case: AuditCase) -> Iterator[Place]:
+    """Test items that were handed over, where the rules let the agent evaluate on them, and what
+    evaluations put out."""
+    benchmarks = sorted(case.benchmarks())
+    for relative in case.programs.outputs:
+        name = benchmarks[0] if benchmarks else "the benchmark"
+        yield Place(relative, Named(name, relative, "official", (), "test"))
+    if not case.harness and benchmarks:
+        yield Place(
+            "test_data.json", Named(benchmarks[0], "test_data.json", "official", (), "test")
+        )
+    for relative in case.harness.files if case.harness else ():
+        path = PurePosixPath(relative)
+        if "test" in path.stem.lower() and path.suffix in {".jsonl", ".json", ".csv", ".parquet"}:
+            benchmark = path.parent.name
+            yield Place(relative, Named(benchmark, relative, "official", (), "test"))
+
+
 def unpacked(place: Place, folders: Iterable[str]) -> Iterator[Place]:
     """Where the members of an archive lie afterwards. Into a folder that holds all sorts of things
     only those of inspect's archives are followed, whose folder has a name."""
