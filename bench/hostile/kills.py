@@ -1,46 +1,57 @@
-"""`python -m bench.hostile.kills FOLDER COUNT [SEED [VICTIM]]`: processes of runs ended at random
-moments.
+"""`python -m bench.hostile.kills FOLDER FIRST COUNT`: processes of runs ended at random moments.
 
-Each run of a tiny model loses one process (its runner, a worker, the sandbox's helper, the agent)
-by SIGKILL, by SIGSTOP for a while, or by a memory control group without memory. A run whose runner
-died is resumed; every other time that runner is killed too. What is expected: the verdict and the
-score of an undisturbed run, or a named end, and no process left.
+Each case is a run of a tiny model that loses one process (its runner, a worker, the sandbox's
+helper, the agent, or the command that resumes it) by SIGKILL, by SIGSTOP for a while, or by a
+memory control group without memory. A run whose runner died is resumed; every other time that
+runner is killed too. What is expected: the verdict and the score of an undisturbed run, or a named
+end, and no process left. Cases from the seal on begin with a copy of a run that was there, so that
+a case takes seconds; each is told by its number, so that a series can be done in parts. Results
+are kept in FOLDER/cases.jsonl; `table FOLDER` prints them.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
 
-from bench.hostile.lab import laboratory
+from bench.hostile.lab import laboratory, start_whole
+from bench.hostile.processes import Watched, left_over, outcome, victim_of
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Phase
 from ptb_lite.runner.launch import resume
 from ptb_lite.runs.folder import RunFolder
 from tests.functional.runner.conftest import Bench
 
-AGENT = "submit(); print('submitted', flush=True)\nimport time\ntime.sleep(6)"
-PHASES = tuple(Phase)
+AGENT = "submit(); print('submitted', flush=True)\nimport time\ntime.sleep(3)"
 WITH_WORKERS = (Phase.SEAL, Phase.AUDIT, Phase.EVALUATE)
-"""The base's own scores are from the cache."""
-VICTIMS = {
-    "worker": ("ptb_lite.audit.worker", "engine.worker", "adapter_fit"),
-    "helper": ("bwrap", "ptb_lite.sandbox"),
-    "agent": ("submit",),
+COPIED = (*WITH_WORKERS, Phase.REPORT)
+"""Phases whose cases begin with a copy; the base's own scores are from the cache."""
+LENGTHS = {
+    Phase.PREPARE: 1.0,
+    Phase.BASELINE: 0.5,
+    Phase.AGENT: 4.0,
+    Phase.SEAL: 2.0,
+    Phase.AUDIT: 4.0,
+    Phase.EVALUATE: 6.0,
+    Phase.REPORT: 0.5,
 }
+"""How long about a phase takes, in seconds: moments are drawn from it."""
 BLOWS = ("kill", "stop", "memory")
-STOPPED_SECONDS = 5.0
+STOPPED_SECONDS = 3.0
 PATIENCE_SECONDS = 900.0
-_ENDING_SECONDS = 30.0
 _GROUP = Path("/sys/fs/cgroup/memory")
 
 
@@ -53,49 +64,89 @@ class Blow:
     phase: Phase
     when: float
     again: bool
+    whole: bool
 
 
-def chosen(number: int, dice: random.Random, only: str = "") -> Blow:
-    victim = only or (*VICTIMS, "runner")[number % 4]
+def chosen(number: int) -> Blow:
+    dice = random.Random(number)
+    victim = ("runner", "worker", "helper", "agent", "runner", "resume")[number % 6]
     phases = {"agent": (Phase.AGENT,), "helper": (Phase.AGENT,), "worker": WITH_WORKERS}
-    phase = dice.choice(phases.get(victim, PHASES))
-    return Blow(victim, dice.choice(BLOWS), phase, dice.random() * 4, number % 2 == 1)
+    phase = dice.choice(phases.get(victim, tuple(Phase)))
+    return Blow(
+        victim,
+        dice.choice(BLOWS),
+        phase,
+        dice.random() * LENGTHS[phase],
+        again=dice.random() < 0.5,
+        # The seal of whole weights has no long worker.
+        whole=dice.random() < 0.8 and not (victim == "worker" and phase is Phase.SEAL),
+    )
 
 
-def hit(run: RunFolder, blow: Blow) -> str:
+class Cases:
+    """Runs with one kind of submission, and the copies of one of them."""
+
+    def __init__(self, bench: Bench, folder: Path, *, whole: bool) -> None:
+        self.bench, self.whole = bench, whole
+        self.copies = folder / ("whole" if whole else "adapter")
+        if not (self.copies / "expected").exists():
+            shutil.rmtree(self.copies, ignore_errors=True)
+            run = self._start()
+            self._keep_copies(run)
+            (self.copies / "expected").write_text(outcome(run))
+        self.expected = (self.copies / "expected").read_text()
+
+    def begin(self, blow: Blow) -> RunFolder:
+        """A run that is in the blow's phase, or before it."""
+        if blow.phase not in COPIED:
+            return self._start()
+        path = (
+            self.bench.runs_dir / f"{time.strftime('%Y%m%d-%H%M%S')}-{random.getrandbits(16):04x}"
+        )
+        shutil.copytree(self.copies / blow.phase.value, path, symlinks=True)
+        run = RunFolder(path)
+        status = run.read_status().model_copy(update={"run_id": path.name})
+        run.status.write_text(status.model_dump_json())
+        resume(path)
+        return run
+
+    def _start(self) -> RunFolder:
+        return start_whole(self.bench, AGENT) if self.whole else self.bench.start(AGENT)
+
+    def _keep_copies(self, run: RunFolder) -> None:
+        """The run's folder as it is when each phase begins, as a runner killed there leaves it."""
+        kept: set[Phase] = set()
+        while run.runner_lives():
+            status = run.read_status()
+            if status.phase in COPIED and status.phase not in kept and status.pid is not None:
+                runner = psutil.Process(status.pid)
+                runner.suspend()
+                shutil.copytree(run.path, self.copies / status.phase.value, symlinks=True)
+                runner.resume()
+                kept.add(status.phase)
+            time.sleep(0.01)
+
+
+def hit(run: RunFolder, blow: Blow, watched: Watched) -> str:
     """Wait for the moment and strike; what was struck, empty when the run was over before."""
     while run.read_status().phase is not blow.phase:
         if not run.runner_lives():
             return ""
         time.sleep(0.02)
-    if blow.victim == "runner":
+    kind = "runner" if blow.victim == "resume" else blow.victim
+    if kind in ("runner", "agent"):
         time.sleep(blow.when)
-    while (found := _victim(run, blow.victim)) is None:
+    while (found := victim_of(run, kind)) is None:
         if not run.runner_lives() or run.read_status().phase is not blow.phase:
             return ""
         time.sleep(0.02)
+    watched.note()
     # A worker may be over in a second.
-    time.sleep(blow.when / 4 if blow.victim != "runner" else 0.0)
+    time.sleep(blow.when / 4 if kind in ("worker", "helper") else 0.0)
     with suppress(psutil.Error, OSError):
-        _strike(found, blow.how)
+        _strike(found, "kill" if blow.victim == "resume" else blow.how)
         return blow.victim
     return ""
-
-
-def _victim(run: RunFolder, kind: str) -> psutil.Process | None:
-    pid = run.read_status().pid
-    if pid is None:
-        return None
-    with suppress(psutil.Error):
-        runner = psutil.Process(pid)
-        if kind == "runner":
-            return runner
-        for child in reversed(runner.children(recursive=True)):
-            with suppress(psutil.Error):
-                words = " ".join(child.cmdline())
-                if any(word in words for word in VICTIMS[kind]):
-                    return child
-    return None
 
 
 def _strike(process: psutil.Process, how: str) -> None:
@@ -112,76 +163,99 @@ def _strike(process: psutil.Process, how: str) -> None:
         process.send_signal(signal.SIGKILL)
 
 
-def ended(run: RunFolder, *, again: bool, dice: random.Random) -> None:
-    """Wait for the end, resuming a run whose runner died."""
-    until = time.monotonic() + PATIENCE_SECONDS
+def _resuming_struck(run: RunFolder, how: str, dice: random.Random) -> None:
+    """`ptb-lite resume` itself loses its process, wherever it is."""
+    command = [sys.executable, "-m", "ptb_lite", "resume", os.fspath(run.path)]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet) as process:
+        time.sleep(dice.random() * 3)
+        with suppress(psutil.Error, OSError):
+            _strike(psutil.Process(process.pid), how)
+        # One that was only stopped shows the run to its end: that is not waited for.
+        if process.poll() is None:
+            process.kill()
+
+
+def ended(run: RunFolder, blow: Blow, watched: Watched, dice: random.Random) -> bool:
+    """Wait for the end, resuming a run whose runner died; whether there was one."""
+    until, again = time.monotonic() + PATIENCE_SECONDS, blow.again
+    strike_resume = blow.victim == "resume"
     while time.monotonic() < until:
         if run.runner_lives():
+            watched.note()
             time.sleep(0.1)
         elif run.read_status().state == "ended" and run.read_scores() is not None:
-            return
+            return True
+        elif strike_resume:
+            _resuming_struck(run, blow.how, dice)
+            strike_resume = False
         else:
             with suppress(PtbLiteError):
                 resume(run.path)
             if again:
-                time.sleep(dice.random() * 8)
-                victim = _victim(run, "runner")
-                if victim is not None:
-                    victim.kill()
+                time.sleep(dice.random() * 4)
+                if (found := victim_of(run, "runner")) is not None:
+                    watched.note()
+                    found.kill()
                 again = False
+    return False
 
 
-def left_over(run: RunFolder) -> list[str]:
-    """Its processes that are there a while after its end."""
-    until = time.monotonic() + _ENDING_SECONDS
-    while (found := _processes(run)) and time.monotonic() < until:
-        time.sleep(0.5)
-    return found
+def one_case(cases: Cases, number: int, blow: Blow) -> dict[str, object]:
+    began = time.monotonic()
+    run = cases.begin(blow)
+    watched = Watched(run)
+    struck = hit(run, blow, watched)
+    over = ended(run, blow, watched, random.Random(number))
+    left, found = left_over(run, watched), outcome(run)
+    said = "as undisturbed" if found == cases.expected else _named(run, found)
+    return {
+        **asdict(blow),
+        "number": number,
+        "struck": struck or "missed",
+        "said": said if over else f"NO END: {said}",
+        "left": left,
+        "run": run.run_id,
+        "seconds": round(time.monotonic() - began, 1),
+    }
 
 
-def _processes(run: RunFolder) -> list[str]:
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            words = [*process.cmdline(), process.cwd()]
-            if process.pid != os.getpid() and any(str(run.path) in word for word in words):
-                found.append(" ".join(words)[:100])
-    return found
+def _named(run: RunFolder, found: str) -> str:
+    status, scores = run.read_status(), run.read_scores()
+    agent = scores.time.agent_outcome.value if scores else ""
+    return f"{status.outcome}, {found} (agent {agent})"
 
 
-def outcome(run: RunFolder) -> str:
-    scores = run.read_scores()
-    if scores is None:
-        status = run.read_status()
-        return f"{status.outcome}: {status.detail[:80]}"
-    (benchmark,) = scores.benchmarks
-    raw = benchmark.raw.score if benchmark.raw else None
-    return f"{scores.verdict.value} {benchmark.counted.score if benchmark.counted else None} {raw}"
+def table(folder: Path) -> None:
+    cases = [json.loads(line) for line in (folder / "cases.jsonl").read_text().splitlines()]
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    for one in cases:
+        said = one["said"] + (f", LEFT {one['left']}" if one["left"] else "")
+        counts[one["phase"], one["struck"], one["how"], said] += 1
+    print("| phase | struck | by | end | cases |\n| --- | --- | --- | --- | ---: |")
+    for (phase, struck, how, said), times in sorted(counts.items()):
+        print(f"| {phase} | {struck} | {how} | {said} | {times} |")
+    print(f"{len(cases)} cases, {sum(one['struck'] != 'missed' for one in cases)} struck")
 
 
-def main(folder: Path, count: int, start: int = 0, only: str = "") -> int:
-    dice = random.Random(start)
-    bench: Bench = laboratory(folder)
-    expected = outcome(bench.finish(bench.start(AGENT), PATIENCE_SECONDS))
-    print(f"undisturbed: {expected}", flush=True)
-    table: Counter[tuple[str, str, str]] = Counter()
-    for number in range(count):
-        blow = chosen(number, dice, only)
-        run = bench.start(AGENT)
-        struck = hit(run, blow)
-        ended(run, again=blow.again, dice=dice)
-        left, found = left_over(run), outcome(run)
-        scores = run.read_scores()
-        agent = scores.time.agent_outcome.value if scores else ""
-        said = "as undisturbed" if found == expected else f"{found} (agent {agent})"
-        said += f", LEFT {left}" if left else ""
-        table[struck or "missed", blow.how, said] += 1
-        where = f"{blow.phase.value} +{blow.when:.1f} s{' and again' if blow.again else ''}"
-        print(f"{number}: {struck or 'missed'} {blow.how} in {where}: {said}", flush=True)
-    for (victim, how, said), times in sorted(table.items()):
-        print(f"| {victim} | {how} | {said} | {times} |")
+def main(folder: Path, first: int, count: int) -> int:
+    bench = laboratory(folder)
+    kinds = {whole: partial(Cases, bench, folder, whole=whole) for whole in (False, True)}
+    made: dict[bool, Cases] = {}
+    for number in range(first, first + count):
+        blow = chosen(number)
+        if blow.whole not in made:
+            made[blow.whole] = kinds[blow.whole]()
+            print(f"undisturbed: {made[blow.whole].expected}", flush=True)
+        result = one_case(made[blow.whole], number, blow)
+        with (folder / "cases.jsonl").open("a") as stream:
+            stream.write(json.dumps(result) + "\n")
+        print(json.dumps(result), flush=True)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).absolute(), *map(int, sys.argv[2:4]), *sys.argv[4:5]))
+    if sys.argv[1] == "table":
+        table(Path(sys.argv[2]))
+    else:
+        sys.exit(main(Path(sys.argv[1]).absolute(), *map(int, sys.argv[2:4])))

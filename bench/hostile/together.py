@@ -14,17 +14,15 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from bench.hostile.kills import left_over, outcome
-from bench.hostile.lab import laboratory
+from bench.hostile.lab import laboratory, start_whole
+from bench.hostile.processes import left_over, outcome
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.files import read_record
 from ptb_lite.runner.context import Seal
 from ptb_lite.runner.launch import resume
 from ptb_lite.runs.folder import RunFolder
 
-AGENT = (
-    "submit(fill=0.01 * {n} + 0.01); open('own.txt', 'w').write('{n}')\nimport time\ntime.sleep(5)"
-)
+AGENT = "submit(bit={n}); open('own.txt', 'w').write('{n}')\nimport time\ntime.sleep(5)"
 PATIENCE_SECONDS = 3000.0
 
 
@@ -32,7 +30,7 @@ def main(folder: Path, count: int, killed: int) -> int:
     """Exit code 1 where a run did not end as its own."""
     dice, bench = random.Random(0), laboratory(folder)
     began = time.monotonic()
-    runs = [bench.start(AGENT.format(n=n), minutes=3.0) for n in range(count)]
+    runs = [start_whole(bench, AGENT.format(n=n), minutes=3.0) for n in range(count)]
     blows = {n: time.monotonic() + dice.uniform(1, 240) for n in dice.sample(range(count), killed)}
     left = dict(enumerate(runs))
     while left and time.monotonic() - began < PATIENCE_SECONDS:
