@@ -49,6 +49,9 @@ LENGTHS = {
     Phase.REPORT: 0.5,
 }
 """How long about a phase takes, in seconds: moments are drawn from it."""
+VICTIMS = (
+    "runner", "worker", "resume", "helper", "runner", "agent", "worker", "runner", "resume",
+)  # fmt: skip
 BLOWS = ("kill", "stop", "memory")
 STOPPED_SECONDS = 3.0
 PATIENCE_SECONDS = 900.0
@@ -69,7 +72,7 @@ class Blow:
 
 def chosen(number: int) -> Blow:
     dice = random.Random(number)
-    victim = ("runner", "worker", "helper", "agent", "runner", "resume")[number % 6]
+    victim = VICTIMS[number % len(VICTIMS)]
     phases = {"agent": (Phase.AGENT,), "helper": (Phase.AGENT,), "worker": WITH_WORKERS}
     phase = dice.choice(phases.get(victim, tuple(Phase)))
     return Blow(
@@ -79,7 +82,7 @@ def chosen(number: int) -> Blow:
         dice.random() * LENGTHS[phase],
         again=dice.random() < 0.5,
         # The seal of whole weights has no long worker.
-        whole=dice.random() < 0.8 and not (victim == "worker" and phase is Phase.SEAL),
+        whole=dice.random() < 0.95 and not (victim == "worker" and phase is Phase.SEAL),
     )
 
 
