@@ -71,7 +71,7 @@ PAYLOADS = tuple(
 )
 # What finds files or other records, and never comes from outside.
 _KEYS = {"run_id", "benchmark", "label", "samples", "key", "id", "type", "item_salt"}
-_OF_A_KIND = 2
+_OF_A_KIND = 4
 _RESULT, _SAMPLE = TypeAdapter[Any](EvaluationResult), TypeAdapter[Any](SampleRecord)
 _RECORDS: dict[str, Any] = {
     "spec.json": RunSpec, "status.json": Status, "scores.json": Scores, "audit.json": AuditRecord,
@@ -110,7 +110,7 @@ def poisoned(folder: Path, first: int | None) -> tuple[RunFolder, int]:
 
 
 def _shorten(run: RunFolder) -> None:
-    """Leave two of each kind of sample and event: the fields of the others are the same ones."""
+    """Leave four of each kind of sample and event: the fields of the others are the same ones."""
     for path in (run.journal, *run.evaluations.rglob("*.samples.jsonl")):
         path.chmod(0o644)
         kept, kinds = [], Counter[tuple[str, str]]()
