@@ -5,8 +5,10 @@ helper, the agent, or the command that resumes it) by SIGKILL, by SIGSTOP for a 
 memory control group without memory. A run whose runner died is resumed; every other time that
 runner is killed too. What is expected: the verdict and the score of an undisturbed run, or a named
 end, and no process left. Cases from the seal on begin with a copy of a run that was there, so that
-a case takes seconds; each is told by its number, so that a series can be done in parts. Results
-are kept in FOLDER/cases.jsonl; `table FOLDER` prints them.
+a case takes seconds; each is told by its number, so that a series can be done in parts. Three of
+four that are struck before the evaluation are ended when it begins: what is scored is told by the
+hash of the sealed submission, and the verdict is there. Results are kept in FOLDER/cases.jsonl;
+`table FOLDER` prints them.
 """
 
 from __future__ import annotations
@@ -29,8 +31,11 @@ import psutil
 
 from bench.hostile.lab import laboratory, start_whole
 from bench.hostile.processes import Watched, left_over, outcome, victim_of
+from ptb_lite.audit.record import AuditRecord
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Phase
+from ptb_lite.files import read_record
+from ptb_lite.runner.context import AgentEnd, Seal
 from ptb_lite.runner.launch import resume
 from ptb_lite.runs.folder import RunFolder
 from tests.functional.runner.conftest import Bench
@@ -40,13 +45,13 @@ WITH_WORKERS = (Phase.SEAL, Phase.AUDIT, Phase.EVALUATE)
 COPIED = (*WITH_WORKERS, Phase.REPORT)
 """Phases whose cases begin with a copy; the base's own scores are from the cache."""
 LENGTHS = {
-    Phase.PREPARE: 1.0,
-    Phase.BASELINE: 0.5,
+    Phase.PREPARE: 0.5,
+    Phase.BASELINE: 0.1,
     Phase.AGENT: 4.0,
     Phase.SEAL: 2.0,
     Phase.AUDIT: 4.0,
     Phase.EVALUATE: 6.0,
-    Phase.REPORT: 0.5,
+    Phase.REPORT: 0.2,
 }
 """How long about a phase takes, in seconds: moments are drawn from it."""
 VICTIMS = (
@@ -68,6 +73,7 @@ class Blow:
     when: float
     again: bool
     whole: bool
+    scored: bool
 
 
 def chosen(number: int) -> Blow:
@@ -75,6 +81,7 @@ def chosen(number: int) -> Blow:
     victim = VICTIMS[number % len(VICTIMS)]
     phases = {"agent": (Phase.AGENT,), "helper": (Phase.AGENT,), "worker": WITH_WORKERS}
     phase = dice.choice(phases.get(victim, tuple(Phase)))
+    early = phase not in (Phase.EVALUATE, Phase.REPORT)
     return Blow(
         victim,
         dice.choice(BLOWS),
@@ -83,6 +90,7 @@ def chosen(number: int) -> Blow:
         again=dice.random() < 0.5,
         # The seal of whole weights has no long worker.
         whole=dice.random() < 0.95 and not (victim == "worker" and phase is Phase.SEAL),
+        scored=not early or number % 4 == 0,
     )
 
 
@@ -96,8 +104,8 @@ class Cases:
             shutil.rmtree(self.copies, ignore_errors=True)
             run = self._start()
             self._keep_copies(run)
-            (self.copies / "expected").write_text(outcome(run))
-        self.expected = (self.copies / "expected").read_text()
+            (self.copies / "expected").write_text(f"{outcome(run)}\n{sealed(run)}")
+        self.expected, self.sealed = (self.copies / "expected").read_text().splitlines()
 
     def begin(self, blow: Blow) -> RunFolder:
         """A run that is in the blow's phase, or before it."""
@@ -128,6 +136,12 @@ class Cases:
                 runner.resume()
                 kept.add(status.phase)
             time.sleep(0.01)
+
+
+def sealed(run: RunFolder) -> str:
+    """What decides verdict and score before anything is scored."""
+    seal = read_record(run.seal, Seal)
+    return f"{read_record(run.audit, AuditRecord).verdict.value} {seal.sha256[:16]} {seal.valid}"
 
 
 def hit(run: RunFolder, blow: Blow, watched: Watched) -> str:
@@ -186,6 +200,10 @@ def ended(run: RunFolder, blow: Blow, watched: Watched, dice: random.Random) -> 
     while time.monotonic() < until:
         if run.runner_lives():
             watched.note()
+            if not blow.scored and not again and run.read_status().phase is Phase.EVALUATE:
+                if (runner := victim_of(run, "runner")) is not None:
+                    runner.kill()
+                return True
             time.sleep(0.1)
         elif run.read_status().state == "ended" and run.read_scores() is not None:
             return True
@@ -210,8 +228,12 @@ def one_case(cases: Cases, number: int, blow: Blow) -> dict[str, object]:
     watched = Watched(run)
     struck = hit(run, blow, watched)
     over = ended(run, blow, watched, random.Random(number))
-    left, found = left_over(run, watched), outcome(run)
-    said = "as undisturbed" if found == cases.expected else _named(run, found)
+    left = left_over(run, watched)
+    if blow.scored:
+        found, expected = outcome(run), cases.expected
+    else:
+        found, expected = sealed(run), cases.sealed
+    said = "as undisturbed" if found == expected else _named(run, found)
     return {
         **asdict(blow),
         "number": number,
@@ -224,9 +246,8 @@ def one_case(cases: Cases, number: int, blow: Blow) -> dict[str, object]:
 
 
 def _named(run: RunFolder, found: str) -> str:
-    status, scores = run.read_status(), run.read_scores()
-    agent = scores.time.agent_outcome.value if scores else ""
-    return f"{status.outcome}, {found} (agent {agent})"
+    agent = read_record(run.agent_end, AgentEnd)
+    return f"{run.read_status().outcome}, {found} (agent {agent.outcome})"
 
 
 def table(folder: Path) -> None:
