@@ -153,16 +153,17 @@ def hit(run: RunFolder, blow: Blow, watched: Watched) -> str:
     kind = "runner" if blow.victim == "resume" else blow.victim
     if kind in ("runner", "agent"):
         time.sleep(blow.when)
-    while (found := victim_of(run, kind)) is None:
-        if not run.runner_lives() or run.read_status().phase is not blow.phase:
-            return ""
-        time.sleep(0.02)
-    watched.note()
-    # A worker may be over in a second.
-    time.sleep(blow.when / 4 if kind in ("worker", "helper") else 0.0)
-    with suppress(psutil.Error, OSError):
-        _strike(found, "kill" if blow.victim == "resume" else blow.how)
-        return blow.victim
+    while run.runner_lives() and run.read_status().phase is blow.phase:
+        found = victim_of(run, kind)
+        if found is None:
+            time.sleep(0.02)
+            continue
+        watched.note()
+        # A worker may be over in a second.
+        time.sleep(blow.when / 4 if kind in ("worker", "helper") else 0.0)
+        with suppress(psutil.Error, OSError):
+            _strike(found, "kill" if blow.victim == "resume" else blow.how)
+            return blow.victim
     return ""
 
 
