@@ -40,14 +40,14 @@ from ptb_lite.runner.launch import resume
 from ptb_lite.runs.folder import RunFolder
 from tests.functional.runner.conftest import Bench
 
-AGENT = "submit(); print('submitted', flush=True)\nimport time\ntime.sleep(3)"
+AGENT = "submit(); print('submitted', flush=True)\nimport time\ntime.sleep(2)"
 WITH_WORKERS = (Phase.SEAL, Phase.AUDIT, Phase.EVALUATE)
 COPIED = (*WITH_WORKERS, Phase.REPORT)
 """Phases whose cases begin with a copy; the base's own scores are from the cache."""
 LENGTHS = {
     Phase.PREPARE: 0.5,
     Phase.BASELINE: 0.1,
-    Phase.AGENT: 4.0,
+    Phase.AGENT: 3.0,
     Phase.SEAL: 2.0,
     Phase.AUDIT: 4.0,
     Phase.EVALUATE: 6.0,
@@ -58,7 +58,7 @@ VICTIMS = (
     "runner", "worker", "resume", "helper", "runner", "agent", "worker", "runner", "resume",
 )  # fmt: skip
 BLOWS = ("kill", "stop", "memory")
-STOPPED_SECONDS = 3.0
+STOPPED_SECONDS = 2.0
 PATIENCE_SECONDS = 900.0
 _GROUP = Path("/sys/fs/cgroup/memory")
 
@@ -87,7 +87,7 @@ def chosen(number: int) -> Blow:
         dice.choice(BLOWS),
         phase,
         dice.random() * LENGTHS[phase],
-        again=dice.random() < 0.5,
+        again=dice.random() < 0.3,
         # The seal of whole weights has no long worker.
         whole=dice.random() < 0.95 and not (victim == "worker" and phase is Phase.SEAL),
         scored=not early or number % 4 == 0,

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ptb_lite.runs.folder import RunFolder
 from tests.functional.runner.conftest import TINY, Bench
-from tests.functional.tiny_models import tiny_gemma3
 
 # An adapter's seal and evaluation take the seconds of importing PEFT twice; these take neither.
 _SUBMIT_WHOLE = """
@@ -36,6 +35,9 @@ def laboratory(folder: Path, *, runs: str = "runs") -> Bench:
     config, model = folder / "config", folder / "model"
     config.mkdir(parents=True, exist_ok=True)
     if not model.exists():
+        # Imported late: it needs torch.
+        from tests.functional.tiny_models import tiny_gemma3
+
         tiny_gemma3(model, hidden=32, bos=True)
     entry = {**TINY, "path": os.fspath(model)}
     (config / "models.yaml").write_text(json.dumps({"tiny": entry}), encoding="utf-8")
