@@ -32,11 +32,12 @@ for place in ("final_model/config.json", "final_model/model.safetensors", "final
 _FLAG = "os.system('chattr -R +{} final_model; lsattr -R final_model')"
 AGENTS = {
     "nothing": "",
-    "workspace": "os.chmod('.', 0)",
-    "submission": "os.chmod('final_model', 0)",
-    "its files": "for one in os.scandir('final_model'): os.chmod(one.path, 0)",
-    "folders of its own": f"{_DEEP}for one in ('a/b/c', 'a/b', 'a'): os.chmod(one, 0)",
-    "all": f"{_DEEP}os.system('chmod -R 000 .')",
+    "all, from within": f"{_DEEP}os.system('chmod -R 000 .')",
+    "submission and workspace": "os.chmod('final_model', 0)\nos.chmod('.', 0)",
+    "files and own folders": (
+        f"{_DEEP}for one in os.scandir('final_model'): os.chmod(one.path, 0)\n"
+        "for one in ('a/b/c', 'a/b', 'a'): os.chmod(one, 0)"
+    ),
     "access list": _ACL,
     "immutable": _FLAG.format("i"),
 }
