@@ -1,4 +1,4 @@
-"""`python -m bench.hostile.locked FOLDER`: agents that take the rights from what they leave.
+"""`python -m bench.hostile.locked FOLDER [NAME]`: agents that take the rights from what they leave.
 
 For a person without rights of root, who did not do the set-up: FOLDER is that person's own. As root
 one more agent, in no sandbox, makes its files immutable. Exit code 1 where a run ended without the
@@ -17,10 +17,10 @@ from bench.hostile.lab import laboratory, start_whole
 from bench.hostile.processes import left_over, outcome
 
 _DEEP = "os.makedirs('a/b/c')\nopen('a/b/c/own.py', 'w').write('x = 1')\n"
-# acl(5) as linux/posix_acl_xattr.h stores it: user::---, user:1:rwx, group::---, mask, other.
+# acl(5) as linux/posix_acl_xattr.h stores it: user::---, user:own:rwx, group::---, mask, other.
 _ACL = """
 import struct
-parts = [(1, 0, -1), (2, 7, 1), (4, 0, -1), (16, 7, -1), (32, 0, -1)]
+parts = [(1, 0, -1), (2, 7, os.getuid()), (4, 0, -1), (16, 7, -1), (32, 0, -1)]
 acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *one) for one in parts)
 for place in ("final_model/config.json", "final_model/model.safetensors", "final_model", "."):
     try:
@@ -44,13 +44,15 @@ AGENTS = {
 UNSANDBOXED = {"immutable": _FLAG.format("i"), "append only": _FLAG.format("a")}
 
 
-def main(folder: Path) -> int:
+def main(folder: Path, only: str = "") -> int:
     bench, wrong, expected = laboratory(folder), 0, ""
     print(f"as user {os.getuid()}", flush=True)
     cases = [("bubblewrap", *one) for one in AGENTS.items()]
     if os.getuid() == 0:
         cases = cases[:1] + [("none", *one) for one in UNSANDBOXED.items()]
     for sandbox, name, code in cases:
+        if only and name not in ("nothing", only):
+            continue
         began = time.monotonic()
         run = start_whole(bench, f"submit()\n{code}", sandbox=sandbox)
         bench.finish(run, PATIENCE_SECONDS)
@@ -68,4 +70,4 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).absolute()))
+    sys.exit(main(Path(sys.argv[1]).absolute(), *sys.argv[2:3]))
