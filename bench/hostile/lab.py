@@ -6,7 +6,9 @@ import json
 import os
 from pathlib import Path
 
+from ptb_lite.runner.launch import launch
 from ptb_lite.runs.folder import RunFolder
+from ptb_lite.spec.run_spec import RunSpec
 from tests.functional.runner.conftest import TINY, Bench
 
 # An adapter's seal and evaluation take the seconds of importing PEFT twice; these take neither.
@@ -24,10 +26,14 @@ def submit(bit=0):
 """
 
 
-def start_whole(bench: Bench, code: str, **overrides: object) -> RunFolder:
+def whole_spec(bench: Bench, code: str, **overrides: object) -> RunSpec:
     """A run whose agent runs `code`; `submit(bit=N)` leaves whole weights, one changed by a bit."""
     command = ["python", "-c", _SUBMIT_WHOLE + code]
-    return bench.start(command, submission="full", **overrides)
+    return bench.spec(command, submission="full", **overrides)
+
+
+def start_whole(bench: Bench, code: str, **overrides: object) -> RunFolder:
+    return RunFolder(launch(whole_spec(bench, code, **overrides), bench.runs_dir))
 
 
 def laboratory(folder: Path, *, runs: str = "runs") -> Bench:
