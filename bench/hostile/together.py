@@ -26,6 +26,7 @@ from ptb_lite.runs.folder import RunFolder
 
 AGENT = "submit(bit={n}); open('own.txt', 'w').write('{n}')\nimport time\ntime.sleep(5)"
 PATIENCE_SECONDS = 3000.0
+_LONG = (Phase.SEAL, Phase.AUDIT, Phase.EVALUATE)
 
 
 def main(folder: Path, count: int, killed: int) -> int:
@@ -33,7 +34,7 @@ def main(folder: Path, count: int, killed: int) -> int:
     dice, bench = random.Random(0), laboratory(folder)
     began = time.monotonic()
     specs = [whole_spec(bench, AGENT.format(n=n), minutes=3.0) for n in range(count)]
-    blows = {n: dice.choice(list(Phase)[1:-1]) for n in dice.sample(range(count), killed)}
+    blows = {n: dice.choice(_LONG) for n in dice.sample(range(count), killed)}
     with ThreadPoolExecutor(count) as pool:
         runs = list(pool.map(lambda spec: RunFolder(launch(spec, bench.runs_dir)), specs))
     left = dict(enumerate(runs))
@@ -41,7 +42,7 @@ def main(folder: Path, count: int, killed: int) -> int:
         time.sleep(0.1)
         for n, run in list(left.items()):
             status = run.read_status()
-            if blows.get(n) is status.phase and status.pid and run.runner_lives():
+            if n in blows and blows[n] is status.phase and status.pid and run.runner_lives():
                 time.sleep(dice.random())
                 with suppress(OSError):
                     os.kill(status.pid, signal.SIGKILL)
@@ -56,9 +57,8 @@ def main(folder: Path, count: int, killed: int) -> int:
     took = time.monotonic() - began
     wrong = [said for n, run in enumerate(runs) if (said := _wrong(n, run))]
     hashes = {read_record(run.seal, Seal).sha256 for run in runs if run.seal.is_file()}
-    print(
-        f"{count} at once, {killed - len(blows)} killed: {took:.0f} s, {len(hashes)} different submissions"
-    )
+    done = killed - len(blows)
+    print(f"{count} at once, {done} killed: {took:.0f} s, {len(hashes)} different submissions")
     for run in runs:
         print(f"  {run.run_id}: {run.read_status().outcome}, {outcome(run)}")
     print("\n".join(wrong) or "each as its own")
