@@ -1,6 +1,6 @@
 """`python -m bench.hostile.terminal [EVERY]`: payloads in every field of a run, in a real tmux.
 
-For each placement what `show`, `attach --plain` and the Markdown print is written to the terminal,
+With EVERY each field holds so many payloads at once. For each placement what `show`, `attach --plain` and the Markdown print is written to the terminal,
 and one app that is open on the result reads it again and shows each of its parts. A fault is a
 terminal that has another title, window name, paste buffer, screen or mouse than before, or bytes of
 the app that carry a payload inside an escape sequence. Exit code 1 where there was one.
@@ -33,6 +33,7 @@ _STATE = (
     "#{pane_title} #{window_name} #{alternate_on} #{mouse_any_flag} #{cursor_flag} "
     "#{pane_in_mode} #{origin_flag} #{insert_flag} #{wrap_flag}"
 )
+_OPTIONS = {"automatic-rename": "off", "allow-rename": "on", "set-clipboard": "on"}
 _APP_STATE = "#{pane_title} #{window_name} #{alternate_on}"
 
 
@@ -53,9 +54,9 @@ def state(terminal: Terminal, which: str) -> str:
     return terminal._run("display-message", "-p", which).strip() + buffers
 
 
-def put(place: Path, first: int | None) -> RunFolder:
+def put(place: Path, first: int | None, every: int = 1) -> RunFolder:
     """The run with another placement, where it was."""
-    new, _ = poisoned(place / "new", first)
+    new, _ = poisoned(place / "new", first, every)
     target = place / "runs" / new.run_id
     shutil.rmtree(target, ignore_errors=True)
     target.parent.mkdir(exist_ok=True)
@@ -67,7 +68,7 @@ def lines_in(terminal: Terminal, place: Path, every: int) -> list[str]:
     usual, faults = "", []
     for first in (None, *range(0, len(PAYLOADS), every)):
         text = place / "text"
-        text.write_text(printed(put(place, first)), encoding="utf-8")
+        text.write_text(printed(put(place, first, every)), encoding="utf-8")
         mark = f"end-of-{first}"
         terminal.type("clear; cat text; echo", "Space", mark, "Enter")
         shown = terminal.wait(lambda seen, mark=mark: f"\n{mark}" in seen, mark)
@@ -90,7 +91,7 @@ def app_in(terminal: Terminal, place: Path, every: int) -> tuple[list[str], int]
     raw = place / "raw"
     terminal._run("pipe-pane", "-o", f"cat >> {raw}")
     for first in range(0, len(PAYLOADS), every):
-        put(place, first)
+        put(place, first, every)
         shown = ""
         for key in PARTS:
             terminal.type(key)
@@ -116,6 +117,9 @@ def main(every: int) -> int:
         place, began = Path(name), time.monotonic()
         terminal = Terminal(place)
         try:
+            # What a payload could ask for is allowed; what tmux does by itself is not done.
+            for option, value in _OPTIONS.items():
+                terminal._run("set-option", "-g", option, value)
             faults = lines_in(terminal, place, every)
             terminal.type("clear", "Enter")
             more, different = app_in(terminal, place, every)

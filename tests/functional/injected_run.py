@@ -79,14 +79,18 @@ _RECORDS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def poisoned(folder: Path, first: int | None) -> tuple[RunFolder, int]:
+def poisoned(folder: Path, first: int | None, together: int = 1) -> tuple[RunFolder, int]:
     """The recorded demo with payloads, from the `first` on, in each field that takes them, and how
-    many fields that were. None: a harmless text of letters instead."""
+    many fields that were. None: a harmless text of letters instead.
+
+    With `together` each text is of so many payloads, one after another: so many fewer places from
+    which to begin show every payload in every field.
+    """
     run = RunFolder(folder / "20261123-153201-3cc1")
     shutil.copytree(recorded_demo().path, run.path)
     _shorten(run)
     _flag(run.audit)
-    fill = _Fill(first)
+    fill = _Fill(first, together)
     for name, record in _RECORDS.items():
         _rewrite(run.path / name, TypeAdapter(record), fill)
     for path in sorted(run.evaluations.rglob("*.json")):
@@ -138,15 +142,17 @@ def _flag(audit: Path) -> None:
 
 
 class _Fill:
-    def __init__(self, first: int | None) -> None:
+    def __init__(self, first: int | None, together: int) -> None:
         self._numbers = count(first) if first is not None else None
+        self._together = together
         self.filled = 0
 
     def text(self) -> str:
         self.filled += 1
         if self._numbers is None:
             return TOKEN
-        return PAYLOADS[next(self._numbers) % len(PAYLOADS)]
+        number = next(self._numbers)
+        return " ".join(PAYLOADS[(number + n) % len(PAYLOADS)] for n in range(self._together))
 
     def into(self, value: Any, takes: Callable[[Any], bool], known: str) -> Any:
         """`value` with a payload for every text with which it is still taken.
