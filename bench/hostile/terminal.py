@@ -1,9 +1,10 @@
 """`python -m bench.hostile.terminal [EVERY]`: payloads in every field of a run, in a real tmux.
 
-With EVERY each field holds so many payloads at once. For each placement what `show`, `attach --plain` and the Markdown print is written to the terminal,
-and one app that is open on the result reads it again and shows each of its parts. A fault is a
-terminal that has another title, window name, paste buffer, screen or mouse than before, or bytes of
-the app that carry a payload inside an escape sequence. Exit code 1 where there was one.
+With EVERY each field holds so many payloads at once. For each placement what `show`,
+`attach --plain` and the Markdown print is written to the terminal, and one app that is open on the
+result reads it again and shows each of its parts. A fault is a terminal that has another title,
+window name, paste buffer, screen or mouse than before, or bytes of the app that carry a payload
+inside an escape sequence. Exit code 1 where there was one.
 """
 
 from __future__ import annotations
