@@ -1,9 +1,10 @@
 """`python -m bench.hostile.browser [EVERY]`: payloads in every field of a run, read by Chromium.
 
-Takes `pip install playwright` and a Chromium on PATH. A fault is a page (the report, or the
-Markdown as a viewer that lets HTML through shows it) that asks for anything, says anything on the
-console, raises, opens a dialogue or goes elsewhere, or in which an element, an attribute or the
-title came from a payload. Exit code 1 where there was one.
+With EVERY each field holds so many payloads at once, on so many fewer pages. Takes
+`pip install playwright` and a Chromium on PATH. A fault is a page (the report, or the Markdown as a
+viewer that lets HTML through shows it) that asks for anything, says anything on the console,
+raises, opens a dialogue or goes elsewhere, or in which an element, an attribute or the title came
+from a payload. Exit code 1 where there was one.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def main(every: int) -> int:
         plain = seen(poisoned(Path(place) / "harmless", None)[0])
         began, read, faults = time.monotonic(), 0, 0
         for first in range(0, len(PAYLOADS), every):
-            run, fields = poisoned(Path(place) / str(first), first)
+            run, fields = poisoned(Path(place) / str(first), first, every)
             for name, (structure, others) in seen(run).items():
                 read += 1
                 new = structure - plain[name][0]

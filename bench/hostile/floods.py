@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench.hostile.lab import laboratory
+from bench.hostile.lab import laboratory, start_whole
 from ptb_lite.report.html import write_report
 from ptb_lite.runs.journal import read_journal
 
@@ -25,7 +25,7 @@ def main(folder: Path, names: list[str]) -> None:
     bench = laboratory(folder)
     for name in names or list(FLOODS):
         began = time.monotonic()
-        run = bench.finish(bench.start(FLOODS[name], minutes=3.0), 3600.0)
+        run = bench.finish(start_whole(bench, FLOODS[name], minutes=3.0), 3600.0)
         took = time.monotonic() - began
         status, scores = run.read_status(), run.read_scores()
         events = read_journal(run.journal).events

@@ -12,8 +12,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from bench.hostile.kills import AGENT, PATIENCE_SECONDS, outcome
-from bench.hostile.lab import laboratory
+from bench.hostile.kills import AGENT, PATIENCE_SECONDS
+from bench.hostile.lab import laboratory, start_whole
+from bench.hostile.processes import outcome
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Phase
 
@@ -42,12 +43,12 @@ def main(folder: Path, names: list[str]) -> int:
         if name == "start":
             fill(runs)
             try:
-                bench.start(AGENT)
+                start_whole(bench, AGENT)
                 print("start: the run began", flush=True)
             except (PtbLiteError, OSError) as error:
                 print(f"start: {type(error).__name__}: {error}", flush=True)
             continue
-        run = bench.start(AGENT)
+        run = start_whole(bench, AGENT)
         while run.read_status().phase is not Phase(name) and run.runner_lives():
             time.sleep(0.02)
         filled = fill(runs)

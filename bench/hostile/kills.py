@@ -1,101 +1,163 @@
-"""`python -m bench.hostile.kills FOLDER COUNT [SEED [VICTIM]]`: processes of runs ended at random
-moments.
+"""`python -m bench.hostile.kills FOLDER FIRST COUNT`: processes of runs ended at random moments.
 
-Each run of a tiny model loses one process (its runner, a worker, the sandbox's helper, the agent)
-by SIGKILL, by SIGSTOP for a while, or by a memory control group without memory. A run whose runner
-died is resumed; every other time that runner is killed too. What is expected: the verdict and the
-score of an undisturbed run, or a named end, and no process left.
+Each run of a tiny model meets several blows, phase by phase: its runner, a worker, the sandbox's
+helper, the agent, or the command that resumes it, is struck by SIGKILL, by SIGSTOP for a while, or
+by a memory control group without memory. A run whose runner died is resumed. What is expected: the
+verdict and the score of an undisturbed run, or a named end, and no process left. A run is told by
+its number, so that a series can be done in parts. Every other run is ended when its evaluation
+begins: what is scored is told by the hash of the sealed submission, and the verdict is there.
+Results are kept in FOLDER/cases.jsonl, a line for each moment; `table FOLDER` prints them.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
 
-from bench.hostile.lab import laboratory
+from bench.hostile.lab import laboratory, start_whole
+from bench.hostile.processes import Watched, left_over, outcome, victim_of
+from ptb_lite.audit.record import AuditRecord
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.events import Phase
+from ptb_lite.events import Outcome, Phase
+from ptb_lite.files import read_record
+from ptb_lite.runner.context import AgentEnd, Seal
 from ptb_lite.runner.launch import resume
 from ptb_lite.runs.folder import RunFolder
 from tests.functional.runner.conftest import Bench
 
-AGENT = "submit(); print('submitted', flush=True)\nimport time\ntime.sleep(6)"
-PHASES = tuple(Phase)
-WITH_WORKERS = (Phase.SEAL, Phase.AUDIT, Phase.EVALUATE)
-"""The base's own scores are from the cache."""
-VICTIMS = {
-    "worker": ("ptb_lite.audit.worker", "engine.worker", "adapter_fit"),
-    "helper": ("bwrap", "ptb_lite.sandbox"),
-    "agent": ("submit",),
+AGENT = "submit(); print('submitted', flush=True)\nimport time\ntime.sleep(2)"
+LENGTHS = {
+    Phase.PREPARE: 0.5,
+    Phase.BASELINE: 0.1,
+    Phase.AGENT: 2.5,
+    Phase.SEAL: 2.0,
+    Phase.AUDIT: 4.0,
+    Phase.EVALUATE: 6.0,
+    Phase.REPORT: 0.2,
 }
+"""How long about a phase takes, in seconds: moments are drawn from it."""
+VICTIMS = {
+    "runner": tuple(Phase),
+    "resume": tuple(Phase),
+    # The base's own scores are from the cache.
+    "worker": (Phase.SEAL, Phase.AUDIT, Phase.EVALUATE),
+    "helper": (Phase.AGENT,),
+    "agent": (Phase.AGENT,),
+}
+PER_RUN = 8
 BLOWS = ("kill", "stop", "memory")
-STOPPED_SECONDS = 5.0
+STOPPED_SECONDS = 2.0
 PATIENCE_SECONDS = 900.0
-_ENDING_SECONDS = 30.0
+_RESUMING_SECONDS = 3.0
 _GROUP = Path("/sys/fs/cgroup/memory")
 
 
 @dataclass(frozen=True)
 class Blow:
-    """`when` is how far into a phase, in seconds; `again`: its resumed runner is killed as well."""
+    """`when` is how far into a phase, in seconds."""
 
     victim: str
     how: str
     phase: Phase
     when: float
-    again: bool
 
 
-def chosen(number: int, dice: random.Random, only: str = "") -> Blow:
-    victim = only or (*VICTIMS, "runner")[number % 4]
-    phases = {"agent": (Phase.AGENT,), "helper": (Phase.AGENT,), "worker": WITH_WORKERS}
-    phase = dice.choice(phases.get(victim, PHASES))
-    return Blow(victim, dice.choice(BLOWS), phase, dice.random() * 4, number % 2 == 1)
+@dataclass(frozen=True)
+class Case:
+    """`whole`: it submits whole weights, whose seal and evaluation take less time."""
+
+    number: int
+    blows: tuple[Blow, ...]
+    whole: bool
+    scored: bool
 
 
-def hit(run: RunFolder, blow: Blow) -> str:
-    """Wait for the moment and strike; what was struck, empty when the run was over before."""
-    while run.read_status().phase is not blow.phase:
-        if not run.runner_lives():
-            return ""
+def chosen(number: int) -> Case:
+    dice, scored, order = random.Random(number), number % 2 == 0, list(Phase)
+    if not scored:
+        order = order[: order.index(Phase.EVALUATE)]
+    # One agent dies once; a runner that dies beside it leaves the run interrupted.
+    phases = [Phase.AGENT] * (number % 4 != 3)
+    order.remove(Phase.AGENT)
+    blows = []
+    for phase in phases + dice.choices(order, k=PER_RUN - len(phases)):
+        able = [one for one, where in VICTIMS.items() if phase in where]
+        if phase is Phase.AGENT and number % 5:
+            able = ["helper", "agent"]
+        when = dice.random() * LENGTHS[phase]
+        blows.append(Blow(dice.choice(able), dice.choice(BLOWS), phase, when))
+    # What ends a runner first: the phase begins again for the others.
+    blows.sort(
+        key=lambda blow: (list(Phase).index(blow.phase), blow.victim not in ("runner", "resume"))
+    )
+    return Case(number, tuple(blows), whole=number % 10 != 5, scored=scored)
+
+
+class Undisturbed:
+    """Runs with one kind of submission, and what one of them came to that nothing struck."""
+
+    def __init__(self, bench: Bench, folder: Path, *, whole: bool) -> None:
+        self.bench, self.whole = bench, whole
+        kept = folder / f"undisturbed-{'whole' if whole else 'adapter'}"
+        if not kept.exists():
+            run = bench.finish(self.start(), PATIENCE_SECONDS)
+            kept.write_text(f"{outcome(run)}\n{sealed(run)}")
+        self.expected, self.sealed = kept.read_text().splitlines()
+
+    def start(self) -> RunFolder:
+        return start_whole(self.bench, AGENT) if self.whole else self.bench.start(AGENT)
+
+
+def sealed(run: RunFolder) -> str:
+    """What decides verdict and score before anything is scored."""
+    seal = read_record(run.seal, Seal)
+    return f"{read_record(run.audit, AuditRecord).verdict.value} {seal.sha256[:16]} {seal.valid}"
+
+
+def hit(run: RunFolder, blow: Blow, watched: Watched) -> bool:
+    """Wait for the moment and strike; whether there was anything to strike."""
+    order = list(Phase)
+    while (phase := run.read_status().phase) is not blow.phase:
+        if run.read_status().complete or (phase and order.index(phase) > order.index(blow.phase)):
+            return False
+        _resumed(run)
         time.sleep(0.02)
-    if blow.victim == "runner":
+    _resumed(run)
+    kind = "runner" if blow.victim == "resume" else blow.victim
+    if kind in ("runner", "agent"):
         time.sleep(blow.when)
-    while (found := _victim(run, blow.victim)) is None:
-        if not run.runner_lives() or run.read_status().phase is not blow.phase:
-            return ""
-        time.sleep(0.02)
-    # A worker may be over in a second.
-    time.sleep(blow.when / 4 if blow.victim != "runner" else 0.0)
-    with suppress(psutil.Error, OSError):
-        _strike(found, blow.how)
-        return blow.victim
-    return ""
+    while run.runner_lives() and run.read_status().phase is blow.phase:
+        found = victim_of(run, kind)
+        if found is None:
+            time.sleep(0.02)
+            continue
+        watched.note()
+        # A worker may be over in a second.
+        time.sleep(blow.when / 4 if kind in ("worker", "helper") else 0.0)
+        with suppress(psutil.Error, OSError):
+            _strike(found, "kill" if blow.victim == "resume" else blow.how)
+            if blow.victim == "resume":
+                _resuming_struck(run, blow)
+            return True
+    return False
 
 
-def _victim(run: RunFolder, kind: str) -> psutil.Process | None:
-    pid = run.read_status().pid
-    if pid is None:
-        return None
-    with suppress(psutil.Error):
-        runner = psutil.Process(pid)
-        if kind == "runner":
-            return runner
-        for child in reversed(runner.children(recursive=True)):
-            with suppress(psutil.Error):
-                words = " ".join(child.cmdline())
-                if any(word in words for word in VICTIMS[kind]):
-                    return child
-    return None
+def _resumed(run: RunFolder) -> None:
+    """A run whose runner is gone goes on."""
+    if not run.runner_lives() and not run.read_status().complete:
+        with suppress(PtbLiteError):
+            resume(run.path)
 
 
 def _strike(process: psutil.Process, how: str) -> None:
@@ -112,76 +174,90 @@ def _strike(process: psutil.Process, how: str) -> None:
         process.send_signal(signal.SIGKILL)
 
 
-def ended(run: RunFolder, *, again: bool, dice: random.Random) -> None:
-    """Wait for the end, resuming a run whose runner died."""
+def _resuming_struck(run: RunFolder, blow: Blow) -> None:
+    """`ptb-lite resume` itself loses its process, wherever it is."""
+    command = [sys.executable, "-m", "ptb_lite", "resume", os.fspath(run.path)]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet) as process:
+        time.sleep(blow.when / LENGTHS[blow.phase] * _RESUMING_SECONDS)
+        with suppress(psutil.Error, OSError):
+            _strike(psutil.Process(process.pid), blow.how)
+        # One that was only stopped shows the run to its end: that is not waited for.
+        if process.poll() is None:
+            process.kill()
+
+
+def ended(run: RunFolder, case: Case, watched: Watched) -> bool:
+    """Wait for the end, resuming a run whose runner died; whether there was one."""
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
-        if run.runner_lives():
-            time.sleep(0.1)
-        elif run.read_status().state == "ended" and run.read_scores() is not None:
-            return
-        else:
-            with suppress(PtbLiteError):
-                resume(run.path)
-            if again:
-                time.sleep(dice.random() * 8)
-                victim = _victim(run, "runner")
-                if victim is not None:
-                    victim.kill()
-                again = False
+        if run.read_status().complete and not run.runner_lives():
+            return True
+        _resumed(run)
+        watched.note()
+        if not case.scored and run.read_status().phase is Phase.EVALUATE:
+            if (runner := victim_of(run, "runner")) is not None:
+                runner.kill()
+            return True
+        time.sleep(0.1)
+    return False
 
 
-def left_over(run: RunFolder) -> list[str]:
-    """Its processes that are there a while after its end."""
-    until = time.monotonic() + _ENDING_SECONDS
-    while (found := _processes(run)) and time.monotonic() < until:
-        time.sleep(0.5)
-    return found
+def struck(kinds: Undisturbed, case: Case) -> list[dict[str, object]]:
+    """A line for each moment, with how its run ended."""
+    began, run = time.monotonic(), kinds.start()
+    watched = Watched(run)
+    done = [(blow, hit(run, blow, watched)) for blow in case.blows]
+    over = ended(run, case, watched)
+    left = left_over(run, watched)
+    found = outcome(run) if case.scored else sealed(run)
+    said = "as undisturbed" if found == (kinds.expected if case.scored else kinds.sealed) else found
+    agent = read_record(run.agent_end, AgentEnd)
+    if agent.outcome is Outcome.INTERRUPTED or said != "as undisturbed":
+        said += f" (agent {agent.outcome.value if agent.outcome else ''})"
+    result = {
+        "number": case.number,
+        "whole": case.whole,
+        "scored": case.scored,
+        "said": said if over else f"NO END: {said}",
+        "left": left,
+        "run": run.run_id,
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    return [{**asdict(blow), "struck": hit_it, **result} for blow, hit_it in done]
 
 
-def _processes(run: RunFolder) -> list[str]:
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            words = [*process.cmdline(), process.cwd()]
-            if process.pid != os.getpid() and any(str(run.path) in word for word in words):
-                found.append(" ".join(words)[:100])
-    return found
+def table(folder: Path) -> None:
+    moments = [json.loads(line) for line in (folder / "cases.jsonl").read_text().splitlines()]
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    for one in moments:
+        said = one["said"] + (f", LEFT {one['left']}" if one["left"] else "")
+        if one["struck"]:
+            counts[one["phase"], one["victim"], one["how"], said] += 1
+    print("| phase | struck | by | end of its run | moments |\n| --- | --- | --- | --- | ---: |")
+    for (phase, victim, how, said), times in sorted(counts.items()):
+        print(f"| {phase} | {victim} | {how} | {said} | {times} |")
+    runs = {one["run"] for one in moments}
+    print(f"{counts.total()} moments in {len(runs)} runs; {len(moments) - counts.total()} missed")
 
 
-def outcome(run: RunFolder) -> str:
-    scores = run.read_scores()
-    if scores is None:
-        status = run.read_status()
-        return f"{status.outcome}: {status.detail[:80]}"
-    (benchmark,) = scores.benchmarks
-    raw = benchmark.raw.score if benchmark.raw else None
-    return f"{scores.verdict.value} {benchmark.counted.score if benchmark.counted else None} {raw}"
-
-
-def main(folder: Path, count: int, start: int = 0, only: str = "") -> int:
-    dice = random.Random(start)
-    bench: Bench = laboratory(folder)
-    expected = outcome(bench.finish(bench.start(AGENT), PATIENCE_SECONDS))
-    print(f"undisturbed: {expected}", flush=True)
-    table: Counter[tuple[str, str, str]] = Counter()
-    for number in range(count):
-        blow = chosen(number, dice, only)
-        run = bench.start(AGENT)
-        struck = hit(run, blow)
-        ended(run, again=blow.again, dice=dice)
-        left, found = left_over(run), outcome(run)
-        scores = run.read_scores()
-        agent = scores.time.agent_outcome.value if scores else ""
-        said = "as undisturbed" if found == expected else f"{found} (agent {agent})"
-        said += f", LEFT {left}" if left else ""
-        table[struck or "missed", blow.how, said] += 1
-        where = f"{blow.phase.value} +{blow.when:.1f} s{' and again' if blow.again else ''}"
-        print(f"{number}: {struck or 'missed'} {blow.how} in {where}: {said}", flush=True)
-    for (victim, how, said), times in sorted(table.items()):
-        print(f"| {victim} | {how} | {said} | {times} |")
+def main(folder: Path, first: int, count: int) -> int:
+    bench = laboratory(folder)
+    kinds: dict[bool, Undisturbed] = {}
+    for number in range(first, first + count):
+        case = chosen(number)
+        if case.whole not in kinds:
+            kinds[case.whole] = Undisturbed(bench, folder, whole=case.whole)
+            print(f"undisturbed: {kinds[case.whole].expected}", flush=True)
+        for line in struck(kinds[case.whole], case):
+            print(json.dumps(line), flush=True)
+            with (folder / "cases.jsonl").open("a") as stream:
+                stream.write(json.dumps(line) + "\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).absolute(), *map(int, sys.argv[2:4]), *sys.argv[4:5]))
+    if sys.argv[1] == "table":
+        table(Path(sys.argv[2]))
+    else:
+        sys.exit(main(Path(sys.argv[1]).absolute(), *map(int, sys.argv[2:4])))

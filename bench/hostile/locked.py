@@ -1,7 +1,8 @@
-"""`python -m bench.hostile.locked FOLDER`: agents that take the rights from what they leave.
+"""`python -m bench.hostile.locked FOLDER [NAME]`: agents that take the rights from what they leave.
 
-For a person without rights of root, who did not do the set-up: FOLDER is that person's own.
-Exit code 1 where a run ended without a score.
+For a person without rights of root, who did not do the set-up: FOLDER is that person's own. As root
+one more agent, in no sandbox, makes its files immutable. Exit code 1 where a run ended without the
+score of the first.
 """
 
 from __future__ import annotations
@@ -11,35 +12,62 @@ import sys
 import time
 from pathlib import Path
 
-from bench.hostile.kills import PATIENCE_SECONDS, left_over, outcome
-from bench.hostile.lab import laboratory
+from bench.hostile.kills import PATIENCE_SECONDS
+from bench.hostile.lab import laboratory, start_whole
+from bench.hostile.processes import left_over, outcome
 
 _DEEP = "os.makedirs('a/b/c')\nopen('a/b/c/own.py', 'w').write('x = 1')\n"
+# acl(5) as linux/posix_acl_xattr.h stores it: user::---, user:own:rwx, group::---, mask, other.
+_ACL = """
+import struct
+parts = [(1, 0, -1), (2, 7, os.getuid()), (4, 0, -1), (16, 7, -1), (32, 0, -1)]
+acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *one) for one in parts)
+for place in ("final_model/config.json", "final_model/model.safetensors", "final_model", "."):
+    try:
+        os.setxattr(place, "system.posix_acl_access", acl)
+        print("set", place, flush=True)
+    except OSError as error:
+        print(error, flush=True)
+"""
+_FLAG = "os.system('chattr -R +{} final_model; lsattr -R final_model')"
 AGENTS = {
-    "nothing": "submit()",
-    "workspace": "submit()\nos.chmod('.', 0)",
-    "submission": "submit()\nos.chmod('final_model', 0)",
-    "its files": "submit()\nfor one in os.scandir('final_model'): os.chmod(one.path, 0)",
-    "folders of its own": f"submit()\n{_DEEP}for one in ('a/b/c', 'a/b', 'a'): os.chmod(one, 0)",
-    "all": f"submit()\n{_DEEP}os.system('chmod -R 000 .')",
+    "nothing": "",
+    "all, from within": f"{_DEEP}os.system('chmod -R 000 .')",
+    "submission and workspace": "os.chmod('final_model', 0)\nos.chmod('.', 0)",
+    "files and own folders": (
+        f"{_DEEP}for one in os.scandir('final_model'): os.chmod(one.path, 0)\n"
+        "for one in ('a/b/c', 'a/b', 'a'): os.chmod(one, 0)"
+    ),
+    "access list": _ACL,
+    "immutable": _FLAG.format("i"),
 }
+UNSANDBOXED = {"immutable": _FLAG.format("i"), "append only": _FLAG.format("a")}
 
 
-def main(folder: Path) -> int:
-    bench, wrong = laboratory(folder), 0
+def main(folder: Path, only: str = "") -> int:
+    bench, wrong, expected = laboratory(folder), 0, ""
     print(f"as user {os.getuid()}", flush=True)
-    for name, code in AGENTS.items():
+    cases = [("bubblewrap", *one) for one in AGENTS.items()]
+    if os.getuid() == 0:
+        cases = cases[:1] + [("none", *one) for one in UNSANDBOXED.items()]
+    for sandbox, name, code in cases:
+        if only and name not in ("nothing", only):
+            continue
         began = time.monotonic()
-        run = bench.finish(bench.start(f"import os\n{code}"), PATIENCE_SECONDS)
-        left = left_over(run)
-        wrong += run.read_scores() is None or bool(left)
+        run = start_whole(bench, f"submit()\n{code}", sandbox=sandbox)
+        bench.finish(run, PATIENCE_SECONDS)
+        left, found = left_over(run), outcome(run)
+        expected = expected or found
+        wrong += found != expected or run.read_scores() is None or bool(left)
+        said = run.workspace.parent / "trace" / "stdout.log"
         print(
-            f"{name}: {run.read_status().outcome}, {outcome(run)}, "
-            f"{time.monotonic() - began:.0f} s, left {left}",
+            f"{name} ({sandbox}): {run.read_status().outcome}, {found}, "
+            f"{time.monotonic() - began:.0f} s, left {left}, "
+            f"agent said {said.read_text()[-150:] if said.exists() else ''!r}",
             flush=True,
         )
     return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).absolute()))
+    sys.exit(main(Path(sys.argv[1]).absolute(), *sys.argv[2:3]))

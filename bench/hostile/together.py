@@ -11,37 +11,42 @@ import random
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from bench.hostile.kills import left_over, outcome
-from bench.hostile.lab import laboratory
+from bench.hostile.lab import laboratory, whole_spec
+from bench.hostile.processes import left_over, outcome
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.events import Phase
 from ptb_lite.files import read_record
 from ptb_lite.runner.context import Seal
-from ptb_lite.runner.launch import resume
+from ptb_lite.runner.launch import launch, resume
 from ptb_lite.runs.folder import RunFolder
 
-AGENT = (
-    "submit(fill=0.01 * {n} + 0.01); open('own.txt', 'w').write('{n}')\nimport time\ntime.sleep(5)"
-)
+AGENT = "submit(bit={n}); open('own.txt', 'w').write('{n}')\nimport time\ntime.sleep(5)"
 PATIENCE_SECONDS = 3000.0
+_LONG = (Phase.SEAL, Phase.AUDIT, Phase.EVALUATE)
 
 
 def main(folder: Path, count: int, killed: int) -> int:
     """Exit code 1 where a run did not end as its own."""
     dice, bench = random.Random(0), laboratory(folder)
     began = time.monotonic()
-    runs = [bench.start(AGENT.format(n=n), minutes=3.0) for n in range(count)]
-    blows = {n: time.monotonic() + dice.uniform(1, 240) for n in dice.sample(range(count), killed)}
+    specs = [whole_spec(bench, AGENT.format(n=n), minutes=3.0) for n in range(count)]
+    blows = {n: dice.choice(_LONG) for n in dice.sample(range(count), killed)}
+    with ThreadPoolExecutor(count) as pool:
+        runs = list(pool.map(lambda spec: RunFolder(launch(spec, bench.runs_dir)), specs))
     left = dict(enumerate(runs))
     while left and time.monotonic() - began < PATIENCE_SECONDS:
-        time.sleep(0.5)
+        time.sleep(0.1)
         for n, run in list(left.items()):
-            if n in blows and time.monotonic() > blows[n] and (pid := run.read_status().pid):
-                print(f"{n}: runner killed in {run.read_status().phase}", flush=True)
+            status = run.read_status()
+            if n in blows and blows[n] is status.phase and status.pid and run.runner_lives():
+                time.sleep(dice.random())
                 with suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
+                    os.kill(status.pid, signal.SIGKILL)
+                print(f"{n}: runner killed in {status.phase}", flush=True)
                 del blows[n]
             elif not run.runner_lives():
                 if run.read_status().state == "ended":
@@ -52,11 +57,12 @@ def main(folder: Path, count: int, killed: int) -> int:
     took = time.monotonic() - began
     wrong = [said for n, run in enumerate(runs) if (said := _wrong(n, run))]
     hashes = {read_record(run.seal, Seal).sha256 for run in runs if run.seal.is_file()}
-    print(f"{count} at once, {killed} killed: {took:.0f} s, {len(hashes)} different submissions")
+    done = killed - len(blows)
+    print(f"{count} at once, {done} killed: {took:.0f} s, {len(hashes)} different submissions")
     for run in runs:
         print(f"  {run.run_id}: {run.read_status().outcome}, {outcome(run)}")
     print("\n".join(wrong) or "each as its own")
-    return 1 if wrong or len(hashes) != count else 0
+    return 1 if wrong or blows or len(hashes) != count else 0
 
 
 def _wrong(n: int, run: RunFolder) -> str:

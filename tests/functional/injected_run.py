@@ -5,9 +5,11 @@ A payload is active where its token stands in a tag, an attribute, a link, a sty
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -69,25 +71,32 @@ PAYLOADS = tuple(
 )
 # What finds files or other records, and never comes from outside.
 _KEYS = {"run_id", "benchmark", "label", "samples", "key", "id", "type", "item_salt"}
+_OF_A_KIND = 4
+_RESULT, _SAMPLE = TypeAdapter[Any](EvaluationResult), TypeAdapter[Any](SampleRecord)
 _RECORDS: dict[str, Any] = {
     "spec.json": RunSpec, "status.json": Status, "scores.json": Scores, "audit.json": AuditRecord,
     "seal.json": Seal, "agent.json": AgentEnd,
 }  # fmt: skip
 
 
-def poisoned(folder: Path, first: int | None) -> tuple[RunFolder, int]:
+def poisoned(folder: Path, first: int | None, together: int = 1) -> tuple[RunFolder, int]:
     """The recorded demo with payloads, from the `first` on, in each field that takes them, and how
-    many fields that were. None: a harmless text of letters instead."""
+    many fields that were. None: a harmless text of letters instead.
+
+    With `together` each text is of so many payloads, one after another: so many fewer places from
+    which to begin show every payload in every field.
+    """
     run = RunFolder(folder / "20261123-153201-3cc1")
     shutil.copytree(recorded_demo().path, run.path)
+    _shorten(run)
     _flag(run.audit)
-    fill = _Fill(first)
+    fill = _Fill(first, together)
     for name, record in _RECORDS.items():
         _rewrite(run.path / name, TypeAdapter(record), fill)
     for path in sorted(run.evaluations.rglob("*.json")):
-        _rewrite(path, TypeAdapter(EvaluationResult), fill)
+        _rewrite(path, _RESULT, fill)
     for path in sorted(run.evaluations.rglob("*.samples.jsonl")):
-        _rewrite_lines(path, TypeAdapter(SampleRecord), fill)
+        _rewrite_lines(path, _SAMPLE, fill)
     _rewrite_lines(run.journal, EVENT, fill)
     writer = JournalWriter(run.journal)
     for kind in AgentEventKind:
@@ -102,6 +111,20 @@ def poisoned(folder: Path, first: int | None) -> tuple[RunFolder, int]:
         writer.write(FlagRaised(flag=flag, live=live))
     writer.close()
     return run, fill.filled
+
+
+def _shorten(run: RunFolder) -> None:
+    """Leave four of each kind of sample and event: the fields of the others are the same ones."""
+    for path in (run.journal, *run.evaluations.rglob("*.samples.jsonl")):
+        path.chmod(0o644)
+        kept, kinds = [], Counter[tuple[str, str]]()
+        for line in path.read_text().splitlines():
+            payload = json.loads(line).get("payload", {})
+            kind = payload.get("type", ""), str(payload.get("event", {}).get("kind", ""))
+            kinds[kind] += 1
+            if kinds[kind] <= _OF_A_KIND:
+                kept.append(line)
+        path.write_text("".join(f"{line}\n" for line in kept))
 
 
 def _flag(audit: Path) -> None:
@@ -119,28 +142,54 @@ def _flag(audit: Path) -> None:
 
 
 class _Fill:
-    def __init__(self, first: int | None) -> None:
+    def __init__(self, first: int | None, together: int) -> None:
         self._numbers = count(first) if first is not None else None
+        self._together = together
         self.filled = 0
 
     def text(self) -> str:
         self.filled += 1
         if self._numbers is None:
             return TOKEN
-        return PAYLOADS[next(self._numbers) % len(PAYLOADS)]
+        number = next(self._numbers)
+        return " ".join(PAYLOADS[(number + n) % len(PAYLOADS)] for n in range(self._together))
 
-    def into(self, value: Any, takes: Callable[[Any], bool]) -> Any:
-        """`value` with a payload for every text with which it is still taken."""
-        for place in list(_places(value)):
-            *way, last = place
-            holder = value
-            for step in way:
-                holder = holder[step]
-            before, holder[last] = holder[last], self.text()
-            if not takes(value):
-                self.filled -= 1
-                holder[last] = before
+    def into(self, value: Any, takes: Callable[[Any], bool], known: str) -> Any:
+        """`value` with a payload for every text with which it is still taken.
+
+        `known` names it: places that took one before are filled together, and tried one by one
+        only where not all of these payloads are taken.
+        """
+        places = _TAKEN.get(known)
+        if places is not None:
+            filled = copy.deepcopy(value)
+            for *way, last in places:
+                _at(filled, way)[last] = self.text()
+            if takes(filled):
+                return filled
+            self.filled -= len(places)
+        places = [way for way in list(_places(value)) if self._one(value, way, takes)]
+        _TAKEN[known] = places
         return value
+
+    def _one(self, value: Any, place: tuple[Any, ...], takes: Callable[[Any], bool]) -> bool:
+        *way, last = place
+        holder = _at(value, way)
+        before, holder[last] = holder[last], self.text()
+        if not takes(value):
+            self.filled -= 1
+            holder[last] = before
+            return False
+        return True
+
+
+_TAKEN: dict[str, list[tuple[Any, ...]]] = {}
+
+
+def _at(value: Any, way: Sequence[Any]) -> Any:
+    for step in way:
+        value = value[step]
+    return value
 
 
 def _places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -157,15 +206,24 @@ def _places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 def _rewrite(path: Path, record: TypeAdapter[Any], fill: _Fill) -> None:
     if path.exists():
         path.chmod(0o644)
-        filled = fill.into(json.loads(path.read_text()), lambda value: _taken(record, value))
+        filled = fill.into(
+            json.loads(path.read_text()), lambda value: _taken(record, value), path.name
+        )
         path.write_text(json.dumps(filled))
 
 
 def _rewrite_lines(path: Path, record: TypeAdapter[Any], fill: _Fill) -> None:
     path.chmod(0o644)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    done = [fill.into(line, lambda value: _taken(record, value)) for line in lines]
+    done = [
+        fill.into(line, lambda value: _taken(record, value), f"{_known(path)} {number}")
+        for number, line in enumerate(lines)
+    ]
     path.write_text("".join(json.dumps(line) + "\n" for line in done))
+
+
+def _known(path: Path) -> str:
+    return "/".join(path.parts[-3:])
 
 
 def _taken(record: TypeAdapter[Any], value: Any) -> bool:
