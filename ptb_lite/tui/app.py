@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -83,6 +84,11 @@ class PtbLiteApp(App[None]):
         self.theme = self.look.theme
         self._use_ascii()
         self._own: OwnSettings | None = None
+        # Set once Textual draws: before, it holds every frame back.
+        self.draws = asyncio.Event()
+
+    def on_ready(self) -> None:
+        self.draws.set()
 
     def on_mount(self) -> None:
         # After Ctrl+Z and fg the terminal is empty, and Textual draws only what changes.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -38,6 +39,9 @@ class Host(Protocol):
 
     @property
     def visit(self) -> Visit | None: ...
+
+    @property
+    def draws(self) -> asyncio.Event: ...
 
     def shows_run(self, run_id: str) -> bool: ...
 

@@ -56,7 +56,7 @@ class SetupScreen(SetupView):
 
     def on_mount(self) -> None:
         self.query_one("#models").focus()
-        self.call_after_refresh(self._furnish)
+        self._furnish()
 
     def on_screen_resume(self) -> None:
         if self._started:
@@ -270,8 +270,11 @@ class SetupScreen(SetupView):
         self._say(f"{message.path.name} was started.")
         await self.ptb.open_run(message.path)
 
+    @work(group="furnish")
     async def _furnish(self) -> None:
         """The many controls come after the first frame, what they show after them."""
+        await self.ptb.draws.wait()
+        await self.wait_for_refresh()
         await self._mount_fields()
         self._load()
 
