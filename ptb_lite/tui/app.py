@@ -16,7 +16,6 @@ from textual.command import Provider
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.widgets import Input, TextArea
 
 from ptb_lite.tui.commands import AppCommand, Commands
 from ptb_lite.tui.filters import AsciiFilter, HarmlessFilter
@@ -225,6 +224,8 @@ class PtbLiteApp(App[None]):
 
     def action_leave(self) -> None:
         """Ctrl+C copies where something is selected, and leaves otherwise."""
+        from textual.widgets import Input, TextArea  # the first frame needs no editor
+
         selected = self.screen.get_selected_text()
         focused = self.focused
         if not selected and isinstance(focused, Input | TextArea):
