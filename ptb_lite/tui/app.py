@@ -29,7 +29,7 @@ from ptb_lite.tui.settings import (
     save_look,
     settings_file,
 )
-from ptb_lite.tui.text import one_line
+from ptb_lite.tui.text import notification, one_line
 from ptb_lite.tui.themes import THEME_NAMES, THEMES
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class PtbLiteApp(App[None]):
     def runs_go_on(self, going: tuple[str, ...]) -> None:
         """Take the runs that go on now; of one that has ended since, a person is told.
 
-        By a notice, the terminal's bell and, where it knows them, its own notifications (OSC 9).
+        By a notice, the terminal's bell and, where it knows them, its own notifications.
         """
         ended, self._going = self._going - set(going), set(going)
         if not ended:
@@ -175,7 +175,7 @@ class PtbLiteApp(App[None]):
         if self._own is None or self._own.bell:
             self.bell()
             if self._driver is not None and not self.is_headless:
-                self._driver.write(f"\x1b]9;ptb-lite: {words}\x07")
+                self._driver.write(notification(words))
         if self._own is not None and self._own.on_end:
             try:
                 run_command(self._own.on_end, run_id, words)

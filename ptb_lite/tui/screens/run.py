@@ -353,8 +353,10 @@ its evidence. Leaving this screen, or the app, ends no run.
         view.border_title = Content.assemble(*parts)
 
     def action_show_only(self, kind: str) -> None:
-        self.query_one(TraceView).take_filter(TraceFilter(kind))
+        view = self.query_one(TraceView)
+        view.take_filter(TraceFilter(kind))
         self._name_trace()
+        self._title_trace(following=view.following, waiting=view.waiting)
 
     def _speed_now(self) -> float:
         return self._source.speed if isinstance(self._source, ReplaySource) else 1.0
@@ -374,9 +376,12 @@ its evidence. Leaving this screen, or the app, ends no run.
             self._found = ""
         elif self._found:
             words = f"{self._found} · n and N go on · {words}"
+        view = self.query_one(TraceView)
+        if view.filter is not TraceFilter.ALL and not view.entries:
+            words = f"nothing of this kind so far, a shows all · {words}"
         if earlier:
             words = f"{plural(earlier, 'earlier line')} in the pager (o) · {words}"
-        self.query_one(TraceView).border_subtitle = Content(words)
+        view.border_subtitle = Content(words)
 
     def _find(self, *, forward: bool) -> None:
         view = self.query_one(TraceView)
