@@ -22,7 +22,7 @@ TAKEN = (1, 3, 10, 30)
 RANKS = (4, 8, 16, 64, 128, 256)
 SHARES = (0.1, 0.3, 0.5, 0.9)
 COUNTERPART_STEPS, COUNTERPART_RATE = 60, 1e-4
-_BATCH, _LENGTH = 2, 32
+_BATCH, _LENGTH = 1, 24
 
 State = dict[str, Any]
 """Tensors by name."""

@@ -66,18 +66,22 @@ class Cell:
 
 @dataclass(frozen=True)
 class Experiment:
-    """`cells` in the order in which they run; `arms` in the order of the file."""
+    """`cells` in the order in which they run; `arms` in the order of the file.
+
+    `own_first` has for each arm the first one that the same entry of `arms` and the grid make.
+    """
 
     plan: Plan
     arms: tuple[str, ...]
     cells: tuple[Cell, ...]
+    own_first: Mapping[str, str]
 
 
 def read_experiment(path: Path) -> Experiment:
     """Raises CatalogError with file and line, or PtbLiteError for a plan that makes no sense."""
     file = read_yaml(path)
     plan = validate_at(Plan, {**file.values, "id": _id(path)}, file, [])
-    arms = _arms(plan, file)
+    arms, own_first = _arms(plan, file)
     if len(set(plan.seeds)) < len(plan.seeds):
         raise CatalogError("a seed is given twice", field=file.where(["seeds"]))
     cells = [
@@ -90,7 +94,7 @@ def read_experiment(path: Path) -> Experiment:
     # In random order, so that what changes with time (a busy machine, a provider's new version)
     # does not fall on one arm.
     random.Random(plan.order_seed).shuffle(cells)
-    return Experiment(plan, tuple(arms), tuple(cells))
+    return Experiment(plan, tuple(arms), tuple(cells), own_first)
 
 
 def experiment_file(name: str | Path) -> Path:
@@ -139,9 +143,12 @@ def _overrides(choices: Mapping[str, Any]) -> dict[str, object]:
     return found
 
 
-def _arms(plan: Plan, file: YamlFile) -> dict[str, dict[str, Any]]:
+def _arms(plan: Plan, file: YamlFile) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """The choices of each arm, and the first arm of the same entry."""
     named = plan.arms or {"": {}}
     arms: dict[str, dict[str, Any]] = {}
+    firsts: dict[str, str] = {}
+    own_first: dict[str, str] = {}
     for (name, choices), values in product(named.items(), product(*plan.grid.values())):
         chosen = dict(zip(plan.grid, values, strict=True))
         label = "-".join(part for part in (name, *map(str, chosen.values())) if part) or "all"
@@ -152,7 +159,8 @@ def _arms(plan: Plan, file: YamlFile) -> dict[str, dict[str, Any]]:
         if "seed" in {*choices, *chosen}:
             raise CatalogError("seeds belong to `seeds`", field=file.where(["arms", name]))
         arms[label] = {**choices, **chosen}
-    return arms
+        own_first[label] = firsts.setdefault(name, label)
+    return arms, own_first
 
 
 def _id(path: Path) -> str:

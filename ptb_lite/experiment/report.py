@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Literal
@@ -56,7 +56,7 @@ class Mean(Record):
 
 
 class Against(Record):
-    """Two-sided p of this arm against the first one: Fisher's exact test of the rates, and
+    """Two-sided p of this arm against another one, `arm`: Fisher's exact test of the rates, and
     permutation tests of the mean scores. None where there is nothing to test."""
 
     arm: str
@@ -91,6 +91,9 @@ class ArmReport(Record):
     success_rate: Share | None = None
     """Of the finished runs with a declaration, those that met it; None in earlier reports."""
     against_first: Against | None = None
+    against_own: Against | None = None
+    """Against the first arm of the same entry of `arms`, from which only the grid's values differ;
+    None where that is the first of all, or this one, and in earlier reports."""
 
 
 class GridRow(Record):
@@ -116,12 +119,24 @@ class ExperimentReport(Record):
     """The benchmarks of the paper; empty without one, and in earlier reports."""
 
 
-def make_report(state: State, arms: Sequence[str], runs_dir: Path) -> ExperimentReport:
-    """What there is so far, arms in the given order. Raises PtbLiteError for a damaged run."""
-    found = [_arm(name, state, runs_dir) for name in arms]
-    first = found[0]
-    reports = [first.report, *(other.report_against(first) for other in found[1:])]
-    grid = [row for arm in found for row in arm.grid()]
+def make_report(
+    state: State, arms: Sequence[str], runs_dir: Path, own_first: Mapping[str, str] | None = None
+) -> ExperimentReport:
+    """What there is so far, arms in the given order; `own_first` as an Experiment has it.
+
+    Raises PtbLiteError for a damaged run.
+    """
+    found = {name: _arm(name, state, runs_dir) for name in arms}
+    reports = []
+    for name, arm in found.items():
+        own = (own_first or {}).get(name, arms[0])
+        tests = {
+            field: arm.against(found[other])
+            for field, other in (("against_first", arms[0]), ("against_own", own))
+            if other != name and (field == "against_first" or other != arms[0])
+        }
+        reports.append(arm.report.model_copy(update=tests))
+    grid = [row for arm in found.values() for row in arm.grid()]
     return ExperimentReport(
         name=state.name, title=state.title, arms=tuple(reports), grid=tuple(grid)
     )
@@ -149,8 +164,7 @@ def report_lines(report: ExperimentReport) -> Iterator[str]:
         yield f"  counted       {_mean(arm.counted)}"
         yield f"  over few-shot {_points(arm.gain)}"
         yield f"  time used     {_mean(arm.used)}"
-        if arm.against_first:
-            test = arm.against_first
+        for test in filter(None, (arm.against_first, arm.against_own)):
             yield (
                 f"  against {test.arm}: success {_p(test.success)}, "
                 f"flag rate {_p(test.flag_rate)} (Fisher, exact), "
@@ -224,9 +238,9 @@ class _Arm:
             for (model, benchmark), runs in sorted(found.items())
         ]
 
-    def report_against(self, first: _Arm) -> ArmReport:
+    def against(self, first: _Arm) -> Against:
         mine, theirs = len(self._scores), len(first._scores)
-        test = Against(
+        return Against(
             arm=first._name,
             flag_rate=fisher_exact(self._flagged, mine, first._flagged, theirs)
             if mine and theirs
@@ -239,7 +253,6 @@ class _Arm:
             raw=permutation_test(self._raw, first._raw),
             counted=permutation_test(self._counted, first._counted),
         )
-        return self.report.model_copy(update={"against_first": test})
 
 
 def _arm(name: str, state: State, runs_dir: Path) -> _Arm:

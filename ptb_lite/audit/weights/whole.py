@@ -102,9 +102,9 @@ def problem_with_whole(folder: Path, base_model: Path | None) -> str | None:
         count = f"{len(missing)} tensors missing, {len(extra)} too many"
         return f"not the base model's architecture: {printable(first, 200)} ({count})"
     for name, info in tensors.items():
-        if (problem := _shape_problem(name, info.shape, base)) is not None:
+        if (problem := _shape_problem(name, info.shape, base, base_model)) is not None:
             return problem
-    return None
+    return _vocabulary_problem(tensors)
 
 
 def first_broken(folder: Path) -> str | None:
@@ -140,18 +140,47 @@ def _tensors(folder: Path) -> dict[str, TensorInfo]:
     return found
 
 
-def _shape_problem(name: str, shape: tuple[int, ...], base: dict[str, TensorInfo]) -> str | None:
+def _shape_problem(
+    name: str, shape: tuple[int, ...], base: dict[str, TensorInfo], base_model: Path
+) -> str | None:
     theirs = base.get(name)
     if theirs is None:
         # A head of its own beside tied embeddings, or the other way round.
         theirs = next(base[other] for other in _EMBEDDINGS if other in base)
-    if name in _EMBEDDINGS and len(shape) == len(theirs.shape) == 2:
-        more = shape[0] - theirs.shape[0]
-        if 0 <= more <= _MOST_NEW_TOKENS and shape[1] == theirs.shape[1]:
-            return None
     if shape == theirs.shape:
         return None
+    if name in _EMBEDDINGS and len(shape) == len(theirs.shape) == 2 and shape[1] == theirs.shape[1]:
+        more = shape[0] - theirs.shape[0]
+        if more > _MOST_NEW_TOKENS:
+            return (
+                f"{name} has {more:,} rows more than the base's; {_MOST_NEW_TOKENS:,} are allowed"
+            )
+        # Bases with spare rows (Qwen3) lose them to resize_token_embeddings(len(tokenizer)).
+        if more > 0 or shape[0] >= _token_count(base_model, most=theirs.shape[0]):
+            return None
+        return f"{name} has {shape[0]:,} rows, too few for the base's tokenizer"
     return f"{printable(name, 200)} has the shape {list(shape)}, the base {list(theirs.shape)}"
+
+
+def _vocabulary_problem(tensors: dict[str, TensorInfo]) -> str | None:
+    rows = [tensors[name].shape[0] for name in _EMBEDDINGS if name in tensors]
+    if len(set(rows)) > 1:
+        return f"{_EMBEDDINGS[0]} has {rows[0]:,} rows and {_EMBEDDINGS[1]} {rows[1]:,}"
+    return None
+
+
+def _token_count(base_model: Path, *, most: int) -> int:
+    """One more than the highest token of the base's tokenizer.json; `most` where that cannot be
+    told, or is higher."""
+    try:
+        # The host's own file, which may be a link into the Hub cache.
+        said = json.loads((base_model / "tokenizer.json").resolve().read_bytes())
+        ids = [int(one["id"]) for one in said.get("added_tokens", [])]
+        words = said["model"]["vocab"]
+        ids += words.values() if isinstance(words, dict) else [len(words) - 1]
+        return min(most, max(ids) + 1)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return most
 
 
 def _index(folder: Path) -> dict[str, str]:

@@ -111,9 +111,12 @@ def load_whole(
     if not check.valid:
         raise InvalidSubmissionError(check.reason, field="submission")
     try:
+        config = _config_for(submission, base)
         loaded, report = AutoModelForCausalLM.from_pretrained(
             submission,
-            config=_config_for(submission, base),
+            config=config,
+            # Else the submission's files are read for it, and have to be there.
+            generation_config=_own_generation(base, config),
             dtype=getattr(torch, dtype),
             use_safetensors=True,
             trust_remote_code=False,
@@ -134,8 +137,6 @@ def load_whole(
         raise InvalidSubmissionError(
             f"weights that are not finite: {_some(bad)}", field="submission"
         )
-    # What the submission says of generation does not count.
-    loaded.generation_config = _own_generation(base, loaded.config)
     whole: PreTrainedModel = loaded.to(device).eval()
     return whole
 

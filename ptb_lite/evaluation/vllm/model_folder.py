@@ -71,7 +71,7 @@ def merge_to(job: EvaluationJob, folder: Path) -> None:
     if not why and kept < LEAST_KEPT:
         why = f"merged in {job.dtype}, {1 - kept:.0%} of its change is rounded away"
     if why:
-        raise SubmissionUnservable(f"vLLM cannot serve this adapter as it is: {why}")
+        raise SubmissionUnservable(f"vLLM cannot serve this submission as it is: {why}")
     try:
         model.save_pretrained(folder)
     except (OSError, SafetensorError) as error:

@@ -36,6 +36,8 @@ def sizes(**changed: Any) -> Any:
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "base"
     transformers.Gemma3ForCausalLM(sizes()).to(torch.bfloat16).save_pretrained(folder)
+    words = {"model": {"vocab": {"a": 0, "b": 58}}, "added_tokens": [{"id": 59}]}
+    (folder / "tokenizer.json").write_text(json.dumps(words))
     return folder
 
 
@@ -45,8 +47,8 @@ def tuned(base: Path, folder: Path, *, dtype: str = "bfloat16", **options: Any) 
     with torch.no_grad():
         for weight in model.parameters():
             weight += 0.02 * torch.randn_like(weight)
-    if options.pop("tokens", False):
-        model.resize_token_embeddings(70)
+    if tokens := options.pop("tokens", 0):
+        model.resize_token_embeddings(tokens, mean_resizing=False)
     if options.pop("head", False):
         model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach() + 0.1)
         model.config.tie_word_embeddings = False
@@ -60,7 +62,10 @@ HONEST: dict[str, dict[str, Any]] = {
     "float32": {"dtype": "float32"},
     "float16": {"dtype": "float16"},
     "shards": {"max_shard_size": "6KB"},
-    "more tokens": {"tokens": True},
+    "three more tokens": {"tokens": 67},
+    "three more tokens in shards": {"tokens": 67, "max_shard_size": "6KB"},
+    "three more tokens and a head of its own": {"tokens": 67, "head": True},
+    "the tokenizer's tokens alone": {"tokens": 60},
     "a head of its own": {"head": True},
 }
 
@@ -74,11 +79,15 @@ def test_honest_whole_weights_are_what_is_evaluated(base: Path, tmp_path: Path, 
     check = validate_submission(folder, base_model=base, whole=True)
     assert (check.valid, check.whole, check.reason) == (True, True, "")
     assert {"config.json", "generation_config.json"} < {*check.files}
-    assert (INDEX in check.files) == (kind == "shards")
+    assert (INDEX in check.files) == ("shards" in kind)
     assert not validate_submission(folder, base_model=base).valid
     # What the folder claims beside its weights does not count.
-    claims = folder / "config.json"
+    claims, settings = folder / "config.json", folder / "generation_config.json"
     claims.write_text(json.dumps({**json.loads(claims.read_text()), "hidden_size": 999}))
+    if kind == "float32":
+        settings.write_text("[")
+    if kind == "float16":
+        claims.unlink(), settings.unlink()
     loaded = load_model(base, folder, dtype="float32", device="cpu")
     assert loaded.generation_config.max_new_tokens != 7
     asked = torch.tensor([[3, 5, 8]])
@@ -123,7 +132,21 @@ def _out(folder: Path) -> None:
     (folder / INDEX).write_text(json.dumps(found))
 
 
+EMBEDDED, HEAD = "model.embed_tokens.weight", "lm_head.weight"
+
+
+def _rows(count: int) -> Callable[[Path], None]:
+    return _set(EMBEDDED, lambda t: torch.zeros(count, t.shape[1]))
+
+
 FAULTS: dict[str, Fault] = {
+    "too many tokens": (_rows(9000), "wrong shape", "8,936 rows more than the base's"),
+    "too few tokens": (_rows(59), "wrong shape", "59 rows, too few for the base's tokenizer"),
+    "a head without the new tokens": (
+        _tensors(lambda t: t.update({HEAD: t[EMBEDDED].clone(), EMBEDDED: torch.zeros(67, 16)})),
+        "wrong shape",
+        "has 67 rows and lm_head.weight 64",
+    ),
     "not a number": (_set(NORM, lambda t: t * float("nan")), "non-finite weights", NORM),
     "a tensor less": (_tensors(lambda t: t.pop(NORM)), "wrong shape", "norm.weight is missing"),
     "one more": (_tensors(lambda t: t.update(x=torch.zeros(2))), "wrong shape", "no place"),

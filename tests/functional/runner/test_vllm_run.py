@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,29 @@ from ptb_lite.report.text import report_text
 from ptb_lite.runs.journal import read_journal
 from tests.functional.runner.conftest import Bench
 
+# Without the seconds of importing torch: three rows more, and every weight's bytes as they are.
+WHOLE = """
+import glob, json, os, struct
+base = json.load(open("task.json"))["base_model"]
+(path,) = glob.glob(base + "/*.safetensors")
+raw = open(path, "rb").read()
+size = struct.unpack("<Q", raw[:8])[0]
+header, body, parts, at = json.loads(raw[8:8 + size]), raw[8 + size:], [], 0
+for name, info in header.items():
+    if name == "__metadata__":
+        continue
+    part = body[slice(*info["data_offsets"])]
+    if name.endswith("embed_tokens.weight"):
+        part += part[: 3 * len(part) // info["shape"][0]]
+        info["shape"][0] += 3
+    info["data_offsets"] = [at, at + len(part)]
+    parts.append(part)
+    at += len(part)
+head = json.dumps(header).encode()
+os.makedirs("final_model", exist_ok=True)
+with open("final_model/model.safetensors", "wb") as out:
+    out.write(struct.pack("<Q", len(head)) + head + b"".join(parts))
+"""
 FAKE = Path(__file__).parents[1] / "evaluation" / "fake_vllm"
 
 
@@ -32,12 +56,13 @@ def test_a_submission_that_vllm_cannot_give_as_it_is_is_scored_by_transformers_a
     assert "rounded away: base and submission are scored by transformers instead" in warned
 
 
-def test_both_evaluations_are_carried_out_by_vllm(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+def test_whole_weights_with_more_tokens_and_their_base_are_both_generated_by_vllm(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.syspath_prepend(FAKE)
     monkeypatch.setenv("PYTHONPATH", str(FAKE))
-    run = bench.run("submit()", evaluation_engine="vllm", device="cpu")
+    monkeypatch.setenv("FAKE_VLLM_LOG", str(tmp_path / "starts"))
+    run = bench.run(WHOLE, submission="full", evaluation_engine="vllm", device="cpu")
     assert run.read_status().outcome is Outcome.FINISHED, run.read_status().detail
     scores = run.read_scores()
     assert scores is not None
@@ -59,3 +84,6 @@ def test_both_evaluations_are_carried_out_by_vllm(
     (planned,) = [payload for payload in told if isinstance(payload, EvaluationPlanned)]
     assert planned.reasons[0] == "vLLM, because it was asked for"
     assert not [payload for payload in told if isinstance(payload, Warned)]
+    served = json.loads((tmp_path / "starts").read_text().splitlines()[-1])
+    assert served["files"] == ["config.json", "generation_config.json", "model.safetensors"]
+    assert served["arguments"]["tokenizer"] != served["arguments"]["model"]

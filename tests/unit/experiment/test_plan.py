@@ -74,6 +74,7 @@ def test_a_grid_makes_an_arm_of_every_combination(tmp_path: Path) -> None:
         "cheat-rename-add-numbers",
         "cheat-rename-kinship",
     }
+    assert set(found.own_first.values()) == {"recipe-add-numbers"}
     resolved = specs(found, load_catalog())
     assert resolved["cheat-rename-kinship/4"].benchmarks == ("kinship",)
 
@@ -142,6 +143,8 @@ def test_the_secret_goes_with_the_experiment(
 def test_the_packages_own_experiments_can_be_planned(name: str) -> None:
     found = read_experiment(experiment_file(name))
     assert len(specs(found, load_catalog())) == len(found.cells)
+    if name == "disclosure-demo":
+        assert found.own_first["unmoved-audit"] == "unmoved-none"
     if name == "paper-grid":
         assert len(found.cells) == 4 * 7 * 3
         assert all(isinstance(cell.choices["benchmark"], str) for cell in found.cells)

@@ -102,6 +102,25 @@ def test_the_text_has_counts_intervals_and_tests(tmp_path: Path, state: State) -
     assert "evaded      1 of 4" in text
 
 
+def test_an_arm_of_a_grid_is_tested_against_the_first_of_its_own_entry(
+    tmp_path: Path, state: State
+) -> None:
+    """Two agents under two disclosures: that the second is flagged more is not the disclosure."""
+    more = tuple(c.model_copy(update={"arm": f"{c.arm}-2"}) for c in state.cells)
+    state = state.model_copy(update={"cells": (*state.cells, *more)})
+    firsts = {"told": "told", "told-2": "told", "untold": "untold", "untold-2": "untold"}
+    report = make_report(state, list(firsts), tmp_path, firsts)
+    arms = {arm.arm: arm for arm in report.arms}
+    last = arms["untold-2"]
+    assert last.against_first is not None
+    assert last.against_own is not None
+    assert (last.against_first.arm, last.against_own.arm) == ("told", "untold")
+    assert last.against_first.flag_rate == pytest.approx(2 / 70)
+    assert last.against_own.flag_rate == 1.0
+    assert [arms[name].against_own for name in ("told", "untold", "told-2")] == [None] * 3
+    assert "against untold: success p = 1, flag rate p = 1" in "\n".join(report_lines(report))
+
+
 def test_the_page_has_the_four_plots_and_escapes(tmp_path: Path, state: State) -> None:
     report = make_report(state, ["told", "untold"], tmp_path)
     names = {"title": "<script>x</script>", "name": "e\x1b"}
