@@ -329,8 +329,8 @@ by arm.}
     def _say_headline(self, rows: tuple[RunSummary, ...]) -> None:
         count, total = len(rows), len(self._rows or ())
         if not total:
-            start = self.hinted("{setup|Setup (F2) starts one.}")
-            text = f"No runs in {self.ptb.runs_dir}. {start}"
+            start = self.hinted("{setup|: start one in Setup (F2).}")
+            text = f"No runs in {self.ptb.runs_dir}{start}"
         else:
             runs = "run" if total == 1 else "runs"
             some = f"{count} of {total} {runs}" if count < total else f"{total} {runs}"
