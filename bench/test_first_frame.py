@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from bench.figures import Figure, publish
-from bench.timing import medians
+from bench.timing import bytecode, medians
 
 ROOT = Path(__file__).parents[1]
 ROUNDS = 15
@@ -44,6 +44,7 @@ def _seconds_to_frame(folder: Path, awaited: bytes, *arguments: str) -> float:
         for name in ("PTB_LITE_CONFIG", "PTB_LITE_STATE"):
             os.environ[name] = str(folder / name)
         os.environ |= {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+        os.environ |= bytecode(folder)
         os.execv(sys.executable, [sys.executable, *arguments])
     try:
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))

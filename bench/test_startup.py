@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.figures import Figure, publish
-from bench.timing import medians
+from bench.timing import bytecode, medians
 
 ROOT = Path(__file__).parents[1]
 ROUNDS = 15
@@ -24,7 +24,7 @@ COMMANDS = {
 }
 
 
-def _python(*arguments: str) -> Callable[[], float]:
+def _python(folder: Path, *arguments: str) -> Callable[[], float]:
     """Seconds of a fresh interpreter."""
 
     def run() -> float:
@@ -32,7 +32,7 @@ def _python(*arguments: str) -> Callable[[], float]:
         subprocess.run(
             [sys.executable, *arguments],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **bytecode(folder)},
             capture_output=True,
             check=True,
             timeout=60,
@@ -43,12 +43,12 @@ def _python(*arguments: str) -> Callable[[], float]:
 
 
 @pytest.mark.bench
-def test_help() -> None:
-    measured = {name: _python(*arguments) for name, arguments in COMMANDS.items()}
+def test_help(tmp_path: Path) -> None:
+    measured = {name: _python(tmp_path, *arguments) for name, arguments in COMMANDS.items()}
     found = medians(
         {
-            "pass": _python("-c", "pass"),
-            "typer": _python("-c", "import typer; typer.run"),
+            "pass": _python(tmp_path, "-c", "pass"),
+            "typer": _python(tmp_path, "-c", "import typer; typer.run"),
             **measured,
         },
         ROUNDS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 
 def medians(measure: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
@@ -18,3 +19,8 @@ def medians(measure: Mapping[str, Callable[[], float]], rounds: int) -> dict[str
             if number:
                 found[name].append(seconds)
     return {name: statistics.median(seconds) for name, seconds in found.items()}
+
+
+def bytecode(folder: Path) -> dict[str, str]:
+    """The environment in which a program keeps what it compiled, as an installed one has it."""
+    return {"PYTHONPYCACHEPREFIX": str(folder / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,6 @@ from textual.command import Provider
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.widgets import Input, TextArea
 
 from ptb_lite.tui.commands import AppCommand, Commands
 from ptb_lite.tui.filters import AsciiFilter, HarmlessFilter
@@ -29,7 +29,7 @@ from ptb_lite.tui.settings import (
     save_look,
     settings_file,
 )
-from ptb_lite.tui.text import one_line
+from ptb_lite.tui.text import notification, one_line
 from ptb_lite.tui.themes import THEME_NAMES, THEMES
 
 if TYPE_CHECKING:
@@ -83,6 +83,11 @@ class PtbLiteApp(App[None]):
         self.theme = self.look.theme
         self._use_ascii()
         self._own: OwnSettings | None = None
+        # Set once Textual draws: before, it holds every frame back.
+        self.draws = asyncio.Event()
+
+    def on_ready(self) -> None:
+        self.draws.set()
 
     def on_mount(self) -> None:
         # After Ctrl+Z and fg the terminal is empty, and Textual draws only what changes.
@@ -153,7 +158,7 @@ class PtbLiteApp(App[None]):
     def runs_go_on(self, going: tuple[str, ...]) -> None:
         """Take the runs that go on now; of one that has ended since, a person is told.
 
-        By a notice, the terminal's bell and, where it knows them, its own notifications (OSC 9).
+        By a notice, the terminal's bell and, where it knows them, its own notifications.
         """
         ended, self._going = self._going - set(going), set(going)
         if not ended:
@@ -170,7 +175,7 @@ class PtbLiteApp(App[None]):
         if self._own is None or self._own.bell:
             self.bell()
             if self._driver is not None and not self.is_headless:
-                self._driver.write(f"\x1b]9;ptb-lite: {words}\x07")
+                self._driver.write(notification(words))
         if self._own is not None and self._own.on_end:
             try:
                 run_command(self._own.on_end, run_id, words)
@@ -219,6 +224,8 @@ class PtbLiteApp(App[None]):
 
     def action_leave(self) -> None:
         """Ctrl+C copies where something is selected, and leaves otherwise."""
+        from textual.widgets import Input, TextArea  # the first frame needs no editor
+
         selected = self.screen.get_selected_text()
         focused = self.focused
         if not selected and isinstance(focused, Input | TextArea):

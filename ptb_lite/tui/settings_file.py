@@ -36,7 +36,7 @@ class OwnSettings(Record):
 
     keys: dict[str, str] = Field(default_factory=dict)
     bell: bool = True
-    """The terminal's bell and notification (OSC 9) when a run ends."""
+    """The terminal's bell and notification (OSC 9 or 777) when a run ends."""
     on_end: str = ""
     """A command of the shell for a run that ends: its id is in $PTB_LITE_RUN, what became of it in
     $PTB_LITE_WORDS."""

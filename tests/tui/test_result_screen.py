@@ -45,7 +45,9 @@ def test_scores_stand_with_intervals_counts_and_the_verdict(tmp_path: Path) -> N
             "38 items gained, 3 lost", "2 Flags (0)",
         )  # fmt: skip
         assert "●" in shown(app)
-        await until_shown(pilot, "YES  +24.7 points over few-shot", "3 detectors ran", "Seeds")
+        await until_shown(
+            pilot, "YES  +24.7 points over few-shot", "3 detectors ran", "Seeds", "(e runs more)"
+        )
         await until_shown(pilot, "39 gained, 2 lost against few-shot", "+ gained", "- lost")
         # The arrows go from part to part before anything was focused.
         await pilot.press("right")

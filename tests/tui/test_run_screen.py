@@ -312,6 +312,11 @@ def test_entering_the_flags_of_a_run_without_any_does_nothing(tmp_path: Path) ->
         await until_shown(pilot, "finished: clean")
         await pilot.press("x", "enter", "down")
         assert app.screen.query_one("#flags", OptionList).has_focus
+        await pilot.press("exclamation_mark")
+        await until_shown(pilot, "nothing of this kind so far, a shows all")
+        await pilot.press("a")
+        await until_shown(pilot, "run finished")
+        assert "of this kind" not in shown(app)
 
     in_app(demo_copy(tmp_path), act)
 

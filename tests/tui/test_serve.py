@@ -18,6 +18,7 @@ from textual.binding import Binding
 from textual.pilot import Pilot
 
 from ptb_lite.cli import main
+from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.compare import CompareScreen
 from ptb_lite.tui.screens.history import HistoryScreen
 from ptb_lite.tui.screens.result import ResultScreen
@@ -223,6 +224,22 @@ def test_of_every_key_a_visitor_has_those_that_only_show(tmp_path: Path) -> None
             if not key.action.startswith("app.") and app.screen.check_action(key.action, ())
         }
 
+    def no_dead_hint(app: VisitorApp) -> None:
+        """Neither the screen nor its help names a key of an action that is not a visitor's."""
+        screen = app.screen
+        assert isinstance(screen, PtbScreen)
+        said = f"{shown(app)}\n{screen.help_text()}"
+        assert "{" not in screen.help_text()
+        keys = [key for key in type(screen).BINDINGS if isinstance(key, Binding)]
+        for binding in keys:
+            action = binding.action.partition("(")[0]
+            if action.startswith("app.") or screen.may(action):
+                continue
+            for key in binding.key.split(","):
+                named = re.escape(key)
+                assert not re.search(rf"(?<![\w/'-]){named} [a-z]{{2,}}s\b|\({named}\)", said), key
+        assert "HTML and JSON" not in said
+
     async def go() -> None:
         app = VisitorApp(tmp_path, (demo.run_id,))
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
@@ -232,15 +249,21 @@ def test_of_every_key_a_visitor_has_those_that_only_show(tmp_path: Path) -> None
         await until_shown(pilot, "Gain real?")
         assert isinstance(app.screen, ResultScreen)
         assert not enabled(app) & {"html", "json", "markdown", "seeds", "overrule", "judge"}
+        no_dead_hint(app)
         await pilot.press("f3")
         await until_shown(pilot, "run finished")
         assert isinstance(app.screen, RunScreen)
         assert not enabled(app) & {"pager", "stop", "resume"}
+        no_dead_hint(app)
         await pilot.press("f2", "f6", "f5")
         await until_shown(pilot, "1 run in")
         assert isinstance(app.screen, HistoryScreen)
         assert "abcd" not in shown(app)
         assert "notes" not in enabled(app)
+        no_dead_hint(app)
+        await pilot.press("slash", *"zzz", "enter")
+        await until_shown(pilot, "0 of 1 run")
+        assert "Setup" not in shown(app)
         await app.push_screen(CompareScreen([demo.path, demo.path]))
         assert not app.screen.check_action("export", ())
         await until(pilot, lambda: not app.check_action("suspend_process", ()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -39,6 +41,9 @@ class Host(Protocol):
     @property
     def visit(self) -> Visit | None: ...
 
+    @property
+    def draws(self) -> asyncio.Event: ...
+
     def shows_run(self, run_id: str) -> bool: ...
 
     async def go(self, place: Place) -> None: ...
@@ -57,6 +62,9 @@ class Said(Message):
         super().__init__()
         self.words = words
         self.failed = failed
+
+
+_HINT = re.compile(r"\{(\w+)\|([^{}]*)\}")
 
 
 class PtbScreen(Screen[None]):
@@ -100,13 +108,23 @@ class PtbScreen(Screen[None]):
 
     def help_text(self) -> str:
         """What F1 says above the keys."""
-        return " ".join(self.HELP.split())
+        return self.hinted(" ".join(self.HELP.split()))
+
+    def hinted(self, text: str) -> str:
+        """`text` with every `{ACTION|words}` as its words, or without them where a visitor may not.
+
+        No text names a key that does nothing for who reads it.
+        """
+        shown = _HINT.sub(lambda found: found[2] if self.may(found[1]) else "", text)
+        return " ".join(shown.split())
+
+    def may(self, action: str) -> bool:
+        """Whether one of this screen's actions is there for who uses the app."""
+        textuals = hasattr(Screen, f"action_{action}")
+        return self.ptb.visit is None or action in self.VIEWED or textuals
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        textuals = hasattr(Screen, f"action_{action}")
-        if self.ptb.visit is not None and action not in self.VIEWED and not textuals:
-            return False
-        return self.can(action)
+        return self.may(action) and self.can(action)
 
     def can(self, action: str) -> bool:  # noqa: ARG002
         """Whether one of this screen's actions can be done now."""

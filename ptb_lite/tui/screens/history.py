@@ -59,12 +59,13 @@ class HistoryScreen(PtbScreen):
     MODE: ClassVar[Mode] = "history"
     CSS_PATH = "../styles/history.tcss"
     HELP = """
-Every run in the runs folder, the newest first. Enter opens a run: its result where it has one, else
-its course. n gives it a name, tags and a note. Space marks runs; c compares two or more marked
-ones, v shows them side by side (without marks: those that go on). s sorts by the next column, S
-turns the order; a click on a heading does both. l shows the leaderboards: by counted score, by raw
-score, and back. A leaderboard has one part for each base model, benchmarks and item count, because
-only such scores compare. e shows how far the experiments here are, arm by arm.
+Every run in the runs folder, the newest first. Enter opens a run: its result where it has one,
+else its course. {notes|n gives it a name, tags and a note.} Space marks runs; c compares two or
+more marked ones, v shows them side by side (without marks: those that go on). s sorts by the next
+column, S turns the order; a click on a heading does both. l shows the leaderboards: by counted
+score, by raw score, and back. A leaderboard has one part for each base model, benchmarks and item
+count, because only such scores compare. {experiments|e shows how far the experiments here are, arm
+by arm.}
 """
     VIEWED = frozenset((
         "mark", "end", "compare", "sort", "turn", "next_view",
@@ -328,7 +329,8 @@ only such scores compare. e shows how far the experiments here are, arm by arm.
     def _say_headline(self, rows: tuple[RunSummary, ...]) -> None:
         count, total = len(rows), len(self._rows or ())
         if not total:
-            text = f"No runs in {self.ptb.runs_dir}: start one in Setup (F2)."
+            start = self.hinted("{setup|: start one in Setup (F2).}")
+            text = f"No runs in {self.ptb.runs_dir}{start}"
         else:
             runs = "run" if total == 1 else "runs"
             some = f"{count} of {total} {runs}" if count < total else f"{total} {runs}"

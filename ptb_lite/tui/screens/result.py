@@ -49,8 +49,8 @@ On top: is the gain over prompting alone real (a paired test), did the audit fin
 score counts. Left and Right go from part to part. Scores: every bar is solid up to the lower end of
 its 95 % interval, the dot is the score; ◆ is a published figure, not measured here. Flags: V is a
 violation, n a note; without any, what each detector did. Samples: the same question before and
-after; + was gained, - was lost. Facts: time, choices, versions. HTML and JSON are written into the
-folder that ptb-lite was started in.
+after; + was gained, - was lost. Facts: time, choices, versions. {html|HTML and JSON are
+written into the folder that ptb-lite was started in.}
 """
     VIEWED = frozenset(
         ("tab", "next_tab", "filter", "baseline", "benchmark", "copy", "trace", "again")
@@ -147,7 +147,7 @@ folder that ptb-lite was started in.
 
     async def on_result_read(self, message: ResultRead) -> None:
         self._view = view = message.view
-        self.query_one(Answers).show(view)
+        self.query_one(Answers).show(view, self.hinted)
         scores = self.query_one("#scores", VerticalScroll)
         await scores.remove_children()
         await scores.mount_all(ScoreBars(part, view.benchmarks) for part in view.benchmarks)

@@ -125,7 +125,7 @@ its evidence. Leaving this screen, or the app, ends no run.
         yield LineInput(id="search", placeholder="search the trace", compact=True)
 
     def on_mount(self) -> None:
-        self._title_trace(following=True, waiting=0)
+        self._title_trace()
         self.query_one(TraceView).focus()
         self.set_interval(TICK_SECONDS, self._tick)
         self._follow()
@@ -187,8 +187,8 @@ its evidence. Leaving this screen, or the app, ends no run.
         if problem:
             self.ptb.say(problem)
 
-    def on_trace_view_changed(self, message: TraceView.Changed) -> None:
-        self._title_trace(following=message.following, waiting=message.waiting)
+    def on_trace_view_changed(self) -> None:
+        self._title_trace()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self._term = event.value
@@ -355,6 +355,7 @@ its evidence. Leaving this screen, or the app, ends no run.
     def action_show_only(self, kind: str) -> None:
         self.query_one(TraceView).take_filter(TraceFilter(kind))
         self._name_trace()
+        self._title_trace()
 
     def _speed_now(self) -> float:
         return self._source.speed if isinstance(self._source, ReplaySource) else 1.0
@@ -367,21 +368,22 @@ its evidence. Leaving this screen, or the app, ends no run.
     def _going(self) -> bool:
         return self._advance is None or self._advance.state is RunState.GOING
 
-    def _title_trace(self, *, following: bool, waiting: int) -> None:
-        earlier = self.shot.earlier if self.shot else 0
-        words = "following" if following else f"held, {waiting} new below (End)"
-        if following:
+    def _title_trace(self) -> None:
+        view = self.query_one(TraceView)
+        words = view.standing
+        if view.following:
             self._found = ""
         elif self._found:
             words = f"{self._found} · n and N go on · {words}"
-        if earlier:
-            words = f"{plural(earlier, 'earlier line')} in the pager (o) · {words}"
-        self.query_one(TraceView).border_subtitle = Content(words)
+        if self.shot and self.shot.earlier:
+            where = self.hinted("{pager|in the pager (o)}") or "left out"
+            words = f"{plural(self.shot.earlier, 'earlier line')} {where} · {words}"
+        view.border_subtitle = Content(words)
 
     def _find(self, *, forward: bool) -> None:
         view = self.query_one(TraceView)
         self._found = view.find(self._term, forward=forward)
-        self._title_trace(following=view.following, waiting=view.waiting)
+        self._title_trace()
 
     def _close_search(self) -> None:
         self.query_one("#search").remove_class("-open")
@@ -389,8 +391,7 @@ its evidence. Leaving this screen, or the app, ends no run.
 
     def _say_notice(self, advance: Advance) -> None:
         self._notice(left_out(advance.shot, newer=advance.newer, skipped=advance.skipped))
-        view = self.query_one(TraceView)
-        self._title_trace(following=view.following, waiting=view.waiting)
+        self._title_trace()
 
     def _notice(self, words: str) -> None:
         notice = self.query_one("#notice", Static)

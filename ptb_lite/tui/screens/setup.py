@@ -18,11 +18,10 @@ from ptb_lite.tui.models.setup.choices import SetupChoices, choices_of, preset_o
 from ptb_lite.tui.models.setup.lines import Summary
 from ptb_lite.tui.models.setup.remembered import load_choices, save_choices
 from ptb_lite.tui.models.setup.verdict import CHECKING, Verdict, Way
-from ptb_lite.tui.screens.ask_text import SavePresetScreen
 from ptb_lite.tui.screens.messages.setup import Checked, Launched, Loaded, Unreadable
 from ptb_lite.tui.screens.setup_fields import (
-    FIELDS,
     SETUP_KEYS,
+    fields,
     label_of,
 )
 from ptb_lite.tui.screens.setup_view import SetupView
@@ -56,7 +55,7 @@ class SetupScreen(SetupView):
 
     def on_mount(self) -> None:
         self.query_one("#models").focus()
-        self.call_after_refresh(self._furnish)
+        self._furnish()
 
     def on_screen_resume(self) -> None:
         if self._started:
@@ -176,6 +175,8 @@ class SetupScreen(SetupView):
             self.ptb.say(f"Not a preset yet: {self._summary.problem}")
             return
 
+        from ptb_lite.tui.screens.ask_text import SavePresetScreen
+
         def save(name: str | None) -> None:
             if name is not None:
                 self._save(spec, name)
@@ -209,7 +210,7 @@ class SetupScreen(SetupView):
     @on(Input.Changed)
     def _typed(self, message: Input.Changed) -> None:
         name = (message.input.id or "").removeprefix("choose-")
-        if self._facts is None or name not in FIELDS:
+        if self._facts is None or name not in fields():
             return
         if message.value != self._choices.text(name):
             self._apply(self._choices.but(**{name: message.value}))
@@ -270,8 +271,11 @@ class SetupScreen(SetupView):
         self._say(f"{message.path.name} was started.")
         await self.ptb.open_run(message.path)
 
+    @work(group="furnish")
     async def _furnish(self) -> None:
         """The many controls come after the first frame, what they show after them."""
+        await self.ptb.draws.wait()
+        await self.wait_for_refresh()
         await self._mount_fields()
         self._load()
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING
 
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widget import Widget
 from textual.widgets import Collapsible, Select
 
-from ptb_lite import plugins
-from ptb_lite.spec.choices import Choice, run_choices
-from ptb_lite.tui.models.setup.choices import typed_choices
 from ptb_lite.tui.widgets.field import Field
 from ptb_lite.tui.widgets.line_input import LineInput
+
+if TYPE_CHECKING:
+    # The first frame does not wait for what declares the choices.
+    from ptb_lite.spec.choices import Choice
 
 # Chosen in lists of their own.
 _LISTED = ("model", "agent")
@@ -42,7 +45,14 @@ this machine can run what is chosen, and what is in the way; f (in a field Ctrl+
 beside the first line. The choices below come from the preset until you change them, and are kept.
 F1 in a field says what it is for. Closing the app ends no run.
 """
-FIELDS = {choice.name: choice for choice in typed_choices() if choice.name not in _LISTED}
+
+
+@cache
+def fields() -> Mapping[str, Choice]:
+    """The choices that have a control of their own here, by name."""
+    from ptb_lite.tui.models.setup.choices import typed_choices
+
+    return {choice.name: choice for choice in typed_choices() if choice.name not in _LISTED}
 
 
 def words_of(choice: Choice) -> tuple[str, ...]:
@@ -50,6 +60,8 @@ def words_of(choice: Choice) -> tuple[str, ...]:
     if choice.type is bool:
         return ("no", "yes")
     if choice.shown.kind:
+        from ptb_lite import plugins
+
         return plugins.names(choice.shown.kind)
     return ("", *choice.words) if choice.words and choice.default is None else choice.words
 
@@ -61,19 +73,21 @@ def preset_field() -> Select[str]:
 def setup_fields() -> Iterator[Field]:
     """The fields in sight; each control's id is choose-NAME."""
     for name in _FIRST:
-        yield _field(FIELDS[name])
+        yield _field(fields()[name])
 
 
 def more_fields() -> Collapsible:
     """The other fields, folded away."""
-    others = [choice for name, choice in FIELDS.items() if name not in _FIRST]
+    others = [choice for name, choice in fields().items() if name not in _FIRST]
     names = ", ".join(choice.shown.label.lower() for choice in others)
-    fields = Container(*map(_field, others), classes="setup-grid")
-    return Collapsible(fields, title=f"more: {names}")
+    grid = Container(*map(_field, others), classes="setup-grid")
+    return Collapsible(grid, title=f"more: {names}")
 
 
 def label_of(name: str) -> str:
     """A choice's label, as it stands beside its control."""
+    from ptb_lite.spec.choices import run_choices
+
     labels = {each.name: each.shown.label for each in run_choices()}
     return labels.get(name, name.capitalize())
 
@@ -82,7 +96,7 @@ def field_help(name: str) -> str:
     """What a choice is for, from its own doc, with its words or unit."""
     if name == "preset":
         return "A set of choices to begin with; what is changed below stays changed."
-    choice = FIELDS[name]
+    choice = fields()[name]
     words = [word for word in words_of(choice) if word]
     said = f" One of: {', '.join(words)}." if words and choice.type is not bool else ""
     known = words or choice.shown.unit in choice.help

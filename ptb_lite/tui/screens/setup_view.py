@@ -17,9 +17,9 @@ from ptb_lite.tui.models.setup.verdict import time_bar
 from ptb_lite.tui.place import Mode
 from ptb_lite.tui.screens.base import PtbScreen
 from ptb_lite.tui.screens.setup_fields import (
-    FIELDS,
     SETUP_HELP,
     field_help,
+    fields,
     label_of,
     more_fields,
     preset_field,
@@ -44,7 +44,8 @@ class SetupView(PtbScreen):
     def __init__(self) -> None:
         super().__init__()
         self._facts: SetupFacts | None = None
-        self._choices = SetupChoices()
+        # The defaults come with the fields: the first frame shows none.
+        self._choices = SetupChoices(typed={})
         self._summary = Summary(())
         self._pointed = ("", "")
 
@@ -115,6 +116,7 @@ class SetupView(PtbScreen):
         self.query_one("#facts", Static).update(Content("").join(shown))
 
     async def _mount_fields(self) -> None:
+        self._choices = SetupChoices()
         await self.query_one("#setup-preset").mount(preset_field())
         await self.query_one("#setup-fields").mount(*setup_fields())
         await self.query_one("#setup-more").mount(more_fields())
@@ -122,7 +124,7 @@ class SetupView(PtbScreen):
     def _fill(self, choices: SetupChoices) -> None:
         """Show choices in the fields, without taking that for typing."""
         with self.prevent(Select.Changed, Input.Changed):
-            for name, choice in FIELDS.items():
+            for name, choice in fields().items():
                 if words_of(choice):
                     self.query_one(f"#choose-{name}", Select).value = choices.text(name)
                 else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -47,8 +48,13 @@ class Answers(Widget):
         self._lines: tuple[Answer, ...] = ()
         self._problem = "Reading the result …"
 
-    def show(self, view: ResultView) -> None:
-        self._lines, self._problem = view.answers, view.problem
+    def show(self, view: ResultView, hinted: Callable[[str], str]) -> None:
+        """`hinted` gives a hint as who uses the app may read it."""
+        self._lines = tuple(
+            replace(each, text=f"{each.text} {hinted(view.hints.get(each.question, ''))}".strip())
+            for each in view.answers
+        )
+        self._problem = view.problem
         self.border_title = Content(view.run_id)
         self.refresh(layout=True)
 

@@ -89,6 +89,14 @@ class TraceView(ScrollView, can_focus=True):
         last = self._book.entries[-1].number if self._book.entries else 0
         return len(self._newest) - bisect_right(self._newest, last, key=lambda each: each.number)
 
+    @property
+    def standing(self) -> str:
+        """Whether it follows the run, and whether there is nothing of the part that it shows."""
+        words = "following" if self.following else f"held, {self.waiting} new below (End)"
+        if self.filter is TraceFilter.ALL or self.entries:
+            return words
+        return f"nothing of this kind so far, a shows all · {words}"
+
     def take_filter(self, chosen: TraceFilter) -> None:
         """Show another part of the trace; the cursor goes to its end."""
         self.filter = chosen

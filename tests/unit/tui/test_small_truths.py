@@ -62,6 +62,17 @@ def test_a_deadline_that_cuts_training() -> None:
     assert view.by(10_000) is None
 
 
+def test_a_training_that_is_silent_after_its_first_figure_is_cut_too() -> None:
+    began = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    first = TrainingView(1, 272, 4.1, None, None, began, began, 1)
+    # Of every tenth step at the latest: 30 s of silence are 3 s a step at best.
+    assert first.at_most(30, 150) == pytest.approx(61)
+    assert first.at_most(5, 150) is None
+    assert first.at_most(30, 3000) is None
+    # One that tells every 500th step is not slow because it says nothing between.
+    assert TrainingView(500, 2000, 4.1, None, None, began, began, 500).at_most(30, 150) is None
+
+
 def test_choices_are_kept_and_damage_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

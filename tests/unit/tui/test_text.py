@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ptb_lite.text import clean, one_line
+from ptb_lite.tui.text import notification
 from tests.unit.tui.journals import HOSTILE, is_harmless
 
 
@@ -45,3 +46,11 @@ def test_a_line_of_a_megabyte_is_cheap() -> None:
     assert len(clean(line, 8192)) < 9000
     assert len(one_line(line)) <= 200
     assert time.perf_counter() - begun < 0.5
+
+
+def test_a_terminal_is_notified_in_the_way_that_it_knows() -> None:
+    assert notification("r ended", {"TERM": "xterm-256color"}) == "\x1b]9;ptb-lite: r ended\x07"
+    for known in ({"TERM": "rxvt-unicode"}, {"TERM": "xterm-256color", "VTE_VERSION": "7600"}):
+        assert notification("r ended", known) == "\x1b]777;notify;ptb-lite;r ended\x07"
+    inside = notification("r ended", {"TERM": "tmux-256color", "TMUX": "/tmp/tmux-0/default,1,0"})
+    assert inside == "\x1bPtmux;\x1b\x1b]9;ptb-lite: r ended\x07\x1b\\"

@@ -12,7 +12,7 @@ from ptb_lite.audit.record import AuditRecord
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.results import read_result
 from ptb_lite.files import read_record
-from ptb_lite.narrate import severity
+from ptb_lite.narrate import severity, verdict_reason
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import BenchmarkScores, Score, Scores
 from ptb_lite.spec.run_spec import RunSpec
@@ -126,7 +126,7 @@ def _flag_lines(runs: Sequence[_Run]) -> list[CompareLine]:
         kinds |= dict.fromkeys(_kind(flag) for flag in audit.flags()) if audit else {}
     lines = [
         _line("verdict", audits, lambda each: said(each.verdict.value)),
-        _line("why", audits, lambda each: each.reason),
+        _line("why", audits, lambda each: verdict_reason(each.reason)),
     ]
     for kind in list(kinds)[:_MAX_FLAGS]:
         counts = [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ptb_lite.audit.record import AuditRecord
@@ -70,6 +71,8 @@ class ResultView:
 
     run_id: str
     answers: tuple[Answer, ...] = ()
+    hints: Mapping[str, str] = field(default_factory=dict)
+    """By an answer's question the key that leads on, as `PtbScreen.hinted` takes it."""
     benchmarks: tuple[BenchmarkPart, ...] = ()
     sampled: tuple[str, ...] = ()
     """The benchmarks whose items can be shown, the targets first."""
@@ -126,12 +129,15 @@ def read_result(run: RunFolder) -> ResultView:
         return ResultView(
             run.run_id, flags=flags, detectors=detectors, facts=choices, problem=problem
         )
+    counted = counted_by_seed(run)
+    answers = _answers(counted, data.scores, data.audit)
     packages = tuple((f"version of {name}", version) for name, version in data.packages)
     return ResultView(
         run_id=run.run_id,
         verdict=data.scores.verdict.value,
         unjudged=not data.scores.no_score and any(x.not_scored for x in data.scores.benchmarks),
-        answers=_answers(run, data.scores, data.audit),
+        answers=answers,
+        hints=_hints(answers, counted),
         benchmarks=tuple(_part(item) for item in data.scores.benchmarks),
         sampled=sampled(data.scores),
         flags=flags,
@@ -166,25 +172,25 @@ def _cell(share: float, cells: int) -> int:
     return round(min(1.0, max(0.0, share)) * (cells - 1)) if math.isfinite(share) else 0
 
 
-def _answers(run: RunFolder, scores: Scores, audit: AuditRecord | None) -> tuple[Answer, ...]:
-    trust = trust_answer(scores, audit)
-    if "could not" in trust.text:
-        trust = replace(trust, text=f"{trust.text} (2 tells why)")
+def _answers(
+    counted: dict[int, float], scores: Scores, audit: AuditRecord | None
+) -> tuple[Answer, ...]:
     beside = None if scores.no_score else off_target_answer(scores)
     found = (
         gain_answer(scores),
         beside,
-        trust,
+        trust_answer(scores, audit),
         score_answer(scores),
         success_answer(scores),
-        _seeds(counted_by_seed(run)),
+        seeds_answer(counted),
     )
     return tuple(answer for answer in found if answer is not None)
 
 
-def _seeds(counted: dict[int, float]) -> Answer:
-    answer = seeds_answer(counted)
-    return answer if len(counted) >= SEEDS else replace(answer, text=f"{answer.text} (e runs more)")
+def _hints(answers: tuple[Answer, ...], counted: dict[int, float]) -> dict[str, str]:
+    told = [each for each in answers if each.question == "Trust it?" and "could not" in each.text]
+    hints = {each.question: "{tab|(2 tells why)}" for each in told}
+    return hints if len(counted) >= SEEDS else {**hints, "Seeds": "{seeds|(e runs more)}"}
 
 
 def answer_lines(answer: Answer, width: int) -> list[list[Span]]:

@@ -255,10 +255,13 @@ def _cut(shot: RunSnapshot, now: datetime) -> list[Span]:
     if left is None or training is None:
         return []
     # What was trained since the newest figures counts, too.
-    reached = training.by(left + max(0.0, (now - training.time).total_seconds()))
+    silent = max(0.0, (now - training.time).total_seconds())
+    reached, how = training.by(left + silent), "about"
+    if reached is None:
+        reached, how = training.at_most(silent, left), "at most"
     if reached is None:
         return []
-    steps = f"about {reached:.0f} of {training.steps:.0f} steps"
+    steps = f"{how} {reached:.0f} of {training.steps:.0f} steps"
     return [(f"\n! at this speed {steps} before the deadline", CARE)]
 
 

@@ -35,6 +35,10 @@ class AgentView:
         return max(0.0, (self.deadline - now).total_seconds())
 
 
+_SILENT_SECONDS = 15.0
+_STEPS_PER_FIGURE = 10.0
+
+
 @dataclass(frozen=True)
 class TrainingView:
     """The newest figures of a training. `points` are (step, loss), each the mean of `per_point`."""
@@ -63,6 +67,15 @@ class TrainingView:
         if left is None or left <= seconds:
             return None
         return self.step + seconds / left * (self.steps - self.step)
+
+    def at_most(self, silent: float, seconds: float) -> float | None:
+        """After a first figure and `silent` seconds without another: the last step that can be
+        reached in `seconds` more, where that is not its last one. Most trainings tell every tenth
+        step or oftener."""
+        if self.step != self.first_step or silent < _SILENT_SECONDS:
+            return None
+        reached = self.step + max(_STEPS_PER_FIGURE, self.step) * (1 + seconds / silent)
+        return reached if reached < self.steps else None
 
 
 @dataclass(frozen=True)

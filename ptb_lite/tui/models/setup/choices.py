@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args, get_origin
 
 from ptb_lite.errors import CatalogError, SpecError
-from ptb_lite.spec.choices import NOTHING, Choice, run_choices
 
 if TYPE_CHECKING:
     # The screen's first frame does not wait for what validates.
     from ptb_lite.catalog.loader import Catalog
+    from ptb_lite.spec.choices import Choice
     from ptb_lite.spec.presets import Preset
     from ptb_lite.spec.run_spec import RunSpec
 
@@ -44,6 +44,8 @@ class SetupChoices:
 
 def typed_choices() -> tuple[Choice, ...]:
     """Every choice but the benchmarks, which are ticked."""
+    from ptb_lite.spec.choices import run_choices
+
     return tuple(choice for choice in run_choices() if choice.name != _LISTED)
 
 
@@ -141,6 +143,8 @@ def overrides(
 
 def command(choices: SetupChoices, chosen: Mapping[str, object], runs_dir: Path) -> str:
     """The command line that starts the same run; `chosen` is what `overrides` gave."""
+    from ptb_lite.spec.choices import NOTHING
+
     words = ["ptb-lite", "run"]
     if choices.preset:
         words += ["--preset", choices.preset]
