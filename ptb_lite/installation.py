@@ -96,8 +96,9 @@ def _is_uv_tool() -> bool:
 
 
 def _is_uvx() -> bool:
-    """An environment that lies in uv's cache."""
-    return (Path(sys.prefix) / "CACHEDIR.TAG").is_file()
+    """An environment CACHE/archive-v0/NAME of uv's cache; `uv venv` writes CACHEDIR.TAG as well."""
+    kind = Path(sys.prefix).parent
+    return "-v" in kind.name and (kind.parent / "CACHEDIR.TAG").is_file()
 
 
 def missing_for_runs() -> tuple[str, ...]:

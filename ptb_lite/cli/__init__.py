@@ -40,7 +40,7 @@ def _run(arguments: list[str], debug: bool) -> int:
         code = app(arguments or ["--help"], prog_name="ptb-lite", standalone_mode=False)
         sys.stdout.flush()
     except TyperException as error:
-        say_error(f"error: {_plain(error.format_message())}")
+        say_error(f"error: {_plain(error.format_message())}{_usage_hint(error)}")
         return EXIT_USAGE
     except PtbLiteError as error:
         if debug:
@@ -61,6 +61,12 @@ def _run(arguments: list[str], debug: bool) -> int:
         say_error(f"error: {type(error).__name__}: {error}. This is a bug; --debug shows where")
         return EXIT_FAILED
     return code if isinstance(code, int) else 0
+
+
+def _usage_hint(error: Exception) -> str:
+    """Where what the command takes is said, if it is known which one was meant."""
+    path = getattr(getattr(error, "ctx", None), "command_path", "")
+    return f". `{path} --help` says what it takes" if path else ""
 
 
 def _plain(message: str) -> str:

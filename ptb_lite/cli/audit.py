@@ -128,7 +128,7 @@ def _case(target: str, runs_dir: Path) -> AuditCase:
     if _is_folder(path):
         return _case_of_folder(path)
     if path.exists() and not path.is_dir():
-        raise PtbLiteError("is not a folder", field=target)
+        raise PtbLiteError("is not a folder", field=target, hint="Name the folder that it lies in")
     return _case_of_run(find_run(runs_dir, target))
 
 

@@ -17,6 +17,7 @@ from ptb_lite.evaluation.items.splits import draw_splits
 from ptb_lite.events import Record
 
 MAX_BYTES = 1 << 30
+_FORM = 'One line of JSON each: {"id": "…", "completion": "…"}; - is standard input'
 _IDS = ("id", "item_id", "task_id")
 
 
@@ -72,7 +73,9 @@ def read_lines(path: Path) -> list[str]:
             raise ItemsError("is larger than 1 GiB", field=str(path))
         return path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
-        raise ItemsError(f"cannot be read: {error.strerror}", field=str(path)) from error
+        raise ItemsError(
+            f"cannot be read: {error.strerror}", field=str(path), hint=_FORM
+        ) from error
     except UnicodeDecodeError as error:
         raise ItemsError("is not UTF-8 text", field=str(path)) from error
 
@@ -86,7 +89,7 @@ def _read(
         try:
             found: JsonValue = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise ItemsError(f"line {number} is not JSON", field=source) from error
+            raise ItemsError(f"line {number} is not JSON", field=source, hint=_FORM) from error
         name = (
             next((found[key] for key in _IDS if key in found), None)
             if isinstance(found, dict)
@@ -95,7 +98,9 @@ def _read(
         text = found.get("completion") if isinstance(found, dict) else None
         if isinstance(name, bool) or not isinstance(name, str | int) or not isinstance(text, str):
             raise ItemsError(
-                f"line {number} is not an object with an id and a text completion", field=source
+                f"line {number} is not an object with an id and a text completion",
+                field=source,
+                hint=_FORM,
             )
         if str(name) not in items:
             raise ItemsError(

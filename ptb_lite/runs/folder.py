@@ -245,10 +245,21 @@ def find_run(runs_dir: Path, run_id: str) -> RunFolder:
     found = found or [run for run in runs if _name(run) == run_id]
     if len(found) == 1 and run_id:
         return found[0]
-    what = f"{len(found)} runs match {run_id!r}" if found else f"there is no run {run_id!r}"
-    raise RunNotFoundError(
-        f"{what} in {runs_dir}", field="run", hint="`ptb-lite ls` lists the runs"
-    )
+    if found:
+        what, hint = f"{len(found)} runs match {run_id!r} in {runs_dir}", "`ptb-lite ls` lists them"
+    elif as_path.exists():
+        what = f"{run_id!r} is no run's folder: it has no spec.json"
+        hint = "`ptb-lite ls` lists the runs; `ptb-lite audit` takes any folder"
+    else:
+        none = "" if runs else ", nor any other"
+        what = f"there is no run {run_id!r} in {runs_dir}{none}, and no such folder"
+        hint = (
+            f"`ptb-lite ls --runs-dir {runs_dir}` lists the runs"
+            if runs
+            else "`ptb-lite ls --runs-dir FOLDER` lists those of another folder, "
+            "`ptb-lite replay demo` plays one that ships"
+        )
+    raise RunNotFoundError(what, field="run", hint=hint)
 
 
 def _name(run: RunFolder) -> str | None:

@@ -127,7 +127,7 @@ def _named_commands() -> list[tuple[str, str]]:
     return found
 
 
-_OTHERS = {"mkdir", "python3", "pip", "uv", "uvx", "npm", "$EDITOR"}
+_OTHERS = {"mkdir", "python3", "pip", "uv", "uvx", "npm", "sudo"}
 
 
 def test_every_option_and_command_that_is_named_exists(home: Path) -> None:

@@ -99,7 +99,8 @@ def test_versions_are_those_installed() -> None:
         ("", True, f"{sys.executable} -m pip "),
         ("", False, "uv pip install --python"),
         ("uv-receipt.toml", False, "uv tool install "),
-        ("CACHEDIR.TAG", False, "uvx "),
+        ("CACHEDIR.TAG", False, "uv pip install --python"),
+        ("../../CACHEDIR.TAG", False, "uvx "),
     ],
 )
 def test_hints_name_what_such_an_installation_has(
@@ -109,8 +110,10 @@ def test_hints_name_what_such_an_installation_has(
     if mark != "checkout":
         for module in ("installation", "hardware.device"):
             monkeypatch.setattr(f"ptb_lite.{module}.checkout", lambda: None)
-        monkeypatch.setattr(sys, "prefix", str(tmp_path))
-        (tmp_path / (mark or "pyvenv.cfg")).touch()
+        prefix = tmp_path / "archive-v0" / "a1"
+        prefix.mkdir(parents=True)
+        monkeypatch.setattr(sys, "prefix", str(prefix))
+        (prefix / (mark or "pyvenv.cfg")).touch()
     monkeypatch.setattr("ptb_lite.installation.find_spec", {"pip": pip or None}.get)
     for way in (way_to_install(), way_to_install("submitit"), way_to_install(cpu=True)):
         assert way.startswith(begins)

@@ -32,6 +32,10 @@ def test_runs_are_found_by_id_beginning_end_path_and_last(tmp_path: Path) -> Non
         find_run(tmp_path, "cccc")
     with pytest.raises(RunNotFoundError, match="2 runs match '2026'"):
         find_run(tmp_path, "2026")
+    with pytest.raises(RunNotFoundError, match="is no run's folder"):
+        find_run(tmp_path, str(tmp_path))
+    with pytest.raises(RunNotFoundError, match="nor any other, and"):
+        find_run(tmp_path / "absent", "last")
     assert list_runs(tmp_path / "absent") == []
 
 
