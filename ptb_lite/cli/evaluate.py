@@ -63,21 +63,25 @@ def evaluate_and_print(choices: EvalChoices, *, as_json: bool) -> int:
     folder = _model_folder(choices.model, catalog)
     family = _chat_family(choices.model, folder, catalog)
     found = []
+    code = 0
     for entry in entries:
         try:
-            scored = _judged(
+            scored, reason = _judged(
                 choices, entry, _score(choices, entry, folder, family, tasks.get(entry.id))
             )
         except EvaluationError as error:
             say_error(f"error: {error}")
             return EXIT_FAILED
+        if reason:
+            say_error(f"error: {entry.id}: not scored: {reason}")
+            code = EXIT_FAILED
         judged = has_points(entry, scored.samples)
-        found.append(_as_json(scored, judged=judged))
+        found.append({**_as_json(scored, judged=judged), "not_scored": reason})
         if not as_json:
             say(_line(scored, judged=judged))
     if as_json:
         say_json({"model": choices.model, "folder": str(folder), "results": found})
-    return 0
+    return code
 
 
 def _check(choices: EvalChoices, entries: list[BenchmarkEntry]) -> None:
@@ -181,10 +185,11 @@ def _tell(message: Message) -> None:
             say_error(f"warning: {text}")
 
 
-def _judged(choices: EvalChoices, entry: BenchmarkEntry, scored: Scored) -> Scored:
-    """The same with the judge's scores, where a judge is needed and one is chosen."""
+def _judged(choices: EvalChoices, entry: BenchmarkEntry, scored: Scored) -> tuple[Scored, str]:
+    """The same with the judge's scores, where a judge is needed and one is chosen; and why that
+    judge gave none."""
     if entry.judge is None or scored.result.score is not None or choices.judge is None:
-        return scored
+        return scored, ""
     # Imported here: without a judge there is no need of an HTTP client.
     from ptb_lite.evaluation.judge.judge import judge_at
     from ptb_lite.evaluation.judge.store import JudgementStore, store_path
@@ -202,9 +207,8 @@ def _judged(choices: EvalChoices, entry: BenchmarkEntry, scored: Scored) -> Scor
             judge=asked,
             on_judged=lambda done, total: say_error(f"{entry.id}: {done} of {total} judged"),
         )
-    if report.not_scored:
-        say_error(f"{entry.id}: not scored: {report.not_scored}")
-    return replace(scored, result=result, samples=read_samples(scored.folder / result.samples))
+    samples = read_samples(scored.folder / result.samples)
+    return replace(scored, result=result, samples=samples), report.not_scored
 
 
 def _line(scored: Scored, *, judged: bool) -> str:
