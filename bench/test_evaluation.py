@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from bench.figures import Figure, publish
-from bench.generation import SIZES, Timed, compare, our_lm, stock_lm, task_requests
+from bench.generation import (
+    ROUNDS,
+    SIZES,
+    Timed,
+    compare,
+    our_lm,
+    stock_lm,
+    task_requests,
+    timed,
+)
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.embedded import embedded_model
 from ptb_lite.evaluation.benchmark import find_benchmark
@@ -106,6 +115,39 @@ def test_generation(
         )
     )
     assert same >= 0.95 * limit
+
+
+@pytest.mark.timeout(600)
+def test_unmerged_adapter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What it costs that an adapter runs unmerged in bfloat16, as PEFT runs it."""
+    model = embedded_model("gemma-3-270m-embedded")
+    adapter = random_adapter(model, tmp_path / "adapter")
+    items = the_items(tmp_path / "items")
+    definition = find_benchmark(BENCHMARK), items.test.path.with_suffix(".yaml")
+    _, requests = task_requests(write_task_file(*definition), items, shots=0, limit=LIMIT)
+    models = {merged: our_lm(model, adapter, merged=merged) for merged in (False, True)}
+    seconds: dict[bool, list[float]] = {False: [], True: []}
+    texts = {}
+    for _ in range(ROUNDS):
+        for merged, lm in models.items():
+            texts[merged], taken = timed(lambda lm=lm: lm.generate_until(requests))
+            seconds[merged].append(taken)
+    unmerged, whole = min(seconds[False]), min(seconds[True])
+    lengths = [sum(map(len, texts[merged])) for merged in (False, True)]
+    note = f"completions of {lengths[0]} and {lengths[1]} characters"
+    with capsys.disabled():
+        print(f"\nunmerged adapter: {unmerged:.1f} s, merged {whole:.1f} s; {note}")
+    publish(
+        Figure(
+            what=f"generation, 0-shot, with a LoRA adapter of rank 16, unmerged, {LIMIT} items",
+            value=unmerged,
+            unit="s",
+            limit="the same adapter merged",
+            limit_value=whole,
+            note=note,
+        )
+    )
+    assert all(texts.values())
 
 
 @pytest.mark.timeout(600)
