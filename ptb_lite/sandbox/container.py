@@ -27,7 +27,10 @@ from ptb_lite.sandbox.plan import SandboxPlan, gpu_files, interpreter_paths
 IMAGE = "ptb-lite-empty"
 _PROBE_SECONDS = 30.0
 _MOST = 32768
-_ELSEWHERE = "its containers do not see this machine's files: they run in a virtual machine or on another host"
+_ELSEWHERE = (
+    "its containers do not see this machine's files: they run in a virtual machine "
+    "or on another host"
+)
 # What the engine's own client needs of the environment; none of it enters the container.
 _CLIENT_VARIABLES = (
     *("PATH", "HOME", "USER", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME"),
