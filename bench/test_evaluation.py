@@ -44,8 +44,8 @@ def the_items(folder: Path) -> ItemFiles:
     return prepare_items(load_catalog().benchmark(BENCHMARK), folder, seed=1234, salt="bench")
 
 
-def random_adapter(model: Path, folder: Path) -> Path:
-    """A LoRA adapter of rank 16 on all linear layers with small random weights."""
+def random_adapter(model: Path, folder: Path, scale: float = 1e-3) -> Path:
+    """A LoRA adapter of rank 16 on all linear layers with random weights, B's of this size."""
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
@@ -55,7 +55,7 @@ def random_adapter(model: Path, folder: Path) -> Path:
     made = get_peft_model(base, config)
     for name, weight in made.named_parameters():
         if "lora_B" in name:
-            torch.nn.init.normal_(weight, std=1e-3)
+            torch.nn.init.normal_(weight, std=scale)
     made.save_pretrained(folder)
     return folder
 
@@ -119,9 +119,10 @@ def test_generation(
 
 @pytest.mark.timeout(600)
 def test_unmerged_adapter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What it costs that an adapter runs unmerged in bfloat16, as PEFT runs it."""
+    """What it costs that an adapter runs unmerged in bfloat16, as PEFT runs it. This one changes
+    nearly nothing, so that both ways answer the same and as long."""
     model = embedded_model("gemma-3-270m-embedded")
-    adapter = random_adapter(model, tmp_path / "adapter")
+    adapter = random_adapter(model, tmp_path / "adapter", 1e-6)
     items = the_items(tmp_path / "items")
     definition = find_benchmark(BENCHMARK), items.test.path.with_suffix(".yaml")
     _, requests = task_requests(write_task_file(*definition), items, shots=0, limit=LIMIT)
@@ -133,8 +134,8 @@ def test_unmerged_adapter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
             texts[merged], taken = timed(lambda lm=lm: lm.generate_until(requests))
             seconds[merged].append(taken)
     unmerged, whole = min(seconds[False]), min(seconds[True])
-    lengths = [sum(map(len, texts[merged])) for merged in (False, True)]
-    note = f"completions of {lengths[0]} and {lengths[1]} characters"
+    same = sum(a == b for a, b in zip(texts[False], texts[True], strict=True))
+    note = f"{same} of {LIMIT} completions equal"
     with capsys.disabled():
         print(f"\nunmerged adapter: {unmerged:.1f} s, merged {whole:.1f} s; {note}")
     publish(
@@ -147,7 +148,7 @@ def test_unmerged_adapter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
             note=note,
         )
     )
-    assert all(texts.values())
+    assert same >= 0.9 * LIMIT
 
 
 @pytest.mark.timeout(600)
