@@ -22,6 +22,7 @@ GIVE_UP_AFTER = 5
 # So many in a row whose answers hold no verdict: the rest would be paid for and get none either.
 GIVE_UP_UNREAD = 20
 _SHOWN_BACK = 2000
+_SHOWN_END = 60
 _POLL_SECONDS = 0.2
 
 OnJudged = Callable[[int, int], None]
@@ -161,7 +162,7 @@ class Judge:
         used = Spent()
         for attempt in range(1, ANSWERS + 1):
             answer, cost = self._paid(messages)
-            lacking = answer.lacking
+            lacking = answer.lacking or f"it ends {answer.text.strip()[-_SHOWN_END:]!r}"
             used = Spent(
                 used.input_tokens + cost.input_tokens, used.output_tokens + cost.output_tokens
             )
@@ -184,8 +185,7 @@ class Judge:
                 {"role": "assistant", "content": answer.text[-_SHOWN_BACK:] or "(nothing)"},
                 {"role": "user", "content": request.reminder},
             ]
-        why = f" (the last: {lacking})" if lacking else ""
-        return f"the judge gave {ANSWERS} answers without a verdict{why}"
+        return f"the judge gave {ANSWERS} answers without a verdict (the last: {lacking})"
 
     def _paid(self, messages: Sequence[Mapping[str, str]]) -> tuple[Answer, Spent]:
         """One answer, counted whether it helps or not; an endpoint that does not count is taken

@@ -164,6 +164,7 @@ def test_an_answer_in_parts_is_read_at_once(tmp_path: Path, message: dict[str, A
             "an empty answer, ended by the server: content_filter",
         ),
         (Reply(""), "an empty answer)"),
+        (Reply("Both are nice."), "(the last: it ends 'Both are nice.')"),
     ],
 )
 def test_why_there_is_no_verdict_is_said(tmp_path: Path, reply: Reply, said: str) -> None:
