@@ -59,7 +59,10 @@ def way_out(program: str, root: Path = Path("/")) -> str:
         return f"run `sudo sysctl -w {switch}`, {_OTHERS}"
     version = _text(root, "proc/version").lower()
     if "microsoft" in version and "wsl2" not in version:
-        return "WSL 1 has no user namespaces: run `wsl --set-version DISTRIBUTION 2` in Windows, then try again"
+        return (
+            "WSL 1 has no user namespaces: run `wsl --set-version DISTRIBUTION 2` in Windows, then "
+            "try again"
+        )
     if "microsoft" in version:
         return (
             "in WSL 2 run `wsl --update` in Windows, and `wsl --shutdown`, for a kernel that has "
