@@ -49,9 +49,7 @@ def crashed(error: BaseException) -> str:
 
 def _needed(detector: Detector, case: AuditCase) -> AuditCase:
     """The case without what costs models or money and the detector does not ask for."""
-    return replace(
-        case,
-        losses=case.losses if "losses" in detector.needs else None,
-        embedder=case.embedder if "embedder" in detector.needs else None,
-        judge=case.judge if "judge" in detector.needs else None,
-    )
+    dear = {"losses": case.losses, "embedder": case.embedder, "judge": case.judge}
+    spared = {name: None for name, value in dear.items() if value and name not in detector.needs}
+    # As it is where it can be: a case keeps what was read of its folder.
+    return replace(case, **spared) if spared else case  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.text.matcher import Matcher
 from ptb_lite.audit.text.normal import readable
-from ptb_lite.audit.text.phrases import Templates, wanted_items
+from ptb_lite.audit.text.searches import search_for_items
 from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag
 
@@ -122,7 +122,7 @@ def _templates(folder: Path, case: AuditCase) -> Iterator[Flag]:
             continue
         path = folder / name
         if matcher is None:
-            matcher = Matcher(wanted_items(case.items, Templates(case.items)))
+            matcher = search_for_items(case.items)
         hits = matcher.search(readable(text.encode("utf-8", "replace")), set())
         if hits and case.items:
             item = case.items[hits[0].index]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
@@ -92,13 +92,7 @@ def holding_items(
             if file.suffix in {".json", ".jsonl"}
             and (is_inspect(start := _peek(file)) or is_lm_eval(start))
         )
-    # Here, since what judges cases alone needs no matcher.
-    from ptb_lite.audit.text.matcher import Matcher
-    from ptb_lite.audit.text.phrases import Templates, wanted_answers, wanted_items
-
-    search = _Holding(
-        Matcher(wanted_items(items, Templates(items))), lambda: Matcher(wanted_answers(items))
-    )
+    search = _Holding(items)
     found: list[str] = []
     aside = _Aside(programs)
     for file in files:
@@ -114,12 +108,27 @@ def holding_items(
 
 
 class _Holding:
-    """Whether a file holds test items, and where. Bounded in bytes and time over all files."""
+    """Whether a file holds test items, and where. Bounded in bytes and time over all files.
 
-    def __init__(self, matcher: Matcher, answers: Callable[[], Matcher]) -> None:
-        self._matcher = matcher
-        self._answers = cache(answers)
+    The searches are made when a file is first looked into: in most folders none is.
+    """
+
+    def __init__(self, items: Sequence[TestItem]) -> None:
+        self._items = tuple(items)
         self._budget = Budget(_MAX_BYTES, time.monotonic() + _MAX_SECONDS)
+
+    @cached_property
+    def _matcher(self) -> Matcher:
+        # Here, since what judges cases alone needs no matcher.
+        from ptb_lite.audit.text.searches import search_for_items
+
+        return search_for_items(self._items)
+
+    @cached_property
+    def _answers(self) -> Matcher:
+        from ptb_lite.audit.text.searches import search_for_answers
+
+        return search_for_answers(self._items)
 
     def holds(self, file: FoundFile) -> bool:
         """Whether more than one item stands in a file."""
@@ -141,14 +150,14 @@ class _Holding:
         if low.endswith(_WITH_MEMBERS):
             return file.size <= _MAX_ASIDE and (
                 self._holds_outputs(self._matcher, file)
-                or (low.endswith(".eval") and self._holds_outputs(self._answers(), file))
+                or (low.endswith(".eval") and self._holds_outputs(self._answers, file))
             )
         start = _titles(file) if low.endswith(_TABLES) else _peek(file)
         if not is_output_form(file.relative, start):
             return False
         # Of a conversation a log may show no more than the last turn and the ideal answer.
         return self.holds(file) or (
-            (is_inspect(start) or is_lm_eval(start)) and self._finds(self._answers(), file)
+            (is_inspect(start) or is_lm_eval(start)) and self._finds(self._answers, file)
         )
 
     def _holds_outputs(self, matcher: Matcher, file: FoundFile) -> bool:

@@ -11,6 +11,7 @@ import codecs
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,14 +59,8 @@ class Matcher:
     def __init__(
         self, wanted: Sequence[Wanted], thresholds: Mapping[tuple[str, str], float] | None = None
     ) -> None:
-        least = thresholds or {}
-        self._least = [
-            least.get(
-                (want.item.benchmark, want.item.id),
-                least.get((want.item.benchmark, ""), MIN_CONTAINMENT),
-            )
-            for want in wanted
-        ]
+        self._wanted = [(want.item.benchmark, want.item.id) for want in wanted]
+        self._least = self._least_of(thresholds or {})
         whole: dict[bytes, list[tuple[int, Phrase]]] = defaultdict(list)
         pieces: dict[bytes, list[int]] = defaultdict(list)
         for index, want in enumerate(wanted):
@@ -89,6 +84,18 @@ class Matcher:
         self._lengths = [len(squeeze(want.core.encode())) for want in wanted]
         self._piece_counts = [len(set(want.grams)) for want in wanted]
         self._automaton = BytesAhoCorasick(self._patterns) if self._patterns else None
+
+    def held_to(self, thresholds: Mapping[tuple[str, str], float]) -> Matcher:
+        """The same search with other thresholds. It shares the automaton, which takes the time."""
+        changed = copy(self)
+        changed._least = self._least_of(thresholds)
+        return changed
+
+    def _least_of(self, thresholds: Mapping[tuple[str, str], float]) -> list[float]:
+        return [
+            thresholds.get((benchmark, name), thresholds.get((benchmark, ""), MIN_CONTAINMENT))
+            for benchmark, name in self._wanted
+        ]
 
     def search(self, text: bytes, found: set[int]) -> list[Hit]:
         """Hits in a `readable` text, also in one that is written backwards or in rot13, at most

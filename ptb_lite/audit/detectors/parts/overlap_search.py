@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence.folder import FoundFile, ScanNotes, printable
 from ptb_lite.audit.evidence.readers import Budget, Chunk, read_file
+from ptb_lite.audit.item import TestItem
 from ptb_lite.audit.text.chance import (
     SIBLING_FACTOR,
     Judgement,
@@ -65,24 +68,15 @@ class Scan:
 class Search:
     """The test items, their control, and one automaton for both."""
 
-    def __init__(
-        self,
-        test: Sequence[Wanted],
-        control: Sequence[Wanted],
-        thresholds: Mapping[tuple[str, str], float] | None = None,
-        *,
-        factor: float = 1.0,
-        tokens: TokenTexts | None = None,
-    ) -> None:
-        self._factor = factor
-        self._tokens = tokens or TokenTexts(())
+    def __init__(self, test: Sequence[Wanted], control: Sequence[Wanted]) -> None:
+        self._factor = 1.0
+        self._tokens = TokenTexts(())
         answers = wanted_answers([wanted.item for wanted in test])
         self.questions = len(test)
         self.test, self.control = (*test, *answers), tuple(control)
         self.searchable = sum(bool(want.phrases or want.grams) for want in test)
         self.sizes = Sizes.of(test, self.control)
-        self.digests = DigestTable([wanted.item for wanted in test])
-        self.matcher = Matcher((*self.test, *self.control), thresholds)
+        self.matcher = Matcher((*self.test, *self.control))
 
     @classmethod
     def over(
@@ -90,16 +84,9 @@ class Search:
     ) -> Search:
         """Leaves out control items that the agent was given, and sets the thresholds of long
         items by what clean texts have in common."""
-        templates = Templates(case.items)
-        test = wanted_items(case.items, templates)
-        fresh = case.control or siblings(test, templates)
-        if case.control:
-            control = wanted_items(fresh, templates)
-        else:
-            control = tuple(want(item, templates) for item in fresh)
-        draft = cls(test, control)
+        draft, among_items = _draft(tuple(case.items), tuple(case.control))
         given: set[int] = set()
-        shares = draft.shares_among_items()
+        shares = defaultdict(float, among_items)
         for file in handed_over:
             if _is_test_file(file):
                 continue
@@ -107,17 +94,38 @@ class Search:
                 draft.matcher.search(chunk.text, given)
                 for index, share in draft.matcher.shares(chunk.text).items():
                     shares[index] = max(shares[index], share)
-        if any(index < len(test) for index in given):
-            count = sum(index < len(test) for index in given)
-            account.note(f"{count} test items stand in the data handed over; not looked for")
-        border = len(draft.test)
-        return cls(
-            [wanted for number, wanted in enumerate(test) if number not in given],
-            [wanted for number, wanted in enumerate(control, border) if number not in given],
+        return draft.without(given, account).held_to(
             draft.thresholds(shares),
             factor=1.0 if case.control else SIBLING_FACTOR,
             tokens=TokenTexts(_tokenizers(case)),
         )
+
+    def without(self, given: set[int], account: ScanNotes) -> Search:
+        """The search for what is not among `given`, by index."""
+        test, border = self.test[: self.questions], len(self.test)
+        questions = sum(index < len(test) for index in given)
+        if questions:
+            account.note(f"{questions} test items stand in the data handed over; not looked for")
+        elif not any(index >= border for index in given):
+            return self
+        return Search(
+            [wanted for number, wanted in enumerate(test) if number not in given],
+            [wanted for number, wanted in enumerate(self.control, border) if number not in given],
+        )
+
+    def held_to(
+        self, thresholds: Mapping[tuple[str, str], float], *, factor: float, tokens: TokenTexts
+    ) -> Search:
+        """The same search with other thresholds (`Matcher.held_to`), and no share of its state."""
+        changed = copy(self)
+        vars(changed).pop("digests", None)
+        changed.matcher = self.matcher.held_to(thresholds)
+        changed._factor, changed._tokens = factor, tokens
+        return changed
+
+    @cached_property
+    def digests(self) -> DigestTable:
+        return DigestTable([wanted.item for wanted in self.test[: self.questions]])
 
     @property
     def left_out(self) -> str:
@@ -209,6 +217,20 @@ class Search:
         ]  # fmt: skip
         control = [self.control[index - border] for index in found if index >= border]
         return judge(test, control, self.sizes, factor=self._factor)
+
+
+@lru_cache(maxsize=2)
+def _draft(
+    items: tuple[TestItem, ...], control: tuple[TestItem, ...]
+) -> tuple[Search, Mapping[int, float]]:
+    """The search before anything of a folder is known, and what its items share."""
+    templates = Templates(items)
+    test = wanted_items(items, templates)
+    if control:
+        search = Search(test, wanted_items(control, templates))
+    else:
+        search = Search(test, [want(item, templates) for item in siblings(test, templates)])
+    return search, search.shares_among_items()
 
 
 def _tokenizers(case: AuditCase) -> list[Path]:
