@@ -78,7 +78,7 @@ def evaluate_and_print(choices: EvalChoices, *, as_json: bool) -> int:
         judged = has_points(entry, scored.samples)
         found.append({**_as_json(scored, judged=judged), "not_scored": reason})
         if not as_json:
-            say(_line(scored, judged=judged))
+            say(_line(scored, judged=judged, chosen=choices.judge is not None))
     if as_json:
         say_json({"model": choices.model, "folder": str(folder), "results": found})
     return code
@@ -211,14 +211,14 @@ def _judged(choices: EvalChoices, entry: BenchmarkEntry, scored: Scored) -> tupl
     return replace(scored, result=result, samples=samples), report.not_scored
 
 
-def _line(scored: Scored, *, judged: bool) -> str:
+def _line(scored: Scored, *, judged: bool, chosen: bool) -> str:
     result = scored.result
     metric = f"{result.metric}  " if result.metric else ""
     head = f"{result.benchmark}  {result.num_fewshot}-shot  {metric}"
     tail = f"  {result.seconds:.1f} s  samples: {scored.folder / result.samples}"
     score = score_of(scored.samples, judged=judged)
     if score is None:
-        why = "" if judged else ": that takes a judge (--judge MODEL@URL)"
+        why = "" if chosen else ": that takes a judge (--judge MODEL@URL)"
         return f"{head}not scored{why}{tail}"
     count = f"n = {score.n}" if judged else f"{score.correct} of {score.n} correct"
     return (

@@ -201,12 +201,12 @@ def test_eval_with_a_judge_that_is_lost_half_way_fails_and_goes_on_from_there(
         return Reply("no", status=403) if lost else Reply("[[A=B]]")
 
     with judge_server(answers) as stub:
-        words = ["eval", "tiny", "--benchmark", "arenahardwriting", "--limit", "2", "--json"]
-        words += ["--data-dir", str(writing["data_dir"]), "--judge", f"m@{stub.url}"]
+        words = ["eval", "tiny", "--benchmark", "arenahardwriting", "--limit", "2"]
+        words += ["--data-dir", str(writing["data_dir"]), "--max-new-tokens", "8"]
 
         def ended() -> tuple[int, dict[str, object], str]:
             with pytest.raises(SystemExit) as caught:
-                main([*words, "--max-new-tokens", "8"])
+                main([*words, "--json", "--judge", f"m@{stub.url}"])
             told = capsys.readouterr()
             (found,) = json.loads(told.out)["results"]
             return int(str(caught.value.code)), found, told.err
@@ -221,3 +221,7 @@ def test_eval_with_a_judge_that_is_lost_half_way_fails_and_goes_on_from_there(
         code, found, _ = ended()
         assert (code, found["score"], found["not_scored"]) == (0, 0.5, "")
         assert len(stub.asked) == 4
+    # Without one that is no failure, and the way out is said.
+    with pytest.raises(SystemExit, match="0"):
+        main(words)
+    assert "not scored: that takes a judge (--judge MODEL@URL)" in capsys.readouterr().out
