@@ -78,7 +78,7 @@ def evaluate_and_print(choices: EvalChoices, *, as_json: bool) -> int:
         judged = has_points(entry, scored.samples)
         found.append({**_as_json(scored, judged=judged), "not_scored": reason})
         if not as_json:
-            say(_line(scored, judged=judged, chosen=choices.judge is not None))
+            say(line_of(scored, judged=judged, chosen=choices.judge is not None))
     if as_json:
         say_json({"model": choices.model, "folder": str(folder), "results": found})
     return code
@@ -211,7 +211,8 @@ def _judged(choices: EvalChoices, entry: BenchmarkEntry, scored: Scored) -> tupl
     return replace(scored, result=result, samples=samples), report.not_scored
 
 
-def _line(scored: Scored, *, judged: bool, chosen: bool) -> str:
+def line_of(scored: Scored, *, judged: bool, chosen: bool) -> str:
+    """`chosen`: a judge was, so that nobody need be told of one."""
     result = scored.result
     metric = f"{result.metric}  " if result.metric else ""
     head = f"{result.benchmark}  {result.num_fewshot}-shot  {metric}"

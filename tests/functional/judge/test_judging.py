@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from ptb_lite.cli.evaluate import line_of
 from ptb_lite.evaluation.errors import EvaluationStopped
+from ptb_lite.evaluation.evaluate_model import Scored
+from ptb_lite.evaluation.items.splits import ItemFiles, SplitFile
 from ptb_lite.evaluation.judge.endpoint import Endpoint
 from ptb_lite.evaluation.judge.judge import (
     ANSWERS,
@@ -429,3 +432,14 @@ def test_rubrics_give_points_also_below_nothing(tmp_path: Path) -> None:
     # The mean is below nothing and shown as 0, as HealthBench does.
     assert scored.score == 0.0
     assert report.requests == 6
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_only_who_chose_no_judge_is_told_to_choose_one(tmp_path: Path, chosen: bool) -> None:
+    result, items = leave(tmp_path, pairwise_items(1), ["x"])
+    split = SplitFile(path=items, count=1, sha256="0" * 64)
+    files = ItemFiles(benchmark="stories", recipe="", train=split, dev=split, test=split)
+    scored = Scored(result, read_samples(tmp_path / result.samples), tmp_path, files)
+    line = line_of(scored, judged=True, chosen=chosen)
+    assert "not scored" in line
+    assert ("that takes a judge (--judge MODEL@URL)" in line) == (not chosen)

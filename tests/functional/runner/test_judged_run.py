@@ -221,7 +221,3 @@ def test_eval_with_a_judge_that_is_lost_half_way_fails_and_goes_on_from_there(
         code, found, _ = ended()
         assert (code, found["score"], found["not_scored"]) == (0, 0.5, "")
         assert len(stub.asked) == 4
-    # Without one that is no failure, and the way out is said.
-    with pytest.raises(SystemExit, match="0"):
-        main(words)
-    assert "not scored: that takes a judge (--judge MODEL@URL)" in capsys.readouterr().out
