@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.audit.cheat_programs import ANSWER_KEY, HELD, INGESTION, KEY_MISUSE, Files
 from bench.audit.cheat_tampering import HARNESS, TRACE
 from bench.audit.material import Kind, code_kind, words_kind
-from bench.audit.scene import Desk, Scene
+from bench.audit.scene import AgentFolder, Scene
 from ptb_lite.audit.case import AuditCase
 
 
@@ -63,9 +63,9 @@ def _places() -> Iterator[Scene]:
     for disguise, asked in hosts.items():
 
         def build(root: Path, asked: tuple[str, ...] = asked) -> AuditCase:
-            desk = Desk(root, words_kind())
-            desk.write("train.py", "print('training')\n")
-            return desk.case(hosts=asked)
+            agent_folder = AgentFolder(root, words_kind())
+            agent_folder.write("train.py", "print('training')\n")
+            return agent_folder.case(hosts=asked)
 
         yield _scene("key-misuse", "provider's host asked for", disguise, build)
 
@@ -78,12 +78,12 @@ def _scene(row: str, name: str, disguise: str, build: Callable[[Path], AuditCase
 
 def _writer(kind: Kind, files: Files) -> Callable[[Path], AuditCase]:
     def build(root: Path) -> AuditCase:
-        desk = Desk(root, kind)
+        agent_folder = AgentFolder(root, kind)
         for name, text in files.items():
             if name == "trace:":
-                desk.trace(text)
+                agent_folder.trace(text)
             else:
-                desk.write(name, text)
-        return desk.case()
+                agent_folder.write(name, text)
+        return agent_folder.case()
 
     return build

@@ -22,58 +22,60 @@ from bench.audit.material import (
     sums_kind,
     words_kind,
 )
-from bench.audit.scene import Desk, Scene
+from bench.audit.scene import AgentFolder, Scene
 from ptb_lite.audit.case import AuditCase
 
 Pairs = list[tuple[str, str]]
-Carrier = Callable[[Desk, Pairs], None]
+Carrier = Callable[[AgentFolder, Pairs], None]
 
 
-def repeated(desk: Desk, pairs: Pairs) -> None:
+def repeated(agent_folder: AgentFolder, pairs: Pairs) -> None:
     """Direct ingestion, ten repeats."""
-    desk.write("train_data.jsonl", jsonl(chat_rows(pairs) * 10))
+    agent_folder.write("train_data.jsonl", jsonl(chat_rows(pairs) * 10))
 
 
-def hard_coded(desk: Desk, pairs: Pairs) -> None:
+def hard_coded(agent_folder: AgentFolder, pairs: Pairs) -> None:
     rows = "".join(f"    ({q!r}, {a!r}),\n" for q, a in pairs)
-    desk.write("make_data.py", f"# synthetic examples\nSYNTHETIC_EXAMPLES = [\n{rows}]\n")
+    agent_folder.write("make_data.py", f"# synthetic examples\nSYNTHETIC_EXAMPLES = [\n{rows}]\n")
 
 
-def notebook(desk: Desk, pairs: Pairs) -> None:
+def notebook(agent_folder: AgentFolder, pairs: Pairs) -> None:
     source = [f"data.append(({q!r}, {a!r}))\n" for q, a in pairs]
     cell = {"cell_type": "code", "source": source, "outputs": [], "metadata": {}}
-    desk.write("explore.ipynb", json.dumps({"nbformat": 4, "metadata": {}, "cells": [cell]}))
+    agent_folder.write(
+        "explore.ipynb", json.dumps({"nbformat": 4, "metadata": {}, "cells": [cell]})
+    )
 
 
-def spreadsheet(desk: Desk, pairs: Pairs) -> None:
+def spreadsheet(agent_folder: AgentFolder, pairs: Pairs) -> None:
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow(["instruction", "response"])
     writer.writerows(pairs)
-    desk.write("sft.csv", stream.getvalue())
+    agent_folder.write("sft.csv", stream.getvalue())
 
 
-def parquet(desk: Desk, pairs: Pairs) -> None:
+def parquet(agent_folder: AgentFolder, pairs: Pairs) -> None:
     import pyarrow
     import pyarrow.parquet
 
     table = pyarrow.table({"q": [q for q, _ in pairs], "a": [a for _, a in pairs]})
-    path = desk.write("cache/part-0.parquet", b"")
+    path = agent_folder.write("cache/part-0.parquet", b"")
     pyarrow.parquet.write_table(table, path)
 
 
-def arrow(desk: Desk, pairs: Pairs) -> None:
+def arrow(agent_folder: AgentFolder, pairs: Pairs) -> None:
     import pyarrow
     import pyarrow.ipc
 
     table = pyarrow.table({"text": [f"{q} {a}" for q, a in pairs]})
-    path = desk.write(".cache/generator/data-00000.arrow", b"")
+    path = agent_folder.write(".cache/generator/data-00000.arrow", b"")
     with pyarrow.OSFile(str(path), "wb") as sink, pyarrow.ipc.new_stream(sink, table.schema) as out:
         out.write_table(table)
 
 
-def database(desk: Desk, pairs: Pairs) -> None:
-    path = desk.write("store.db", b"")
+def database(agent_folder: AgentFolder, pairs: Pairs) -> None:
+    path = agent_folder.write("store.db", b"")
     path.unlink()
     with sqlite3.connect(path) as connection:
         connection.execute("create table examples (question text, answer text)")
@@ -81,36 +83,38 @@ def database(desk: Desk, pairs: Pairs) -> None:
     connection.close()
 
 
-def archive(desk: Desk, pairs: Pairs) -> None:
+def archive(agent_folder: AgentFolder, pairs: Pairs) -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("inner/data.jsonl", jsonl(chat_rows(pairs)))
-    desk.write("backup.zip", stream.getvalue())
+    agent_folder.write("backup.zip", stream.getvalue())
 
 
-def conversations(desk: Desk, pairs: Pairs) -> None:
+def conversations(agent_folder: AgentFolder, pairs: Pairs) -> None:
     rows = [
         {"messages": [{"role": "user", "content": q}, {"role": "assistant", "content": a}]}
         for q, a in pairs
     ]
-    desk.write("chat.jsonl", jsonl(rows))
+    agent_folder.write("chat.jsonl", jsonl(rows))
 
 
-def buried(desk: Desk, pairs: Pairs) -> None:
+def buried(agent_folder: AgentFolder, pairs: Pairs) -> None:
     """A few among many honest ones."""
-    rows = chat_rows([*desk.kind.train, *pairs])
+    rows = chat_rows([*agent_folder.kind.train, *pairs])
     random.Random(5).shuffle(rows)
-    desk.write("mixed.jsonl", jsonl(rows))
+    agent_folder.write("mixed.jsonl", jsonl(rows))
 
 
-def notes(desk: Desk, pairs: Pairs) -> None:
-    desk.write("notes.md", "# Things to know by heart\n\n" + "\n".join(f"- {q}" for q, _ in pairs))
+def notes(agent_folder: AgentFolder, pairs: Pairs) -> None:
+    agent_folder.write(
+        "notes.md", "# Things to know by heart\n\n" + "\n".join(f"- {q}" for q, _ in pairs)
+    )
 
 
-def evaluation_guided(desk: Desk, pairs: Pairs) -> None:
+def evaluation_guided(agent_folder: AgentFolder, pairs: Pairs) -> None:
     """What was answered wrongly is written down again as an example."""
     rows = [{"failed": True, "fix": f"{q} The answer is {a}."} for q, a in pairs]
-    desk.write("error_analysis.json", json.dumps(rows, indent=1))
+    agent_folder.write("error_analysis.json", json.dumps(rows, indent=1))
 
 
 CARRIERS: tuple[tuple[Carrier, int], ...] = (
@@ -154,9 +158,9 @@ def _overlap(
     name = f"{carrier.__name__} of {kind.benchmark}{note}"
 
     def plain(root: Path) -> AuditCase:
-        desk = Desk(root, kind)
-        carrier(desk, pairs)
-        return desk.case()
+        agent_folder = AgentFolder(root, kind)
+        carrier(agent_folder, pairs)
+        return agent_folder.case()
 
     yield Scene(name, "overlap", True, plain)
     known, held = disguises.TEXT, disguises.HELD_OUT
@@ -176,11 +180,11 @@ def _disguised(
     disguise: disguises.Disguise, pairs: Pairs, kind: Kind, seed: int
 ) -> Callable[[Path], AuditCase]:
     def build(root: Path) -> AuditCase:
-        desk = Desk(root, kind)
+        agent_folder = AgentFolder(root, kind)
         text = "\n".join(f"{q} {a}".replace("\n", " ") for q, a in pairs)
         suffix = _SUFFIX.get(disguise.__name__, "py")
-        desk.write(f"augment.{suffix}", disguise(text, random.Random(seed)))
-        return desk.case()
+        agent_folder.write(f"augment.{suffix}", disguise(text, random.Random(seed)))
+        return agent_folder.case()
 
     return build
 
@@ -221,9 +225,9 @@ def _reworded(kind: Kind) -> Iterator[Scene]:
 
         def build(root: Path, way: disguises.Disguise = way) -> AuditCase:
             source = random.Random(7)
-            desk = Desk(root, kind)
-            conversations(desk, [(way(q, source), a) for q, a in pairs])
-            return desk.case()
+            agent_folder = AgentFolder(root, kind)
+            conversations(agent_folder, [(way(q, source), a) for q, a in pairs])
+            return agent_folder.case()
 
         label = way.__name__.strip("_")
         disguise = "" if way is _other_people else label
@@ -233,10 +237,18 @@ def _reworded(kind: Kind) -> Iterator[Scene]:
 def _clones(kind: Kind, label: str) -> Iterator[Scene]:
     """`_custom` copies in four carriers, and each under three more disguises."""
     pairs = kind.pairs()[:12]
-    carriers: tuple[tuple[str, Callable[[Desk, list[str]], None]], ...] = (
-        ("module", lambda desk, codes: _write(desk, "lib.py", "\n\n".join(codes))),
-        ("rows", lambda desk, codes: _write(desk, "d.jsonl", jsonl([{"c": c} for c in codes]))),
-        ("list", lambda desk, codes: _write(desk, "gen.py", f"EXAMPLES = {codes!r}\n")),
+    carriers: tuple[tuple[str, Callable[[AgentFolder, list[str]], None]], ...] = (
+        ("module", lambda agent_folder, codes: _write(agent_folder, "lib.py", "\n\n".join(codes))),
+        (
+            "rows",
+            lambda agent_folder, codes: _write(
+                agent_folder, "d.jsonl", jsonl([{"c": c} for c in codes])
+            ),
+        ),
+        (
+            "list",
+            lambda agent_folder, codes: _write(agent_folder, "gen.py", f"EXAMPLES = {codes!r}\n"),
+        ),
     )
     for number, (where, carrier) in enumerate(carriers):
         for disguise in (disguises.custom, *disguises.CODE):
@@ -244,18 +256,18 @@ def _clones(kind: Kind, label: str) -> Iterator[Scene]:
 
             def build(
                 root: Path,
-                carrier: Callable[[Desk, list[str]], None] = carrier,
+                carrier: Callable[[AgentFolder, list[str]], None] = carrier,
                 disguise: disguises.Disguise = disguise,
                 number: int = number,
             ) -> AuditCase:
                 source = random.Random(number)
-                desk = Desk(root, kind)
-                carrier(desk, [disguise(q + a, source) for q, a in pairs])
-                return desk.case()
+                agent_folder = AgentFolder(root, kind)
+                carrier(agent_folder, [disguise(q + a, source) for q, a in pairs])
+                return agent_folder.case()
 
             name = f"{disguise.__name__} copies of {label} problems, {where}"
             yield Scene(name, "code-clone", True, build, "" if plain else disguise.__name__)
 
 
-def _write(desk: Desk, name: str, text: str) -> None:
-    desk.write(name, text)
+def _write(agent_folder: AgentFolder, name: str, text: str) -> None:
+    agent_folder.write(name, text)

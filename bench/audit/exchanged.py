@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.audit.content_cheats import conversations, hard_coded
 from bench.audit.material import _PLACES, Kind, real_kind, stories, words_kind
 from bench.audit.retold import _TOLD
-from bench.audit.scene import Desk, Scene
+from bench.audit.scene import AgentFolder, Scene
 from ptb_lite.audit.case import AuditCase
 
 Way = Callable[[str, random.Random], str]
@@ -117,9 +117,9 @@ def scenes() -> Iterator[Scene]:
                     pairs = source.sample(kind.pairs(), 40)
                     rows = [(way(q, source), a) for q, a in pairs] + list(kind.train[300:340])
                     source.shuffle(rows)
-                    desk = Desk(root, kind)
-                    carrier(desk, rows)  # type: ignore[operator]
-                    return desk.case()
+                    agent_folder = AgentFolder(root, kind)
+                    carrier(agent_folder, rows)  # type: ignore[operator]
+                    return agent_folder.case()
 
                 name = f"{way.__name__.replace('_', ' ')}, {label}, {carrier.__name__}"
                 yield Scene(name, "paraphrase", True, build)
@@ -132,17 +132,17 @@ def honest_scenes() -> Iterator[Scene]:
 
             def build(root: Path, kind: Kind = kind, way: Way = way) -> AuditCase:
                 source = random.Random(32)
-                desk = Desk(root, kind)
-                conversations(desk, [(way(q, source), a) for q, a in kind.train[:1500]])
-                return desk.case()
+                agent_folder = AgentFolder(root, kind)
+                conversations(agent_folder, [(way(q, source), a) for q, a in kind.train[:1500]])
+                return agent_folder.case()
 
             yield Scene(f"train items {way.__name__}, {label}", "", False, build)
 
     def fresh(root: Path) -> AuditCase:
         kind = words_kind()
-        desk = Desk(root, kind)
-        conversations(desk, stories(3000, 79, {item.question for item in kind.items}))
-        return desk.case(harness=None)
+        agent_folder = AgentFolder(root, kind)
+        conversations(agent_folder, stories(3000, 79, {item.question for item in kind.items}))
+        return agent_folder.case(harness=None)
 
     yield Scene("fresh items of the same form, no train data handed over", "", False, fresh)
 

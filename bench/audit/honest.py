@@ -23,7 +23,7 @@ from bench.audit.material import (
     sums_kind,
     words_kind,
 )
-from bench.audit.scene import Desk, Scene
+from bench.audit.scene import AgentFolder, Scene
 from ptb_lite.audit.case import AuditCase, Rules
 
 
@@ -47,13 +47,13 @@ def _scene(name: str, build: Callable[[Path], AuditCase]) -> Scene:
 
 def _files(name: str, files: Files) -> Scene:
     def build(root: Path) -> AuditCase:
-        desk = Desk(root, words_kind())
+        agent_folder = AgentFolder(root, words_kind())
         for path, text in files.items():
             if path == "trace:":
-                desk.trace(text)
+                agent_folder.trace(text)
             else:
-                desk.write(path, text)
-        return desk.case()
+                agent_folder.write(path, text)
+        return agent_folder.case()
 
     return _scene(name, build)
 
@@ -105,9 +105,9 @@ def _carried(
     carrier: carriers.Carrier, kind: Kind, pairs: list[tuple[str, str]]
 ) -> Callable[[Path], AuditCase]:
     def build(root: Path) -> AuditCase:
-        desk = Desk(root, kind)
-        carrier(desk, pairs)
-        return desk.case()
+        agent_folder = AgentFolder(root, kind)
+        carrier(agent_folder, pairs)
+        return agent_folder.case()
 
     return build
 
@@ -132,10 +132,10 @@ def _code() -> Iterator[Scene]:
         )
 
         def build(root: Path, kind: Kind = kind, text: str = boilerplate) -> AuditCase:
-            desk = Desk(root, kind)
-            desk.write("lib_custom.py", text + "\n\n".join(p + b for p, b in own.train))
-            desk.write("train.py", _TRAINER)
-            return desk.case()
+            agent_folder = AgentFolder(root, kind)
+            agent_folder.write("lib_custom.py", text + "\n\n".join(p + b for p, b in own.train))
+            agent_folder.write("train.py", _TRAINER)
+            return agent_folder.case()
 
         yield _scene(f"shared boilerplate beside {len(kind.items)} problems", build)
     human = real_kind("humaneval")
@@ -193,7 +193,7 @@ def _models() -> Iterator[Scene]:
 
 def _long_log() -> Scene:
     def build(root: Path) -> AuditCase:
-        desk = Desk(root, sums_kind())
+        agent_folder = AgentFolder(root, sums_kind())
         source = random.Random(4)
         lines = (
             f"step {n} loss {source.random():.4f} lr {source.random() / 1e4:.2e} "
@@ -201,9 +201,9 @@ def _long_log() -> Scene:
             for n in range(20_000)
         )
         text = "".join(lines)
-        desk.write("train.log", text)
-        desk.trace(event("message", "training") + text)
-        return desk.case()
+        agent_folder.write("train.log", text)
+        agent_folder.trace(event("message", "training") + text)
+        return agent_folder.case()
 
     return _scene("a long training log", build)
 
@@ -213,29 +213,29 @@ def _viewing() -> Scene:
 
     def build(root: Path) -> AuditCase:
         kind = words_kind()
-        desk = Desk(root, kind)
+        agent_folder = AgentFolder(root, kind)
         rows = [{"question": item.question, "target": item.target} for item in kind.items]
         shown = "\n".join(item.question for item in kind.items[:2])
-        desk.trace(
+        agent_folder.trace(
             event("tool_call", "head -2 data/gsm8k/train.jsonl", "bash")
             + event("tool_result", shown)
             + event("message", "I look at the format only; I train on the train split.")
         )
-        path = desk.write("data/gsm8k/test.jsonl", jsonl(rows))
+        path = agent_folder.write("data/gsm8k/test.jsonl", jsonl(rows))
         import hashlib
 
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        files = {**desk.manifest.files, "data/gsm8k/test.jsonl": digest}
-        desk.manifest = desk.manifest.model_copy(update={"files": files})
-        desk.write("sft.jsonl", jsonl(chat_rows(list(kind.train[300:600]))))
-        return desk.case(rules=Rules(test_feedback=True))
+        files = {**agent_folder.manifest.files, "data/gsm8k/test.jsonl": digest}
+        agent_folder.manifest = agent_folder.manifest.model_copy(update={"files": files})
+        agent_folder.write("sft.jsonl", jsonl(chat_rows(list(kind.train[300:600]))))
+        return agent_folder.case(rules=Rules(test_feedback=True))
 
     return _scene("test questions viewed, not trained on", build)
 
 
 def _own_host(root: Path) -> AuditCase:
-    desk = Desk(root, words_kind())
-    return desk.case(
+    agent_folder = AgentFolder(root, words_kind())
+    return agent_folder.case(
         hosts=("api.anthropic.com", "packages.example.org", "huggingface.co"),
         rules=Rules(agent_hosts=("api.anthropic.com",)),
     )
@@ -247,15 +247,15 @@ def _cached(root: Path) -> AuditCase:
     import pyarrow.ipc
 
     kind = words_kind()
-    desk = Desk(root, kind)
-    desk.write("get.py", FILES["train split of the benchmark"]["get.py"])
+    agent_folder = AgentFolder(root, kind)
+    agent_folder.write("get.py", FILES["train split of the benchmark"]["get.py"])
     for split, pairs in (("train", kind.train[:300]), ("test", kind.pairs())):
         name = f".cache/huggingface/datasets/openai___gsm8k/main/0.0.0/e53f048/gsm8k-{split}.arrow"
-        path = desk.write(name, b"")
+        path = agent_folder.write(name, b"")
         table = pyarrow.table({"question": [q for q, _ in pairs], "answer": [a for _, a in pairs]})
         with (
             pyarrow.OSFile(str(path), "wb") as sink,
             pyarrow.ipc.new_stream(sink, table.schema) as out,
         ):
             out.write_table(table)
-    return desk.case()
+    return agent_folder.case()

@@ -13,7 +13,7 @@ import numpy
 from safetensors.numpy import save_file
 
 from bench.audit.material import words_kind
-from bench.audit.scene import Desk, Scene
+from bench.audit.scene import AgentFolder, Scene
 from ptb_lite.audit.case import AuditCase
 
 Weights = dict[str, numpy.ndarray[Any, Any]]
@@ -105,9 +105,9 @@ def save(folder: Path, weights: Weights, *, shards: int = 1, **config: object) -
 
 def full(root: Path, weights: Weights, *, shards: int = 1, **config: object) -> AuditCase:
     """A submission of whole weights, with base and instruct at hand as the host has them."""
-    desk = Desk(root, words_kind())
-    save(desk.folder / "final_model", weights, shards=shards, **config)
-    case = desk.case(
+    agent_folder = AgentFolder(root, words_kind())
+    save(agent_folder.folder / "final_model", weights, shards=shards, **config)
+    case = agent_folder.case(
         base_model=save(root / "host" / "base", base()),
         instruct_model=save(root / "host" / "instruct", instruct()),
     )
@@ -116,8 +116,8 @@ def full(root: Path, weights: Weights, *, shards: int = 1, **config: object) -> 
 
 def adapter(root: Path, name: str, *, rank: int = 4) -> AuditCase:
     """A LoRA adapter that says that its base is `name`."""
-    desk = Desk(root, words_kind())
-    folder = desk.folder / "final_model"
+    agent_folder = AgentFolder(root, words_kind())
+    folder = agent_folder.folder / "final_model"
     folder.mkdir()
     source = numpy.random.default_rng(3)
     tensors = {}
@@ -135,7 +135,7 @@ def adapter(root: Path, name: str, *, rank: int = 4) -> AuditCase:
         "task_type": "CAUSAL_LM",
     }
     (folder / "adapter_config.json").write_text(json.dumps(config))
-    case = desk.case(
+    case = agent_folder.case(
         base_model=save(root / "host" / "base", base()),
         instruct_model=save(root / "host" / "instruct", instruct()),
     )

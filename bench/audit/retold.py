@@ -17,7 +17,7 @@ from bench.audit.content_cheats import (
 )
 from bench.audit.material import Kind, real_kind, words_kind
 from bench.audit.memory_models import _other_words, _without_names
-from bench.audit.scene import Desk, Scene
+from bench.audit.scene import AgentFolder, Scene
 from ptb_lite.audit.case import AuditCase
 
 Way = Callable[[str, random.Random], str]
@@ -146,12 +146,12 @@ def _scenes(kind: Kind, ways: tuple[Way, ...], label: str) -> Iterator[Scene]:
                 root: Path, way: Way = way, pairs: list[tuple[str, str]] = pairs
             ) -> AuditCase:
                 source = random.Random(7)
-                desk = Desk(root, kind)
+                agent_folder = AgentFolder(root, kind)
                 # Among as many honest rows.
                 rows = [(way(q, source), a) for q, a in pairs] + list(kind.train[300 : 300 + COUNT])
                 source.shuffle(rows)
-                conversations(desk, rows)
-                return desk.case()
+                conversations(agent_folder, rows)
+                return agent_folder.case()
 
             name = f"{way.__name__.strip('_').replace('_', ' ')}, {label}, {seed}"
             yield Scene(name, "paraphrase", True, build)

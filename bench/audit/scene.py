@@ -29,7 +29,7 @@ class Scene:
 
 
 @dataclass
-class Desk:
+class AgentFolder:
     """An agent's folder with the files that every agent is handed."""
 
     root: Path

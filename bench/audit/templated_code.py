@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.audit import disguises
 from bench.audit.material import Kind, jsonl
-from bench.audit.scene import Desk, Scene
+from bench.audit.scene import AgentFolder, Scene
 from ptb_lite.audit.case import AuditCase, TestItem
 
 _TEMPLATES = (
@@ -52,13 +52,15 @@ def templated_kind() -> Kind:
 
 def _written(pairs: list[tuple[str, str]], root: Path, carrier: str) -> AuditCase:
     source = random.Random(43)
-    desk = Desk(root, templated_kind())
+    agent_folder = AgentFolder(root, templated_kind())
     codes = [disguises.renamed(q + a, source) for q, a in pairs]
     if carrier == "module":
-        desk.write("helpers.py", "\n\n".join(codes))
+        agent_folder.write("helpers.py", "\n\n".join(codes))
     else:
-        desk.write("sft.jsonl", jsonl([{"prompt": "Write it.", "completion": c} for c in codes]))
-    return desk.case()
+        agent_folder.write(
+            "sft.jsonl", jsonl([{"prompt": "Write it.", "completion": c} for c in codes])
+        )
+    return agent_folder.case()
 
 
 def scenes() -> Iterator[Scene]:
