@@ -125,7 +125,7 @@ def test_unmerged_adapter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     adapter = random_adapter(model, tmp_path / "adapter", 1e-6)
     items = the_items(tmp_path / "items")
     definition = find_benchmark(BENCHMARK), items.test.path.with_suffix(".yaml")
-    _, requests = task_requests(write_task_file(*definition), items, shots=0, limit=LIMIT)
+    _, requests = task_requests(write_task_file(*definition), items, shots=0, limit=FEW)
     models = {merged: our_lm(model, adapter, merged=merged) for merged in (False, True)}
     seconds: dict[bool, list[float]] = {False: [], True: []}
     texts = {}
@@ -135,12 +135,12 @@ def test_unmerged_adapter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
             seconds[merged].append(taken)
     unmerged, whole = min(seconds[False]), min(seconds[True])
     same = sum(a == b for a, b in zip(texts[False], texts[True], strict=True))
-    note = f"{same} of {LIMIT} completions equal"
+    note = f"{same} of {FEW} completions equal"
     with capsys.disabled():
         print(f"\nunmerged adapter: {unmerged:.1f} s, merged {whole:.1f} s; {note}")
     publish(
         Figure(
-            what=f"generation, 0-shot, with a LoRA adapter of rank 16, unmerged, {LIMIT} items",
+            what=f"generation, 0-shot, with a LoRA adapter of rank 16, unmerged, {FEW} items",
             value=unmerged,
             unit="s",
             limit="the same adapter merged",
@@ -148,7 +148,7 @@ def test_unmerged_adapter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
             note=note,
         )
     )
-    assert same >= 0.9 * LIMIT
+    assert same >= 0.9 * FEW
 
 
 @pytest.mark.timeout(600)
