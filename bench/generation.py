@@ -13,7 +13,13 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
 from ptb_lite.evaluation.engine.lm.model import FollowedLM
-from ptb_lite.evaluation.engine.model_loading import load_model, load_tokenizer
+from ptb_lite.evaluation.engine.model_loading import (
+    contiguous_head_input,
+    load_base,
+    load_model,
+    load_tokenizer,
+    merge_into,
+)
 from ptb_lite.evaluation.items.splits import ItemFiles
 
 # Sizes tried for the peer. `auto` is not among them: it first runs 64 rows of the model's whole
@@ -54,9 +60,16 @@ def task_requests(
     return task, task.instances
 
 
-def our_lm(model: Path, adapter: Path | None = None) -> FollowedLM:
+def our_lm(model: Path, adapter: Path | None = None, *, merged: bool = False) -> FollowedLM:
+    """`merged`: the adapter in the weights, as it would be faster and may be another model."""
+    if merged:
+        assert adapter is not None
+        loaded = merge_into(load_base(model, dtype="bfloat16", device="cpu"), adapter)[0].eval()
+        contiguous_head_input(loaded)
+    else:
+        loaded = load_model(model, adapter, dtype="bfloat16", device="cpu")
     return FollowedLM(
-        load_model(model, adapter, dtype="bfloat16", device="cpu"),
+        loaded,
         load_tokenizer(model),
         batch_size=OUR_SIZE,
         on_rows=lambda _: None,

@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from bench.figures import Figure, publish
-from bench.generation import SIZES, Timed, compare, our_lm, stock_lm, task_requests
+from bench.generation import (
+    ROUNDS,
+    SIZES,
+    Timed,
+    compare,
+    our_lm,
+    stock_lm,
+    task_requests,
+    timed,
+)
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.embedded import embedded_model
 from ptb_lite.evaluation.benchmark import find_benchmark
@@ -35,8 +44,8 @@ def the_items(folder: Path) -> ItemFiles:
     return prepare_items(load_catalog().benchmark(BENCHMARK), folder, seed=1234, salt="bench")
 
 
-def random_adapter(model: Path, folder: Path) -> Path:
-    """A LoRA adapter of rank 16 on all linear layers with small random weights."""
+def random_adapter(model: Path, folder: Path, scale: float = 1e-3) -> Path:
+    """A LoRA adapter of rank 16 on all linear layers with random weights, B's of this size."""
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
@@ -46,7 +55,7 @@ def random_adapter(model: Path, folder: Path) -> Path:
     made = get_peft_model(base, config)
     for name, weight in made.named_parameters():
         if "lora_B" in name:
-            torch.nn.init.normal_(weight, std=1e-3)
+            torch.nn.init.normal_(weight, std=scale)
     made.save_pretrained(folder)
     return folder
 
@@ -106,6 +115,40 @@ def test_generation(
         )
     )
     assert same >= 0.95 * limit
+
+
+@pytest.mark.timeout(600)
+def test_unmerged_adapter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What it costs that an adapter runs unmerged in bfloat16, as PEFT runs it. This one changes
+    nearly nothing, so that both ways answer the same and as long."""
+    model = embedded_model("gemma-3-270m-embedded")
+    adapter = random_adapter(model, tmp_path / "adapter", 1e-6)
+    items = the_items(tmp_path / "items")
+    definition = find_benchmark(BENCHMARK), items.test.path.with_suffix(".yaml")
+    _, requests = task_requests(write_task_file(*definition), items, shots=0, limit=FEW)
+    models = {merged: our_lm(model, adapter, merged=merged) for merged in (False, True)}
+    seconds: dict[bool, list[float]] = {False: [], True: []}
+    texts = {}
+    for _ in range(ROUNDS):
+        for merged, lm in models.items():
+            texts[merged], taken = timed(lambda lm=lm: lm.generate_until(requests))
+            seconds[merged].append(taken)
+    unmerged, whole = min(seconds[False]), min(seconds[True])
+    same = sum(a == b for a, b in zip(texts[False], texts[True], strict=True))
+    note = f"{same} of {FEW} completions equal"
+    with capsys.disabled():
+        print(f"\nunmerged adapter: {unmerged:.1f} s, merged {whole:.1f} s; {note}")
+    publish(
+        Figure(
+            what=f"generation, 0-shot, with a LoRA adapter of rank 16, unmerged, {FEW} items",
+            value=unmerged,
+            unit="s",
+            limit="the same adapter merged",
+            limit_value=whole,
+            note=note,
+        )
+    )
+    assert same >= 0.9 * FEW
 
 
 @pytest.mark.timeout(600)

@@ -276,7 +276,7 @@ def _with_hub_base(case: AuditCase, name: str) -> AuditCase:
     """A base that no catalogue lists, from the Hub's cache on this machine. Nothing is fetched."""
     folder = cached_snapshot(name)
     if folder is None:
-        say_error(f"note: {name} is not on this machine, so less can be looked at")
+        say_error(f"note: {name} is not on this machine, so less can be checked")
     instruct = next(filter(None, map(cached_snapshot, _instruct_names(name))), None)
     return replace(case, base_model=folder, base_ids=(name,), instruct_model=instruct)
 

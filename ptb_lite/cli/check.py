@@ -45,5 +45,7 @@ def _base(folder: Path, named: str | None, full: bool) -> tuple[Path, tuple[str,
             known = task.base_names or (task.base_model_id,)
             return Path(task.base_model), known, full or task.whole_weights
     raise PtbLiteError(
-        "which base model it is for is not said", field="--base-model", hint="Give its id or folder"
+        "is needed outside a run's workspace",
+        field="--base-model",
+        hint="Give the base model's id or folder",
     )

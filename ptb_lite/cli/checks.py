@@ -14,6 +14,7 @@ from ptb_lite.cli.common.options import (
     EngineName,
     IncludePath,
     Json,
+    JudgeAnswer,
     JudgeKey,
     JudgeName,
     JudgeTokens,
@@ -40,6 +41,7 @@ def evaluate(
     judge: JudgeName = None,
     judge_key: JudgeKey = None,
     judge_max_tokens: JudgeTokens = None,
+    judge_answer_tokens: JudgeAnswer = None,
     include_path: IncludePath = None,
     trust_task_code: TrustTaskCode = None,
     as_json: Json = False,
@@ -50,7 +52,8 @@ def evaluate(
     dataset is asked as a chat, in the template of the model's family, or with --shots as plain
     text after solved examples. `lm-eval:TASK` is any task of lm-eval, asked and graded by lm-eval.
 
-    Exit codes: 0 done, 1 the evaluation failed, 2 bad usage.
+    Exit codes: 0 done, 1 the evaluation failed or the judge left a benchmark without a score, 2
+    bad usage.
     """
     from ptb_lite.cli.evaluate import EvalChoices, evaluate_and_print
     from ptb_lite.evaluation.judge.choice import judge_choice
@@ -66,7 +69,12 @@ def evaluate(
         seed=seed,
         device=device,
         engine=engine or "auto",
-        judge=judge_choice(judge, key_variable=judge_key, max_tokens=judge_max_tokens),
+        judge=judge_choice(
+            judge,
+            key_variable=judge_key,
+            max_tokens=judge_max_tokens,
+            answer_tokens=judge_answer_tokens,
+        ),
         include_path=include_path,
         trust_task_code=bool(trust_task_code),
     )

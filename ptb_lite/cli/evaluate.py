@@ -63,21 +63,25 @@ def evaluate_and_print(choices: EvalChoices, *, as_json: bool) -> int:
     folder = _model_folder(choices.model, catalog)
     family = _chat_family(choices.model, folder, catalog)
     found = []
+    code = 0
     for entry in entries:
         try:
-            scored = _judged(
+            scored, reason = _judged(
                 choices, entry, _score(choices, entry, folder, family, tasks.get(entry.id))
             )
         except EvaluationError as error:
             say_error(f"error: {error}")
             return EXIT_FAILED
+        if reason:
+            say_error(f"error: {entry.id}: not scored: {reason}")
+            code = EXIT_FAILED
         judged = has_points(entry, scored.samples)
-        found.append(_as_json(scored, judged=judged))
+        found.append({**_as_json(scored, judged=judged), "not_scored": reason})
         if not as_json:
-            say(_line(scored, judged=judged))
+            say(line_of(scored, judged=judged, chosen=choices.judge is not None))
     if as_json:
         say_json({"model": choices.model, "folder": str(folder), "results": found})
-    return 0
+    return code
 
 
 def _check(choices: EvalChoices, entries: list[BenchmarkEntry]) -> None:
@@ -181,10 +185,11 @@ def _tell(message: Message) -> None:
             say_error(f"warning: {text}")
 
 
-def _judged(choices: EvalChoices, entry: BenchmarkEntry, scored: Scored) -> Scored:
-    """The same with the judge's scores, where a judge is needed and one is chosen."""
+def _judged(choices: EvalChoices, entry: BenchmarkEntry, scored: Scored) -> tuple[Scored, str]:
+    """The same with the judge's scores, where a judge is needed and one is chosen; and why that
+    judge gave none."""
     if entry.judge is None or scored.result.score is not None or choices.judge is None:
-        return scored
+        return scored, ""
     # Imported here: without a judge there is no need of an HTTP client.
     from ptb_lite.evaluation.judge.judge import judge_at
     from ptb_lite.evaluation.judge.store import JudgementStore, store_path
@@ -202,19 +207,19 @@ def _judged(choices: EvalChoices, entry: BenchmarkEntry, scored: Scored) -> Scor
             judge=asked,
             on_judged=lambda done, total: say_error(f"{entry.id}: {done} of {total} judged"),
         )
-    if report.not_scored:
-        say_error(f"{entry.id}: not scored: {report.not_scored}")
-    return replace(scored, result=result, samples=read_samples(scored.folder / result.samples))
+    samples = read_samples(scored.folder / result.samples)
+    return replace(scored, result=result, samples=samples), report.not_scored
 
 
-def _line(scored: Scored, *, judged: bool) -> str:
+def line_of(scored: Scored, *, judged: bool, chosen: bool) -> str:
+    """`chosen`: a judge was, so that nobody need be told of one."""
     result = scored.result
     metric = f"{result.metric}  " if result.metric else ""
     head = f"{result.benchmark}  {result.num_fewshot}-shot  {metric}"
     tail = f"  {result.seconds:.1f} s  samples: {scored.folder / result.samples}"
     score = score_of(scored.samples, judged=judged)
     if score is None:
-        why = "" if judged else ": that takes a judge (--judge MODEL@URL)"
+        why = "" if chosen else ": that takes a judge (--judge MODEL@URL)"
         return f"{head}not scored{why}{tail}"
     count = f"n = {score.n}" if judged else f"{score.correct} of {score.n} correct"
     return (

@@ -12,6 +12,7 @@ import typer
 from ptb_lite.cli.common.options import (
     RUNS,
     Json,
+    JudgeAnswer,
     JudgeKey,
     JudgePrices,
     JudgeSpend,
@@ -30,6 +31,7 @@ _BESIDE: dict[str, dict[str, Any]] = {
     "judge": {
         "judge_key": JudgeKey,
         "judge_max_tokens": JudgeTokens,
+        "judge_answer_tokens": JudgeAnswer,
         "judge_max_spend": JudgeSpend,
         "judge_prices": JudgePrices,
     },
@@ -110,6 +112,7 @@ def _overrides(chosen: dict[str, Any]) -> dict[str, object]:
         chosen["judge"],
         key_variable=chosen["judge_key"],
         max_tokens=chosen["judge_max_tokens"],
+        answer_tokens=chosen["judge_answer_tokens"],
         max_spend=chosen["judge_max_spend"],
         prices=chosen["judge_prices"],
     )

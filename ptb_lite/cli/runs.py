@@ -9,6 +9,7 @@ import typer
 from ptb_lite.cli.common.options import (
     RUNS,
     Json,
+    JudgeAnswer,
     JudgeKey,
     JudgeName,
     JudgePrices,
@@ -156,6 +157,7 @@ def judge(
     judge: JudgeName = None,
     judge_key: JudgeKey = None,
     judge_max_tokens: JudgeTokens = None,
+    judge_answer_tokens: JudgeAnswer = None,
     judge_max_spend: JudgeSpend = None,
     judge_prices: JudgePrices = None,
     runs_dir: RunsDir = RUNS,
@@ -175,6 +177,7 @@ def judge(
         judge,
         key_variable=judge_key,
         max_tokens=judge_max_tokens,
+        answer_tokens=judge_answer_tokens,
         max_spend=judge_max_spend,
         prices=judge_prices,
     )

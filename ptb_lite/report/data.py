@@ -230,8 +230,8 @@ def _benchmark(scores: BenchmarkScores) -> BenchmarkView:
 
 def headline(scores: Scores) -> str:
     """Why a run has no score, with the reason; empty for one that has."""
-    reason = f" ({scores.submission_reason})" if scores.submission_reason else ""
-    return f"{scores.no_score}{reason}" if scores.no_score else ""
+    why = scores.submission_reason.removeprefix("nothing submitted: ")
+    return f"{scores.no_score} ({why})" if scores.no_score and why else scores.no_score
 
 
 def verdict_text(scores: Scores) -> str:

@@ -10,9 +10,11 @@ import hashlib
 import json
 import os
 import resource
+import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +27,10 @@ from ptb_lite.sandbox.plan import SandboxPlan, gpu_files, interpreter_paths
 IMAGE = "ptb-lite-empty"
 _PROBE_SECONDS = 30.0
 _MOST = 32768
+_ELSEWHERE = (
+    "its containers do not see this machine's files: they run in a virtual machine "
+    "or on another host"
+)
 # What the engine's own client needs of the environment; none of it enters the container.
 _CLIENT_VARIABLES = (
     *("PATH", "HOME", "USER", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME"),
@@ -80,8 +86,8 @@ class Container:
         return [self._program(), "rm", "--force", container_name(plan)]
 
     def first_process(self, plan: SandboxPlan) -> int | None:
-        """As the engine says it. One in a virtual machine, or on another machine, numbers processes
-        that are not this one's."""
+        """As the engine says it. One in a virtual machine numbers processes that are not this
+        machine's: None."""
         form = ("--format", "{{.State.Pid}}", container_name(plan))
         said = _answer([self._program(), "container", "inspect", *form])
         if not isinstance(said, bytes) or not said.strip().isdigit() or int(said) == 0:
@@ -122,8 +128,21 @@ class Container:
         return _said([self._program(), "import", "-", IMAGE], sent=bytes(1024))
 
     def _probe(self) -> str | None:
-        mounts = [part for option in _system_mounts() for part in option]
-        return _said([*self._run("none"), *mounts, "--entrypoint", "", IMAGE, "/usr/bin/true"])
+        """A container must read a file of this machine, as it must the workspace."""
+        token = secrets.token_hex(16)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "token"
+            file.write_text(token)
+            Path(folder).chmod(0o755)
+            options = (*_system_mounts(), _bind(Path(folder), Path(folder), "ro"))
+            mounts = [part for option in options for part in option]
+            # An engine of another host makes an empty folder where it finds none.
+            script = f"cat {file} 2>/dev/null || true"
+            command = [*mounts, "--entrypoint", "", IMAGE, "/usr/bin/sh", "-c", script]
+            answer = _answer([*self._run("none"), *command])
+        if isinstance(answer, str):
+            return _ELSEWHERE if folder in answer else answer
+        return None if answer.decode("utf-8", "replace").strip() == token else _ELSEWHERE
 
 
 PODMAN = Container("podman")

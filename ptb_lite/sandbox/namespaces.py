@@ -45,28 +45,31 @@ def way_out(program: str, root: Path = Path("/")) -> str:
         # Its system's switches are those of the machine around it: no profile helps in here.
         outside = f", on a machine with `sudo sysctl -w {switch}`" if switch else ""
         return (
-            "this is a container, whose engine refuses them: start it with "
+            "this is a container whose engine refuses user namespaces: start it with "
             "`--security-opt seccomp=unconfined --security-opt apparmor=unconfined "
             "--security-opt systempaths=unconfined` (Docker; podman: and `--device /dev/fuse`)"
-            f"{outside}, or choose no isolation with --sandbox none, the container around it being "
-            "one"
+            f"{outside}, or choose --sandbox none and let this container be the isolation"
         )
     if "apparmor" in switch:
         return (
-            f"AppArmor allows it to programs with a profile: {profile_command(program)}; {_OTHERS}"
+            "AppArmor allows user namespaces only to programs with a profile; this installs one: "
+            f"{profile_command(program)}; {_OTHERS}"
         )
     if switch:
         return f"run `sudo sysctl -w {switch}`, {_OTHERS}"
     version = _text(root, "proc/version").lower()
     if "microsoft" in version and "wsl2" not in version:
-        return "WSL 1 has none: run `wsl --set-version DISTRIBUTION 2` in Windows, then try again"
+        return (
+            "WSL 1 has no user namespaces: run `wsl --set-version DISTRIBUTION 2` in Windows, then "
+            "try again"
+        )
     if "microsoft" in version:
         return (
             "in WSL 2 run `wsl --update` in Windows, and `wsl --shutdown`, for a kernel that has "
-            f"them; {_OTHERS}"
+            f"user namespaces; {_OTHERS}"
         )
     if not _text(root, "proc/self/uid_map"):
-        return f"this kernel was built without them; {_OTHERS}"
+        return f"this kernel was built without user namespaces; {_OTHERS}"
     return f"allow user namespaces for it, {_OTHERS}"
 
 

@@ -20,10 +20,10 @@ _GROWN = 400
 _LEAST = 512
 _SHARE = 0.8
 WARNING = (
-    "the endpoint counts {tokens} tokens and no more, although the conversation grows: it cuts the "
-    "beginning, the task with it. Old outputs are left out from here on; give the model a longer "
-    "context (Ollama: OLLAMA_CONTEXT_LENGTH=32768, llama.cpp: --ctx-size 32768, LM Studio: the "
-    "model's context length)"
+    "the endpoint counts {tokens} tokens and no more, although the conversation grows: it drops "
+    "the beginning, the task with it. Give the model a longer context (Ollama: "
+    "OLLAMA_CONTEXT_LENGTH=32768, llama.cpp: --ctx-size 32768, LM Studio: the model's context "
+    "length); until then old outputs are left out"
 )
 
 Messages = tuple[dict[str, Any], ...]

@@ -62,7 +62,7 @@ def why_not_done(reply: Reply, *, tools: bool, worked: bool) -> str:
     """
     said = without_thoughts(reply.text).strip()
     if reply.finish == "length":
-        return "Your reply was cut off at its longest. Be brief: think less, one short command."
+        return "Your reply was too long and was cut off. Be brief: think less, one short command."
     if reply.finish in ("content_filter", "error", "malformed_function_call"):
         return f"Your reply did not come through ({reply.finish})."
     if not said:

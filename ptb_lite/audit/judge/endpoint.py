@@ -63,5 +63,7 @@ def _content(endpoint: ChatEndpoint, body: dict[str, Any], end: float) -> str:
     if text := found.text():
         return text
     if found.finish == "length":
-        raise JudgeError("an answer that was cut off at its longest, in the middle of thinking")
+        raise JudgeError(
+            "an answer that was too long and was cut off in the middle of its reasoning"
+        )
     raise JudgeError("an answer without text" + (", only reasoning" if found.reasoning() else ""))

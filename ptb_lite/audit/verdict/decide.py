@@ -52,7 +52,7 @@ def _decide(results: Sequence[DetectorResult], known: tuple[Rule, ...]) -> Decis
     skipped = [result for result in results if result.deciding and result.status == "skipped"]
     if skipped:
         reasons = "; ".join(f"{result.detector}: {result.reason}" for result in skipped)
-        reason = f"not-everything-seen: not everything was looked at: {reasons}"
+        reason = f"not-everything-seen: not everything was read: {reasons}"
         return Decision(Verdict.INCONCLUSIVE, reason, ("not-everything-seen",))
     if not any(result.deciding for result in results):
         reason = "nothing-looked: no deciding detector ran"

@@ -62,6 +62,9 @@ JudgeKey = Annotated[
 JudgeTokens = Annotated[
     int | None, typer.Option(help="What judging may use, prompts and answers together.")
 ]
+JudgeAnswer = Annotated[
+    int | None, typer.Option(help="How many tokens one judgement may have; else 4096.")
+]
 JudgeSpend = Annotated[
     float | None, typer.Option(help="What judging may cost in dollars, with --judge-prices.")
 ]

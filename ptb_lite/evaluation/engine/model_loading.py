@@ -268,7 +268,14 @@ def _as_peft_runs_it(wrapped: PeftModel, config: AdapterConfig) -> PreTrainedMod
         raise InvalidSubmissionError(
             f"weights that are not finite: {_some(bad)}", field="submission"
         )
+    return _unwrapped(wrapped)
+
+
+def _unwrapped(wrapped: PeftModel) -> PreTrainedModel:
+    """The model with PEFT's layers in it, which lm-eval may ask to tie its weights: they are tied,
+    and a wrapped head or embedding has no weight of its own that could be."""
     plain: PreTrainedModel = wrapped.get_base_model()
+    plain.tie_weights = lambda *_, **__: None  # type: ignore[method-assign]
     return plain
 
 
@@ -295,7 +302,7 @@ def _merged(wrapped: PeftModel, config: AdapterConfig) -> tuple[PreTrainedModel,
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     if config.lora_bias:
-        return wrapped.get_base_model(), 1.0
+        return _unwrapped(wrapped), 1.0
     owners: dict[int, int] = {}
     for _, weight in wrapped.named_parameters(remove_duplicate=False):
         owners[id(weight)] = owners.get(id(weight), 0) + 1

@@ -58,6 +58,7 @@ def judge_choice(
     *,
     key_variable: str | None = None,
     max_tokens: int | None = None,
+    answer_tokens: int | None = None,
     max_spend: float | None = None,
     prices: str | None = None,
 ) -> JudgeChoice | None:
@@ -66,7 +67,8 @@ def judge_choice(
     `prices` is INPUT,OUTPUT in dollars per million tokens. Raises SpecError with the field.
     """
     if named is None:
-        if any(value is not None for value in (key_variable, max_tokens, max_spend, prices)):
+        beside = (key_variable, max_tokens, answer_tokens, max_spend, prices)
+        if any(value is not None for value in beside):
             raise SpecError("none is chosen", field="judge", hint=_HINT)
         return None
     # A name may hold an @ of its own, so only what looks like a URL is taken for one.
@@ -76,7 +78,12 @@ def judge_choice(
     values: dict[str, object] = {"model": found[1], "endpoint": found[2]}
     if prices is not None:
         values["input_price"], values["output_price"] = _prices(prices)
-    given = {"key_variable": key_variable, "max_tokens": max_tokens, "max_spend": max_spend}
+    given = {
+        "key_variable": key_variable,
+        "max_tokens": max_tokens,
+        "answer_tokens": answer_tokens,
+        "max_spend": max_spend,
+    }
     values |= {name: value for name, value in given.items() if value is not None}
     try:
         return JudgeChoice.model_validate(values)

@@ -68,6 +68,7 @@ class Endpoint:
         reply_seconds: float = REPLY_SECONDS,
     ) -> None:
         self._model = choice.model
+        self._most = choice.answer_tokens
         self._should_stop = should_stop
         self._first_delay = first_delay
         self._reply_seconds = reply_seconds
@@ -95,7 +96,7 @@ class Endpoint:
             settings = dict(self._settings)
             try:
                 body = {"model": self._model, "messages": list(messages), **settings}
-                return _answer(self._post(body), settings)
+                return _answer(self._post(body), settings, self._most)
             except NoAnswerError as error:
                 problem = str(error)
                 if error.after is not None and error.after > LONGEST_ASKED_SECONDS:
@@ -164,11 +165,22 @@ class Endpoint:
 _SETTINGS = ("temperature", "max_tokens")
 
 
-def _answer(found: Completion, settings: Mapping[str, float]) -> Answer:
+def _answer(found: Completion, settings: Mapping[str, float], most: int) -> Answer:
     if not isinstance(found.message.get("content"), str | list | None):
         raise NoAnswerError("the answer is no chat completion: its content is no text")
-    text = found.text()
-    lacking = "only reasoning, no answer" if not text.strip() and found.reasoning() else ""
+    lacking = _lacking(found, most)
+    return Answer(found.text(), found.input_tokens, found.output_tokens, settings, lacking)
+
+
+def _lacking(found: Completion, most: int) -> str:
+    """Why an answer of at most `most` tokens may hold no verdict; empty where it looks whole."""
+    what = "only reasoning, no answer" if found.reasoning() else "an empty answer"
+    if found.text().strip():
+        what = "an answer"
     if found.finish == "length":
-        lacking = f"{lacking or 'an answer'}, cut off at its longest"
-    return Answer(text, found.input_tokens, found.output_tokens, settings, lacking)
+        if found.output_tokens is None or found.output_tokens >= most:
+            return f"{what}, cut off at {most} tokens; --judge-answer-tokens allows more"
+        return f"{what}, cut off by the server after {found.output_tokens} tokens"
+    if found.finish not in ("", "stop"):
+        return f"{what}, ended by the server: {found.finish}"
+    return "" if found.text().strip() else what

@@ -19,7 +19,10 @@ from ptb_lite.evaluation.judge.store import JudgementStore
 ANSWERS = 3
 # So many requests in a row without any answer: the judge is away, and the rest need not wait.
 GIVE_UP_AFTER = 5
+# So many in a row whose answers hold no verdict: the rest would be paid for and get none either.
+GIVE_UP_UNREAD = 20
 _SHOWN_BACK = 2000
+_SHOWN_END = 60
 _POLL_SECONDS = 0.2
 
 OnJudged = Callable[[int, int], None]
@@ -62,6 +65,7 @@ class Judge:
         self._lock = threading.Lock()
         self._given_up = ""
         self._unanswered = 0
+        self._unread = 0
 
     def key(self, request: Request) -> str:
         return request_key(
@@ -145,7 +149,7 @@ class Judge:
         except EndpointError as error:
             self._note_failure(error)
             return str(error)
-        self._unanswered = 0
+        self._note_answer(judgement)
         if isinstance(judgement, str):
             return judgement
         self._store.add(judgement)
@@ -158,7 +162,7 @@ class Judge:
         used = Spent()
         for attempt in range(1, ANSWERS + 1):
             answer, cost = self._paid(messages)
-            lacking = answer.lacking or lacking
+            lacking = answer.lacking or f"it ends {answer.text.strip()[-_SHOWN_END:]!r}"
             used = Spent(
                 used.input_tokens + cost.input_tokens, used.output_tokens + cost.output_tokens
             )
@@ -181,8 +185,7 @@ class Judge:
                 {"role": "assistant", "content": answer.text[-_SHOWN_BACK:] or "(nothing)"},
                 {"role": "user", "content": request.reminder},
             ]
-        why = f" (the last: {lacking})" if lacking else ""
-        return f"{ANSWERS} answers without a verdict{why}"
+        return f"the judge gave {ANSWERS} answers without a verdict (the last: {lacking})"
 
     def _paid(self, messages: Sequence[Mapping[str, str]]) -> tuple[Answer, Spent]:
         """One answer, counted whether it helps or not; an endpoint that does not count is taken
@@ -201,6 +204,13 @@ class Judge:
             return answer, used
         finally:
             self.ledger.settle(most, used)
+
+    def _note_answer(self, found: Judgement | str) -> None:
+        with self._lock:
+            self._unanswered = 0
+            self._unread = self._unread + 1 if isinstance(found, str) else 0
+            if isinstance(found, str) and self._unread >= GIVE_UP_UNREAD:
+                self._given_up = found
 
     def _note_failure(self, error: EndpointError) -> None:
         with self._lock:

@@ -126,7 +126,7 @@ class AgentLimits:
                 if self._closed.is_set():
                     return None
         except OSError:
-            return "its workspace holds folders nested too deep to be looked at"
+            return "its workspace holds folders nested too deep to be read"
         if self.disk_bytes is not None and used > self.disk_bytes:
             return f"its workspace holds {_size(used)}, over its limit of {_size(self.disk_bytes)}"
         return None

@@ -14,6 +14,7 @@ from ptb_lite.report.text import report_text
 from ptb_lite.runner.console.lines import PlainLines
 from ptb_lite.runs.folder import RunFolder, require_folder
 from ptb_lite.runs.journal import JournalFollower
+from ptb_lite.runs.records import Scores
 
 DONE, RUN_FAILED, FLAGGED, INCONCLUSIVE = 0, 1, 3, 4
 _POLL_SECONDS = 0.1
@@ -39,20 +40,30 @@ def watch(path: Path, *, out: TextIO, json_output: bool) -> int:
 
 
 def exit_code(run: RunFolder) -> int:
-    """0 done, 1 the run failed or did not end, 3 flagged, 4 inconclusive."""
+    """0 done, 1 the run failed, did not end, or its judge left a benchmark without a score, 3
+    flagged, 4 inconclusive."""
     status = run.read_status()
     if not status.complete:
         return RUN_FAILED
     scores = run.read_scores()
     match scores and scores.verdict:
-        case Verdict.CLEAN:
-            return DONE
         case Verdict.FLAGGED:
             return FLAGGED
+        case _ if _unjudged(run, scores):
+            return RUN_FAILED
+        case Verdict.CLEAN:
+            return DONE
         case Verdict.INCONCLUSIVE:
             return INCONCLUSIVE
         case _:
             return RUN_FAILED
+
+
+def _unjudged(run: RunFolder, scores: Scores | None) -> str:
+    """Which benchmarks the judge that was chosen left without a score."""
+    if scores is None or run.read_spec().judge is None:
+        return ""
+    return ", ".join(item.benchmark for item in scores.benchmarks if item.not_scored)
 
 
 def _follow(run: RunFolder, say: Say) -> None:
@@ -101,6 +112,11 @@ def _close(run: RunFolder, out: TextIO, json_output: bool, say: Say) -> int:
     else:
         print(report_text(run), file=out, flush=True)
         print(f"report: {run.report}", file=out, flush=True)
+    if names := _unjudged(run, scores):
+        say(
+            f"{run.run_id}: the judge left {names} without a score; what it did judge is kept: "
+            f"`ptb-lite judge {run.run_id} --judge MODEL@URL` asks for the rest"
+        )
     if status.outcome is Outcome.INTERRUPTED:
         say(f"{run.run_id}: interrupted: {status.detail}")
     return exit_code(run)

@@ -29,8 +29,8 @@ _MAX_WORDS = 400
 _EVERY_SECONDS = 5.0
 
 
-def _said(text: str) -> str:
-    return escaped(text.strip(), _MAX_SHOWN)
+def _said(text: str, longest: int = _MAX_SHOWN) -> str:
+    return escaped(text.strip(), longest)
 
 
 class PlainLines:
@@ -93,7 +93,8 @@ class PlainLines:
             case AgentEventKind.TOOL_RESULT:
                 return f"  | > {_said(spoken.text)}" if spoken.text.strip() else ""
             case AgentEventKind.ERROR:
-                return f"  | error: {_said(spoken.text)}"
+                # The way out stands at its end.
+                return f"  | error: {_said(spoken.text, _MAX_WORDS)}"
             case AgentEventKind.NOTE:
                 return f"  | note: {_said(spoken.text)}"
             case AgentEventKind.END:

@@ -66,6 +66,7 @@ def difference(base: Path, folder: Path, dtype: str) -> tuple[float, float]:
     """Of the logits that PEFT's loading gives: how far ours lie from them, and the base's."""
     theirs = peft.PeftModel.from_pretrained(fresh(base, dtype), folder).eval()
     ours = load_model(base, folder, dtype=dtype, device="cpu")  # type: ignore[arg-type]
+    ours.tie_weights()  # as lm-eval does before it asks
     with torch.no_grad():
         expected = theirs(TOKENS).logits.float()
         found = ours(TOKENS).logits.float()

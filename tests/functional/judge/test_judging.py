@@ -10,9 +10,17 @@ from typing import Any
 
 import pytest
 
+from ptb_lite.cli.evaluate import line_of
 from ptb_lite.evaluation.errors import EvaluationStopped
+from ptb_lite.evaluation.evaluate_model import Scored
+from ptb_lite.evaluation.items.splits import ItemFiles, SplitFile
 from ptb_lite.evaluation.judge.endpoint import Endpoint
-from ptb_lite.evaluation.judge.judge import Judge
+from ptb_lite.evaluation.judge.judge import (
+    ANSWERS,
+    GIVE_UP_AFTER,
+    GIVE_UP_UNREAD,
+    Judge,
+)
 from ptb_lite.evaluation.judge.ledger import Spent
 from ptb_lite.evaluation.judge.store import JudgementStore
 from ptb_lite.evaluation.judge.task import JudgeReport, judge_task, read_report
@@ -148,9 +156,18 @@ def test_an_answer_in_parts_is_read_at_once(tmp_path: Path, message: dict[str, A
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (Reply(message={"content": None, "reasoning": "[[A>B]]"}), "only reasoning, no answer"),
-        (Reply(message={"content": "I think that"}, finish="length"), "cut off at its longest"),
-        (Reply(message={"content": "", "reasoning_content": "hm"}, finish="length"), "reasoning"),
+        (Reply(message={"content": None, "reasoning": "[[A>B]]"}), "only reasoning, no answer)"),
+        (Reply("I think", finish="length"), "an answer, cut off by the server after 10 tokens"),
+        (
+            Reply(message={"content": "", "reasoning_content": "hm"}, finish="length", usage=False),
+            "reasoning, no answer, cut off at 4096 tokens; --judge-answer-tokens allows more",
+        ),
+        (
+            Reply("", finish="content_filter"),
+            "an empty answer, ended by the server: content_filter",
+        ),
+        (Reply(""), "an empty answer)"),
+        (Reply("Both are nice."), "(the last: it ends 'Both are nice.')"),
     ],
 )
 def test_why_there_is_no_verdict_is_said(tmp_path: Path, reply: Reply, said: str) -> None:
@@ -158,6 +175,34 @@ def test_why_there_is_no_verdict_is_said(tmp_path: Path, reply: Reply, said: str
         result, report, _ = judged(tmp_path, stub)
     assert result.score is None
     assert said in report.not_scored
+    assert report.not_scored.startswith("6 of 6 items have no verdict: the judge gave 3 answers")
+
+
+@pytest.mark.parametrize(
+    ("lost", "most"),
+    [
+        (Reply("no verdict in this"), ANSWERS * (GIVE_UP_UNREAD + 4)),
+        (Reply("that is against our policy", status=400), GIVE_UP_AFTER + 4),
+    ],
+    ids=["unreadable", "refusing"],
+)
+@pytest.mark.parametrize("good", [0, 20])
+def test_a_judge_that_is_lost_is_not_paid_for_every_item(
+    tmp_path: Path, lost: Reply, most: int, good: int
+) -> None:
+    """From the first question, or half way: then what it judged before is kept."""
+    stub: StubJudge
+
+    def answers(body: dict[str, Any], times: int) -> Reply:
+        return prefers("good")(body, times) if len(stub.asked) <= good else lost
+
+    with judge_server(answers) as stub:
+        result, report, _ = judged(tmp_path, stub, ["a good line"] * 40, concurrency=2)
+        asked = stub.total - good
+    assert (result.score, report.score) == (None, None)
+    assert asked <= most + 4
+    assert report.requests - report.failed >= good - 2
+    assert f"{40 - report.scored} of 40 items have no verdict" in report.not_scored
 
 
 def test_a_judge_that_loads_its_model_is_waited_for(tmp_path: Path) -> None:
@@ -226,7 +271,10 @@ def test_nonsense_without_end_is_not_scored_and_only_that_is_asked_later(tmp_pat
         result, report, _ = judged(tmp_path, stub)
         assert result.score is None
         assert report.score is None
-        assert "1 of 6 items have no verdict: 3 answers without a verdict" in report.not_scored
+        assert (
+            "1 of 6 items have no verdict: the judge gave 3 answers without a verdict"
+            in report.not_scored
+        )
         assert report.failed == 2
         assert read_report(tmp_path / "run", "after", "stories") == report
         # Nothing half-scored is left, and above all no 0.
@@ -384,3 +432,14 @@ def test_rubrics_give_points_also_below_nothing(tmp_path: Path) -> None:
     # The mean is below nothing and shown as 0, as HealthBench does.
     assert scored.score == 0.0
     assert report.requests == 6
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_only_who_chose_no_judge_is_told_to_choose_one(tmp_path: Path, chosen: bool) -> None:
+    result, items = leave(tmp_path, pairwise_items(1), ["x"])
+    split = SplitFile(path=items, count=1, sha256="0" * 64)
+    files = ItemFiles(benchmark="stories", recipe="", train=split, dev=split, test=split)
+    scored = Scored(result, read_samples(tmp_path / result.samples), tmp_path, files)
+    line = line_of(scored, judged=True, chosen=chosen)
+    assert "not scored" in line
+    assert ("that takes a judge (--judge MODEL@URL)" in line) == (not chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import yaml
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from ptb_lite.cli import main
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.judge.choice import JudgeChoice
 from ptb_lite.evaluation.judge.task import read_report
 from ptb_lite.events import EvaluationFinished, Outcome, Warned
-from ptb_lite.files import read_record
+from ptb_lite.files import read_record, write_record
 from ptb_lite.report.text import report_text
+from ptb_lite.runner.console.follow import exit_code, watch
 from ptb_lite.runner.judge_later import judge_later
 from ptb_lite.runner.phases.judging import PAID, Paid
 from ptb_lite.runs.folder import RunFolder
@@ -158,6 +161,14 @@ def test_without_a_judge_it_is_not_scored_and_never_nothing(
     # The completions are there for a judge who comes later.
     samples = run.evaluations / "after" / "after.arenahardwriting.samples.jsonl"
     assert len(samples.read_text().splitlines()) == 5
+    # A judge that was chosen and gave no score is a failure, none chosen is not.
+    assert exit_code(run) == 4
+    spec = run.read_spec()
+    chosen = spec.model_copy(update={"judge": JudgeChoice(model="m", endpoint="http://h/v1")})
+    write_record(run.spec, chosen)
+    assert watch(run.path, out=(told := io.StringIO()), json_output=False) == 1
+    assert "the judge left arenahardwriting without a score" in told.getvalue()
+    assert f"`ptb-lite judge {run.run_id} --judge MODEL@URL` asks" in told.getvalue()
     # Who comes later.
     with judge_server(lambda *_: Reply("[[A=B]]")) as stub:
         choice = JudgeChoice(model="late", endpoint=stub.url)
@@ -175,4 +186,38 @@ def test_without_a_judge_it_is_not_scored_and_never_nothing(
     assert now.average.missing == ()
     assert now.benchmarks[1] == other
     assert any("after arenahardwriting: 50.0 %" in line for line in said)
+    assert exit_code(run) == 4
     assert "judged by late" in run.report.read_text()
+
+
+@pytest.mark.usefixtures("bench")
+def test_eval_with_a_judge_that_is_lost_half_way_fails_and_goes_on_from_there(
+    writing: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = [2]
+
+    def answers(*_: object) -> Reply:
+        lost = len(stub.asked) > good[0]
+        return Reply("no", status=403) if lost else Reply("[[A=B]]")
+
+    with judge_server(answers) as stub:
+        words = ["eval", "tiny", "--benchmark", "arenahardwriting", "--limit", "2"]
+        words += ["--data-dir", str(writing["data_dir"]), "--max-new-tokens", "8"]
+
+        def ended() -> tuple[int, dict[str, object], str]:
+            with pytest.raises(SystemExit) as caught:
+                main([*words, "--json", "--judge", f"m@{stub.url}"])
+            told = capsys.readouterr()
+            (found,) = json.loads(told.out)["results"]
+            return int(str(caught.value.code)), found, told.err
+
+        code, found, told = ended()
+        assert (code, found["score"]) == (1, None)
+        assert "of 2 items have no verdict: the endpoint refuses the key" in str(
+            found["not_scored"]
+        )
+        assert "error: arenahardwriting: not scored: " in told
+        good[0] = 99
+        code, found, _ = ended()
+        assert (code, found["score"], found["not_scored"]) == (0, 0.5, "")
+        assert len(stub.asked) == 4

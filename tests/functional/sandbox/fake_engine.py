@@ -68,7 +68,7 @@ def _serve(client: socket.socket, containers: dict[str, subprocess.Popen[bytes]]
             os.write(handles[1], b"%d\n" % pid)
         elif words[0] == "rm" and words[-1] in containers:
             _end(containers[words[-1]])
-        elif words[0] == "run" and "--name" in words:
+        elif words[0] == "run":
             process = subprocess.Popen(
                 words[words.index(IMAGE) + 1 :],
                 env={**asked["environment"]},
@@ -78,7 +78,8 @@ def _serve(client: socket.socket, containers: dict[str, subprocess.Popen[bytes]]
                 stderr=handles[2],
                 start_new_session=True,
             )
-            containers[words[words.index("--name") + 1]] = process
+            if "--name" in words:
+                containers[words[words.index("--name") + 1]] = process
             code = process.wait()
         for handle in handles:
             os.close(handle)

@@ -94,3 +94,27 @@ def test_what_is_wrong_is_said_with_the_way_out(
     problem = sandbox(engine).problem()
     assert problem is not None
     assert "cannot start a container here (Cannot connect to the daemon)" in problem
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "true",  # an empty folder was made there
+        "echo another-file",
+        "for word; do case $word in *:ro) place=${word%%:*};; esac; done\n"
+        'echo "Error: statfs $place: no such file" >&2; exit 125',
+    ],
+)
+def test_an_engine_that_runs_elsewhere_is_refused(
+    engine: str, answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a virtual machine without this machine's folders, or on another host."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    program = tmp_path / engine
+    program.write_text(f'#!/bin/sh\n[ "$1" = run ] || exit 0\n{answer}\n')
+    program.chmod(0o755)
+    problem = sandbox(engine).problem()
+    assert problem is not None
+    assert "do not see this machine's files" in problem
+    assert "choose --sandbox bubblewrap" in problem

@@ -29,7 +29,7 @@ KERNEL = "proc/sys/kernel/"
         ({"proc/version": "Linux 4.4.0-19041-Microsoft"}, "--set-version"),
         ({"proc/version": "Linux 5.15 microsoft-standard-WSL2"}, "wsl --update"),
         ({f"{KERNEL}apparmor_restrict_unprivileged_userns": "0"}, "allow user namespaces"),
-        ({"proc/self/uid_map": ""}, "built without them"),
+        ({"proc/self/uid_map": ""}, "built without user namespaces"),
     ],
 )
 def test_the_way_out_is_that_of_the_system(
