@@ -35,7 +35,7 @@ from ptb_lite.audit.case import AuditCase, TestItem
 from ptb_lite.audit.evidence.folder import ScanNotes, printable
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
-from ptb_lite.audit.text.answer_order import AnswerOrder
+from ptb_lite.audit.text.answer_order import FEWEST, AnswerOrder
 from ptb_lite.audit.text.chance import TOLERATED_ITEMS
 from ptb_lite.audit.text.embedding import EmbeddingError, nearest
 from ptb_lite.audit.text.normal import squeeze
@@ -230,12 +230,18 @@ class Search:
         return found
 
     def in_order(self, rows: Sequence[Row], found: Found) -> None:
-        """Adds the items whose answers stand in a file in the test set's order."""
+        """Adds the items whose answers stand in a file in the test set's order, below other words:
+        untouched copies are for the overlap detector, which knows those that harm nobody."""
         for _name, own in groupby(rows, key=lambda row: row.file):
             kept = list(own)
             for numbers, order in self._orders:
                 stretch = order.best(kept)
-                for row, at in stretch.pairs if stretch else ():
+                retold = [
+                    (row, at)
+                    for row, at in (stretch.pairs if stretch else ())
+                    if self._squeezed[numbers[at]] not in squeeze(plain(row.text).encode())
+                ]
+                for row, at in retold if len(retold) >= FEWEST else ():
                     how = "has, at its place in the test set's order, the answer of"
                     found.best.setdefault(numbers[at], Retelling(row, 0.5, "answers-in-order", how))
                     found.in_order.add(numbers[at])

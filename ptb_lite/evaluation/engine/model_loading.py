@@ -275,7 +275,7 @@ def _unwrapped(wrapped: PeftModel) -> PreTrainedModel:
     """The model with PEFT's layers in it, which lm-eval may ask to tie its weights: they are tied,
     and a wrapped head or embedding has no weight of its own that could be."""
     plain: PreTrainedModel = wrapped.get_base_model()
-    plain.tie_weights = lambda *_, **__: None  # type: ignore[method-assign]
+    plain.tie_weights = lambda *_, **__: None
     return plain
 
 
