@@ -14,7 +14,8 @@ from ptb_lite.spec.choices import run_choices
 from ptb_lite.spec.docs import choices_page
 from ptb_lite.spec.presets import Preset
 from ptb_lite.spec.run_spec import RunSpec
-from ptb_lite.tui.screens.setup_fields import _LISTED, FIELDS
+from ptb_lite.tui.screens.setup_fields import _LISTED
+from ptb_lite.tui.screens.setup_fields import fields as setup_choices
 
 PAGE = Path(__file__).parents[2] / "docs/reference/runspec.md"
 # Of a run, but no choice: who made it, and what was filled in.
@@ -36,7 +37,7 @@ def test_every_view_has_every_field() -> None:
         for name in each.opts  # type: ignore[attr-defined]
     }
     assert {f"--{choice.option}" for choice in choices.values()} <= options
-    assert set(FIELDS) | set(_LISTED) | {"benchmarks"} == set(choices)
+    assert set(setup_choices()) | set(_LISTED) | {"benchmarks"} == set(choices)
     assert all(
         choice.help.endswith((".", "MODEL@URL.", "NAME@URL.")) for choice in choices.values()
     )
