@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ptb_lite.catalog import load_catalog
+from ptb_lite.catalog import ModelEntry, load_catalog
 from ptb_lite.catalog.weights import base_model_folder
 from ptb_lite.cli.common.defaults import EXIT_FAILED
 from ptb_lite.cli.common.output import say
@@ -38,7 +38,7 @@ def _base(folder: Path, named: str | None, full: bool) -> tuple[Path, tuple[str,
     if named is not None:
         entry = load_catalog().model(named)
         names = (entry.id, entry.hub_id)
-        return base_model_folder(entry), tuple(name for name in names if name), full
+        return _folder_of(entry), tuple(name for name in names if name), full
     for place in (Path(), folder.absolute().parent):
         if (place / "task.json").is_file():
             task = read_task(place)
@@ -49,3 +49,12 @@ def _base(folder: Path, named: str | None, full: bool) -> tuple[Path, tuple[str,
         field="--base-model",
         hint="Give the base model's id or folder",
     )
+
+
+def _folder_of(entry: ModelEntry) -> Path:
+    """The weights of a model; where they cannot be had, the way out names this command's option."""
+    try:
+        return base_model_folder(entry)
+    except PtbLiteError as error:
+        hint = error.hint.replace("--model", "--base-model")
+        raise PtbLiteError(error.message, field="--base-model", hint=hint) from error

@@ -117,7 +117,7 @@ def _error(repo: str, kind: str, error: Exception) -> HubError:
             "Check its name and its `revision:`",
         )
     if reason is None:
-        embedded = "take the model gemma-3-270m-embedded, which needs none"
+        embedded = "take --model gemma-3-270m-embedded, which needs none"
         data = "give the files with --data-dir"
         reason = no_network(data if kind == "dataset" else embedded)
     return HubError(f"{repo} {reason.message}", field=kind, hint=reason.hint)

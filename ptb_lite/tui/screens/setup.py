@@ -278,6 +278,10 @@ class SetupScreen(SetupView):
         await self.wait_for_refresh()
         await self._mount_fields()
         self._load()
+        # Mounted between two frames they were laid out, but their words not drawn until a key came.
+        await self.wait_for_refresh()
+        for label in self.query(".field-label"):
+            label.refresh(layout=True)
 
     def _take_preset(self, name: str) -> None:
         """Fill everything in from a preset; from none: the choices stay, the preset goes."""
