@@ -105,6 +105,8 @@ def test_no_arguments_open_the_app_and_ctrl_c_gives_the_shell_back(
     demo_copy(tmp_path / "runs")
     terminal.command()
     terminal.wait_for("[Setup]", "(•)  gemma-3-270m-emb", "this machine can run it")
+    # The fields' labels stand there before any key is pressed.
+    terminal.wait_for("Time box 4 min", "Success gain over few-shot")
     terminal.type("Down", "Space")
     terminal.wait_for("(•)  qwen3-0.6b-base", "--model qwen3-0.6b-base")
     terminal.type("F5")
