@@ -20,6 +20,8 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 class EditedFiles:
+    """The text of every file that the trace says was written, as far as bounds allow."""
+
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
         self._by_name: dict[str, list[str]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,9 +15,10 @@ from ptb_lite.evaluation.judge.choice import JudgeChoice
 from ptb_lite.evaluation.judge.endpoint import Endpoint
 from ptb_lite.evaluation.judge.judge import Judge
 from ptb_lite.evaluation.judge.store import JudgementStore
+from ptb_lite.evaluation.judge.task import JudgeReport, judge_task
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord
 from ptb_lite.files import write_lines, write_text
-from tests.functional.judge.judge_server import Reply
+from tests.functional.judge.judge_server import Reply, StubJudge
 
 KEY = "sk-very-secret-key-123456"
 
@@ -134,3 +136,22 @@ def meets(parts: set[str], kind: Literal["pairwise", "rubric"] = "rubric") -> An
         return Reply(f'```json\n{{"explanation": "so it is", "criteria_met": {met}}}\n```')
 
     return answer
+
+
+ITEMS = 6
+GOOD = ["a good line"] * 3 + ["a line"] * 2 + ["<think>good</think> a line"]
+
+
+def judged(
+    folder: Path, stub: StubJudge, completions: list[str] = GOOD, **settings: Any
+) -> tuple[EvaluationResult, JudgeReport, Judge]:
+    result, items = leave(folder / "run", pairwise_items(len(completions)), completions)
+    with judge_of(choice_of(stub.url, **settings), folder / "store.jsonl") as judge:
+        scored, report = judge_task(
+            folder / "run", result, kind="pairwise", items=items, judge=judge
+        )
+    return scored, report, judge
+
+
+def stored(folder: Path) -> list[str]:
+    return [json.loads(line)["key"] for line in (folder / "store.jsonl").read_text().splitlines()]

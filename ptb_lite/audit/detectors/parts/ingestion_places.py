@@ -79,6 +79,7 @@ class GoneLogs:
         self._case = case
 
     def named_by(self, text: str) -> Named | None:
+        """The test data that a path means, if it is a log of an evaluation and lies nowhere."""
         if not self._on or len(text) > 400 or not _LOGGED.search(text) or _OTHER.search(text):
             return None
         if any(is_path(text, file.relative) for file in self._case.listing.files):
