@@ -71,6 +71,9 @@ def prepare(device: Device, parallel: int) -> None:
         HF_DATASETS_DISABLE_PROGRESS_BARS="1",
         TOKENIZERS_PARALLELISM="false",
     )
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
     if device == "cuda":
         import torch
 

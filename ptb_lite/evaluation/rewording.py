@@ -14,7 +14,7 @@ _RULES = tuple(
     for pattern, new in (
         (r"^(.*\S) = \?$", r"What does \1 come to?"),
         (r"\bHow (many|much)\b", r"Just how \1"),
-        (r"\bhow (many|much)\b", r"just how \1"),
+        (r"(?<!Just )\bhow (many|much)\b", r"just how \1"),
         (r"\bIf\b", "Given that"),
         (r"\bWhat is\b", "Say what is"),
         (r" and ", " and also "),

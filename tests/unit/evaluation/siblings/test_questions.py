@@ -109,5 +109,5 @@ def test_of_code_the_docstring_alone_is_reworded() -> None:
     told = reworded_code(code)
     assert "Give back n and also one" in told
     assert "f(1 and 2)\n    3\n" in told
-    assert "Just how many" in told
+    assert "    Just how many" in told
     assert told.endswith("    if n and n:\n")
