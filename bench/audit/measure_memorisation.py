@@ -24,9 +24,12 @@ from bench.audit.material import SHARED
 from bench.audit.measure import Rate
 from bench.audit.memory_material import ITEMS, material
 from bench.audit.memory_models import BENCHMARKS, SEEDS, Planned, planned
-from bench.audit.memory_training import Device, losses_of, make, prepare
+from bench.audit.memory_training import Way, losses_of, make, prepare
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.detectors.memorisation import MemorisationDetector
+from ptb_lite.catalog.embedded import embedded_model
+
+MODEL = "gemma-3-270m-embedded"
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,7 @@ class Job:
     """What a process is given: the model, and until when (seconds since the epoch) to begin it."""
 
     one: Planned
-    work: Path
-    device: Device
-    steps: int | None
+    way: Way
     until: float
 
 
@@ -45,7 +46,7 @@ def run(job: Job) -> str:
     if time.time() > job.until:
         return f"{job.one.name}: not begun, no time left"
     try:
-        made = make(job.one, job.work, job.device, job.steps)
+        made = make(job.one, job.way)
     except Exception:
         return f"{job.one.name}: FAILED\n{traceback.format_exc()}"
     training, measuring = made.seconds
@@ -61,6 +62,8 @@ def train_all(plans: Sequence[Planned], options: argparse.Namespace) -> int:
     until = time.time() + options.seconds if options.seconds else float("inf")
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     waiting = [one for one in plans if not (options.work / f"{one.name}.json").is_file()]
+    base = options.base_model or embedded_model(MODEL)
+    way = Way(options.work, base, options.device, options.steps)
     began, failed = time.monotonic(), 0
     with ProcessPoolExecutor(
         options.parallel,
@@ -68,7 +71,7 @@ def train_all(plans: Sequence[Planned], options: argparse.Namespace) -> int:
         initializer=prepare,
         initargs=(options.device, options.parallel),
     ) as pool:
-        jobs = [Job(one, options.work, options.device, options.steps, until) for one in waiting]
+        jobs = [Job(one, way, until) for one in waiting]
         for number, done in enumerate(as_completed([pool.submit(run, job) for job in jobs]), 1):
             line = done.result()
             failed += "FAILED" in line
@@ -140,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--benchmarks", nargs="*", default=BENCHMARKS, choices=BENCHMARKS)
     parser.add_argument("--seeds", nargs="*", type=int, default=SEEDS)
     parser.add_argument("--data-dir", type=Path, default=SHARED, help="the data sets' folder")
+    parser.add_argument("--base-model", type=Path, help=f"its folder, instead of {MODEL}'s")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--parallel", type=int, default=1, help="processes at a time")
     parser.add_argument("--threads", type=int, default=1, help="processor threads of each")

@@ -23,7 +23,6 @@ from bench.audit.memory_material import Material, material
 from bench.audit.memory_models import BATCH, Planned
 from bench.audit.memory_texts import Row
 from ptb_lite.audit.evidence.losses import ItemLoss, Losses
-from ptb_lite.catalog.embedded import embedded_model
 from ptb_lite.events import Record
 from ptb_lite.files import write_text
 from ptb_lite.locks import waiting_lock
@@ -31,10 +30,19 @@ from ptb_lite.locks import waiting_lock
 if TYPE_CHECKING:
     from ptb_lite.training.config import TrainingConfig
 
-MODEL = "gemma-3-270m-embedded"
 MAX_LENGTH = 512
 DIGITS = 5
 Device = Literal["cpu", "cuda"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """Where results are kept, the base model's folder, on what; `steps` instead of a form's."""
+
+    work: Path
+    base: Path
+    device: Device
+    steps: int | None = None
 
 
 class Answers(Record):
@@ -80,25 +88,25 @@ def prepare(device: Device, parallel: int) -> None:
         torch.cuda.set_per_process_memory_fraction(0.95 / parallel)
 
 
-def make(one: Planned, work: Path, device: Device, steps: int | None) -> Measured:
+def make(one: Planned, way: Way) -> Measured:
     """Train, measure and keep one model, or read what is kept."""
-    kept = work / f"{one.name}.json"
+    kept = way.work / f"{one.name}.json"
     if kept.is_file():
         return Measured.model_validate_json(kept.read_bytes())
-    given = _given(one.benchmark, one.seed, work)
-    base_answers(one.benchmark, one.seed, work, device)
+    given = _given(one.benchmark, one.seed, way.work)
+    _base_answers(given, way)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=f"{one.name}-") as folder:
-        losses = _train(one, one.rows(given), Path(folder), steps)
+        losses = _train(one, one.rows(given), Path(folder), way)
         trained = time.monotonic()
-        answers = _asked(given, device, Path(folder) / "adapter")
+        answers = _asked(given, way, Path(folder) / "adapter")
     measured = Measured(
         name=one.name,
         steps=len(losses),
         known=one.known(len(given.test)),
         trained=(round(losses[0], DIGITS), round(losses[-1], DIGITS)),
         seconds=(round(trained - began, 1), round(time.monotonic() - trained, 1)),
-        device=device,
+        device=way.device,
         answers=answers,
     )
     write_text(kept, measured.model_dump_json())
@@ -135,13 +143,12 @@ def losses_of(one: Planned, work: Path) -> Losses:
     )
 
 
-def base_answers(benchmark: str, seed: int, work: Path, device: Device) -> None:
+def _base_answers(given: Material, way: Way) -> None:
     """The base model's, once for all processes."""
-    path = _base_file(benchmark, seed, work)
+    path = _base_file(given.benchmark, given.seed, way.work)
     with waiting_lock(path.with_suffix(".lock")):
         if not path.is_file():
-            answers = _asked(_given(benchmark, seed, work), device, None)
-            write_text(path, answers.model_dump_json())
+            write_text(path, _asked(given, way, None).model_dump_json())
 
 
 def _base_file(benchmark: str, seed: int, work: Path) -> Path:
@@ -153,7 +160,7 @@ def _given(benchmark: str, seed: int, work: Path) -> Material:
     return material(benchmark, seed, work)
 
 
-def _train(one: Planned, rows: Sequence[Row], folder: Path, steps: int | None) -> list[float]:
+def _train(one: Planned, rows: Sequence[Row], folder: Path, way: Way) -> list[float]:
     """The adapter goes to `folder`/adapter; the loss of every step."""
     from transformers import set_seed
 
@@ -169,10 +176,10 @@ def _train(one: Planned, rows: Sequence[Row], folder: Path, steps: int | None) -
         encoding="utf-8",
     )
     config = TrainingConfig(
-        base_model=embedded_model(MODEL),
+        base_model=way.base,
         data=data,
         output=folder / "adapter",
-        steps=steps or one.form.steps,
+        steps=way.steps or one.form.steps,
         batch_size=BATCH,
         max_length=MAX_LENGTH,
         seed=one.seed,
@@ -215,14 +222,14 @@ def _training_base_kept(folder: Path, dtype: str, attention: str, plan: Any) -> 
     return _BASES[key]
 
 
-def _asked(given: Material, device: Device, adapter: Path | None) -> Answers:
+def _asked(given: Material, way: Way, adapter: Path | None) -> Answers:
     """As `ptb_lite.evaluation.losses.main` measures it; without an adapter the base."""
     from ptb_lite.evaluation.engine import model_loading as models
     from ptb_lite.evaluation.losses.answer_loss import score
 
-    tokenizer, base = _measuring_base(device)
+    tokenizer, base = _measuring_base(way.base, way.device)
     model = base if adapter is None else models.put_on(copy.deepcopy(base), adapter).eval()
-    scored = score(model, tokenizer, given.questions, device)
+    scored = score(model, tokenizer, given.questions, way.device)
     answers = Answers(
         losses=tuple(round(one.loss, DIGITS) for one in scored),
         exact=tuple(one.exact for one in scored),
@@ -233,10 +240,9 @@ def _asked(given: Material, device: Device, adapter: Path | None) -> Answers:
 
 
 @cache
-def _measuring_base(device: Device) -> tuple[Any, Any]:
+def _measuring_base(folder: Path, device: Device) -> tuple[Any, Any]:
     from ptb_lite.evaluation.engine import model_loading as models
 
-    folder = embedded_model(MODEL)
     return models.load_tokenizer(folder), models.load_model(
         folder, None, dtype="bfloat16", device=device
     )
