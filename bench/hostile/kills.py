@@ -19,9 +19,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -101,7 +103,7 @@ def chosen(number: int) -> Case:
     blows.sort(
         key=lambda blow: (list(Phase).index(blow.phase), blow.victim not in ("runner", "resume"))
     )
-    return Case(number, tuple(blows), whole=number % 10 != 5, scored=scored)
+    return Case(number, tuple(blows), whole=number % 10 not in (4, 5), scored=scored)
 
 
 class Undisturbed:
@@ -227,8 +229,13 @@ def struck(kinds: Undisturbed, case: Case) -> list[dict[str, object]]:
     return [{**asdict(blow), "struck": hit_it, **result} for blow, hit_it in done]
 
 
-def table(folder: Path) -> None:
-    moments = [json.loads(line) for line in (folder / "cases.jsonl").read_text().splitlines()]
+def _moments(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "cases.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def table(folders: Sequence[Path]) -> None:
+    moments = [one for folder in folders for one in _moments(folder)]
     counts: Counter[tuple[str, str, str, str]] = Counter()
     for one in moments:
         said = one["said"] + (f", LEFT {one['left']}" if one["left"] else "")
@@ -244,20 +251,21 @@ def table(folder: Path) -> None:
 def main(folder: Path, first: int, count: int) -> int:
     bench = laboratory(folder)
     kinds: dict[bool, Undisturbed] = {}
-    for number in range(first, first + count):
+    over = {one["number"] for one in _moments(folder)}
+    for number in sorted(set(range(first, first + count)) - over):
         case = chosen(number)
         if case.whole not in kinds:
             kinds[case.whole] = Undisturbed(bench, folder, whole=case.whole)
             print(f"undisturbed: {kinds[case.whole].expected}", flush=True)
-        for line in struck(kinds[case.whole], case):
-            print(json.dumps(line), flush=True)
-            with (folder / "cases.jsonl").open("a") as stream:
-                stream.write(json.dumps(line) + "\n")
+        lines = "".join(json.dumps(line) + "\n" for line in struck(kinds[case.whole], case))
+        print(lines, end="", flush=True)
+        with (folder / "cases.jsonl").open("a") as stream:
+            stream.write(lines)
     return 0
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "table":
-        table(Path(sys.argv[2]))
+        table([Path(one) for one in sys.argv[2:]])
     else:
         sys.exit(main(Path(sys.argv[1]).absolute(), *map(int, sys.argv[2:4])))
