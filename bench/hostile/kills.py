@@ -235,17 +235,35 @@ def _moments(folder: Path) -> list[dict[str, Any]]:
 
 
 def table(folders: Sequence[Path]) -> None:
+    """Moments by phase and victim, as SIGKILL / SIGSTOP / memory; then each run that ended in
+    another way than an undisturbed one, with what struck it while its agent worked."""
     moments = [one for folder in folders for one in _moments(folder)]
-    counts: Counter[tuple[str, str, str, str]] = Counter()
-    for one in moments:
-        said = one["said"] + (f", LEFT {one['left']}" if one["left"] else "")
-        if one["struck"]:
-            counts[one["phase"], one["victim"], one["how"], said] += 1
-    print("| phase | struck | by | end of its run | moments |\n| --- | --- | --- | --- | ---: |")
-    for (phase, victim, how, said), times in sorted(counts.items()):
-        print(f"| {phase} | {victim} | {how} | {said} | {times} |")
-    runs = {one["run"] for one in moments}
-    print(f"{counts.total()} moments in {len(runs)} runs; {len(moments) - counts.total()} missed")
+    hits = [one for one in moments if one["struck"]]
+    counts = Counter((one["phase"], one["victim"], one["how"]) for one in hits)
+    print(f"| phase | {' | '.join(VICTIMS)} |\n| --- |{' ---: |' * len(VICTIMS)}")
+    for phase in Phase:
+        cells = [
+            " / ".join(str(counts[phase.value, victim, how]) for how in BLOWS)
+            if phase in where
+            else ""
+            for victim, where in VICTIMS.items()
+        ]
+        print(f"| {phase.value} | {' | '.join(cells)} |")
+    runs = {one["run"]: one for one in moments}
+    as_ever = sum(one["said"] == "as undisturbed" for one in hits)
+    left = [one["left"] for one in hits if one["left"]]
+    print(
+        f"{len(hits)} moments in {len(runs)} runs, {as_ever} of them as undisturbed; "
+        f"{len(moments) - len(hits)} missed; left: {left}"
+    )
+    for run, one in sorted(runs.items()):
+        by = [
+            f"{hit_it['how']} of {hit_it['victim']}"
+            for hit_it in hits
+            if hit_it["run"] == run and hit_it["phase"] == Phase.AGENT.value
+        ]
+        if one["said"] != "as undisturbed":
+            print(f"- {one['number']}: {one['said']}; while its agent worked: {', '.join(by)}")
 
 
 def main(folder: Path, first: int, count: int) -> int:
