@@ -210,11 +210,16 @@ def new_run_folder(runs_dir: Path) -> RunFolder:
                 path.mkdir()
                 return RunFolder(path)
     except OSError as error:
-        raise SpecError(
-            f"{runs_dir} cannot be written ({error.strerror})",
-            field="runs-dir",
-            hint="Choose another folder with --runs-dir",
-        ) from error
+        raise cannot_write(runs_dir, error) from error
+
+
+def cannot_write(runs_dir: Path, error: OSError) -> SpecError:
+    """The sentence for a runs folder in which no run can be made."""
+    return SpecError(
+        f"{runs_dir} cannot be written ({error.strerror})",
+        field="runs-dir",
+        hint="Choose another folder with --runs-dir",
+    )
 
 
 def list_runs(runs_dir: Path) -> list[RunFolder]:

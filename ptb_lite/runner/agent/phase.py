@@ -120,38 +120,39 @@ def _work(context: RunContext, plan: AgentPlan) -> AgentEnd:
     with (
         agent_secrets(context, plan) as if_orphaned,
         agent_network(context, plan) as network,
-        agent_limits(context) as limits,
     ):
-        sandbox_plan = SandboxPlan(
-            workspace=context.run.workspace,
-            read_only=(
-                *interpreter_paths(),
-                prepared.base_model,
-                *plan.read_only,
-                *context.spec.read_only,
-            ),
-            environment={**_environment(context, task, plan, own), **network.environment},
-            network=context.spec.network,
-            gpu=task.device == "cuda",
-            gpu_nodes=gpu_nodes(own) if own is not None else None,
-            relay=network.plan,
-            limits=limits.plan,
-            wait=True,
-        )
-        place = Place(
-            task=task,
-            box=box,
-            plan=sandbox_plan,
-            began=begun,
-            clock=clock,
-            budget_seconds=budget,
-            network=network,
-            limits=limits,
-            if_orphaned=(*if_orphaned, *limits.if_orphaned()),
-        )
-        with live_audit(lambda: _live_audit(context, plan)):
-            end = AgentTurns(context, plan, place).run()
-        # Before anything reads what it left: first of all, what looks for its secrets.
+        with agent_limits(context) as limits:
+            sandbox_plan = SandboxPlan(
+                workspace=context.run.workspace,
+                read_only=(
+                    *interpreter_paths(),
+                    prepared.base_model,
+                    *plan.read_only,
+                    *context.spec.read_only,
+                ),
+                environment={**_environment(context, task, plan, own), **network.environment},
+                network=context.spec.network,
+                gpu=task.device == "cuda",
+                gpu_nodes=gpu_nodes(own) if own is not None else None,
+                relay=network.plan,
+                limits=limits.plan,
+                wait=True,
+            )
+            place = Place(
+                task=task,
+                box=box,
+                plan=sandbox_plan,
+                began=begun,
+                clock=clock,
+                budget_seconds=budget,
+                network=network,
+                limits=limits,
+                if_orphaned=(*if_orphaned, *limits.if_orphaned()),
+            )
+            with live_audit(lambda: _live_audit(context, plan)):
+                end = AgentTurns(context, plan, place).run()
+        # Before anything reads what it left, first of all what looks for its secrets; and once
+        # nobody measures it any more: beside that thread each file waited for the interpreter.
         own_workspace(context, context.until())
         return end
 
