@@ -18,9 +18,9 @@ import torch
 from ptb_lite.training.kernels.fused_lora import unfuse_lora
 from ptb_lite.training.layers import Compiler, decoder_layers
 
-# Of a whole layer's adapters together. Right ones: a cosine of 0.9977 and 0.1 % in length (Qwen3 4B,
-# fused), and 0.3 % for eager ones in other parts of a batch. Layers that learnt 4 points less: 0.991,
-# and 10 % too short (Gemma 3 270M, PEFT's layers).
+# Of a whole layer's adapters together. Right ones: a cosine of 0.9977 and 0.1 % in length (Qwen3
+# 4B, fused), and 0.3 % for eager ones in other parts of a batch. Layers that learnt 4 points less:
+# 0.991, and 10 % too short (Gemma 3 270M, PEFT's layers).
 COSINE, NORM = 0.99, 0.03
 BATCHES = 2  # a second size of batch is compiled anew
 
