@@ -1,9 +1,11 @@
 """The test set, or a data set known to contain it, loaded by the agent's programs and commands.
 
-Rules. Test data that is loaded and then trained on or written to a file decides; so does a data
-set derived from the test items, or a published answer key, that is loaded at all, since there is
-no honest use of either. Test data that is loaded and only looked at or scored informs, and so do
-downloads whose further way cannot be seen. A train split is nobody's secret: it is not told.
+Rules. Test data that is loaded and then trained on or written to a file decides; so does a data set
+derived from the test items, or a published answer key, that is loaded at all, since there is no
+honest use of either. Where the host recorded which process read and wrote which file, a chain from
+test data to a training decides, if text went along. Test data that is loaded and only looked at or
+scored informs, and so do downloads whose further way cannot be seen. A train split is nobody's
+secret: it is not told.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ from ptb_lite.audit.detectors.parts.ingestion_places import (
     files_of_tests,
     unpacked,
 )
+from ptb_lite.audit.detectors.parts.recorded_chains import recorded_ingestion
 from ptb_lite.audit.evidence.folder import ScanNotes
 from ptb_lite.audit.evidence.programs import Program, Programs, program_flag
 from ptb_lite.audit.evidence.test_sets.cached_sets import cache_flags
@@ -47,6 +50,7 @@ from ptb_lite.audit.evidence.test_sets.outside_sets import OutsideSets
 from ptb_lite.audit.evidence.test_sets.sources import Named, Sources
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.recorded import basis
 from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag
 
@@ -82,10 +86,6 @@ _TASKS = re.compile(
 )
 _TAKEN = re.compile(r"\.(?:eval_docs|instances|dataset)\b|\[[\"']samples[\"']\]")
 _SPLIT = re.compile(r"train\w*|test\w*|valid\w*|dev|fewshot", re.IGNORECASE)
-_NOT_RECORDED = (
-    "no record of which process read or wrote which file: data is followed by reading programs, "
-    "commands and the trace"
-)
 _REGEX_CALL = re.compile(r"load_dataset\w*\(\s*[\"']([\w./-]+)[\"']([^)]{0,200})")
 
 
@@ -127,7 +127,9 @@ class IngestionDetector(Detector):
         if not case.benchmarks():
             reason = "no benchmark given"
             return DetectorResult(detector=NAME, status="skipped", deciding=False, reason=reason)
-        account.note(_NOT_RECORDED)
+        flags += recorded_ingestion(NAME, case, sources, places)
+        for note in basis(case.history):
+            account.note(note)
         if not sources:
             account.note("no public place of these benchmarks' items is known")
         return finish(NAME, flags, programs.account, account)
