@@ -146,8 +146,9 @@ class History:
         return (act for act in self.acts if act.entry == entry and act.act == "read")
 
     def lost(self) -> Iterator[FileAct]:
-        """What was removed or overwritten and is kept."""
-        return (act for act in self.acts if act.kept and act.sha256)
+        """What was removed or overwritten and is kept, and files of folders that end with all."""
+        kept = (act for act in self.acts if act.kept and act.sha256)
+        return (act for act in kept if act.act != "read" or act.path.startswith("/"))
 
 
 def read_history(folder: Path) -> History:
@@ -212,15 +213,19 @@ def _left_out(counts: Counts) -> Iterator[str]:
         yield f"{counts.copies_left_out} copies beyond the bounds were left out"
 
 
-def _trainings(programs: Mapping[int, Program], acts: Iterable[FileAct]) -> Iterator[int]:
-    for program in programs.values():
-        if _is_trainer(program):
-            yield program.entry
+def _trainings(programs: Mapping[int, Program], acts: Iterable[FileAct]) -> set[int]:
+    """By name or by the weights that they wrote; with them what they forked, which may load the
+    data, and what their process became."""
+    found = {program.entry for program in programs.values() if _is_trainer(program)}
     for act in acts:
-        if (act.act in ("write", "append") and _WEIGHTS.search(act.path)) or (
-            act.act == "rename" and _WEIGHTS.search(act.to)
-        ):
-            yield act.entry
+        written = act.path if act.act in ("write", "append") else act.to
+        if act.act in ("write", "append", "rename") and _WEIGHTS.search(written):
+            found.add(act.entry)
+    for entry in sorted(programs):
+        program = programs[entry]
+        if program.before in found or (program.forked and program.parent in found):
+            found.add(entry)
+    return found
 
 
 def _is_trainer(program: Program) -> bool:

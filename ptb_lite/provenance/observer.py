@@ -152,8 +152,12 @@ class Observer:
     def _read(self, thread: int, place: Place) -> None:
         entry = self._new("read", thread, place)
         if entry is not None:
-            content = self._copies.content(place, keep=place.path.startswith(_PASSING))
+            content = self._copies.content(place, keep=self._passes(place.path))
             self._write("read", entry, place, content.sha256, content.kept)
+
+    def _passes(self, path: str) -> bool:
+        """Whether a file ends with the sandbox."""
+        return path.startswith(_PASSING) and not path.startswith(self._workspace)
 
     def _line(self, act: str, thread: int, place: Place) -> None:
         entry = self._new(act, thread, place)
@@ -165,7 +169,7 @@ class Observer:
         if place is None:
             return
         try:
-            mine = place.path.startswith((*_PASSING, self._workspace))
+            mine = place.path.startswith(self._workspace) or self._passes(place.path)
             content = self._copies.content(place, keep=True) if place.size and mine else None
             entry = self._new(act, thread, place)
             if entry is not None:

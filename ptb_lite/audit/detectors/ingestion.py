@@ -123,13 +123,12 @@ class IngestionDetector(Detector):
             flags += [flag for order in programs.orders for flag in commands.order(order)]
         for program in programs.configs:
             flags += look.config(program)
-        flags += cache_flags(NAME, case, sources)
+        flags += [*cache_flags(NAME, case, sources),
+                  *recorded_ingestion(NAME, case, sources, places)]  # fmt: skip
         if not case.benchmarks():
             reason = "no benchmark given"
             return DetectorResult(detector=NAME, status="skipped", deciding=False, reason=reason)
-        flags += recorded_ingestion(NAME, case, sources, places)
-        for note in basis(case.history):
-            account.note(note)
+        account.notes += basis(case.history)
         if not sources:
             account.note("no public place of these benchmarks' items is known")
         return finish(NAME, flags, programs.account, account)
