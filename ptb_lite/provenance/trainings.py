@@ -89,8 +89,9 @@ def _writer(history: History, read: FileAct) -> Program | None:
             found = history.programs[act.entry]
         elif act.act in ("rename", "link") and act.to == name:
             found = _writer_of_moved(history, act) or history.programs[act.entry]
-    # A shell opens the file, and then becomes the program that fills it.
-    return _became(history, found) if found else None
+    # A shell opens the file for the program that fills it, or becomes that program.
+    filled = [one for one in history.programs.values() if one.stdout == name and one.at <= read.at]
+    return filled[-1] if filled else _became(history, found) if found else None
 
 
 def _writer_of_moved(history: History, moved: FileAct) -> Program | None:

@@ -159,10 +159,11 @@ class RunChoices:
     """The agent's network."""
     read_only: Annotated[tuple[Path, ...], MaxLen(50), Shown("Read-only paths")] = ()
     """A path that the agent is shown, read-only; give it again for more."""
-    provenance: Annotated[Provenance, Shown("Provenance")] = "auto"
+    provenance: Annotated[Provenance, Shown("Provenance")] = "off"
     """Record which process of the agent read or wrote which file.
 
-    auto: where the isolation can (bubblewrap, none). The record is evidence for the audit.
+    auto: where the isolation can (bubblewrap, none). The record is evidence for the audit; each
+    start of a program that imports much takes about a second of CPU time longer.
     """
     device: Annotated[Device, Shown("Device")] = "auto"
     """Where models run."""

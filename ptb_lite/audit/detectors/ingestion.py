@@ -115,19 +115,18 @@ class IngestionDetector(Detector):
         commands = Commands(sources, places)
         flags = [flag for order in programs.orders for flag in commands.order(order)]
         known = len(places)
-        for program in programs.python:
-            flags += look.python(program)
+        flags += [flag for program in programs.python for flag in look.python(program)]
         if len(places) > known:
             # What one program wrote, another may read.
             flags += [flag for program in programs.python for flag in look.python(program)]
             flags += [flag for order in programs.orders for flag in commands.order(order)]
         for program in programs.configs:
             flags += look.config(program)
-        flags += [*cache_flags(NAME, case, sources),
-                  *recorded_ingestion(NAME, case, sources, places)]  # fmt: skip
+        flags += cache_flags(NAME, case, sources)
+        flags += recorded_ingestion(NAME, case, sources, places)
         if not case.benchmarks():
-            reason = "no benchmark given"
-            return DetectorResult(detector=NAME, status="skipped", deciding=False, reason=reason)
+            none = "no benchmark given"
+            return DetectorResult(detector=NAME, status="skipped", deciding=False, reason=none)
         account.notes += basis(case.history)
         if not sources:
             account.note("no public place of these benchmarks' items is known")

@@ -16,30 +16,28 @@ CODE = """
 import subprocess, pathlib
 pathlib.Path('rows.txt').write_text('one row')
 subprocess.run(['sh', '-c', 'cat rows.txt > d.jsonl; rm rows.txt'], check=True)
-subprocess.run(['sh', './ptb-lite-train', 'd.jsonl'], check=True)
+subprocess.run(['python', './ptb-lite-train', 'd.jsonl'], check=True)
 """
 
 
 def with_trainer(code: str) -> str:
-    made = (
-        "import pathlib\npathlib.Path('ptb-lite-train').write_text('cat $1 > adapter_model.bin')\n"
-    )
-    return made + code
+    train = "import sys; open('adapter_model.bin', 'w').write(open(sys.argv[1]).read())"
+    return f"import pathlib\npathlib.Path('ptb-lite-train').write_text({train!r})\n{code}"
 
 
 def test_a_run_shows_what_its_training_was_given(bench: Bench) -> None:
-    phase = agent_phase(bench, with_trainer(CODE))
+    phase = agent_phase(bench, with_trainer(CODE), provenance="auto")
     assert not [said for said in phase.warnings() if "recorded" in said]
     history = read_history(phase.run.provenance)
     assert not history.problems
     assert [act.path for act in history.lost()] == ["rows.txt"]
     shown = "\n".join(describe(phase.run))
-    assert "(cat d.jsonl) read d.jsonl, written by process" in shown
+    assert "(python ./ptb-lite-train d.jsonl) read d.jsonl, written by process" in shown
     assert "(cat rows.txt), which read rows.txt" in shown
 
 
-def test_nothing_is_recorded_where_a_person_wants_none(bench: Bench) -> None:
-    phase = agent_phase(bench, with_trainer(CODE), provenance="off")
+def test_nothing_is_recorded_unless_a_person_wants_it(bench: Bench) -> None:
+    phase = agent_phase(bench, with_trainer(CODE))
     assert not phase.run.provenance.exists()
     assert not [said for said in phase.warnings() if "recorded" in said]
     assert "recorded " not in "\n".join(describe(phase.run))
@@ -57,7 +55,7 @@ def test_it_is_said_once_that_nothing_could_be_recorded(
     )
     for module in ("guide", "bubblewrap"):
         monkeypatch.setattr(f"ptb_lite.sandbox.{module}.SHIM", shim)
-    phase = agent_phase(bench, with_trainer(CODE))
+    phase = agent_phase(bench, with_trainer(CODE), provenance="auto")
     (said,) = [said for said in phase.warnings() if "recorded" in said]
     assert "Invalid argument" in said
     assert (phase.run.workspace / "d.jsonl").read_text() == "one row"
@@ -70,7 +68,7 @@ def test_the_record_is_text_that_nobody_follows(bench: Bench) -> None:
         "subprocess.run(['sh', '-c', 'echo 1 > \"<b>\\x1b[31m.jsonl\"; cat \"<b>\\x1b[31m.jsonl\""
         " > adapter_model.bin'], check=True)\n"
     )
-    phase = agent_phase(bench, code)
+    phase = agent_phase(bench, code, provenance="auto")
     shown = "\n".join(describe(phase.run))
     assert "\x1b" not in shown
     folder = phase.run.provenance
