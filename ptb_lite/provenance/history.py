@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from ptb_lite.provenance.record import (
@@ -24,7 +25,7 @@ from ptb_lite.provenance.record import (
     read_lines,
 )
 
-MAX_CHAINS = 1000
+MAX_CHAINS = 200
 _MAX_HOPS = 12
 _TRAINING = re.compile(r"(?:^|/)ptb-lite-train$|^ptb_lite\.training(?:\.main)?$")
 _WEIGHTS = re.compile(r"\.safetensors$|(?:^|/)(?:pytorch_model|model|adapter_model)[^/]*\.bin$")
@@ -143,7 +144,15 @@ class History:
 
     def read_by(self, entry: int) -> Iterator[FileAct]:
         """What a program read."""
-        return (act for act in self.acts if act.entry == entry and act.act == "read")
+        return iter(self._reads.get(entry, ()))
+
+    @cached_property
+    def _reads(self) -> Mapping[int, list[FileAct]]:
+        found: dict[int, list[FileAct]] = {}
+        for act in self.acts:
+            if act.act == "read":
+                found.setdefault(act.entry, []).append(act)
+        return found
 
     def lost(self) -> Iterator[FileAct]:
         """What was removed or overwritten and is kept, and files of folders that end with all."""
@@ -294,23 +303,28 @@ class _Walk:
 
     def _hold(self, program: Program, hops: tuple[Hop, ...]) -> None:
         """The program has read what is made of a source: what it writes may hold it."""
-        if program.entry in self._holders:
-            return
-        self._holders[program.entry] = hops
-        for act in self._opened.get(program.entry, ()):
-            self._made(act, hops)
-        out = program.stdout
-        if out.startswith("pipe:"):
-            for reader in self._readers.get(out, ()):
-                self._pass_on(reader, hops, out)
-        elif out and not out.startswith("/"):
-            self._made(FileAct(program.at, "write", program.entry, out), hops)
-        for child in self._children.get(program.entry, ()):
-            self._hold(child, hops)
+        waiting = [(program, hops)]
+        while waiting:
+            program, hops = waiting.pop()
+            if program.entry in self._holders:
+                continue
+            self._holders[program.entry] = hops
+            for act in self._opened.get(program.entry, ()):
+                self._made(act, hops)
+            out = program.stdout
+            if out.startswith("pipe:"):
+                waiting += self._passed_on(hops, out)
+            elif out and not out.startswith("/"):
+                self._made(FileAct(program.at, "write", program.entry, out), hops)
+            waiting += [(child, hops) for child in self._children.get(program.entry, ())]
 
-    def _pass_on(self, reader: Program, hops: tuple[Hop, ...], pipe: str) -> None:
-        if len(hops) < _MAX_HOPS and not self._is_above(reader, hops[-1].program):
-            self._hold(reader, (*hops[:-1], _with(hops[-1], "a pipe"), Hop(reader, pipe)))
+    def _passed_on(
+        self, hops: tuple[Hop, ...], pipe: str
+    ) -> Iterator[tuple[Program, tuple[Hop, ...]]]:
+        """The programs at the other end of a pipe."""
+        for reader in self._readers.get(pipe, ()) if len(hops) < _MAX_HOPS else ():
+            if not self._is_above(reader, hops[-1].program):
+                yield reader, (*hops[:-1], _with(hops[-1], "a pipe"), Hop(reader, pipe))
 
     def _is_above(self, program: Program, other: Program) -> bool:
         """Whether a program started the other: an agent reads what all of its commands say."""
