@@ -163,7 +163,7 @@ class RunChoices:
     """Record which process of the agent read or wrote which file.
 
     auto: where the isolation can (bubblewrap, none). The record is evidence for the audit; each
-    start of a program that imports much takes about a second of CPU time longer.
+    start of a program that imports transformers takes up to 3 s of CPU time longer.
     """
     device: Annotated[Device, Shown("Device")] = "auto"
     """Where models run."""
