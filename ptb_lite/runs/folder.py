@@ -75,6 +75,11 @@ class RunFolder:
         return self.path / "trace"
 
     @property
+    def provenance(self) -> Path:
+        """Which process of the agent did what to which file; not visible in the sandbox."""
+        return self.path / "provenance"
+
+    @property
     def agent_end(self) -> Path:
         return self.path / "agent.json"
 

@@ -20,6 +20,7 @@ from ptb_lite.hardware.run_gpus import RunGpus, gpu_nodes, run_gpus
 from ptb_lite.runner.agent.hub import agent_hub, close_hub
 from ptb_lite.runner.agent.limits import agent_limits
 from ptb_lite.runner.agent.network import agent_network
+from ptb_lite.runner.agent.recording import record_plan, tell_unrecorded
 from ptb_lite.runner.agent.secrets import agent_secrets, clear_secrets
 from ptb_lite.runner.agent.session_flags import by_rules_of
 from ptb_lite.runner.agent.turns import AgentTurns, Place
@@ -137,6 +138,7 @@ def _work(context: RunContext, plan: AgentPlan) -> AgentEnd:
                 relay=network.plan,
                 limits=limits.plan,
                 wait=True,
+                record=record_plan(context, (prepared.base_model, *plan.read_only)),
             )
             place = Place(
                 task=task,
@@ -154,6 +156,7 @@ def _work(context: RunContext, plan: AgentPlan) -> AgentEnd:
         # Before anything reads what it left, first of all what looks for its secrets; and once
         # nobody measures it any more: beside that thread each file waited for the interpreter.
         own_workspace(context, context.until())
+        tell_unrecorded(context)
         return end
 
 
