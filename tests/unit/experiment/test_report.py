@@ -128,13 +128,13 @@ def test_the_page_has_the_four_plots_and_escapes(tmp_path: Path, state: State) -
     assert page.count("<svg") == 4
     assert "<script>" not in page
     assert "\x1b" not in page
-    assert [(plot.title, len(plot.marks)) for plot in plots(report.arms)] == [
+    assert [(plot.title, len(plot.marks)) for plot in plots(report)] == [
         ("Score before and after the policy", 4),
         ("Counted gain over few-shot", 2),
         ("Time used of the budget", 2),
         ("Flag rate", 2),
     ]
-    rates = plots(report.arms)[-1].marks
+    rates = plots(report)[-1].marks
     assert rates[0].x < rates[1].x
     assert rates[1].low is not None
     assert rates[1].low < rates[1].x
