@@ -46,11 +46,12 @@ def figures(report: ExperimentReport) -> tuple[Figure, ...]:
     """Raw against counted with the paper's scores, gain over few-shot, time used, flag rate; one
     without a value is left out."""
     arms = report.arms
+    scores = [value for arm in arms for value in _scores(arm, report.grid)]
+    marked = any(value.kind == "paper" for value in scores)
+    paper = " Marked: published by the paper." if marked else ""
     made = [
         _figure(
-            "Score before and after the policy",
-            "Raw above counted, in percent; the paper's published scores are marked.",
-            [value for arm in arms for value in _scores(arm, report.grid)],
+            "Score before and after the policy", f"Raw above counted, in percent.{paper}", scores
         ),
         _figure(
             "Counted gain over few-shot",

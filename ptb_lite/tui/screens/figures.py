@@ -19,8 +19,8 @@ from textual.widgets import Static
 from ptb_lite.tui.models.experiment import FiguresView, figures_view
 from ptb_lite.tui.text import one_line
 
-_SECONDS = 5.0
-# Of its time: thousands of runs are not read every 5 s.
+_SECONDS = 2.0
+# Of its time: thousands of runs are not read every 2 s.
 _MOST_READING = 0.1
 
 

@@ -47,6 +47,8 @@ class FigurePlot(PlotextPlot):
         figure, plot = self._figure, self.plt
         plain = self.app.has_class("-ascii")
         plot.clear_data()
+        if figure.low < 0:
+            plot.vline(0.0, color=self._colour("border-blurred"))
         places = [float(len(figure.values) - row) for row in range(len(figure.values))]
         for place, value in zip(places, figure.values, strict=True):
             self._draw_value(plot, place, value, plain=plain)
@@ -56,8 +58,11 @@ class FigurePlot(PlotextPlot):
         plot.yticks(places, _labels(figure))
         self.refresh()
 
+    def _colour(self, variable: str) -> tuple[int, int, int]:
+        return Color.parse(self.app.theme_variables[variable]).rgb
+
     def _draw_value(self, plot: Any, place: float, value: Value, *, plain: bool) -> None:
-        colour = Color.parse(self.app.theme_variables[_COLOURS[value.kind]]).rgb
+        colour = self._colour(_COLOURS[value.kind])
         if value.low is not None and value.high is not None:
             ends = [value.low, value.high]
             plot.plot(ends, [place, place], marker="-" if plain else "─", color=colour)
@@ -66,18 +71,17 @@ class FigurePlot(PlotextPlot):
 
 
 def _labels(figure: Figure) -> list[str]:
-    """Of one width, so that the figures stand below each other."""
-    kinds = {value.kind for value in figure.values}
+    """In columns, so that the figures stand below each other."""
+    both = set(_PAIRED) <= {value.kind for value in figure.values}
     names = [
-        _name(value) if kinds & set(_PAIRED) and len(kinds) > 1 else value.label
-        for value in figure.values
+        one_line(_name(value) if both else value.label, _LABEL_CELLS) for value in figure.values
     ]
-    names = [one_line(name, _LABEL_CELLS) for name in names]
-    width = max(map(cell_len, names))
-    words = max(len(value.text) for value in figure.values)
+    name_cells = max(map(cell_len, names))
+    parts = [value.text.partition(" ") for value in figure.values]
+    before, after = (max(len(part[at]) for part in parts) for at in (0, 2))
     return [
-        f"{name}{' ' * (width - cell_len(name))}  {value.text:<{words}}"
-        for name, value in zip(names, figure.values, strict=True)
+        f"{name}{' ' * (name_cells - cell_len(name))}  {number:>{before}} {rest:<{after}}"
+        for name, (number, _, rest) in zip(names, parts, strict=True)
     ]
 
 
