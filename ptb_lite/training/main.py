@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.garbage import without_collection
 from ptb_lite.training.config import TrainingConfig
 
 
@@ -66,10 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from ptb_lite.training.data import read_examples
 
         read_examples(config.data)
-        from transformers.utils import logging
+        with without_collection():
+            from transformers.utils import logging
 
-        from ptb_lite.training.progress import Reporter
-        from ptb_lite.training.train import train
+            from ptb_lite.training.progress import Reporter
+            from ptb_lite.training.train import train
 
         warnings.simplefilter("ignore", FutureWarning)
         logging.set_verbosity_error()
