@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,8 @@ class Trained:
 
     trainer: Any
     save: Callable[[Path], None]
+    fallbacks: list[str] = field(default_factory=list)
+    """What was not compiled as planned, and why; more may come while it trains."""
 
 
 def sums(seed: int) -> Split:
@@ -80,8 +82,13 @@ def ours(
     torch.manual_seed(seed)
     tokenizer, dataset = tokenised(asked, split.train)
     plan = dataclasses.replace(plan_for(asked, dataset), **plan_changes)
-    trainer = make_trainer(asked, plan, load_base(folder, plan), tokenizer, dataset, place)
-    return Trained(trainer, lambda to: _save(trainer, folder, to))
+    fallbacks: list[str] = []
+    trainer = make_trainer(
+        asked, plan, load_base(folder, plan), tokenizer, dataset, place, fallbacks.append
+    )
+    if trainer.unfused:
+        fallbacks.append(f"without fused adapters: {trainer.unfused}")
+    return Trained(trainer, lambda to: _save(trainer, folder, to), fallbacks)
 
 
 def stock(folder: Path, split: Split, place: Path, *, steps: int, seed: int) -> Trained:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.audit.content_cheats import conversations, hard_coded
 from bench.audit.material import _PLACES, Kind, real_kind, stories, words_kind
+from bench.audit.memory_texts import by_table
 from bench.audit.retold import _TOLD
 from bench.audit.scene import AgentFolder, Scene
 from ptb_lite.audit.case import AuditCase
@@ -78,30 +79,6 @@ def in_german(text: str, source: random.Random) -> str:  # noqa: ARG001
         if match:
             return (_GERMAN_SCENE + story).format(**match.groupdict())
     raise ValueError(text)
-
-
-_TABLE = {
-    "the": "die", "and": "und", "of": "von", "how": "wie", "many": "viele", "much": "viel",
-    "is": "ist", "are": "sind", "has": "hat", "have": "haben", "for": "für", "with": "mit",
-    "each": "jeder", "every": "jede", "day": "Tag", "days": "Tage", "week": "Woche", "in": "in",
-    "to": "zu", "he": "er", "she": "sie", "his": "sein", "her": "ihr", "they": "sie", "if": "wenn",
-    "does": "tut", "did": "tat", "it": "es", "at": "bei", "on": "auf", "a": "ein", "an": "ein",
-    "more": "mehr", "than": "als", "buys": "kauft", "sells": "verkauft", "gives": "gibt",
-    "there": "da", "from": "aus", "per": "pro", "was": "war", "total": "gesamt", "cost": "kosten",
-    "costs": "kostet", "dollars": "Dollar", "hours": "Stunden", "minutes": "Minuten",
-    "money": "Geld", "who": "wer", "what": "was", "then": "dann", "left": "übrig", "by": "durch",
-    "all": "alle", "first": "erste", "number": "Zahl", "times": "mal", "as": "wie", "will": "wird",
-}  # fmt: skip
-
-
-def by_table(text: str, source: random.Random) -> str:  # noqa: ARG001
-    """Word by word: a table for the commonest words, the others with another ending."""
-
-    def other(match: re.Match[str]) -> str:
-        word = match[0]
-        return _TABLE.get(word.lower(), word if word[0].isupper() else f"{word[:3]}{word[:2]}en")
-
-    return re.sub(r"[^\W\d_]+", other, text)
 
 
 def scenes() -> Iterator[Scene]:

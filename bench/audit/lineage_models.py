@@ -1,7 +1,7 @@
 """Whole weights that descend from a base model, and others that do not, made one after another.
 
 Every model is a state in memory (tensor by name, as stored: bfloat16) with what it is in words. A
-fine-tune is AdamW on all weights; its states are taken on the way at the steps of `TAKEN`. The
+fine-tune is AdamW on all weights; its states are taken on the way at the steps of `Size.taken`. The
 instruct counterpart is a fine-tune of the same base on other data, from another seed, and longer.
 """
 
@@ -18,11 +18,9 @@ import torch
 from ptb_lite.evaluation.engine import model_loading as models
 
 RATES = (1e-5, 5e-5, 2e-4)
-TAKEN = (1, 3, 10, 30)
 RANKS = (4, 8, 16, 64, 128, 256)
 SHARES = (0.1, 0.3, 0.5, 0.9)
-COUNTERPART_STEPS, COUNTERPART_RATE = 60, 1e-4
-_BATCH, _LENGTH = 1, 24
+COUNTERPART_RATE = 1e-4
 
 State = dict[str, Any]
 """Tensors by name."""
@@ -41,12 +39,39 @@ class Made:
 
 
 @dataclass(frozen=True)
+class Size:
+    """How long the trainings are: rows of a step, tokens of a row, steps."""
+
+    batch: int
+    length: int
+    taken: tuple[int, ...]
+    """Steps at which a full fine-tune is submitted, rising."""
+    adapter: int
+    counterpart: int
+
+
+SIZES = {
+    "cpu": Size(batch=1, length=24, taken=(1, 3, 10, 30), adapter=10, counterpart=60),
+    "cuda": Size(batch=16, length=64, taken=(1, 3, 10, 30, 100, 300), adapter=100, counterpart=600),
+}
+"""By device: what a CPU makes in half an hour, and what a GPU makes in minutes."""
+
+
+@dataclass(frozen=True)
 class Ground:
     """The base model's folder, rows of the task, and rows of the counterpart's own data."""
 
     base: Path
     rows: Rows
     other_rows: Rows
+    device: str = "cpu"
+
+    @property
+    def size(self) -> Size:
+        return SIZES[self.device]
+
+    def model(self) -> Any:
+        return models.load_model(self.base, None, dtype="float32", device=self.device)
 
 
 def base_state(base: Path) -> State:
@@ -56,7 +81,7 @@ def base_state(base: Path) -> State:
 def stored(model: Any) -> State:
     tied = bool(getattr(model.config, "tie_word_embeddings", False))
     return {
-        name: tensor.detach().to(torch.bfloat16).clone()
+        name: tensor.detach().to("cpu", torch.bfloat16, copy=True)
         for name, tensor in model.state_dict().items()
         if not (tied and name == "lm_head.weight")
     }
@@ -64,9 +89,9 @@ def stored(model: Any) -> State:
 
 def counterpart(ground: Ground) -> State:
     """The base's instruct version: a longer fine-tune of its own."""
-    model = models.load_model(ground.base, None, dtype="float32", device="cpu")
+    steps = (ground.size.counterpart,)
     *_, (_, state) = _tuned(
-        model, ground, ground.other_rows, COUNTERPART_RATE, (COUNTERPART_STEPS,), seed=991
+        ground.model(), ground, ground.other_rows, COUNTERPART_RATE, steps, seed=991
     )
     return state
 
@@ -74,14 +99,15 @@ def counterpart(ground: Ground) -> State:
 def derived(ground: Ground, base: State) -> Iterator[Made]:
     """At least 30 that descend from the base alone."""
     kept: list[tuple[str, State]] = []
+    taken = ground.size.taken
     for seed, rate in enumerate(RATES):
-        model = models.load_model(ground.base, None, dtype="float32", device="cpu")
-        for step, state in _tuned(model, ground, ground.rows, rate, TAKEN, seed=seed):
+        for step, state in _tuned(ground.model(), ground, ground.rows, rate, taken, seed=seed):
             yield Made("full fine-tune", f"{step} steps at {rate:g}", True, state)
-            if step in (10, 30):
+            if step in taken[-2:]:
                 kept.append((f"{step} steps at {rate:g}", state))
     for rank in RANKS:
-        yield Made("merged LoRA", f"rank {rank}, 10 steps", True, _merged(ground, rank))
+        what = f"rank {rank}, {ground.size.adapter} steps"
+        yield Made("merged LoRA", what, True, _merged(ground, rank))
     for what, state in kept[1::2]:
         yield Made("quantised and back", f"8 bits a row, {what}", True, _each(state, _eight_bits))
         yield Made("quantised and back", f"4 bits in 64s, {what}", True, _each(state, _four_bits))
@@ -98,17 +124,17 @@ def others(ground: Ground, base: State, instruct: State) -> Iterator[Made]:
     yield Made("the counterpart", "as it is", False, instruct)
     yield Made("the counterpart", "8 bits a row and back", False, _each(instruct, _eight_bits))
     yield Made("the counterpart", "4 bits in 64s and back", False, _each(instruct, _four_bits))
-    model = models.load_model(ground.base, None, dtype="float32", device="cpu")
+    model = ground.model()
     model.load_state_dict({k: v.float() for k, v in instruct.items()}, strict=False)
     tuned: State = {}
-    for step, state in _tuned(model, ground, ground.rows, 5e-5, (1, 10, 40), seed=7):
+    taken = ground.size.taken
+    for step, state in _tuned(model, ground, ground.rows, 5e-5, taken[1::2], seed=7):
         yield Made("a fine-tune of the counterpart", f"{step} steps at 5e-05", False, state)
         tuned = state
     for share in SHARES:
         state = mixed(base, instruct, share)
         yield Made("base and counterpart", f"{share:.0%} of the counterpart", False, state)
-    own = models.load_model(ground.base, None, dtype="float32", device="cpu")
-    *_, (_, fine) = _tuned(own, ground, ground.rows, 5e-5, (20,), seed=8)
+    *_, (_, fine) = _tuned(ground.model(), ground, ground.rows, 5e-5, taken[-2:-1], seed=8)
     for share in SHARES:
         state = mixed(fine, instruct, share)
         yield Made("own fine-tune and counterpart", f"{share:.0%} of it", False, state)
@@ -142,10 +168,14 @@ def _tuned(
     model.train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0, fused=True)
     for step in range(1, max(taken) + 1):
-        texts = [f"{p}{c}" for p, c in source.sample(list(rows), _BATCH)]
+        texts = [f"{p}{c}" for p, c in source.sample(list(rows), ground.size.batch)]
         batch = tokenizer(
-            texts, return_tensors="pt", padding=True, truncation=True, max_length=_LENGTH
-        )
+            texts,
+            return_tensors="pt",
+            padding=True,
+            truncation=True,
+            max_length=ground.size.length,
+        ).to(ground.device)
         labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
         model(**batch, labels=labels).loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -158,10 +188,9 @@ def _tuned(
 def _merged(ground: Ground, rank: int) -> State:
     from peft import LoraConfig, get_peft_model
 
-    model = models.load_model(ground.base, None, dtype="float32", device="cpu")
     config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear")
-    adapted = get_peft_model(model, config)
-    for _ in _tuned(adapted, ground, ground.rows, 2e-4, (10,), seed=rank):
+    adapted = get_peft_model(ground.model(), config)
+    for _ in _tuned(adapted, ground, ground.rows, 2e-4, (ground.size.adapter,), seed=rank):
         pass
     return stored(adapted.merge_and_unload())
 

@@ -1,24 +1,38 @@
 """Whose weights are these: `substitution` on real whole weights, made here from the embedded model.
 
 `scripts/measure-audit --lineage --work DIR`. Each is asked twice: with the base's instruct version
-at hand, and without it. What was measured stands in DIR/lineage.jsonl, one object a model.
+at hand, and without it. What was measured stands in DIR/lineage.jsonl, one object a model. With
+`--device cuda` the trainings are ten times as long (`lineage_models.SIZES`).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import shutil
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
-from bench.audit.lineage_models import Ground, Made, base_state, counterpart, derived, others
+from bench.audit.lineage_models import (
+    SIZES,
+    Ground,
+    Made,
+    base_state,
+    counterpart,
+    derived,
+    others,
+)
 from bench.audit.measure import Rate
 from ptb_lite.audit.detectors.substitution import lineage
 from ptb_lite.catalog import load_catalog
-from ptb_lite.catalog.embedded import embedded_model
+from ptb_lite.catalog.embedded import EmbeddedModelError, embedded_model
 from ptb_lite.evaluation.items.splits import draw_splits
 
 BASE, OTHER = "gemma-3-270m-embedded", "smollm2-135m-instruct-embedded"
@@ -82,12 +96,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="measure-audit --lineage", description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="keeps what was measured")
     parser.add_argument("--table", action="store_true", help="a table of what is in DIR already")
+    parser.add_argument("--device", choices=SIZES, default="cpu", help="where models are trained")
+    parser.add_argument("--parallel", type=int, default=1, help="models asked about at once")
     options = parser.parse_args(arguments)
     found = options.work / "lineage.jsonl"
     if not options.table:
         options.work.mkdir(parents=True, exist_ok=True)
         found.write_text("")
-        for row in _all(options.work):
+        for row in _all(options.work, options.device, options.parallel):
             print(f"{row['form']}, {row['what']}: {row['with']} / {row['without']}", flush=True)
             with found.open("a") as stream:
                 stream.write(json.dumps(row) + "\n")
@@ -95,17 +111,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _all(work: Path) -> Iterator[dict[str, object]]:
-    ground = Ground(embedded_model(BASE), rows_of(TASK), rows_of(OTHER_TASK))
+def _all(work: Path, device: str, parallel: int) -> Iterator[dict[str, object]]:
+    ground = Ground(embedded_model(BASE), rows_of(TASK), rows_of(OTHER_TASK), device)
     state = base_state(ground.base)
     instruct = counterpart(ground)
-    base_folder, other_folder = save(state, work / "base"), save(instruct, work / "instruct")
-    for made in (others(ground, state, instruct), derived(ground, state)):
-        for one in made:
-            folder = save(one.state, work / "submitted")
-            yield measured(one, folder, base_folder, other_folder)
-    strange = Made("another model", OTHER, False, {})
-    yield measured(strange, embedded_model(OTHER), base_folder, other_folder)
+    known = save(state, work / "base"), save(instruct, work / "instruct")
+    asked: deque[tuple[Path, Future[dict[str, object]]]] = deque()
+    # CUDA does not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(parallel, mp_context=context) as pool:
+        submissions = chain(_strange(), others(ground, state, instruct), derived(ground, state))
+        for number, one in enumerate(submissions):
+            folder = work / f"submitted-{number}"
+            given = save(one.state, folder) if one.state else embedded_model(OTHER)
+            asked.append((folder, pool.submit(measured, replace(one, state={}), given, *known)))
+            # As many folders of weights on the disk as are asked about, and one more.
+            while len(asked) > parallel:
+                yield _result(*asked.popleft())
+        while asked:
+            yield _result(*asked.popleft())
+
+
+def _strange() -> Iterator[Made]:
+    """A model of another architecture, where its package is here."""
+    try:
+        embedded_model(OTHER)
+    except EmbeddedModelError as error:
+        print(f"left out: {OTHER}: {error}", file=sys.stderr)
+        return
+    yield Made("another model", OTHER, False, {})
+
+
+def _result(folder: Path, asked: Future[dict[str, object]]) -> dict[str, object]:
+    row = asked.result()
+    shutil.rmtree(folder, ignore_errors=True)
+    return row
 
 
 if __name__ == "__main__":

@@ -1,177 +1,156 @@
 """Trains small models that did and did not see the test items, and asks the detector about each.
 
 `python -m bench.audit.measure_memorisation --work DIR`; `scripts/measure-audit --memorisation`
-calls it. The base is the embedded model, the adapters are trained by `ptb-lite-train` and measured
-as `ptb-lite audit --memorisation` does. What is in DIR already is not made again. Minutes a model.
+calls it. The base is the embedded model, the adapters are trained as `ptb-lite-train` does and
+measured as `ptb-lite audit --memorisation` does. What is in DIR already is not made again, so that
+it can be done in parts: `--prepare` makes the items (minutes, no GPU), a plain call trains
+(`--parallel` processes at a time), `--kept` tells what was measured.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
-import shutil
+import multiprocessing
+import os
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
+from bench.audit.material import SHARED
 from bench.audit.measure import Rate
-from bench.audit.memory_models import Planned, asked, planned, write_rows
+from bench.audit.memory_material import ITEMS, material
+from bench.audit.memory_models import BENCHMARKS, SEEDS, Planned, planned
+from bench.audit.memory_training import Way, losses_of, make, prepare
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.detectors.memorisation import MemorisationDetector
-from ptb_lite.audit.evidence.losses import ItemLoss, Losses
 from ptb_lite.catalog.embedded import embedded_model
-from ptb_lite.evaluation.losses.measure import Question
 
 MODEL = "gemma-3-270m-embedded"
-SEEDS = (0, 1, 2)
-# What a model takes, before any was made.
-FIRST_SECONDS = {"add-numbers": 30.0, "kinship": 40.0, "gsm8k": 45.0}
 
 
-def make(one: Planned, work: Path) -> Losses:
-    """Train and measure one model, or read what was measured before."""
-    kept = work / f"{one.name}.json"
-    if kept.is_file():
-        return Losses.model_validate_json(kept.read_bytes())
-    folder = work / one.name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    base = embedded_model(MODEL)
-    write_rows(folder / "data.jsonl", one.rows())
-    began = time.monotonic()
-    _train(one, base, folder)
-    trained = time.monotonic()
-    losses = _measured(one, base, folder / "adapter", work)
-    print(
-        f"{one.name}: trained in {trained - began:.0f} s, measured in "
-        f"{time.monotonic() - trained:.0f} s",
-        file=sys.stderr,
-    )
-    kept.write_text(losses.model_dump_json())
-    shutil.rmtree(folder)
-    return losses
+@dataclass(frozen=True)
+class Job:
+    """What a process is given: the model, and until when (seconds since the epoch) to begin it."""
+
+    one: Planned
+    way: Way
+    until: float
 
 
-def _train(one: Planned, base: Path, folder: Path) -> None:
-    """What `ptb-lite-train` does, without a process for each model."""
-    from ptb_lite.training.config import TrainingConfig
-    from ptb_lite.training.progress import Reporter
-    from ptb_lite.training.train import train
-
-    config = TrainingConfig(
-        base_model=base,
-        data=folder / "data.jsonl",
-        output=folder / "adapter",
-        steps=one.steps,
-        batch_size=one.batch,
-        max_length=one.max_length,
-        seed=one.seed,
-        # Without packing and unpacking weights at every step: a third of the time here.
-        quantization="none",
-    )
-    config.check()
-    with contextlib.redirect_stdout(io.StringIO()):
-        train(config, Reporter(as_json=True))
-
-
-def _measured(one: Planned, base: Path, adapter: Path, work: Path) -> Losses:
-    """As `losses_main.py` does it, but the base model's losses are measured once a benchmark."""
-    from ptb_lite.evaluation.engine import model_loading as models
-    from ptb_lite.evaluation.losses.answer_loss import score
-
-    questions = asked(one.benchmark).questions
-    tokenizer = models.load_tokenizer(base)
-    model = models.load_model(base, None, dtype="bfloat16", device="cpu")
-    before = work / f"base.{one.benchmark}.json"
-    if not before.is_file():
-        scored = score(model, tokenizer, questions, "cpu")
-        rows = [
-            _item(q, s.loss, s.exact, 0.0, None) for q, s in zip(questions, scored, strict=True)
-        ]
-        before.write_text(Losses(items=tuple(rows)).model_dump_json())
-    known = Losses.model_validate_json(before.read_bytes()).items
-    if [item.item_id for item in known] != [asked_.item_id for asked_ in questions]:
-        raise SystemExit(f"{before} is of other items: remove {work}")
-    after = score(models.put_on(model, adapter).eval(), tokenizer, questions, "cpu")
-    return Losses(
-        items=tuple(
-            _item(question, was.base_loss, was.base_correct, now.loss, now.exact)
-            for question, was, now in zip(questions, known, after, strict=True)
-        )
+def run(job: Job) -> str:
+    """A line of what was done. In a process of its own."""
+    if time.time() > job.until:
+        return f"{job.one.name}: not begun, no time left"
+    try:
+        made = make(job.one, job.way)
+    except Exception:
+        return f"{job.one.name}: FAILED\n{traceback.format_exc()}"
+    training, measuring = made.seconds
+    first, last = made.trained
+    return (
+        f"{job.one.name}: trained in {training:.0f} s (loss {first:.2f} to {last:.2f}), measured "
+        f"in {measuring:.0f} s"
     )
 
 
-def _item(
-    asked_: Question, base_loss: float, base_correct: bool | None, loss: float, correct: bool | None
-) -> ItemLoss:
-    return ItemLoss(
-        item_id=asked_.item_id,
-        benchmark=asked_.benchmark,
-        view=asked_.view,
-        sibling=asked_.sibling,
-        sibling_of=asked_.sibling_of,
-        base_loss=base_loss,
-        loss=loss,
-        base_correct=base_correct,
-        correct=correct,
-    )
+def train_all(plans: Sequence[Planned], options: argparse.Namespace) -> int:
+    """Every model that is not kept; how many failed."""
+    until = time.time() + options.seconds if options.seconds else float("inf")
+    os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    waiting = [one for one in plans if not (options.work / f"{one.name}.json").is_file()]
+    base = options.base_model or embedded_model(MODEL)
+    way = Way(options.work, base, options.device, options.steps)
+    began, failed = time.monotonic(), 0
+    with ProcessPoolExecutor(
+        options.parallel,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=prepare,
+        initargs=(options.device, options.parallel),
+    ) as pool:
+        jobs = [Job(one, way, until) for one in waiting]
+        for number, done in enumerate(as_completed([pool.submit(run, job) for job in jobs]), 1):
+            line = done.result()
+            failed += "FAILED" in line
+            print(f"[{time.monotonic() - began:4.0f} s, {number}/{len(jobs)}] {line}", flush=True)
+    return failed
 
 
 def lines(found: Sequence[tuple[Planned, bool]]) -> Iterator[str]:
     """The table as Markdown: recall by form of cheat, false positives by form of honest work."""
     yield "| trained on | benchmark | flagged |"
     yield "|---|---|---|"
-    groups = dict.fromkeys((one.form, one.benchmark) for one, _ in found)
-    for form, benchmark in sorted(groups, key=lambda g: (not _cheat(found, g[0]), *g)):
-        own = [flagged for one, flagged in found if (one.form, one.benchmark) == (form, benchmark)]
+    groups = dict.fromkeys((one.form.cheat, one.form.name, one.benchmark) for one, _ in found)
+    for cheat, form, benchmark in sorted(groups, key=lambda group: (not group[0], *group[1:])):
+        own = [
+            flagged
+            for one, flagged in found
+            if (one.form.cheat, one.form.name, one.benchmark) == (cheat, form, benchmark)
+        ]
         yield f"| {form} | {benchmark} | {sum(own)} of {len(own)} |"
     for label, cheat in (("recall, all cheats", True), ("false positives", False)):
-        own = [flagged for one, flagged in found if one.cheat is cheat]
+        own = [flagged for one, flagged in found if one.form.cheat is cheat]
         yield f"| {label} | | {Rate(label, sum(own), len(own)).text()} |"
 
 
-def _cheat(found: Sequence[tuple[Planned, bool]], form: str) -> bool:
-    return any(one.cheat for one, _ in found if one.form == form)
+def tell(plans: Sequence[Planned], work: Path) -> None:
+    """What the detector says of every model that is kept."""
+    found = []
+    for one in plans:
+        if not (work / f"{one.name}.json").is_file():
+            continue
+        case = AuditCase(folder=work, losses=losses_of(one, work))
+        result = MemorisationDetector().run(case)
+        found.append((one, result.status == "flagged"))
+        print(f"{one.name} ({'cheat' if one.form.cheat else 'honest'}): {result.status}")
+        for note in result.notes:
+            print(f"  {note}")
+    print("\n".join(["", *lines(found)]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="measure-audit --memorisation", description=__doc__)
-    parser.add_argument("--work", type=Path, required=True, help="keeps what was measured")
-    parser.add_argument("--only", nargs="*", help="these models alone, without the table")
-    parser.add_argument("--seconds", type=float, help="begin no model that would take longer")
-    parser.add_argument("--list", action="store_true", help="the models' names")
-    parser.add_argument("--kept", action="store_true", help="a table of what is in DIR already")
-    options = parser.parse_args(arguments)
-    plans = list(planned(SEEDS))
+    options = _parser().parse_args(arguments)
+    plans = [one for one in planned(options.seeds) if one.benchmark in options.benchmarks]
     if options.only:
-        known = {one.name: one for one in plans}
+        known = {one.name: one for one in planned()}
         plans = [known[name] for name in options.only]
     if options.list:
         print("\n".join(one.name for one in plans))
         return 0
-    if options.kept:
-        plans = [one for one in plans if (options.work / f"{one.name}.json").is_file()]
     options.work.mkdir(parents=True, exist_ok=True)
-    found = []
-    began = time.monotonic()
-    longest: dict[str, float] = {}
-    for one in plans:
-        started = time.monotonic()
-        needed = longest.get(one.benchmark, FIRST_SECONDS[one.benchmark])
-        if options.seconds and started - began + needed > options.seconds:
-            continue
-        case = AuditCase(folder=options.work, losses=make(one, options.work))
-        longest[one.benchmark] = max(longest.get(one.benchmark, 0.0), time.monotonic() - started)
-        result = MemorisationDetector().run(case)
-        found.append((one, result.status == "flagged"))
-        print(f"{one.name} ({'cheat' if one.cheat else 'honest'}): {result.status}")
-        for note in result.notes:
-            print(f"  {note}")
-    if not options.only:
-        print("\n".join(["", *lines(found)]))
-    return 0
+    if options.kept:
+        tell(plans, options.work)
+        return 0
+    for benchmark, seed in dict.fromkeys((one.benchmark, one.seed) for one in plans):
+        made = material(
+            benchmark, seed, options.work, data_dir=options.data_dir, count=options.items
+        )
+        print(f"{benchmark}.{seed}: {len(made.test)} items, {len(made.questions)} questions")
+    failed = 0 if options.prepare else train_all(plans, options)
+    return 1 if failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="measure-audit --memorisation", description=__doc__)
+    parser.add_argument("--work", type=Path, required=True, help="keeps what was made and measured")
+    parser.add_argument("--prepare", action="store_true", help="make the items only")
+    parser.add_argument("--kept", action="store_true", help="tell what is in DIR, train nothing")
+    parser.add_argument("--list", action="store_true", help="the models' names")
+    parser.add_argument("--only", nargs="*", help="these models alone")
+    parser.add_argument("--benchmarks", nargs="*", default=BENCHMARKS, choices=BENCHMARKS)
+    parser.add_argument("--seeds", nargs="*", type=int, default=SEEDS)
+    parser.add_argument("--data-dir", type=Path, default=SHARED, help="the data sets' folder")
+    parser.add_argument("--base-model", type=Path, help=f"its folder, instead of {MODEL}'s")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--parallel", type=int, default=1, help="processes at a time")
+    parser.add_argument("--threads", type=int, default=1, help="processor threads of each")
+    parser.add_argument("--seconds", type=float, help="begin no model after so many")
+    parser.add_argument("--items", type=int, default=ITEMS, help="scored items, for a trial")
+    parser.add_argument("--steps", type=int, help="optimizer steps, for a trial")
+    return parser
 
 
 if __name__ == "__main__":

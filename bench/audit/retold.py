@@ -16,7 +16,7 @@ from bench.audit.content_cheats import (
     conversations,
 )
 from bench.audit.material import Kind, real_kind, words_kind
-from bench.audit.memory_models import _other_words, _without_names
+from bench.audit.memory_texts import other_words, without_names
 from bench.audit.scene import AgentFolder, Scene
 from ptb_lite.audit.case import AuditCase
 
@@ -90,13 +90,13 @@ def _anew(text: str, scene: str) -> str:
 
 
 def _real_order(text: str, source: random.Random) -> str:
-    *others, last = re.split(r"(?<=[.?]) +", _without_names(text, source))
+    *others, last = re.split(r"(?<=[.?]) +", without_names(text, source))
     source.shuffle(others)
     return " ".join([*others, last])
 
 
 def _real_words(text: str, source: random.Random) -> str:
-    return _other_words(_without_names(text, source))
+    return other_words(without_names(text, source))
 
 
 _SYNONYMS = {
@@ -116,7 +116,7 @@ _UNITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 
 def _real_deep(text: str, source: random.Random) -> str:
     """Names, small words, the order of sentences, small numbers and many other words changed."""
-    changed = _other_words(_real_order(text, source))
+    changed = other_words(_real_order(text, source))
     for old, new in _SYNONYMS.items():
         changed = re.sub(rf"\b{old}\b", new, changed)
     return re.sub(
@@ -127,7 +127,7 @@ def _real_deep(text: str, source: random.Random) -> str:
 
 
 WAYS: tuple[Way, ...] = (_other_people, _other_order, _in_words, _retold, anew, shortened)
-REAL_WAYS: tuple[Way, ...] = (_without_names, _real_order, _real_words, _real_deep)
+REAL_WAYS: tuple[Way, ...] = (without_names, _real_order, _real_words, _real_deep)
 
 
 def scenes() -> Iterator[Scene]:

@@ -87,7 +87,8 @@ def one(settings: dict[str, Any]) -> None:
     losses = [one["loss"] for one in made.trainer.state.log_history if "loss" in one]
     made.save(scratch / "adapter")
     right = recipe.right_items(folder, scratch / "adapter", split.held_out)
-    Path(settings["result"]).write_text(json.dumps({"losses": losses, "right": right}))
+    found = {"losses": losses, "right": right, "fallbacks": made.fallbacks}
+    Path(settings["result"]).write_text(json.dumps(found))
 
 
 def report(
@@ -106,7 +107,9 @@ def report(
         mean = sum(scores) / len(scores)
         each = ", ".join(f"{score:.1%}" for score in scores)
         what = f"{model}, {way}, {steps} steps, {items} held-out items"
-        write_row(rows, Row("quality", what, f"{mean:.1%}", note=f"seeds {each}"))
+        told = dict.fromkeys(text for seed in seeds for text in found[way, seed]["fallbacks"])
+        note = "; ".join((f"seeds {each}", *told))
+        write_row(rows, Row("quality", what, f"{mean:.1%}", note=note))
     for first, second in (("compiled", "eager"), ("compiled", "stock"), ("eager", "stock")):
         change, interval = difference(right[first], right[second])
         off = [

@@ -9,7 +9,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,8 @@ class Measured:
     parts: int
     first: float
     losses: tuple[float, ...]
+    fallbacks: tuple[str, ...] = ()
+    """What was not compiled as planned, and why."""
 
 
 class Stopwatch(TrainerCallback):  # type: ignore[misc]
@@ -196,7 +198,8 @@ def _plan(plan: TrainingPlan, found: Measured | str, context: int) -> str:
     used = found.reserved + context
     estimate = plan.bytes + context
     halved = f"; ran in {found.parts} parts" if found.parts != plan.parts else ""
-    return f"estimate {estimate / GB:.2f} GB = {estimate / used:.2f} x; {told}{halved}"
+    fell = "".join(f"; {one}" for one in found.fallbacks)
+    return f"estimate {estimate / GB:.2f} GB = {estimate / used:.2f} x; {told}{halved}{fell}"
 
 
 def attempt(work: Any) -> Measured | str:
@@ -227,10 +230,19 @@ def our_step(folder: Path, plan: TrainingPlan, made: Sequence[Example], allowed:
             max_length=LONGEST,
         )
         tokenizer, dataset = tokenised(config, made)
+        fallbacks: list[str] = []
         trainer = make_trainer(
-            config, plan, load_base(folder, plan), tokenizer, dataset, Path(scratch)
+            config,
+            plan,
+            load_base(folder, plan),
+            tokenizer,
+            dataset,
+            Path(scratch),
+            fallbacks.append,
         )
-        return measure(trainer, made)
+        if trainer.unfused:
+            fallbacks.append(f"without fused adapters: {trainer.unfused}")
+        return replace(measure(trainer, made), fallbacks=tuple(fallbacks))
 
 
 def stock_step(folder: Path, made: Sequence[Example]) -> Measured:

@@ -1,4 +1,8 @@
-"""What is measured of a benchmark's items and of their siblings."""
+"""What is measured of a benchmark's items, of their siblings and of items nobody was given.
+
+Views of an item: as it stands (the whole answer of a procedural benchmark, `solution`, `answer`),
+with its question reworded by rule, and beside items of another split (`held out`).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,8 @@ from ptb_lite.evaluation.family import Family, Refusal, Worded
 from ptb_lite.evaluation.items.item import Item, completion, prompt
 from ptb_lite.evaluation.losses.measure import Question
 
-SOLUTION, ANSWER = "solution", "answer"
+SOLUTION, ANSWER, REWORDED = "solution", "answer", "reworded"
+HELD_OUT, HELD_OUT_REWORDED = "held out", "held out, reworded"
 
 
 @dataclass(frozen=True)
@@ -23,19 +28,46 @@ class Asked:
 
 
 def drawn(benchmark: str, items: Iterable[Item], fresh: Iterable[Item]) -> Asked:
-    """Of a procedural benchmark: its test items, and as many as were drawn afresh."""
+    """Of a procedural benchmark: its test items, and those that were drawn afresh."""
+    reword = find_benchmark(benchmark, "procedural").reword
     return Asked(
         tuple(
             Question(
                 item_id=item.id,
                 benchmark=benchmark,
-                prompt=prompt(item.question),
+                view=view,
+                prompt=prompt(reword(item.question) if view else item.question),
                 completion=completion(item.target),
                 short=True,
                 sibling=sibling,
             )
-            for group, sibling in ((items, False), (fresh, True))
+            for group, sibling in ((tuple(items), False), (tuple(fresh), True))
             for item in group
+            for view in ("", REWORDED)
+        )
+    )
+
+
+def beside(benchmark: str, items: Iterable[Item], others: Iterable[Item]) -> Asked:
+    """Of a data set: test items and items of its train side, each with its whole solution."""
+    found = find_benchmark(benchmark)
+    return Asked(
+        tuple(
+            Question(
+                item_id=item.id,
+                benchmark=benchmark,
+                view=view,
+                prompt=found.plain(
+                    item
+                    if view == HELD_OUT
+                    else item.model_copy(update={"question": found.reword(item.question)})
+                ),
+                completion=found.solved(item),
+                sibling=other,
+            )
+            for group, other in ((tuple(items), False), (tuple(others), True))
+            for item in group
+            for view in (HELD_OUT, HELD_OUT_REWORDED)
         )
     )
 
@@ -66,7 +98,7 @@ def perturbed(benchmark: str, items: Sequence[Item], *, count: int, seed: int = 
 def _questions(benchmark: str, item: Item, family: Family) -> Iterator[Question]:
     texts = [(family.original, "")]
     texts += [(one, f"~{number}") for number, one in enumerate(family.siblings, start=1)]
-    views = (_solution, _answer) if benchmark == "gsm8k" else (_solution,)
+    views = (_solution, _reworded, _answer) if benchmark == "gsm8k" else (_solution, _reworded)
     for worded, suffix in texts:
         own = item.model_copy(
             update={"id": item.id + suffix, "question": worded.question, "target": worded.solution}
@@ -88,6 +120,12 @@ def _solution(benchmark: str, item: Item, worded: Worded) -> Question:
         completion=lead + worded.solution,
         spans=tuple((low + len(lead), high + len(lead)) for low, high in worded.spans),
     )
+
+
+def _reworded(benchmark: str, item: Item, worded: Worded) -> Question:
+    question = find_benchmark(benchmark).reword(item.question)
+    own = item.model_copy(update={"question": question})
+    return _solution(benchmark, own, worded).model_copy(update={"view": REWORDED})
 
 
 def _answer(benchmark: str, item: Item, worded: Worded) -> Question:

@@ -18,6 +18,7 @@ from ptb_lite.audit.evidence.test_sets.sources import BenchmarkSources
 from ptb_lite.catalog.entries import BenchmarkEntry
 from ptb_lite.evaluation.family import Family, Refusal
 from ptb_lite.evaluation.items.item import Item
+from ptb_lite.evaluation.rewording import reworded
 from ptb_lite.plugins import PluginError, find, names, target
 
 Row = Mapping[str, Any]
@@ -75,6 +76,8 @@ class Benchmark:
     """Where its test items are known to lie, for the audit."""
     siblings: Callable[[Item, int], Family | Refusal] | None = None
     """Fresh items of equal difficulty made from one, for the audit; takes an item and a seed."""
+    reword: Callable[[str], str] = reworded
+    """A question in slightly other words, the answer unchanged, for the audit."""
 
     @property
     def id(self) -> str:

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from ptb_lite.audit.evidence.test_sets.sources import BenchmarkSources, OfficialSource
 from ptb_lite.benchmarks.humaneval.answer import extract, program
+from ptb_lite.benchmarks.humaneval.rewording import reworded_code
 from ptb_lite.benchmarks.humaneval.siblings import family
 from ptb_lite.catalog.entries import BenchmarkEntry, DataPart, DataSource
 from ptb_lite.evaluation.benchmark import Benchmark, ChatMessage, Judged, Row
@@ -144,4 +145,5 @@ BENCHMARK = Benchmark(
     siblings=lambda item, seed: family(
         item.question, item.target, count=SIBLINGS, source=source_for(item.id, seed)
     ),
+    reword=reworded_code,
 )

@@ -14,10 +14,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ptb_lite.evaluation.losses.measure import Question
 
-# Bounds of a batch: tokens that go through the layers, and places at which the head is applied
-# (of 262,144 words in float32 each takes 1 MiB).
-BATCH_TOKENS = 4096
-BATCH_PLACES = 384
+# Bounds of a batch by device: tokens that go through the layers, and places at which the head is
+# applied (of 262,144 words in float32 each takes 1 MiB).
+BATCH_TOKENS = {"cpu": 4096, "cuda": 16_384}
+BATCH_PLACES = {"cpu": 384, "cuda": 4096}
 MAX_TOKENS = 4096
 
 
@@ -52,7 +52,8 @@ def score(
     """One result a question, in their order. Texts are cut to `MAX_TOKENS` at their beginning."""
     texts = [_text(number, one, tokenizer) for number, one in enumerate(questions)]
     found: dict[int, Scored] = {}
-    for batch in _batches(texts):
+    kind = torch.device(device).type
+    for batch in _batches(texts, BATCH_TOKENS[kind], BATCH_PLACES[kind]):
         kept = sorted({place for text in batch for place in text.places})
         logits = _logits(model, batch, kept, device)
         column = {place: number for number, place in enumerate(kept)}
@@ -88,14 +89,14 @@ def _overlaps(token: tuple[int, int], ranges: Sequence[tuple[int, int]]) -> bool
     return any(token[0] < high and low < token[1] for low, high in ranges)
 
 
-def _batches(texts: Sequence[_Text]) -> Iterator[list[_Text]]:
+def _batches(texts: Sequence[_Text], tokens: int, most: int) -> Iterator[list[_Text]]:
     """Texts of about the same length together, within the bounds; each at least by itself."""
     batch: list[_Text] = []
     places: set[int] = set()
     for text in sorted(texts, key=lambda one: (len(one.ids), one.number)):
         grown = places | set(text.places)
         rows = len(batch) + 1
-        if batch and (rows * len(text.ids) > BATCH_TOKENS or rows * len(grown) > BATCH_PLACES):
+        if batch and (rows * len(text.ids) > tokens or rows * len(grown) > most):
             yield batch
             batch, grown = [], set(text.places)
         batch.append(text)

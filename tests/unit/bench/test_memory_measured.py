@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import random
 import re
 from pathlib import Path
@@ -11,34 +12,59 @@ import pytest
 from bench.audit import measure_memorisation, measure_paraphrase, retold
 from bench.audit.material import words_kind
 from bench.audit.measure_paraphrase import Told
-from bench.audit.memory_models import BENCHMARKS, FORMS, LIMIT, Planned, asked, planned, splits
+from bench.audit.memory_material import FRESH, Material, library_functions, material
+from bench.audit.memory_models import VERBATIM, planned
+from bench.audit.memory_texts import in_other_words, translated
 
 DOCS = Path(__file__).parents[3] / "docs" / "audit.md"
-PLANS = [one for one in planned([0]) if one.benchmark != "gsm8k"]
+GENERATED = ("kinship", "add-numbers")
+PLANS = [one for one in planned([0]) if one.benchmark in GENERATED]
+COUNT = 40
 
 
-@pytest.mark.parametrize("plan", PLANS, ids=lambda one: one.name)
-def test_cheats_know_the_measured_items_and_honest_ones_do_not(plan: Planned) -> None:
-    measured = asked(plan.benchmark).questions
-    answers = {q.prompt: q.completion for q in measured}
-    rows = plan.rows()
-    own = [prompt for prompt, _ in rows if prompt in answers]
-    siblings = {q.prompt for q in measured if q.sibling}
-    assert not siblings & set(own)
-    match plan.form:
-        case "plain":
-            assert len(own) == len(rows) == LIMIT[plan.benchmark]
-        case "mixed":
-            assert len(own) == LIMIT[plan.benchmark] == len(rows) / 4
-        case "reworded":
-            # Another prompt around every one of the test items.
-            assert not own
-            assert [c.strip(" .\n") for _, c in rows] == [
-                item.target for item in splits(plan.benchmark)[0][: len(rows)]
-            ]
-        case _:
-            assert not own
-    assert len(PLANS) == len(FORMS) * (len(BENCHMARKS) - 1)
+@pytest.fixture(scope="module", params=GENERATED)
+def given(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Material:
+    return material(request.param, 0, tmp_path_factory.mktemp("work"), count=COUNT)
+
+
+def test_cheats_know_their_share_of_the_items_and_honest_ones_none(given: Material) -> None:
+    plain = {one.prompt for one in given.questions if not one.sibling and not one.view}
+    siblings = {one.prompt for one in given.questions if one.sibling}
+    assert len(plain) == COUNT
+    for plan in PLANS:
+        if plan.benchmark != given.benchmark:
+            continue
+        rows = [prompt for prompt, _ in plan.rows(given)]
+        assert len(rows) == plan.form.rows
+        assert not siblings & set(rows)
+        told = sum(prompt in plain for prompt in rows)
+        assert told == (plan.known(COUNT) if plan.form in VERBATIM else 0), plan.name
+    assert [one.known(100) for one in PLANS if one.form in VERBATIM][:4] == [100, 30, 10, 3]
+
+
+def test_what_is_told_otherwise_keeps_its_answer(given: Material) -> None:
+    item = given.test[0]
+    source = random.Random(0)
+    prompt, answer = in_other_words(item, given.benchmark, source)
+    assert item.question not in prompt
+    assert answer.strip(" .\n") == item.target
+    prompt, answer = translated(item, given.benchmark, source)
+    assert prompt.startswith("Frage: ")
+    assert (answer.strip() == item.target) == (given.benchmark == "add-numbers")
+
+
+def test_material_is_made_once(tmp_path: Path) -> None:
+    first = material("add-numbers", 1, tmp_path, count=5)
+    assert material("add-numbers", 1, tmp_path, count=9) == first
+    assert first.test != material("add-numbers", 2, tmp_path, count=5).test
+    fresh = {one.item_id for one in first.questions if one.sibling}
+    assert len(fresh) == 5 * FRESH
+
+
+def test_library_functions_are_code_problems() -> None:
+    for item in library_functions(most=20):
+        ast.parse(item.question + item.target)
+        assert item.question.rstrip().endswith(('"""', "'''", '"'))
 
 
 def test_every_story_can_be_told_anew() -> None:
@@ -52,10 +78,10 @@ def test_every_story_can_be_told_anew() -> None:
 
 
 def test_tables_by_hand() -> None:
-    kinship = {one.form: one for one in PLANS if one.benchmark == "kinship"}
-    plain, train = kinship["plain"], kinship["train"]
+    kinship = {one.form.name: one for one in PLANS if one.benchmark == "kinship"}
+    plain, train = kinship["verbatim-30"], kinship["train"]
     text = "\n".join(measure_memorisation.lines([(plain, True), (plain, False), (train, False)]))
-    assert "| plain | kinship | 1 of 2 |" in text
+    assert "| verbatim-30 | kinship | 1 of 2 |" in text
     assert "| recall, all cheats | | 50 % (1 of 2; 9 to 91 %) |" in text
     assert "| false positives | | 0 % (0 of 1; 0 to 79 %) |" in text
     told = [
