@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,6 +56,7 @@ def configuration(arguments: Sequence[str] | None) -> tuple[TrainingConfig, bool
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one training; see the module's docstring for the exit codes."""
+    began = time.monotonic()
     config, as_json = configuration(arguments)
     # Set before the libraries are imported: nothing here may ask the Hub or write a progress bar.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -76,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.simplefilter("ignore", FutureWarning)
         logging.set_verbosity_error()
         logging.disable_progress_bar()
-        train(config, Reporter(as_json=as_json))
+        train(config, Reporter(as_json=as_json), since=began)
     except PtbLiteError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
