@@ -89,12 +89,20 @@ def _in_foreground(spec: RunSpec, runs_dir: Path, *, as_json: bool) -> int:
 
     run = make_run(spec, runs_dir)
 
+    ended = threading.Event()
+
     def show() -> None:
+        # Before the runner holds its lock, the run looks like one whose runner has died.
+        while not (run.runner_lives() or ended.wait(0.02)):
+            pass
         watch(run.path, out=sys.stdout, json_output=as_json)
 
     printer = threading.Thread(target=show, name="lines", daemon=True)
     printer.start()
-    run_here([str(run.path)])
+    try:
+        run_here([str(run.path)])
+    finally:
+        ended.set()
     printer.join()
     return exit_code(run)
 

@@ -7,10 +7,8 @@ damaged, of another version or not writable costs time alone.
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +16,7 @@ from pydantic import Field
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.files import read_record, write_text
+from ptb_lite.garbage import without_collection
 from ptb_lite.record import Record
 from ptb_lite.runs.folder import list_runs
 from ptb_lite.runs.summary import RunSummary, summarise_run
@@ -49,7 +48,7 @@ class RunIndex:
 
     def read(self) -> tuple[RunSummary, ...]:
         """Every run, oldest first. A damaged one is shown as such, never an error."""
-        with _without_collection():
+        with without_collection():
             return self._read()
 
     def _read(self) -> tuple[RunSummary, ...]:
@@ -85,19 +84,6 @@ class RunIndex:
         return {
             name: each for name, each in found.items() if each.summary.folder == f"{folder}/{name}"
         }
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """Tens of thousands of objects are made that all stay: looking for garbage among them and
-    everything else of the process takes as long as reading does."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.garbage import without_collection
 from ptb_lite.training.config import TrainingConfig
 
 
@@ -54,6 +56,7 @@ def configuration(arguments: Sequence[str] | None) -> tuple[TrainingConfig, bool
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one training; see the module's docstring for the exit codes."""
+    began = time.monotonic()
     config, as_json = configuration(arguments)
     # Set before the libraries are imported: nothing here may ask the Hub or write a progress bar.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -66,15 +69,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from ptb_lite.training.data import read_examples
 
         read_examples(config.data)
-        from transformers.utils import logging
+        with without_collection():
+            from transformers.utils import logging
 
-        from ptb_lite.training.progress import Reporter
-        from ptb_lite.training.train import train
+            from ptb_lite.training.progress import Reporter
+            from ptb_lite.training.train import train
 
         warnings.simplefilter("ignore", FutureWarning)
         logging.set_verbosity_error()
         logging.disable_progress_bar()
-        train(config, Reporter(as_json=as_json))
+        train(config, Reporter(as_json=as_json), since=began)
     except PtbLiteError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

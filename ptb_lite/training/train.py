@@ -58,8 +58,13 @@ class TrainingRecord(Record):
     settings: dict[str, object]
 
 
-def train(config: TrainingConfig, reporter: Reporter) -> TrainingRecord:
+def train(
+    config: TrainingConfig, reporter: Reporter, *, since: float | None = None
+) -> TrainingRecord:
     """Train and save; the record is also written to `config.output`.
+
+    `since` is the moment, in seconds of time.monotonic(), from which the time limit counts: by
+    default now, but importing this module may have taken minutes of it.
 
     Raises TrainingError for anything in `config` that cannot be used.
     """
@@ -76,7 +81,9 @@ def train(config: TrainingConfig, reporter: Reporter) -> TrainingRecord:
         raise _unreadable(config, error) from error
     if plan.device == "cpu":
         keep_freed_memory()
-    deadline = None if config.max_minutes is None else began + 60 * config.max_minutes
+    deadline = None
+    if config.max_minutes is not None:
+        deadline = (began if since is None else since) + 60 * config.max_minutes
     ending = Ending(deadline)
     ending.listen()
     with tempfile.TemporaryDirectory(prefix="ptb-lite-train-") as scratch:

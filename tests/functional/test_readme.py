@@ -197,9 +197,9 @@ def test_the_yaml_is_a_catalogue_of_ones_own(tmp_path: Path) -> None:
         (tmp_path / label).write_text(body)
     catalog = load_catalog(tmp_path)
     assert "my-script" in catalog.agents
-    assert "long-sums" in catalog.benchmarks
+    assert "short-sums" in catalog.benchmarks
     assert catalog.models["qwen3-0.6b-base"].revision
-    assert draw_splits(catalog.benchmarks["long-sums"], seed=0, salt="s")["test"]
+    assert draw_splits(catalog.benchmarks["short-sums"], seed=0, salt="s")["test"]
 
 
 def test_exit_codes_are_those_of_help(home: Path) -> None:

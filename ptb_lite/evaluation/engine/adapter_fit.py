@@ -16,6 +16,7 @@ from ptb_lite.audit.isolation.forked import limit
 from ptb_lite.audit.isolation.job import DEFAULT
 from ptb_lite.evaluation.engine.worker import prepare_environment, take_standard_output
 from ptb_lite.evaluation.errors import InvalidSubmissionError
+from ptb_lite.garbage import without_collection
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,7 +28,10 @@ def main(arguments: Sequence[str]) -> int:
     # PEFT imports it where it is installed, which takes seconds; no weight here is quantised.
     sys.modules["bitsandbytes"] = None  # type: ignore[assignment]
     # Imported late: torch and transformers read the environment, and print, when imported.
-    from ptb_lite.evaluation.engine.model_loading import check_fit
+    with without_collection():
+        import peft  # noqa: F401
+
+        from ptb_lite.evaluation.engine.model_loading import check_fit
 
     problem = ""
     try:

@@ -32,6 +32,7 @@ from ptb_lite.evaluation.errors import (
     SubmissionUnservable,
 )
 from ptb_lite.evaluation.job import EvaluationJob
+from ptb_lite.garbage import without_collection
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
@@ -49,8 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         job = EvaluationJob.model_validate_json(Path(job_file).read_bytes())
         # Imported late: torch and lm-eval read the environment, and print, when imported.
-        from ptb_lite.evaluation.benchmark import use_targets
-        from ptb_lite.evaluation.engine.lm.job import evaluate
+        with without_collection():
+            from ptb_lite.evaluation.benchmark import use_targets
+            from ptb_lite.evaluation.engine.lm.job import evaluate
 
         use_targets(job.plugins)
         evaluate(job, emit)

@@ -14,6 +14,7 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.evaluation.engine.worker import end_with_the_caller, prepare_environment
 from ptb_lite.evaluation.losses.measure import LossesJob
 from ptb_lite.files import write_text
+from ptb_lite.garbage import without_collection
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,8 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measure(job: LossesJob) -> Losses:
     """The base first, then the submission; an adapter is put on the base in memory."""
     # Imported late: torch and transformers read the environment when imported.
-    from ptb_lite.evaluation.engine import model_loading as models
-    from ptb_lite.evaluation.losses.answer_loss import score
+    with without_collection():
+        from ptb_lite.evaluation.engine import model_loading as models
+        from ptb_lite.evaluation.losses.answer_loss import score
 
     device = models.pick_device(job.device)
     tokenizer = models.load_tokenizer(job.model)

@@ -56,6 +56,7 @@ def test_a_submission_that_vllm_cannot_give_as_it_is_is_scored_by_transformers_a
     assert "rounded away: base and submission are scored by transformers instead" in warned
 
 
+@pytest.mark.slow  # its parts: test_planning, test_vllm, audit/test_whole_weights
 def test_whole_weights_with_more_tokens_and_their_base_are_both_generated_by_vllm(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
