@@ -30,7 +30,8 @@ from bench.audit.lineage_models import (
     others,
 )
 from bench.audit.measure import Rate
-from ptb_lite.audit.detectors.substitution import lineage
+from ptb_lite.audit.detectors.substitution import lineage_of
+from ptb_lite.audit.weights.distance import compare, tensors_of
 from ptb_lite.catalog import load_catalog
 from ptb_lite.catalog.embedded import EmbeddedModelError, embedded_model
 from ptb_lite.evaluation.items.splits import draw_splits
@@ -56,7 +57,10 @@ def save(state: dict[str, object], folder: Path) -> Path:
 
 def measured(one: Made, folder: Path, base: Path, instruct: Path) -> dict[str, object]:
     began = time.monotonic()
-    known, unknown = lineage(folder, base, instruct), lineage(folder, base, None)
+    found = compare(*map(tensors_of, (folder, base, instruct)))
+    # What a comparison without the instruct version says, without reading all again.
+    alone = tuple(replace(t, other=None, apart=None, towards=None) for t in found.tensors)
+    known, unknown = lineage_of(found), lineage_of(replace(found, tensors=alone))
     return {
         "form": one.form,
         "what": one.what,
