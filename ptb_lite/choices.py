@@ -11,6 +11,7 @@ Feedback = Literal["dev", "test"]
 Submission = Literal["adapter", "full"]
 Network = Literal["off", "model-only", "hub", "full"]
 Device = Literal["auto", "cpu", "cuda"]
+Provenance = Literal["auto", "off"]
 EarlyStop = Literal["accept", "reprompt"]
 SUCCESS = "gain over few-shot > 0 points, p < 0.05, verdict clean"
 """What counts as success where nothing else is declared."""

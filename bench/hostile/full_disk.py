@@ -1,7 +1,8 @@
 """`unshare -m python -m bench.hostile.full_disk FOLDER PHASE...`: a runs folder that fills.
 
 As root: the runs lie on a small tmpfs in a mount namespace of its own. With PHASE `start` it is
-full before the run; else it is filled when that phase begins, and emptied before it is resumed.
+full before the run; else it is filled when that phase begins, resumed once while it is full, and
+emptied before it is resumed again.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ from pathlib import Path
 
 from bench.hostile.kills import AGENT, PATIENCE_SECONDS
 from bench.hostile.lab import laboratory, start_whole
-from bench.hostile.processes import outcome
+from bench.hostile.processes import left_over, outcome
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Phase
+from ptb_lite.files import read_record
+from ptb_lite.runner.context import AgentEnd
+from ptb_lite.runner.launch import resume
+from ptb_lite.runs.folder import RunFolder
 
 _SIZE = "80m"
 
@@ -30,6 +35,15 @@ def fill(folder: Path) -> Path:
         while True:
             stream.write(b"\0")
     return path
+
+
+def resumed(run: RunFolder) -> str:
+    """What a person is told who resumes it; empty where it goes on."""
+    try:
+        resume(run.path)
+    except PtbLiteError as error:
+        return str(error).replace(str(run.path), "RUN")
+    return ""
 
 
 def main(folder: Path, names: list[str]) -> int:
@@ -54,12 +68,19 @@ def main(folder: Path, names: list[str]) -> int:
         filled = fill(runs)
         bench.finish(run, PATIENCE_SECONDS)
         status = run.read_status()
-        log = run.log.read_text()[-300:] if run.log.exists() else ""
-        said = f"{status.state} {status.outcome} {status.detail[:120]!r}"
+        said = f"{status.state} {status.outcome} {status.detail[-80:]!r}"
+        if not status.complete:
+            said += f"; resumed while it is full: {resumed(run)!r}"
+            bench.finish(run, PATIENCE_SECONDS)
         filled.unlink()
-        with suppress(PtbLiteError):
-            bench.resume(run)
-        print(f"{name}: {said}; log {log[-160:]!r}; resumed: {outcome(run)}", flush=True)
+        again = resumed(run)
+        bench.finish(run, PATIENCE_SECONDS)
+        agent = read_record(run.agent_end, AgentEnd)
+        print(
+            f"{name}: {said}; with room again {again!r}: {outcome(run)}, "
+            f"agent {agent.outcome} {agent.detail[-80:]!r}, left {left_over(run)}",
+            flush=True,
+        )
     return 0
 
 

@@ -1,5 +1,5 @@
-"""`python -m bench.hostile.fuzz [--small] [--seconds N] [--keep FOLDER]`: generated files against
-every reader.
+"""`python -m bench.hostile.fuzz [KIND...] [--small] [--count N] [--seed N] [--seconds N]
+[--keep FOLDER]`: generated files against every reader.
 
 Each example is one forked process under the limits of an audit's worker. A fault is a process that
 had to be ended, a detector that crashed, or a reader that raised; its files go to FOLDER.
@@ -152,16 +152,21 @@ def fuzz(name: str, count: int, until: float, keep: Path | None, start: int) -> 
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("kinds", nargs="*", help=f"of {', '.join(COUNTS)}; all by default")
+    parser.add_argument("--count", type=int, help="so many of each kind: a slice of the whole")
     parser.add_argument("--small", action="store_true", help="a hundredth of the examples")
     parser.add_argument("--seconds", type=float, default=3600.0, help="for all kinds together")
     parser.add_argument("--keep", type=Path, help="where the files of faults go")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args(arguments)
+    if unknown := set(chosen.kinds) - set(COUNTS):
+        parser.error(f"no kind: {', '.join(sorted(unknown))}")
+    counts = {name: COUNTS[name] for name in chosen.kinds or COUNTS}
     installed()
     began, faulty = time.monotonic(), 0
-    for place, (name, count) in enumerate(COUNTS.items(), start=1):
-        until = began + chosen.seconds * place / len(COUNTS)
-        number = count // 100 if chosen.small else count
+    for place, (name, count) in enumerate(counts.items(), start=1):
+        until = began + chosen.seconds * place / len(counts)
+        number = chosen.count or (count // 100 if chosen.small else count)
         tally = fuzz(name, number, until, chosen.keep, chosen.seed)
         faulty += len(tally.faults)
         print(

@@ -19,9 +19,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -101,7 +103,7 @@ def chosen(number: int) -> Case:
     blows.sort(
         key=lambda blow: (list(Phase).index(blow.phase), blow.victim not in ("runner", "resume"))
     )
-    return Case(number, tuple(blows), whole=number % 10 != 5, scored=scored)
+    return Case(number, tuple(blows), whole=number % 10 not in (4, 5), scored=scored)
 
 
 class Undisturbed:
@@ -227,37 +229,61 @@ def struck(kinds: Undisturbed, case: Case) -> list[dict[str, object]]:
     return [{**asdict(blow), "struck": hit_it, **result} for blow, hit_it in done]
 
 
-def table(folder: Path) -> None:
-    moments = [json.loads(line) for line in (folder / "cases.jsonl").read_text().splitlines()]
-    counts: Counter[tuple[str, str, str, str]] = Counter()
-    for one in moments:
-        said = one["said"] + (f", LEFT {one['left']}" if one["left"] else "")
-        if one["struck"]:
-            counts[one["phase"], one["victim"], one["how"], said] += 1
-    print("| phase | struck | by | end of its run | moments |\n| --- | --- | --- | --- | ---: |")
-    for (phase, victim, how, said), times in sorted(counts.items()):
-        print(f"| {phase} | {victim} | {how} | {said} | {times} |")
-    runs = {one["run"] for one in moments}
-    print(f"{counts.total()} moments in {len(runs)} runs; {len(moments) - counts.total()} missed")
+def _moments(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "cases.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def table(folders: Sequence[Path]) -> None:
+    """Moments by phase and victim, as SIGKILL / SIGSTOP / memory; then each run that ended in
+    another way than an undisturbed one, with what struck it while its agent worked."""
+    moments = [one for folder in folders for one in _moments(folder)]
+    hits = [one for one in moments if one["struck"]]
+    counts = Counter((one["phase"], one["victim"], one["how"]) for one in hits)
+    print(f"| phase | {' | '.join(VICTIMS)} |\n| --- |{' ---: |' * len(VICTIMS)}")
+    for phase in Phase:
+        cells = [
+            " / ".join(str(counts[phase.value, victim, how]) for how in BLOWS)
+            if phase in where
+            else ""
+            for victim, where in VICTIMS.items()
+        ]
+        print(f"| {phase.value} | {' | '.join(cells)} |")
+    runs = {one["run"]: one for one in moments}
+    as_ever = sum(one["said"] == "as undisturbed" for one in hits)
+    left = [one["left"] for one in hits if one["left"]]
+    print(
+        f"{len(hits)} moments in {len(runs)} runs, {as_ever} of them as undisturbed; "
+        f"{len(moments) - len(hits)} missed; left: {left}"
+    )
+    for run, one in sorted(runs.items()):
+        by = [
+            f"{hit_it['how']} of {hit_it['victim']}"
+            for hit_it in hits
+            if hit_it["run"] == run and hit_it["phase"] == Phase.AGENT.value
+        ]
+        if one["said"] != "as undisturbed":
+            print(f"- {one['number']}: {one['said']}; while its agent worked: {', '.join(by)}")
 
 
 def main(folder: Path, first: int, count: int) -> int:
     bench = laboratory(folder)
     kinds: dict[bool, Undisturbed] = {}
-    for number in range(first, first + count):
+    over = {one["number"] for one in _moments(folder)}
+    for number in sorted(set(range(first, first + count)) - over):
         case = chosen(number)
         if case.whole not in kinds:
             kinds[case.whole] = Undisturbed(bench, folder, whole=case.whole)
             print(f"undisturbed: {kinds[case.whole].expected}", flush=True)
-        for line in struck(kinds[case.whole], case):
-            print(json.dumps(line), flush=True)
-            with (folder / "cases.jsonl").open("a") as stream:
-                stream.write(json.dumps(line) + "\n")
+        lines = "".join(json.dumps(line) + "\n" for line in struck(kinds[case.whole], case))
+        print(lines, end="", flush=True)
+        with (folder / "cases.jsonl").open("a") as stream:
+            stream.write(lines)
     return 0
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "table":
-        table(Path(sys.argv[2]))
+        table([Path(one) for one in sys.argv[2:]])
     else:
         sys.exit(main(Path(sys.argv[1]).absolute(), *map(int, sys.argv[2:4])))

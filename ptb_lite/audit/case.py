@@ -22,6 +22,8 @@ from ptb_lite.audit.evidence.test_sets.hub_cache import Download, downloads_in
 from ptb_lite.audit.item import TestItem as TestItem
 from ptb_lite.audit.judge.asking import JudgeOptions
 from ptb_lite.audit.record import HarnessManifest
+from ptb_lite.audit.recorded import removed_files
+from ptb_lite.provenance.history import History, read_history
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ class AuditCase:
     without: tuple[str, ...] = ()
     whole_weights: bool = False
     """Whether whole weights may be submitted, not an adapter alone."""
+    provenance: Path | None = None
+    """The folder of the host's record of processes and files, where there is one."""
     ledger_changed: bool = False
     """The host saw the ledger of trainings and scores replaced, shortened or removed."""
 
@@ -98,12 +102,30 @@ class AuditCase:
         return Listing(tuple(self.files(account)), account)
 
     def files(self, account: ScanNotes) -> Iterator[FoundFile]:
-        """The files of `folder` but those of `without`, walked anew. Raises what `walk` raises."""
+        """The files of `folder` but those of `without`, walked anew, and those that are gone, as
+        far as copies were kept. Raises what `walk` raises."""
         for name in self.without:
             account.leave_unread(f"{printable(name)}: ended its reader")
+        present: list[tuple[str, Path]] = []
         for file in walk(self.folder, account):
+            present.append((file.relative, file.path))
             if file.relative not in self.without:
                 yield file
+        if self.provenance is not None and self.history is not None:
+            for file in removed_files(self.provenance, self.history, present):
+                if file.relative not in self.without:
+                    yield file
+
+    @cached_property
+    def history(self) -> History | None:
+        """What was recorded of the agent's processes; None: nothing was."""
+        if self.provenance is None:
+            return None
+        try:
+            found = read_history(self.provenance)
+        except OSError:
+            return None
+        return found if found.programs else None
 
     @cached_property
     def programs(self) -> Programs:

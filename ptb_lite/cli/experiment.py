@@ -84,7 +84,7 @@ def experiment(
             )
         tell = say_error if as_json else say
         state = run_experiment(found, resolved, runs_dir, tell, launcher, only=cell)
-    report = make_report(state, found.arms, runs_dir, found.own_first)
+    report = make_report(state, found.arms, runs_dir, found.own_first, found.matches)
     if html is not None:
         write_html(report, html)
     if as_json:

@@ -1,15 +1,15 @@
-"""An experiment's report with the article's four plots, as one HTML file that needs no network."""
+"""An experiment's report with its four figures drawn, as one HTML file that needs no network."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ptb_lite.errors import PtbLiteError
-from ptb_lite.experiment.report import ArmReport, ExperimentReport, Mean, Share, report_lines
+from ptb_lite.experiment.figures import Figure, figures
+from ptb_lite.experiment.report import ExperimentReport, report_lines
 from ptb_lite.files import write_text
 from ptb_lite.text import visible
 
@@ -61,82 +61,32 @@ def render_html(report: ExperimentReport) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template("experiment.html.j2").render(
-        report=report, plots=plots(report.arms), lines=list(report_lines(report)), width=WIDTH
+        report=report, plots=plots(report), lines=list(report_lines(report)), width=WIDTH
     )
 
 
-def plots(arms: Iterable[ArmReport]) -> list[Plot]:
-    """Raw against counted, gain over few-shot, time used, flag rate; one without a value is left
-    out."""
-    arms = list(arms)
-    scores = [
-        (arm.arm, kind, mean)
-        for arm in arms
-        for kind, mean in (("raw", arm.raw), ("counted", arm.counted))
-    ]
-    made = [
-        _plot("Score before and after the policy", "Raw above counted, in percent.", scores),
-        _plot(
-            "Counted gain over few-shot",
-            "In points; prompting alone stands at 0.",
-            [(arm.arm, "counted", arm.gain) for arm in arms],
-        ),
-        _plot(
-            "Time used of the budget",
-            "In percent of the agent's time.",
-            [(arm.arm, "raw", arm.used) for arm in arms],
-        ),
-        _plot(
-            "Flag rate",
-            "Share of finished runs whose verdict is flagged, in percent.",
-            [(arm.arm, "flagged", _rate(arm.flagged)) for arm in arms],
-        ),
-    ]
-    return [plot for plot in made if plot is not None]
+def plots(report: ExperimentReport) -> list[Plot]:
+    """The figures, in units of the drawing."""
+    return [_plot(figure) for figure in figures(report)]
 
 
-def _rate(share: Share) -> Mean | None:
-    if not share.n:
-        return None
-    return Mean(mean=share.count / share.n, n=share.n, low=share.low, high=share.high)
-
-
-def _plot(title: str, note: str, rows: list[tuple[str, str, Mean | None]]) -> Plot | None:
-    known = [(arm, kind, mean) for arm, kind, mean in rows if mean is not None]
-    if not known:
-        return None
-    ends = [
-        value
-        for _, _, mean in known
-        for value in (mean.mean, mean.low, mean.high)
-        if value is not None
-    ]
-    low, high = min(0.0, *ends), max(0.1, *ends)
-    scale = (WIDTH - LEFT - RIGHT) / (high - low)
+def _plot(figure: Figure) -> Plot:
+    scale = (WIDTH - LEFT - RIGHT) / (figure.high - figure.low)
 
     def x(value: float) -> float:
-        return LEFT + scale * (value - low)
+        return LEFT + scale * (value - figure.low)
 
-    marks = []
-    for row, (arm, kind, mean) in enumerate(known):
-        label = arm if row == 0 or known[row - 1][0] != arm else ""
-        marks.append(
-            Mark(
-                kind=kind,
-                label=label,
-                y=ROW * row + ROW / 2,
-                x=x(mean.mean),
-                low=None if mean.low is None else x(mean.low),
-                high=None if mean.high is None else x(mean.high),
-                text=f"{100 * mean.mean:.1f} (n = {mean.n})",
-            )
+    marks = tuple(
+        Mark(
+            kind=value.kind,
+            label=value.label,
+            y=ROW * row + ROW / 2,
+            x=x(value.mean),
+            low=None if value.low is None else x(value.low),
+            high=None if value.high is None else x(value.high),
+            text=value.text,
         )
-    ticks = tuple((x(value), f"{100 * value:.0f}") for value in _steps(low, high))
-    return Plot(title, note, ROW * len(marks) + 22, x(0.0), tuple(marks), ticks)
-
-
-def _steps(low: float, high: float) -> list[float]:
-    """Three to seven round values of an axis."""
-    step = next(each for each in (0.02, 0.05, 0.1, 0.2, 0.5) if (high - low) / each <= 6)
-    first = -int(-low / step)
-    return [step * at for at in range(first, int(high / step) + 1)]
+        for row, value in enumerate(figure.values)
+    )
+    ticks = tuple((x(value), f"{100 * value:.0f}") for value in figure.ticks)
+    return Plot(figure.title, figure.note, ROW * len(marks) + 22, x(0.0), marks, ticks)

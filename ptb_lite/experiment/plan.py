@@ -6,7 +6,7 @@ import hashlib
 import json
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -32,7 +32,8 @@ class Plan(Entry):
     `preset` and `choices` hold for every run; the keys of `choices`, of each arm, and of `grid` are
     those of a preset. `arms` names sets of choices; `grid` makes one arm of every combination of
     its values (agent x model x benchmark, say) and of every arm. The first arm is the one that the
-    others are compared with.
+    others are compared with. `paired` tests each entry of `arms` against the first at the same
+    values of the grid as well, in pairs of runs with the same seed.
     """
 
     title: Line
@@ -40,6 +41,7 @@ class Plan(Entry):
     choices: dict[str, Any] = Field(default_factory=dict)
     arms: dict[str, dict[str, Any]] = Field(default_factory=dict)
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
+    paired: bool = False
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
     order_seed: int = 0
 
@@ -65,23 +67,36 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Match:
+    """Two entries of `arms`, by name, and the pairs of arms that the same values of the grid make
+    of them."""
+
+    first: str
+    second: str
+    arms: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Experiment:
     """`cells` in the order in which they run; `arms` in the order of the file.
 
-    `own_first` has for each arm the first one that the same entry of `arms` and the grid make.
+    `own_first` has for each arm the first one that the same entry of `arms` and the grid make;
+    `matches` are the comparisons of `paired`, empty without it.
     """
 
     plan: Plan
     arms: tuple[str, ...]
     cells: tuple[Cell, ...]
     own_first: Mapping[str, str]
+    matches: tuple[Match, ...] = ()
 
 
 def read_experiment(path: Path) -> Experiment:
     """Raises CatalogError with file and line, or PtbLiteError for a plan that makes no sense."""
     file = read_yaml(path)
     plan = validate_at(Plan, {**file.values, "id": _id(path)}, file, [])
-    arms, own_first = _arms(plan, file)
+    arms, made_of = _arms(plan, file)
+    own_first = {label: labels[0] for labels in made_of.values() for label in labels}
     if len(set(plan.seeds)) < len(plan.seeds):
         raise CatalogError("a seed is given twice", field=file.where(["seeds"]))
     cells = [
@@ -94,7 +109,8 @@ def read_experiment(path: Path) -> Experiment:
     # In random order, so that what changes with time (a busy machine, a provider's new version)
     # does not fall on one arm.
     random.Random(plan.order_seed).shuffle(cells)
-    return Experiment(plan, tuple(arms), tuple(cells), own_first)
+    matches = _matches(made_of) if plan.paired else ()
+    return Experiment(plan, tuple(arms), tuple(cells), own_first, matches)
 
 
 def experiment_file(name: str | Path) -> Path:
@@ -143,13 +159,15 @@ def _overrides(choices: Mapping[str, Any]) -> dict[str, object]:
     return found
 
 
-def _arms(plan: Plan, file: YamlFile) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-    """The choices of each arm, and the first arm of the same entry."""
-    named = plan.arms or {"": {}}
+def _arms(plan: Plan, file: YamlFile) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:
+    """The choices of each arm, and the arms of each entry in the order of the grid."""
+    if plan.paired and len(plan.arms) < 2:
+        raise CatalogError("needs two entries of `arms`", field=file.where(["paired"]))
     arms: dict[str, dict[str, Any]] = {}
-    firsts: dict[str, str] = {}
-    own_first: dict[str, str] = {}
-    for (name, choices), values in product(named.items(), product(*plan.grid.values())):
+    made_of: dict[str, list[str]] = {}
+    for (name, choices), values in product(
+        (plan.arms or {"": {}}).items(), product(*plan.grid.values())
+    ):
         chosen = dict(zip(plan.grid, values, strict=True))
         label = "-".join(part for part in (name, *map(str, chosen.values())) if part) or "all"
         if not _NAME.fullmatch(label) or label in arms:
@@ -159,8 +177,15 @@ def _arms(plan: Plan, file: YamlFile) -> tuple[dict[str, dict[str, Any]], dict[s
         if "seed" in {*choices, *chosen}:
             raise CatalogError("seeds belong to `seeds`", field=file.where(["arms", name]))
         arms[label] = {**choices, **chosen}
-        own_first[label] = firsts.setdefault(name, label)
-    return arms, own_first
+        made_of.setdefault(name, []).append(label)
+    return arms, made_of
+
+
+def _matches(made_of: Mapping[str, Sequence[str]]) -> tuple[Match, ...]:
+    (first, its), *others = made_of.items()
+    return tuple(
+        Match(first, second, tuple(zip(its, theirs, strict=True))) for second, theirs in others
+    )
 
 
 def _id(path: Path) -> str:

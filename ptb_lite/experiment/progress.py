@@ -12,6 +12,8 @@ from ptb_lite.experiment.execute import run_of
 from ptb_lite.experiment.state import CellState, State, begun_experiments
 from ptb_lite.text import one_line, visible
 
+NONE_BEGUN = "No experiment was begun in this folder of runs."
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -57,7 +59,7 @@ def experiments_text(runs_dir: Path) -> str:
             lines = [f"cannot be read: {error}"]
         head = one_line(f"{state.name}: {state.title}", 200)
         parts.append("\n".join(map(visible, (head, *lines))))
-    return "\n\n".join(parts) or "No experiment was begun in this folder of runs."
+    return "\n\n".join(parts) or NONE_BEGUN
 
 
 def progress_lines(found: Sequence[Progress]) -> Iterator[str]:

@@ -11,6 +11,8 @@ from ptb_lite.audit.record import AuditRecord
 from ptb_lite.audit.verdict.rules import only_hidden
 from ptb_lite.events import Record, Verdict
 from ptb_lite.experiment.execute import run_of
+from ptb_lite.experiment.paired import PairedRow, paired_lines, paired_rows
+from ptb_lite.experiment.plan import Match
 from ptb_lite.experiment.state import State
 from ptb_lite.files import read_record
 from ptb_lite.runs.folder import RunFolder
@@ -117,12 +119,19 @@ class ExperimentReport(Record):
     arms: tuple[ArmReport, ...]
     grid: tuple[GridRow, ...] = ()
     """The benchmarks of the paper; empty without one, and in earlier reports."""
+    paired: tuple[PairedRow, ...] = ()
+    """Entries of `arms` against the first, where the plan asks for it; empty in earlier reports."""
 
 
 def make_report(
-    state: State, arms: Sequence[str], runs_dir: Path, own_first: Mapping[str, str] | None = None
+    state: State,
+    arms: Sequence[str],
+    runs_dir: Path,
+    own_first: Mapping[str, str] | None = None,
+    matches: Sequence[Match] = (),
 ) -> ExperimentReport:
-    """What there is so far, arms in the given order; `own_first` as an Experiment has it.
+    """What there is so far, arms in the given order; `own_first` and `matches` as an Experiment
+    has them.
 
     Raises PtbLiteError for a damaged run.
     """
@@ -136,9 +145,12 @@ def make_report(
             if other != name and (field == "against_first" or other != arms[0])
         }
         reports.append(arm.report.model_copy(update=tests))
-    grid = [row for arm in found.values() for row in arm.grid()]
     return ExperimentReport(
-        name=state.name, title=state.title, arms=tuple(reports), grid=tuple(grid)
+        name=state.name,
+        title=state.title,
+        arms=tuple(reports),
+        grid=tuple(row for arm in found.values() for row in arm.grid()),
+        paired=tuple(paired_rows(matches, {name: arm.by_seed for name, arm in found.items()})),
     )
 
 
@@ -170,6 +182,7 @@ def report_lines(report: ExperimentReport) -> Iterator[str]:
                 f"flag rate {_p(test.flag_rate)} (Fisher, exact), "
                 f"raw {_p(test.raw)}, counted {_p(test.counted)} (permutation)"
             )
+    yield from paired_lines(report.paired)
     yield from _grid_lines(report.grid)
     yield ""
     yield (
@@ -181,11 +194,15 @@ def report_lines(report: ExperimentReport) -> Iterator[str]:
 class _Arm:
     """The finished runs of one arm."""
 
-    def __init__(self, name: str, ended: Sequence[tuple[RunFolder, Scores]], total: int) -> None:
+    def __init__(
+        self, name: str, ended: Mapping[int, tuple[RunFolder, Scores]], total: int
+    ) -> None:
         self._name = name
         # Told by the agent's outcome: runs of before 2027 stand as finished.
-        runs = [one for one in ended if not cut_short(one[1])]
-        self._scores = [scores for _, scores in runs]
+        whole = {seed: one for seed, one in ended.items() if not cut_short(one[1])}
+        self.by_seed = {seed: scores for seed, (_, scores) in whole.items()}
+        runs = list(whole.values())
+        self._scores = list(self.by_seed.values())
         flagged = [run for run, s in runs if s.verdict is Verdict.FLAGGED]
         self._flagged = len(flagged)
         scored = [s.average for s in self._scores if s.submission_valid]
@@ -257,14 +274,14 @@ class _Arm:
 
 def _arm(name: str, state: State, runs_dir: Path) -> _Arm:
     cells = [cell for cell in state.cells if cell.arm == name]
-    finished = []
+    finished = {}
     for cell in cells:
         run = run_of(cell, runs_dir)
         if run is None or not run.read_status().complete:
             continue
         scores = run.read_scores()
         if scores is not None:
-            finished.append((run, scores))
+            finished[cell.seed] = (run, scores)
     return _Arm(name, finished, len(cells))
 
 

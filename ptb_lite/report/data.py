@@ -12,6 +12,7 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Phase
 from ptb_lite.files import read_record
 from ptb_lite.narrate import verdict_reason
+from ptb_lite.report.recorded import Recorded, read_recorded
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.ledger import Ledger, read_ledger
 from ptb_lite.runs.records import (
@@ -95,6 +96,7 @@ class ReportData:
     hub: HubCacheSeen | None = None
     ledger: Ledger = field(default_factory=Ledger)
     harness: tuple[tuple[str, float], ...] = ()
+    recorded: Recorded | None = None
     reported: Reported | None = None
     """Of a run of another harness, what that says."""
 
@@ -140,6 +142,7 @@ def gather(run: RunFolder) -> ReportData:
         hub=read_hub(run),
         ledger=read_ledger(run, spec.benchmarks),
         harness=_harness(scores, status),
+        recorded=read_recorded(run),
         reported=read_reported(run),
     )
 

@@ -30,6 +30,7 @@ from ptb_lite.runner.phases.evaluations import baseline, evaluate
 from ptb_lite.runner.phases.prepare import prepare
 from ptb_lite.runner.phases.report import report
 from ptb_lite.runner.phases.seal import seal
+from ptb_lite.runner.spare_room import SpareRoom, is_full
 from ptb_lite.runs.records import PhaseEnd, Status
 from ptb_lite.text import duration
 
@@ -49,8 +50,23 @@ def execute(context: RunContext) -> Outcome:
 
     A run with all phases done has finished, or was interrupted where its agent lost a part of its
     time. An expected error ends the run as failed with its sentence; an unexpected one too, and its
-    traceback goes to the runner's log. Status and journal say so in every case.
+    traceback goes to the runner's log. Status and journal say so in every case, a full disk
+    included.
     """
+    with SpareRoom(context.run.path) as spare:
+        try:
+            return _execute(context)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            spare.release()
+            status = context.run.read_status()
+            at = f"{status.phase.value}: " if status.phase else ""
+            detail = f"{at}{context.run.path}: {error.strerror}"
+            return _end(context, status, Outcome.FAILED, detail)
+
+
+def _execute(context: RunContext) -> Outcome:
     status = _claim(context)
     outcome, detail = Outcome.FINISHED, ""
     for phase in Phase:
@@ -71,6 +87,10 @@ def execute(context: RunContext) -> Outcome:
         write_record(context.run.status, status)
     if outcome is Outcome.FINISHED:
         outcome, detail = _of_the_agents_time(context)
+    return _end(context, status, outcome, detail)
+
+
+def _end(context: RunContext, status: Status, outcome: Outcome, detail: str) -> Outcome:
     ended = {
         "state": "ended",
         "ended": context.journal.now(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,8 +20,9 @@ from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Phase
 from ptb_lite.files import write_record
 from ptb_lite.moments import process_began, this_moment
+from ptb_lite.runner.spare_room import has_no_room
 from ptb_lite.runs.archive import read_imported
-from ptb_lite.runs.folder import RunFolder, new_run_folder, require_folder
+from ptb_lite.runs.folder import RunFolder, cannot_write, new_run_folder, require_folder
 from ptb_lite.runs.records import Status
 from ptb_lite.spec.run_spec import RunSpec
 
@@ -46,12 +48,17 @@ def make_run(spec: RunSpec, runs_dir: Path) -> RunFolder:
     pins = known_pins(catalog.model(spec.model), data)
     spec = spec.model_copy(update={"revisions": {**pins, **spec.revisions}})
     run = new_run_folder(runs_dir)
-    write_record(run.spec, spec)
-    # The spec holds the secret that the test items are drawn from.
-    run.spec.chmod(0o600)
-    status = Status(run_id=run.run_id, started=datetime.now(UTC), moment=this_moment())
-    write_record(run.status, status)
-    run.journal.touch()
+    try:
+        write_record(run.spec, spec)
+        # The spec holds the secret that the test items are drawn from.
+        run.spec.chmod(0o600)
+        status = Status(run_id=run.run_id, started=datetime.now(UTC), moment=this_moment())
+        write_record(run.status, status)
+        run.journal.touch()
+    except OSError as error:
+        # What is half made would be listed as a run.
+        shutil.rmtree(run.path, ignore_errors=True)
+        raise cannot_write(runs_dir, error) from error
     return run
 
 
@@ -151,9 +158,12 @@ def _spawn(run: RunFolder, environment: Mapping[str, str]) -> None:
         time.sleep(_POLL_SECONDS)
     if process.returncode in (0, 1) and run.read_status().state == "ended":
         return
-    raise PtbLiteError(
-        "the runner did not start", field=run.run_id, hint=f"Its output is in {run.log}"
-    )
+    hint = f"Its output is in {run.log}"
+    if has_no_room(run.path):
+        hint = (
+            f"The disk of {run.path} is full: free some room, then `ptb-lite resume {run.run_id}`"
+        )
+    raise PtbLiteError("the runner did not start", field=run.run_id, hint=hint)
 
 
 def _runner_process(status: Status) -> psutil.Process | None:

@@ -52,44 +52,44 @@ def put_back(folder: Path, until: float = math.inf) -> PutBack:
     Links are not followed. What cannot be changed (another owner's) stays as it is: whoever reads
     it later says so.
     """
-    done, pending = PutBack(), [folder]
+    done, pending = PutBack(), [os.fspath(folder)]
+    with suppress(OSError):
+        _grant(pending[0], folder.lstat().st_mode, done)
     while pending:
-        if time.monotonic() > until:
-            done.in_time = False
-            break
         place = pending.pop()
-        _grant(place, stat.S_IRWXU, done)
         try:
             with os.scandir(place) as entries:
                 found = list(entries)
         except OSError:
-            if place.exists():
-                done.locked = (*done.locked, os.fspath(place))
+            if os.path.lexists(place):
+                done.locked = (*done.locked, place)
             continue
         for entry in found:
+            if time.monotonic() > until:
+                done.in_time = False
+                return done
             with suppress(OSError):
-                if entry.is_symlink():
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(Path(entry.path))
-                elif entry.is_file(follow_symlinks=False):
-                    _grant(Path(entry.path), stat.S_IRUSR, done)
+                mode = entry.stat(follow_symlinks=False).st_mode
+                _grant(entry.path, mode, done)
+                if stat.S_ISDIR(mode):
+                    pending.append(entry.path)
     return done
 
 
-def _grant(path: Path, bits: int, done: PutBack) -> None:
-    with suppress(OSError):
-        mode = path.lstat().st_mode
-        if stat.S_ISLNK(mode):
-            return
-        changed = _unlock(path)
-        if mode & bits != bits:
-            path.chmod(stat.S_IMODE(mode) | bits)
-            changed = True
-        done.changed += changed
+def _grant(path: str, mode: int, done: PutBack) -> None:
+    """Paths are text: as objects they took half of the time of 300,000 files."""
+    bits = stat.S_IRWXU if stat.S_ISDIR(mode) else stat.S_IRUSR
+    if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+        return
+    # Only root sets flags, and only root takes them away.
+    changed = os.geteuid() == 0 and _unlock(path)
+    if mode & bits != bits:
+        os.chmod(path, stat.S_IMODE(mode) | bits)  # noqa: PTH101 (fast: many files)
+        changed = True
+    done.changed += changed
 
 
-def _unlock(path: Path) -> bool:
+def _unlock(path: str) -> bool:
     """Take the flags away; whether there were any that could be."""
     try:
         handle = os.open(path, _OPEN)

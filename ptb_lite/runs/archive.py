@@ -40,7 +40,7 @@ MAX_BYTES = 64 << 30
 _MAX_MANIFEST = 64 << 20
 _BLOCK = 1 << 20
 # What belongs to this machine or this moment, and keys.
-_LEFT = {"runner.lock", "heartbeat", ".reserve", "login.json", IMPORTED}
+_LEFT = {"runner.lock", "heartbeat", ".reserve", ".spare", "login.json", IMPORTED}
 _LEFT_FOLDERS = ("relay", "hub-gate", f"workspace/{HUB_FOLDER}")
 _SALT = "left out of the archive"
 _NEEDED = {"spec.json", "status.json"}

@@ -75,6 +75,11 @@ class RunFolder:
         return self.path / "trace"
 
     @property
+    def provenance(self) -> Path:
+        """Which process of the agent did what to which file; not visible in the sandbox."""
+        return self.path / "provenance"
+
+    @property
     def agent_end(self) -> Path:
         return self.path / "agent.json"
 
@@ -210,11 +215,16 @@ def new_run_folder(runs_dir: Path) -> RunFolder:
                 path.mkdir()
                 return RunFolder(path)
     except OSError as error:
-        raise SpecError(
-            f"{runs_dir} cannot be written ({error.strerror})",
-            field="runs-dir",
-            hint="Choose another folder with --runs-dir",
-        ) from error
+        raise cannot_write(runs_dir, error) from error
+
+
+def cannot_write(runs_dir: Path, error: OSError) -> SpecError:
+    """The sentence for a runs folder in which no run can be made."""
+    return SpecError(
+        f"{runs_dir} cannot be written ({error.strerror})",
+        field="runs-dir",
+        hint="Choose another folder with --runs-dir",
+    )
 
 
 def list_runs(runs_dir: Path) -> list[RunFolder]:

@@ -28,13 +28,16 @@ from ptb_lite.stats.scoring import unpaired_interval
 MAX_ENTRIES = 2000
 BASE = "base"
 _PIECE = 1 << 20
+# So much without an adapter that could be read is whole weights; less is a folder half written.
+_UNREAD_WEIGHTS = 16 << 20
 
 
 @dataclass(frozen=True)
 class Training:
     """One training; seconds after the agent began, `ended` None where it said no end.
 
-    `outcome` is kept, discarded, crashed, running, or unknown of one that the trace alone shows.
+    `outcome` is kept, discarded, crashed, running, or unknown: of one that the trace alone shows,
+    and where weights that may hold what it made were submitted after it (merged, averaged).
     """
 
     began: float
@@ -176,7 +179,18 @@ class LedgerFold:
             return replace(training, outcome="kept")
         if training.ended is None and self._over:
             return replace(training, outcome="crashed")
+        if training.outcome == "discarded" and self._others_weights(training.ended or 0.0):
+            return replace(training, outcome="unknown")
         return training
+
+    def _others_weights(self, after: float) -> bool:
+        """Whether final_model/ came to hold weights that are no training's own, from then on."""
+        made = {weights for each in self._trainings.values() for weights in each.weights}
+        return any(
+            change.weights not in made if change.weights else change.bytes >= _UNREAD_WEIGHTS
+            for change in self._changes
+            if change.seconds >= after
+        )
 
     def _shown(self, seen: CommandSeen) -> Training:
         """A training by other means: kept where final_model/ changed while it ran."""

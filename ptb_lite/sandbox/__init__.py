@@ -8,6 +8,7 @@ from ptb_lite.sandbox.cgroup import Groups, make_groups
 from ptb_lite.sandbox.inside import LEFT
 from ptb_lite.sandbox.plan import (
     LimitPlan,
+    RecordPlan,
     RelayPlan,
     Sandbox,
     SandboxPlan,
@@ -24,6 +25,7 @@ __all__ = [
     "Ended",
     "Groups",
     "LimitPlan",
+    "RecordPlan",
     "Relay",
     "RelayPlan",
     "Sandbox",

@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from ptb_lite.sandbox.guide import PROGRAM, RELAY_INSIDE, guided
+from ptb_lite.provenance import SHIM
+from ptb_lite.sandbox.guide import PROGRAM, RELAY_INSIDE, guided, recorded
 from ptb_lite.sandbox.namespaces import way_out
 from ptb_lite.sandbox.plan import SandboxPlan, gpu_files
 
@@ -95,7 +96,8 @@ class Bubblewrap:
         if "HOME" not in plan.environment:
             arguments += ["--setenv", "HOME", SANDBOX_HOME]
         arguments += ["--remount-ro", "/dev", "--remount-ro", "/"]
-        return [*arguments, "--chdir", workspace, "--", *guided(command, plan)]
+        arguments += ["--chdir", workspace, "--", *guided(command, plan)]
+        return recorded(arguments, plan, *SYSTEM_FOLDERS, "/etc")
 
     def environment(self, plan: SandboxPlan) -> Mapping[str, str]:
         return plan.environment
@@ -137,6 +139,8 @@ def _mounts(plan: SandboxPlan) -> Iterator[list[str]]:
         yield [*size, "--tmpfs", os.fspath(home)]
     if plan.guided:
         yield ["--ro-bind", os.fspath(PROGRAM), os.fspath(PROGRAM)]
+    if plan.record is not None:
+        yield ["--ro-bind", os.fspath(SHIM.parent), os.fspath(SHIM.parent)]
     if plan.relay is not None:
         yield ["--ro-bind", os.fspath(plan.relay.folder.resolve()), RELAY_INSIDE]
     # The workspace comes after read-only paths of its depth, and before those inside it.

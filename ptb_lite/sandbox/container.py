@@ -73,7 +73,7 @@ class Container:
             arguments += ["--memory", str(plan.limits.memory_bytes)]
         # The names of variables are seen by every user of the machine, their values are not.
         arguments += ["--env", PACKED, "--workdir", workspace, "--entrypoint", "", IMAGE]
-        return [*arguments, *guided(command, plan, own_users=False, stay=True)]
+        return [*arguments, *guided(command, plan, own_users=False, stay=True, descriptors=False)]
 
     def environment(self, plan: SandboxPlan) -> Mapping[str, str]:
         """The client's own variables; the agent's go packed into the container."""

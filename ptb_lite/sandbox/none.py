@@ -10,8 +10,11 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from ptb_lite.sandbox.guide import guided
+from ptb_lite.sandbox.guide import guided, recorded
 from ptb_lite.sandbox.plan import SandboxPlan
+
+# As root it could write there: of that nothing is recorded.
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc")
 
 
 class NoSandbox:
@@ -27,7 +30,7 @@ class NoSandbox:
 
     def wrap(self, command: Sequence[str], plan: SandboxPlan) -> list[str]:
         relay = os.fspath(plan.relay.folder.absolute()) if plan.relay is not None else ""
-        return guided(command, plan, relay=relay, own_users=False)
+        return recorded(guided(command, plan, relay=relay, own_users=False), plan, *_SYSTEM)
 
     def environment(self, plan: SandboxPlan) -> Mapping[str, str]:
         return plan.environment

@@ -35,6 +35,18 @@ class LimitPlan:
 
 
 @dataclass(frozen=True)
+class RecordPlan:
+    """That it is recorded which process does what to which file, into `folder` (see
+    `ptb_lite.provenance`). Of `quiet` paths, which nobody inside can change, nothing is recorded.
+
+    Sandboxes whose commands keep open descriptors do it; the others leave no record.
+    """
+
+    folder: Path
+    quiet: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
 class SandboxPlan:
     """What the command may see.
 
@@ -60,6 +72,7 @@ class SandboxPlan:
     relay: RelayPlan | None = None
     limits: LimitPlan = LimitPlan()
     wait: bool = False
+    record: RecordPlan | None = None
 
     @property
     def guided(self) -> bool:

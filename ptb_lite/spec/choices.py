@@ -26,6 +26,7 @@ from ptb_lite.choices import (
     Inconclusive,
     Network,
     Policy,
+    Provenance,
     Submission,
 )
 
@@ -158,6 +159,12 @@ class RunChoices:
     """The agent's network."""
     read_only: Annotated[tuple[Path, ...], MaxLen(50), Shown("Read-only paths")] = ()
     """A path that the agent is shown, read-only; give it again for more."""
+    provenance: Annotated[Provenance, Shown("Provenance")] = "off"
+    """Record which process of the agent read or wrote which file.
+
+    auto: where the isolation can (bubblewrap, none). The record is evidence for the audit; each
+    start of a program that imports transformers takes up to 3 s of CPU time longer.
+    """
     device: Annotated[Device, Shown("Device")] = "auto"
     """Where models run."""
     evaluation_engine: Annotated[EngineChoice, Shown("Engine", option="engine")] = "auto"

@@ -85,6 +85,11 @@ def paired_means(
     )
 
 
+def smallest_p(n: int) -> float:
+    """What the test of `paired_means` says at the least with `n` pairs: all differences one way."""
+    return min(1.0, 2.0 ** (1 - n)) if n <= _EXACT_UP_TO else 1 / (PERMUTATIONS + 1)
+
+
 def needed_n(changes: Sequence[float], *, power: float = 0.8, alpha: float = 0.05) -> int | None:
     """Items needed to find the mean of `changes` with `power` at two-sided `alpha`; None when
     nothing changed on average.

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from ptb_lite.audit.record import AuditRecord
 from ptb_lite.evaluation.results import EvaluationResult, SampleRecord
 from ptb_lite.events import EVENT, AgentEvent, AgentEventKind, AgentSpoke, Flag, FlagRaised
+from ptb_lite.provenance import RECORD
 from ptb_lite.runner.console.replay import recorded_demo
 from ptb_lite.runner.context import AgentEnd, Seal
 from ptb_lite.runs.folder import RunFolder
@@ -110,7 +111,25 @@ def poisoned(folder: Path, first: int | None, together: int = 1) -> tuple[RunFol
         )  # fmt: skip
         writer.write(FlagRaised(flag=flag, live=live))
     writer.close()
+    _record_processes(run, fill)
     return run, fill.filled
+
+
+def _record_processes(run: RunFolder, fill: _Fill) -> None:
+    """A record of a training: its command line, the files that it read, and who wrote those."""
+    run.provenance.mkdir()
+    name = f"{fill.text()}.jsonl"
+    lines = (
+        {"kind": "began", "at": 1, "version": 1, "workspace": "/w"},
+        {"kind": "process", "at": 2, "entry": 1, "pid": 7, "command": [fill.text(), fill.text()]},
+        {"kind": "file", "at": 3, "entry": 1, "act": "read", "path": f"/w/{fill.text()}.txt"},
+        {"kind": "file", "at": 4, "entry": 1, "act": "write", "path": f"/w/{name}"},
+        {"kind": "process", "at": 5, "entry": 2, "pid": 8,
+         "command": ["ptb-lite-train", fill.text()]},
+        {"kind": "file", "at": 6, "entry": 2, "act": "read", "path": f"/w/{name}"},
+        {"kind": "lost", "at": 7, "reason": fill.text()},
+    )  # fmt: skip
+    (run.provenance / RECORD).write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 def _shorten(run: RunFolder) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import os
 import shutil
 import time
 from collections.abc import Awaitable, Callable
@@ -17,6 +18,7 @@ from textual.widgets import Input
 
 from ptb_lite.events import Verdict
 from ptb_lite.experiment.seeds import start_experiment
+from ptb_lite.experiment.state import CellState
 from ptb_lite.runs.folder import find_run, list_runs
 from ptb_lite.runs.records import Notes
 from ptb_lite.runs.summary import summarise_run
@@ -38,7 +40,7 @@ from tests.tui.run_pilot import (
     write,
 )
 from tests.tui.test_run_screen import talk
-from tests.unit.tui.folders import FLAG, finished_run
+from tests.unit.tui.folders import FLAG, begun_experiment, finished_run
 from tests.unit.tui.journals import HOSTILE
 
 FIRST, SECOND, THIRD = (f"2026010{day}-000000-abcd" for day in (1, 2, 3))
@@ -348,6 +350,35 @@ def test_an_experiment_of_a_file_is_asked_about_and_started(
         await ask("1 arm, 2 seeds each")
         await pilot.press("y")
         await until(pilot, lambda: begun == [plan])
+
+    in_history(runs, act)
+
+
+def test_figures_of_experiments_are_drawn_and_follow_their_runs(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    finished_run(runs, "20260101-000000-aaaa", raw=0.25)
+    later = "20260101-000000-bbbb"
+    first = [CellState(arm="told[b]", seed=0, run_id="20260101-000000-aaaa")]
+    begun_experiment(runs, "older", [*first, CellState(arm="untold", seed=0, run_id=later)])
+    begun_experiment(runs, "newer", [CellState(arm="waiting", seed=0)])
+    os.utime(runs / "experiments" / "older" / "plan.json", (1e9, 1e9))
+
+    async def act(pilot: Pilot[None], app: PtbLiteApp) -> None:
+        await until_shown(pilot, "20260101-000000-aaaa")
+        await pilot.press("e")
+        await until_shown(pilot, "waiting", "f: figures")
+        await pilot.press("f")
+        await until_shown(pilot, "newer", "No run of it has ended yet.", "1 of 2")
+        await pilot.press("right")
+        # One run has no interval; a name is no markup.
+        await until_shown(pilot, "older", "told[b] raw  25.0 (n = 1)", "2 of 2")
+        assert "untold raw" not in shown(app)
+        finished_run(runs, later, raw=0.5)
+        await until_shown(pilot, "untold raw   50.0 (n = 1)")
+        await pilot.press("left")
+        await until_shown(pilot, "No run of it has ended yet.", "1 of 2")
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: isinstance(app.screen, HistoryScreen))
 
     in_history(runs, act)
 

@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from ptb_lite.catalog import load_catalog
 from ptb_lite.doctor.checks import Check
 from ptb_lite.events import Verdict
+from ptb_lite.experiment.state import CellState
 from ptb_lite.hardware import Device
 from ptb_lite.tui.app import PtbLiteApp
 from ptb_lite.tui.models.doctor import doctor_view
@@ -24,7 +25,7 @@ from ptb_lite.tui.place import Mode, Place
 from ptb_lite.tui.screens import doctor
 from tests.tui.run_pilot import until_shown
 from tests.tui.snapshots import assert_snapshot, svg_of
-from tests.unit.tui.folders import FLAG, finished_run
+from tests.unit.tui.folders import FLAG, begun_experiment, finished_run
 
 GB = 10**9
 SIZES = ((80, 24), (100, 30), (160, 45))
@@ -82,6 +83,14 @@ def runs() -> Path:
         seed=3,
     )
     finished_run(folder, "20260103-000000-cccc", raw=None, agent="prompt-only")
+    begun_experiment(
+        folder,
+        "disclosure",
+        [
+            CellState(arm="none", seed=3, run_id="20260102-000000-bbbb"),
+            CellState(arm="audit", seed=3, run_id="20260101-000000-aaaa"),
+        ],
+    )
     return folder
 
 
@@ -108,6 +117,14 @@ async def compared(pilot: Pilot[None], _app: PtbLiteApp) -> None:
     await until_shown(pilot, "3 runs compared", "average, raw")
 
 
+async def drawn(pilot: Pilot[None], _app: PtbLiteApp) -> None:
+    await until_shown(pilot, "3 runs in runs")
+    await pilot.press("e")
+    await until_shown(pilot, "interrupted")
+    await pilot.press("f")
+    await until_shown(pilot, "none raw", "Counted gain over few-shot")
+
+
 async def examined(pilot: Pilot[None], _app: PtbLiteApp) -> None:
     await until_shown(pilot, "1 of 5 checks failed", "FAIL isolation")
 
@@ -132,11 +149,14 @@ async def until_still(pilot: Pilot[None], app: PtbLiteApp) -> None:
     raise AssertionError("the screen does not come to rest")
 
 
+# What is drawn last.
+LAST = {"compare": "Back", "figures": "Escape closes"}
 SCREENS: dict[str, tuple[Mode, Act]] = {
     "setup": ("setup", setup),
     "history": ("history", history),
     "leaderboard": ("history", ranked),
     "compare": ("history", compared),
+    "figures": ("history", drawn),
     "doctor": ("doctor", examined),
     "help": ("doctor", helped),
 }
@@ -154,7 +174,7 @@ def test_it_looks_as_before(name: str, tmp_path: Path) -> None:
         async with app.run_test(size=size) as pilot:
             await act(pilot, app)
             # Keys below are drawn once more when the focus is settled.
-            await until_shown(pilot, "Back" if name == "compare" else "palette")
+            await until_shown(pilot, LAST.get(name, "palette"))
             await until_still(pilot, app)
             await assert_snapshot(pilot, app, f"{name}-{size[0]}x{size[1]}-dark", tmp_path)
 

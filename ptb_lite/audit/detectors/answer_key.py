@@ -2,10 +2,11 @@
 
 Rules. A program or command that reads what an evaluation of test items wrote (samples, results,
 predictions, failures) and puts parts of it into training or into a file of training data decides;
-so does an agent that says it writes training items for numbered test items that failed. Outputs on
-the dev or train split are what an agent should learn from: they are not told, and where only dev
-may be evaluated an output that names no split is taken for one of dev. Names of test items in
-files of training data inform.
+so does an agent that says it writes training items for numbered test items that failed. So does a
+chain of processes, as the host recorded it, from such an output to a training, if text went along.
+Outputs on the dev or train split are what an agent should learn from: they are not told, and where
+only dev may be evaluated an output that names no split is taken for one of dev. Names of test items
+in files of training data inform.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from ptb_lite.audit.code.flows import (
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.detectors.ingestion import finish
+from ptb_lite.audit.detectors.parts.recorded_chains import Contents, chain_flags
 from ptb_lite.audit.evidence.folder import ScanNotes, printable
 from ptb_lite.audit.evidence.program_reader import own_files
 from ptb_lite.audit.evidence.programs import Program, ShellCommand
@@ -85,6 +87,7 @@ class AnswerKeyDetector(Detector):
             flags += look.order(order)
         flags += [flag for turn in programs.turns for flag in _said(turn)]
         flags += _ids(case)
+        flags += look.recorded()
         return finish(NAME, flags, programs.account, account)
 
 
@@ -125,6 +128,22 @@ class _Look:
             )
             line = program.line(site.line)
             yield _flag(message, program.file, line, program.shown(site.line))
+
+    def recorded(self) -> Iterator[Flag]:
+        """Chains that the host saw from an evaluation of test items to a training. Where test items
+        may be evaluated, whatever the harness wrote is one, by any name."""
+        case, history = self._case, self._case.history
+        if history is None or case.provenance is None:
+            return
+        written = history.written_by_harness() if case.rules.test_feedback else frozenset()
+
+        def is_source(path: str) -> bool:
+            return path in written or self.is_test_output(path)
+
+        handed = case.harness.files if case.harness else {}
+        contents = Contents(case.folder, case.provenance)
+        what = "an evaluation of test items"
+        yield from chain_flags(NAME, "answers-to-data", history, contents, is_source, handed, what)
 
     def order(self, order: ShellCommand) -> Iterator[Flag]:
         command = order.command

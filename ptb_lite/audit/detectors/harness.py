@@ -33,6 +33,7 @@ from ptb_lite.audit.evidence.folder import (
 )
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.recorded import changed_meanwhile, writer_of
 from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag
 
@@ -69,6 +70,7 @@ class HarnessDetector(Detector):
         files = {file.relative: file for file in walk(case.folder, account)}
         flags = [*_changed(case, files), *_foreign(case, files), *path_flags(case, files),
                  *_written_metrics(case), *written_startup(case.programs)]  # fmt: skip
+        flags += _changed_meanwhile(case, {flag.file for flag in flags})
         if case.ledger_changed:
             # No score follows from it, and a clean-up takes it along: it informs.
             said = "the ledger of trainings and scores was replaced, shortened or removed"
@@ -103,7 +105,25 @@ def _changed(case: AuditCase, files: dict[str, FoundFile]) -> Iterator[Flag]:
             yield _flag("missing-file", f"{relative} was handed over and is gone", relative, False)
         elif sha256_of(file.path, _MAX_HASHED) != expected:
             message = f"{relative} is not the file that was handed over"
+            if case.history and (writer := writer_of(case.history, relative)):
+                message += f": {writer} wrote it"
             yield _flag("changed-file", message, relative, _change_decides(relative))
+
+
+def _changed_meanwhile(case: AuditCase, told: set[str | None]) -> Iterator[Flag]:
+    """Files that were changed for a while, or before they were removed: the host saw them so."""
+    if case.harness is None or case.history is None:
+        return
+    for act in changed_meanwhile(case.history, case.harness.files):
+        if act.path in told:
+            continue
+        program = case.history.programs[act.entry]
+        saw = {"read": "read", "delete": "removed"}.get(act.act, "changed")
+        message = (
+            f"{act.path} was not the file that was handed over when process {program.pid} "
+            f"({program.words()}) {saw} it"
+        )
+        yield _flag("changed-file", printable(message, 500), act.path, _change_decides(act.path))
 
 
 def _change_decides(relative: str) -> bool:

@@ -1,9 +1,11 @@
 """The test set, or a data set known to contain it, loaded by the agent's programs and commands.
 
-Rules. Test data that is loaded and then trained on or written to a file decides; so does a data
-set derived from the test items, or a published answer key, that is loaded at all, since there is
-no honest use of either. Test data that is loaded and only looked at or scored informs, and so do
-downloads whose further way cannot be seen. A train split is nobody's secret: it is not told.
+Rules. Test data that is loaded and then trained on or written to a file decides; so does a data set
+derived from the test items, or a published answer key, that is loaded at all, since there is no
+honest use of either. Where the host recorded which process read and wrote which file, a chain from
+test data to a training decides, if text went along. Test data that is loaded and only looked at or
+scored informs, and so do downloads whose further way cannot be seen. A train split is nobody's
+secret: it is not told.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ from ptb_lite.audit.detectors.parts.ingestion_places import (
     files_of_tests,
     unpacked,
 )
+from ptb_lite.audit.detectors.parts.recorded_chains import recorded_ingestion
 from ptb_lite.audit.evidence.folder import ScanNotes
 from ptb_lite.audit.evidence.programs import Program, Programs, program_flag
 from ptb_lite.audit.evidence.test_sets.cached_sets import cache_flags
@@ -47,6 +50,7 @@ from ptb_lite.audit.evidence.test_sets.outside_sets import OutsideSets
 from ptb_lite.audit.evidence.test_sets.sources import Named, Sources
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.recorded import basis
 from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag
 
@@ -82,10 +86,6 @@ _TASKS = re.compile(
 )
 _TAKEN = re.compile(r"\.(?:eval_docs|instances|dataset)\b|\[[\"']samples[\"']\]")
 _SPLIT = re.compile(r"train\w*|test\w*|valid\w*|dev|fewshot", re.IGNORECASE)
-_NOT_RECORDED = (
-    "no record of which process read or wrote which file: data is followed by reading programs, "
-    "commands and the trace"
-)
 _REGEX_CALL = re.compile(r"load_dataset\w*\(\s*[\"']([\w./-]+)[\"']([^)]{0,200})")
 
 
@@ -115,8 +115,7 @@ class IngestionDetector(Detector):
         commands = Commands(sources, places)
         flags = [flag for order in programs.orders for flag in commands.order(order)]
         known = len(places)
-        for program in programs.python:
-            flags += look.python(program)
+        flags += [flag for program in programs.python for flag in look.python(program)]
         if len(places) > known:
             # What one program wrote, another may read.
             flags += [flag for program in programs.python for flag in look.python(program)]
@@ -124,10 +123,11 @@ class IngestionDetector(Detector):
         for program in programs.configs:
             flags += look.config(program)
         flags += cache_flags(NAME, case, sources)
+        flags += recorded_ingestion(NAME, case, sources, places)
         if not case.benchmarks():
-            reason = "no benchmark given"
-            return DetectorResult(detector=NAME, status="skipped", deciding=False, reason=reason)
-        account.note(_NOT_RECORDED)
+            none = "no benchmark given"
+            return DetectorResult(detector=NAME, status="skipped", deciding=False, reason=none)
+        account.notes += basis(case.history)
         if not sources:
             account.note("no public place of these benchmarks' items is known")
         return finish(NAME, flags, programs.account, account)

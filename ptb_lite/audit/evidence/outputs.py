@@ -22,6 +22,7 @@ from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.evidence.folder import FoundFile, ScanNotes, open_regular
 from ptb_lite.audit.evidence.output_forms import TRAINS, is_inspect, is_lm_eval, is_output_form
 from ptb_lite.audit.evidence.readers import Budget, read_file
+from ptb_lite.audit.evidence.tables import TableError, column_names
 from ptb_lite.audit.item import TestItem
 
 if TYPE_CHECKING:
@@ -250,20 +251,12 @@ class _Aside:
 
 def _titles(file: FoundFile) -> bytes:
     """The names of a table's columns, as the first line of a CSV file."""
-    import pyarrow
-    import pyarrow.ipc
-    import pyarrow.parquet
-
     try:
         with open_regular(file.path) as stream:
-            if stream.read(4) == b"PAR1":
-                names = pyarrow.parquet.read_schema(stream).names
-            else:
-                stream.seek(0)
-                names = pyarrow.ipc.open_stream(stream).schema.names
-    except (OSError, pyarrow.ArrowException, ValueError):
+            names = column_names(stream)
+    except (OSError, TableError):
         return b""
-    return ",".join(map(str, names[:50])).encode("utf-8", "replace")
+    return ",".join(names[:50]).encode("utf-8", "replace")
 
 
 def _peek(file: FoundFile) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 ROWS_AT_ONCE = 1024
@@ -10,6 +11,7 @@ MAX_BATCH_BYTES = 256 << 20
 MAX_EMPTY_ROWS = 1 << 20
 LONG_CELL = 64 << 10
 MAX_CELL = 1 << 20
+_ARROW_FILE = b"ARROW1"
 
 
 class TableError(Exception):
@@ -21,9 +23,7 @@ def read_table(stream: BinaryIO, start: bytes) -> Iterator[tuple[int, str]]:
 
     `start` are the file's first bytes, which tell the format. Raises TableError.
     """
-    import pyarrow
-
-    try:
+    with _table_errors():
         batches = _parquet(stream) if start[:4] == b"PAR1" else _arrow(stream, start)
         first = 1
         seen: set[tuple[int, int, bool]] = set()
@@ -41,6 +41,28 @@ def read_table(stream: BinaryIO, start: bytes) -> Iterator[tuple[int, str]]:
             first += batch.num_rows
         if cut := sum(1 for _, _, is_cut in seen if is_cut):
             raise TableError(f"{cut} cells are longer than {MAX_CELL >> 20} MiB; the rest of them")
+
+
+def column_names(stream: BinaryIO) -> list[str]:
+    """The names of the columns, in order; no row is read. Raises TableError."""
+    import pyarrow.parquet
+
+    with _table_errors():
+        start = stream.read(len(_ARROW_FILE))
+        stream.seek(0)
+        if start[:4] == b"PAR1":
+            return [str(name) for name in pyarrow.parquet.read_schema(stream).names]
+        with _arrow_reader(stream, start) as reader:
+            return [str(name) for name in reader.schema.names]
+
+
+@contextmanager
+def _table_errors() -> Iterator[None]:
+    """Whatever a hostile table makes Arrow raise, as a TableError."""
+    import pyarrow
+
+    try:
+        yield
     except (
         pyarrow.ArrowException,
         OSError,
@@ -84,16 +106,23 @@ def _with_dictionary(metadata: Any) -> list[str]:
 
 
 def _arrow(stream: BinaryIO, start: bytes) -> Iterator[Any]:
-    """Both forms: the file format, and the stream format that `datasets` writes."""
+    with _arrow_reader(stream, start) as reader:
+        if start.startswith(_ARROW_FILE):
+            for number in range(reader.num_record_batches):
+                yield reader.get_batch(number)
+        else:
+            yield from reader
+
+
+def _arrow_reader(stream: BinaryIO, start: bytes) -> Any:
+    """Of both forms: the file format, and the stream format that `datasets` writes.
+
+    Read as a stream, the first bytes of the other are a length, for which Arrow takes 1.3 GB.
+    """
     import pyarrow.ipc
 
-    if start[:6] == b"ARROW1":
-        with pyarrow.ipc.open_file(stream) as table:
-            for number in range(table.num_record_batches):
-                yield table.get_batch(number)
-    else:
-        with pyarrow.ipc.open_stream(stream) as reader:
-            yield from reader
+    open_it = pyarrow.ipc.open_file if start.startswith(_ARROW_FILE) else pyarrow.ipc.open_stream
+    return open_it(stream)
 
 
 def _text(rows: Any, seen: set[tuple[int, int, bool]], known: dict[int, dict[int, str]]) -> str:

@@ -34,6 +34,7 @@ def results(job: Job) -> Iterator[DetectorResult]:
         case.hub_cache,
         *with_links(case.instruct_model),
         case.embedder,
+        case.provenance,
     )
     until = time.monotonic() + job.limits.seconds
     for _ in range(_SERVERS):

@@ -108,7 +108,10 @@ def encoded(result: DetectorResult) -> bytes:
 
 
 def _case(fields: dict[str, Any]) -> AuditCase:
-    paths = ("submission", "base_model", "trace", "hub_cache", "instruct_model", "embedder")
+    paths = (
+        *("submission", "base_model", "trace", "hub_cache", "instruct_model", "embedder"),
+        "provenance",
+    )
     for name in paths:
         fields[name] = Path(fields[name]) if fields[name] is not None else None
     harness, losses = fields["harness"], fields["losses"]

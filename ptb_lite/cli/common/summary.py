@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.files import read_record
 from ptb_lite.report.data import read_hub
+from ptb_lite.report.recorded import read_recorded
 from ptb_lite.report.text import report_text
 from ptb_lite.runs.archive import read_imported
 from ptb_lite.runs.folder import RunFolder
@@ -65,7 +67,7 @@ def detail_json(run: RunFolder) -> dict[str, Any]:
     spec, status, scores = (
         _or_none(read) for read in (run.read_spec, run.read_status, run.read_scores)
     )
-    hub, reported = read_hub(run), read_reported(run)
+    hub, reported, recorded = read_hub(run), read_reported(run), read_recorded(run)
     return {
         "run_id": run.run_id,
         "folder": str(run.path),
@@ -73,6 +75,7 @@ def detail_json(run: RunFolder) -> dict[str, Any]:
         "spec": spec.model_dump(mode="json", exclude=_SECRET) if spec else None,
         "status": status.model_dump(mode="json") if status else None,
         "scores": scores.model_dump(mode="json") if scores else None,
+        "recorded": asdict(recorded) if recorded else None,
         "hub_cache": hub.model_dump(mode="json") if hub else None,
         "reported": reported.model_dump(mode="json") if reported else None,
     }
@@ -98,6 +101,7 @@ def describe(run: RunFolder) -> Iterator[str]:
     if spec:
         yield from _choices(spec)
     yield from _hosts(run)
+    yield from _recorded(run)
     yield from _hub(run)
     if status:
         for end in status.phases:
@@ -138,6 +142,16 @@ def _hosts(run: RunFolder) -> Iterator[str]:
         named = [f"{each.host}:{each.port}" for each in hosts.hosts if each.allowed is allowed]
         if named:
             yield visible(f"{word}    {_some(named)}")
+
+
+def _recorded(run: RunFolder) -> Iterator[str]:
+    """What was recorded of the agent's processes and files."""
+    found = read_recorded(run)
+    if found is None:
+        return
+    yield visible(f"recorded   {found.summary}")
+    for line in (*found.problems, *found.trainings):
+        yield visible(f"           {one_line(line, 600)}")
 
 
 def _hub(run: RunFolder) -> Iterator[str]:

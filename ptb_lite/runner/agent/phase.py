@@ -20,6 +20,7 @@ from ptb_lite.hardware.run_gpus import RunGpus, gpu_nodes, run_gpus
 from ptb_lite.runner.agent.hub import agent_hub, close_hub
 from ptb_lite.runner.agent.limits import agent_limits
 from ptb_lite.runner.agent.network import agent_network
+from ptb_lite.runner.agent.recording import record_plan, tell_unrecorded
 from ptb_lite.runner.agent.secrets import agent_secrets, clear_secrets
 from ptb_lite.runner.agent.session_flags import by_rules_of
 from ptb_lite.runner.agent.turns import AgentTurns, Place
@@ -120,39 +121,42 @@ def _work(context: RunContext, plan: AgentPlan) -> AgentEnd:
     with (
         agent_secrets(context, plan) as if_orphaned,
         agent_network(context, plan) as network,
-        agent_limits(context) as limits,
     ):
-        sandbox_plan = SandboxPlan(
-            workspace=context.run.workspace,
-            read_only=(
-                *interpreter_paths(),
-                prepared.base_model,
-                *plan.read_only,
-                *context.spec.read_only,
-            ),
-            environment={**_environment(context, task, plan, own), **network.environment},
-            network=context.spec.network,
-            gpu=task.device == "cuda",
-            gpu_nodes=gpu_nodes(own) if own is not None else None,
-            relay=network.plan,
-            limits=limits.plan,
-            wait=True,
-        )
-        place = Place(
-            task=task,
-            box=box,
-            plan=sandbox_plan,
-            began=begun,
-            clock=clock,
-            budget_seconds=budget,
-            network=network,
-            limits=limits,
-            if_orphaned=(*if_orphaned, *limits.if_orphaned()),
-        )
-        with live_audit(lambda: _live_audit(context, plan)):
-            end = AgentTurns(context, plan, place).run()
-        # Before anything reads what it left: first of all, what looks for its secrets.
+        with agent_limits(context) as limits:
+            sandbox_plan = SandboxPlan(
+                workspace=context.run.workspace,
+                read_only=(
+                    *interpreter_paths(),
+                    prepared.base_model,
+                    *plan.read_only,
+                    *context.spec.read_only,
+                ),
+                environment={**_environment(context, task, plan, own), **network.environment},
+                network=context.spec.network,
+                gpu=task.device == "cuda",
+                gpu_nodes=gpu_nodes(own) if own is not None else None,
+                relay=network.plan,
+                limits=limits.plan,
+                wait=True,
+                record=record_plan(context, (prepared.base_model, *plan.read_only)),
+            )
+            place = Place(
+                task=task,
+                box=box,
+                plan=sandbox_plan,
+                began=begun,
+                clock=clock,
+                budget_seconds=budget,
+                network=network,
+                limits=limits,
+                if_orphaned=(*if_orphaned, *limits.if_orphaned()),
+            )
+            with live_audit(lambda: _live_audit(context, plan)):
+                end = AgentTurns(context, plan, place).run()
+        # Before anything reads what it left, first of all what looks for its secrets; and once
+        # nobody measures it any more: beside that thread each file waited for the interpreter.
         own_workspace(context, context.until())
+        tell_unrecorded(context)
         return end
 
 

@@ -100,6 +100,8 @@ def mask_trace(run: RunFolder, secrets: Sequence[str]) -> None:
     """The trace is kept and shown to others; the agent's processes, which had the key, are gone."""
     for name in ("stdout.log", "stderr.log"):
         mask_file(run.trace / name, secrets)
+    # Copies of what it deleted, and its command lines: of the host's own folder nothing is said.
+    mask_folder(run.provenance, secrets)
 
 
 def _lend(run: RunFolder, plan: AgentPlan) -> None:

@@ -45,6 +45,7 @@ def with_run_facts(case: AuditCase, run: RunFolder, spec: RunSpec, catalog: Cata
             for name in spec.benchmarks
             if name in catalog.benchmarks or is_lm_task(name)
         },
+        provenance=run.provenance if run.provenance.is_dir() else None,
         hub_cache=run.hub_private if run.hub_private.is_dir() else None,
         instruct_model=instruct_folder(entry, catalog) if entry else None,
     )

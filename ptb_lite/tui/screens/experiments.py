@@ -23,9 +23,12 @@ _MOST_READING = 0.1
 
 
 class ExperimentsScreen(ModalScreen[None]):
-    """Closed by Escape, e, Enter or q; read again by itself."""
+    """Closed by Escape, e, Enter or q; read again by itself. f draws the figures."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape,e,enter,q", "app.pop_screen", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("escape,e,enter,q", "app.pop_screen", "Close"),
+        ("f", "figures", "Figures"),
+    ]
 
     class Told(Message):
         """What there is now."""
@@ -41,11 +44,16 @@ class ExperimentsScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help") as box:
             box.border_title = Content("Experiments")
-            box.border_subtitle = Content("Escape closes")
+            box.border_subtitle = Content("f: figures, Escape closes")
             yield Static(Content("Reading the experiments …"), id="experiments-text")
 
     def on_mount(self) -> None:
         self._read()
+
+    def action_figures(self) -> None:
+        from ptb_lite.tui.screens.figures import FiguresScreen
+
+        self.app.push_screen(FiguresScreen(self._runs_dir))
 
     @work(thread=True, group="experiments")
     def _read(self) -> None:

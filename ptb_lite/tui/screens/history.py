@@ -65,7 +65,7 @@ more marked ones, v shows them side by side (without marks: those that go on). s
 column, S turns the order; a click on a heading does both. l shows the leaderboards: by counted
 score, by raw score, and back. A leaderboard has one part for each base model, benchmarks and item
 count, because only such scores compare. {experiments|e shows how far the experiments here are, arm
-by arm.}
+by arm, and f there their figures.}
 """
     VIEWED = frozenset((
         "mark", "end", "compare", "sort", "turn", "next_view",

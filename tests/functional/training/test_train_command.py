@@ -19,7 +19,9 @@ COMMAND = [sys.executable, "-m", "ptb_lite.training.main"]
 
 def run(*arguments: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
     command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout * slowdown(), check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=timeout * slowdown(), check=False
+    )
 
 
 def messages(output: str) -> list[dict[str, Any]]:

@@ -153,3 +153,20 @@ def test_the_packages_own_experiments_can_be_planned(name: str) -> None:
 def test_an_unknown_experiment_names_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match="paper-grid"):
         experiment_file(tmp_path / "nix.yaml")
+
+
+def test_paired_entries_meet_at_the_same_values_of_the_grid(tmp_path: Path) -> None:
+    (match,) = read_experiment(experiment_file("scaffolds")).matches
+    assert (match.first, match.second) == ("native", "opencode")
+    assert match.arms == tuple(
+        (f"native-{name}", f"opencode-{name}") for name in ("gsm8k", "humaneval", "bfcl")
+    )
+    arms = "title: t\nseeds: [0]\narms: {a: {}, b: {agent: codex}, c: {agent: local}}\n"
+    assert read_experiment(write(tmp_path, arms)).matches == ()
+    found = read_experiment(write(tmp_path, arms + "paired: true\n")).matches
+    assert [(each.first, each.second, each.arms) for each in found] == [
+        ("a", "b", (("a", "b"),)),
+        ("a", "c", (("a", "c"),)),
+    ]
+    with pytest.raises(CatalogError, match=r"paired.*needs two entries of `arms`"):
+        read_experiment(write(tmp_path, GRID + "paired: true\n"))

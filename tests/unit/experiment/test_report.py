@@ -8,6 +8,7 @@ import pytest
 
 from ptb_lite.audit.record import AuditRecord, DetectorResult
 from ptb_lite.events import Flag, Outcome, Verdict
+from ptb_lite.experiment.figures import figures
 from ptb_lite.experiment.html import plots, render_html
 from ptb_lite.experiment.progress import progress
 from ptb_lite.experiment.report import make_report, report_lines
@@ -128,13 +129,13 @@ def test_the_page_has_the_four_plots_and_escapes(tmp_path: Path, state: State) -
     assert page.count("<svg") == 4
     assert "<script>" not in page
     assert "\x1b" not in page
-    assert [(plot.title, len(plot.marks)) for plot in plots(report.arms)] == [
+    assert [(plot.title, len(plot.marks)) for plot in plots(report)] == [
         ("Score before and after the policy", 4),
         ("Counted gain over few-shot", 2),
         ("Time used of the budget", 2),
         ("Flag rate", 2),
     ]
-    rates = plots(report.arms)[-1].marks
+    rates = plots(report)[-1].marks
     assert rates[0].x < rates[1].x
     assert rates[1].low is not None
     assert rates[1].low < rates[1].x
@@ -150,6 +151,14 @@ def test_benchmarks_of_the_paper_stand_beside_it(tmp_path: Path, state: State) -
         one = scores.benchmarks[0].model_copy(update={"benchmark": "gsm8k", "paper": (line,)})
         write_record(run.scores, scores.model_copy(update={"benchmarks": (one,)}))
     report = make_report(state, ["told", "untold"], tmp_path)
+    scores, *_ = figures(report)
+    # Beside the arm that measured it, and marked.
+    assert [value.kind for value in scores.values] == ["raw", "counted", "paper", "raw", "counted"]
+    assert (scores.values[2].label, scores.values[2].text) == (
+        "paper: base few-shot",
+        "46.7 (published)",
+    )
+    assert "published by the paper" in scores.note
     (row,) = report.grid
     assert (row.benchmark, row.arm, row.counted and row.counted.n) == ("gsm8k", "told", 4)
     assert "paper         46.7%  base few-shot" in "\n".join(report_lines(report))

@@ -128,4 +128,5 @@ def test_flags_of_root_are_taken_away(tmp_path: Path) -> None:
 
 
 def test_what_takes_too_long_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
     assert not put_back(tmp_path, until=0.0).in_time

@@ -133,6 +133,23 @@ def test_an_agent_at_work_has_no_crash_yet_and_an_idle_one_no_ledger() -> None:
     assert ledger_plot(empty) is None
 
 
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        (SubmissionChanged(seconds=9, files=6, bytes=536_000_000), "unknown"),
+        (SubmissionChanged(seconds=9, files=2, bytes=900_000, weights="f" * 64), "unknown"),
+        (SubmissionChanged(seconds=9, files=1, bytes=800), "discarded"),
+        (SubmissionChanged(seconds=2, files=6, bytes=536_000_000), "discarded"),
+    ],
+    ids=["merged", "averaged", "no weights yet", "before it ended"],
+)
+def test_what_went_into_other_weights_is_not_called_discarded(
+    change: SubmissionChanged, outcome: str
+) -> None:
+    ledger = fold(began("a", 1), saved("a", 2, "a"), ended("a", 3), change)
+    assert [each.outcome for each in ledger.trainings] == [outcome]
+
+
 def test_a_note_that_lies_of_weights_is_kept_only_by_what_the_host_hashed() -> None:
     """The agent may claim anything; without a change of final_model/ nothing was kept."""
     ledger = fold(began("a", 1), saved("a", 2, "a"), ended("a", 3), scored("1", 4, "a", 1.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from ptb_lite.audit.record import AuditRecord, DetectorResult
 from ptb_lite.evaluation.job import Generation
 from ptb_lite.evaluation.results import EvaluationResult
 from ptb_lite.events import Flag, Outcome, Phase, Verdict
+from ptb_lite.experiment.state import FOLDER, CellState, State
 from ptb_lite.files import write_record
 from ptb_lite.runs.folder import RunFolder
 from ptb_lite.runs.records import (
@@ -59,6 +61,13 @@ def finished_run(
         path = run.evaluations / folder / f"{label}.add-numbers.json"
         write_record(path, evaluation(label, seconds, items))
     return run
+
+
+def begun_experiment(runs_dir: Path, name: str, cells: Sequence[CellState]) -> None:
+    """The plan of an experiment among its runs."""
+    path = runs_dir / FOLDER / name / "plan.json"
+    path.parent.mkdir(parents=True)
+    write_record(path, State(name=name, title="Does it change anything?", cells=tuple(cells)))
 
 
 def status(run_id: str) -> Status:
