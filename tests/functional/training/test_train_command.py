@@ -19,7 +19,9 @@ COMMAND = [sys.executable, "-m", "ptb_lite.training.main"]
 
 def run(*arguments: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
     command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=timeout * slowdown(), check=False
+    )
 
 
 def messages(output: str) -> list[dict[str, Any]]:
@@ -98,7 +100,7 @@ def test_sigterm_ends_the_run_early_and_keeps_the_adapter(
             if json.loads(line)["type"] == "training":
                 break
         process.send_signal(signal.SIGTERM)
-        rest, _ = process.communicate(timeout=60)
+        rest, _ = process.communicate(timeout=60 * slowdown())
     assert process.returncode == 0
     assert messages(rest)[-1]["outcome"] == "stopped"
     assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
