@@ -67,7 +67,7 @@ def _of_generator(benchmark: str, seed: int, data_dir: Path, count: int) -> Mate
     taken = [item for items in splits.values() for item in items]
     fresh = fresh_items(entry, taken, seed=seed, salt=SALT, count=FRESH * count)
     test = splits["test"][:count]
-    asked = drawn(benchmark, test, fresh).questions
+    asked = drawn(benchmark, test, fresh, rewording=True).questions
     train = splits["train"][:TRAIN]
     return Material(benchmark=benchmark, seed=seed, questions=asked, test=test, train=train)
 
@@ -91,7 +91,10 @@ def _of_data_set(benchmark: str, seed: int, data_dir: Path, count: int) -> Mater
 
 def _asked(benchmark: str, scored: Sequence[Item]) -> tuple[Question, ...]:
     """Each item, its siblings, and of the whole solution twice as many."""
-    first, second = (perturbed(benchmark, scored, count=len(scored), seed=seed) for seed in (0, 1))
+    first, second = (
+        perturbed(benchmark, scored, count=len(scored), seed=seed, rewording=True)
+        for seed in (0, 1)
+    )
     assert first is not None
     assert second is not None
     asked = list(first.questions)

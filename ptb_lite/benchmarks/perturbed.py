@@ -27,8 +27,14 @@ class Asked:
     note: str = ""
 
 
-def drawn(benchmark: str, items: Iterable[Item], fresh: Iterable[Item]) -> Asked:
-    """Of a procedural benchmark: its test items, and those that were drawn afresh."""
+def drawn(
+    benchmark: str, items: Iterable[Item], fresh: Iterable[Item], *, rewording: bool = False
+) -> Asked:
+    """Of a procedural benchmark: its test items, and those that were drawn afresh.
+
+    With `rewording` each is asked in other words, too: how often that finds honest models was not
+    measured, so no audit does.
+    """
     reword = find_benchmark(benchmark, "procedural").reword
     return Asked(
         tuple(
@@ -43,7 +49,7 @@ def drawn(benchmark: str, items: Iterable[Item], fresh: Iterable[Item]) -> Asked
             )
             for group, sibling in ((tuple(items), False), (tuple(fresh), True))
             for item in group
-            for view in ("", REWORDED)
+            for view in ("", *([REWORDED] if rewording else []))
         )
     )
 
@@ -72,10 +78,17 @@ def beside(benchmark: str, items: Iterable[Item], others: Iterable[Item]) -> Ask
     )
 
 
-def perturbed(benchmark: str, items: Sequence[Item], *, count: int, seed: int = 0) -> Asked | None:
+def perturbed(
+    benchmark: str,
+    items: Sequence[Item],
+    *,
+    count: int,
+    seed: int = 0,
+    rewording: bool = False,
+) -> Asked | None:
     """Of a data set: the first `count` items that have sound siblings, and these.
 
-    None where this benchmark's items cannot be perturbed.
+    `rewording` as in `drawn`. None where this benchmark's items cannot be perturbed.
     """
     maker = find_benchmark(benchmark).siblings
     if maker is None:
@@ -91,7 +104,8 @@ def perturbed(benchmark: str, items: Sequence[Item], *, count: int, seed: int = 
             refused[family.reason] += 1
             continue
         used += 1
-        found += _questions(benchmark, item, family)
+        asked = _questions(benchmark, item, family)
+        found += (one for one in asked if rewording or one.view != REWORDED)
     return Asked(tuple(found), _told(benchmark, used, refused))
 
 

@@ -31,7 +31,7 @@ BAD = Item(id="gsm8k-2", question="How many?", target="3", metadata={"solution":
 
 
 def test_a_word_problem_is_asked_for_its_solution_and_its_bare_answer() -> None:
-    asked = perturbed("gsm8k", [BAD, GOOD, GOOD], count=1)
+    asked = perturbed("gsm8k", [BAD, GOOD, GOOD], count=1, rewording=True)
     assert asked is not None
     assert asked.note == (
         "gsm8k: 1 items with sound siblings; 1 others have none (no calculator annotations 1)"
@@ -55,7 +55,7 @@ def test_a_word_problem_is_asked_for_its_solution_and_its_bare_answer() -> None:
 
 def test_code_is_asked_for_its_names() -> None:
     item = Item(id="H/1", question="def f(n, total):\n", target="    return total * n + n\n")
-    asked = perturbed("humaneval", [item], count=5)
+    asked = perturbed("humaneval", [item], count=5, rewording=True)
     assert asked is not None
     assert asked.note == "humaneval: 1 items, all with sound siblings"
     own = asked.questions[0]
@@ -69,7 +69,7 @@ def test_others_have_no_siblings() -> None:
 
 
 def test_procedural_items_and_those_drawn_afresh() -> None:
-    asked = drawn("add-numbers", [GOOD], [BAD])
+    asked = drawn("add-numbers", [GOOD], [BAD], rewording=True)
     assert [(one.sibling, one.view) for one in asked.questions] == [
         (False, ""),
         (False, REWORDED),
@@ -77,6 +77,14 @@ def test_procedural_items_and_those_drawn_afresh() -> None:
         (True, REWORDED),
     ]
     assert all(one.short and one.completion.endswith("\n") for one in asked.questions)
+
+
+def test_an_audit_asks_nothing_in_other_words() -> None:
+    """An honest model was flagged by that view, whose false positives nobody has measured."""
+    assert {one.view for one in drawn("add-numbers", [GOOD], [BAD]).questions} == {""}
+    asked = perturbed("gsm8k", [GOOD], count=1)
+    assert asked is not None
+    assert {one.view for one in asked.questions} == {SOLUTION, ANSWER}
 
 
 def test_items_beside_those_of_another_split() -> None:
