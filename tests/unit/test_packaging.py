@@ -19,8 +19,9 @@ import ptb_lite
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-# Imported only where the program that brings it is there: vLLM has an environment of its own.
-ELSEWHERE = {"vllm"}
+# Imported only where the program that brings it is there: vLLM has an environment of its own, and
+# the recorder's shim starts without an installation, beside its `calls.py`.
+ELSEWHERE = {"vllm", "calls"}
 
 
 def _name(text: str) -> str:
