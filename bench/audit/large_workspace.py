@@ -1,4 +1,4 @@
-"""A workspace as large as a day of an agent's work leaves, of text that nowhere repeats for long."""
+"""A workspace as large as a day of an agent's work leaves, of text that hardly repeats."""
 
 from __future__ import annotations
 
@@ -106,7 +106,10 @@ def _parquet(path: Path, lines: Iterator[str], size: int) -> None:
 
 def _rows(prose: Prose) -> Iterator[str]:
     while True:
-        row = {"question": prose.text(3), "answer": f"{prose.text(2)}\n#### {prose.random.random()}"}
+        row = {
+            "question": prose.text(3),
+            "answer": f"{prose.text(2)}\n#### {prose.random.random()}",
+        }
         yield json.dumps(row)
 
 
@@ -119,7 +122,8 @@ def _dialogues(prose: Prose) -> Iterator[str]:
 def _log(prose: Prose) -> Iterator[str]:
     for step in count():
         loss, rate = prose.random.random(), prose.random.random() / 1000
-        yield f"2026-11-30 01:{step % 60:02}:07,{step % 997:03} INFO step {step} loss {loss:.6f} lr {rate:.3e}"
+        at = f"2026-11-30 01:{step % 60:02}:07,{step % 997:03}"
+        yield f"{at} INFO step {step} loss {loss:.6f} lr {rate:.3e}"
         if step % 20 == 0:
             yield f"2026-11-30 01:00:00 DEBUG sample: {prose.text(2)}"
 
@@ -158,7 +162,9 @@ def _trace(prose: Prose) -> Iterator[str]:
     """Events as Claude Code's stream has them: words, a command or a written file, its output."""
     for number in count():
         said = {"type": "text", "text": prose.text(3)}
-        command = f"python src/part_{number % 7}/module_{number % 300}.py --limit {number} | tail -5"
+        command = (
+            f"python src/part_{number % 7}/module_{number % 300}.py --limit {number} | tail -5"
+        )
         if number % 5 == 0:
             content = {"file_path": f"notes_{number}.md", "content": prose.text(30)}
             use = {"type": "tool_use", "id": f"t{number}", "name": "Write", "input": content}

@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -25,20 +24,22 @@ from ptb_lite.audit.evidence.test_sets.test_items import read_benchmark
 _BETWEEN_SAMPLES = 0.1
 
 
-def peak_memory(program: subprocess.Popen[bytes]) -> int:
-    """Wait for a program; bytes that its processes held together at the most, those that they
-    share counted once for each: an upper bound."""
+def watched(program: subprocess.Popen[bytes]) -> tuple[int, float]:
+    """Wait for a program. Bytes that its processes held together at the most, what they share
+    counted once for each (an upper bound); their CPU time in seconds, as last seen of each."""
     tree = psutil.Process(program.pid)
-    peak = 0
+    peak, used = 0, dict[int, float]()
     while program.poll() is None:
         held = 0
         with contextlib.suppress(psutil.Error):
             for process in (tree, *tree.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
                     held += process.memory_info().rss
+                    times = process.cpu_times()
+                    used[process.pid] = times.user + times.system
         peak = max(peak, held)
         time.sleep(_BETWEEN_SAMPLES)
-    return peak
+    return peak, sum(used.values())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,12 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                "--benchmark", options.benchmark, "--data-dir", str(options.data),
                "--trace", str(trace)]  # fmt: skip
     load = os.getloadavg()[0]
-    began, used = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.monotonic()
     with (options.work / "audit.json").open("wb") as out:
         program = subprocess.Popen(command, stdout=out)
-        peak = peak_memory(program)
-    wall, now = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+        peak, cpu = watched(program)
+    wall = time.monotonic() - began
     record = json.loads((options.work / "audit.json").read_text())
     for result in record["results"]:
         print(f"{result['detector']:14} {result['seconds']:7.1f} s  {result['status']:8}"

@@ -65,6 +65,7 @@ _MIN_ID = 5
 
 class AnswerKeyDetector(Detector):
     name = NAME
+    reads_programs = True
     deciding = True
     rules = (
         Rule(

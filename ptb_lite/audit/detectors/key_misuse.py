@@ -86,6 +86,7 @@ def providers() -> ProviderList:
 
 class KeyMisuseDetector(Detector):
     name = NAME
+    reads_programs = True
     deciding = True
     rules = (
         Rule(

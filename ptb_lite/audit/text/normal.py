@@ -110,7 +110,8 @@ def _fold(raw: bytes) -> bytes:
     between = numpy.flatnonzero(numpy.diff(foreign) > 1)
     starts = foreign[numpy.concatenate(([0], between + 1))]
     ends = foreign[numpy.concatenate((between, [-1]))] + 1
-    parts, at = [], 0
+    parts: list[bytes] = []
+    at = 0
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         parts += (raw[at:start], _fold_any(raw[start:end]))
         at = end
