@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+import zlib
 from collections import ChainMap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -64,7 +65,7 @@ def interpret(
     """
     progress.interpreting(source)
     tree = parse(source)
-    walker = _Walker(label, pick, world or World())
+    walker = _Walker(label, pick, world or World(), zlib.crc32(source.encode("utf-8", "replace")))
     for _ in range(_PASSES):
         walker.begin()
         try:
@@ -91,8 +92,9 @@ def parse(source: str) -> ast.Module:
 class _Walker(Expressions):
     """Statements; the expressions are its parent's."""
 
-    def __init__(self, label: LabelSource, pick: PartPicker, world: World) -> None:
+    def __init__(self, label: LabelSource, pick: PartPicker, world: World, key: int) -> None:
         super().__init__(label, pick, world)
+        self._of_program = key
         self.program = Program()
         self.stack, self.scopes, self.call_line = [], {}, 1
         self._global: set[str] = set()
@@ -136,6 +138,9 @@ class _Walker(Expressions):
         self.steps += 1
         if self.steps > MAX_STEPS:
             raise OutOfStepsError
+
+    def key_at(self, line: int) -> str:
+        return f"{self._of_program:x}{self._module}-{line}"
 
     def line_of(self, node: ast.AST) -> int:
         return self._line or getattr(node, "lineno", 1)
@@ -192,18 +197,20 @@ class _Walker(Expressions):
             self._returns, self.yields, self._depth, self._module, self._line = kept
         return merge(*found) if found else NOTHING
 
-    def block(self, body: Iterable[ast.stmt]) -> None:
-        for statement in body:
-            self.statement(statement)
+    def block(self, body: Iterable[ast.stmt]) -> bool:
+        """Whether it surely is left before its end: what stands behind that never runs."""
+        return any(self.statement(statement) for statement in body)
 
-    def inner(self, *bodies: Iterable[ast.stmt]) -> None:
-        """Code that may or may not run: its assignments add to what is known."""
+    def inner(self, *bodies: Iterable[ast.stmt]) -> bool:
+        """Code that may or may not run: its assignments add to what is known. Whether all of these
+        bodies are left."""
         self._depth += 1
-        for body in bodies:
-            self.block(body)
+        left = [self.block(body) for body in bodies]
         self._depth -= 1
+        return all(left)
 
-    def statement(self, node: ast.stmt) -> None:
+    def statement(self, node: ast.stmt) -> bool:
+        """Whether what follows in the same block never runs."""
         self.spend()
         match node:
             case ast.Import() | ast.ImportFrom():
@@ -222,6 +229,7 @@ class _Walker(Expressions):
                 self._class(node)
             case ast.Return():
                 self._returns.append(self.value(node.value) if node.value else NOTHING)
+                return True
             case ast.For() | ast.AsyncFor():
                 over = self.whole(self.value(node.iter))
                 self.assign(node.target, self.element_of(over))
@@ -231,7 +239,7 @@ class _Walker(Expressions):
                 self.inner(node.body, node.orelse)
             case ast.If():
                 self.value(node.test)
-                self.inner(*self.branches(node.test, node.body, node.orelse))
+                return self.inner(*self.branches(node.test, node.body, node.orelse))
             case ast.With() | ast.AsyncWith():
                 before = self.names.get("sys.stdout")
                 for item in node.items:
@@ -259,6 +267,7 @@ class _Walker(Expressions):
                 for child in ast.iter_child_nodes(node):
                     if isinstance(child, ast.expr):
                         self.value(child)
+        return isinstance(node, ast.Raise | ast.Continue | ast.Break)
 
     def assign(self, target: ast.expr, value: Value) -> None:
         match target:
