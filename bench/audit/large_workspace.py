@@ -53,7 +53,7 @@ def build(
     """Fill an empty folder; returns the workspace and the trace. `megabytes` are those of both.
 
     Training data 40 % (JSON lines, rows and dialogues), logs 15 %, a trace 10 %, evaluations'
-    records 10 %, Parquet 10 % and CSV 10 % (of the text in them), programs 2 %, gzip the rest.
+    records 10 %, Parquet 10 % and CSV 11 % (of the text in them), programs 0.5 %, gzip the rest.
     """
     workspace, trace = folder / "workspace", folder / "trace.jsonl"
     prose = Prose(seed)
@@ -63,7 +63,7 @@ def build(
         ("data/train_dialogues.jsonl", 15, _dialogues(prose)),
         ("logs/train.log", 15, _log(prose)),
         ("results/samples.jsonl", 10, _samples(prose)),
-        ("data/mixed.csv", 10, _csv(prose)),
+        ("data/mixed.csv", 11, _csv(prose)),
     ):
         _write(workspace / name, lines, share * unit)
     _write(trace, _trace(prose), 10 * unit)
@@ -72,7 +72,7 @@ def build(
     programs = _programs(prose)
     written = 0
     for number in count():
-        if written >= 2 * unit:
+        if written >= unit // 2:
             break
         path = workspace / f"src/part_{number // 50}/module_{number}.py"
         written += _write(path, programs, min(20_000, unit))

@@ -25,7 +25,7 @@ from ptb_lite.audit.code.flows import (
     used_for,
     words_read,
 )
-from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
+from ptb_lite.audit.code.interpret import UnreadableCodeError
 from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.detectors.parts.ingestion_commands import (
     TEST_PART,
@@ -173,8 +173,7 @@ class _Look:
             return [origin]
 
         try:
-            world = self._programs.world(program)
-            read = interpret(program.source, label=label, pick=_pick, world=world)
+            read = self._programs.labelled(program, label, _pick)
         except UnreadableCodeError as error:
             self._account.note(f"{program.file}: not followed as Python ({error})")
             yield from self._by_pattern(program)

@@ -236,6 +236,7 @@ class _Aside:
             return found[-1:]
 
         try:
+            # Not as it is read for all: that is when outputs are known.
             world = self._programs.world(program)
             sites = (
                 interpret(program.source, label=label, world=world).sites if self._left > 0 else []

@@ -75,7 +75,7 @@ class _Reader:
     def __call__(self, out: int) -> None:
         with suppress(Exception):
             # Whatever is wrong with them, each detector meets it, and says so.
-            _ = self._job.case.programs
+            self._job.case.programs.follow_all()
         gc.freeze()  # a collection would copy what the workers share with this process
         write(out, b"\n")
         without = self._job.case.without
