@@ -102,6 +102,6 @@ def test_another_agent_of_a_kind_needs_only_what_differs(tmp_path: Path) -> None
 )
 def test_every_program_of_the_package_is_there(name: str, tmp_path: Path) -> None:
     plan = plan_agent(CATALOG.agent(name), workspace=tmp_path, model=None)
-    _, option, module = plan.backend.command(plan.start)
-    assert option == "-m"
+    _, *options, module = plan.backend.command(plan.start)
+    assert options == ["-P", "-m"]
     assert find_spec(module) is not None
