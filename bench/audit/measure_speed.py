@@ -21,7 +21,7 @@ from bench.audit.large_workspace import PLANTED, build
 from bench.audit.material import SHARED
 from ptb_lite.audit.evidence.test_sets.test_items import read_benchmark
 
-_BETWEEN_SAMPLES = 0.25
+_BETWEEN_SAMPLES = 1.0
 
 
 def watched(program: subprocess.Popen[bytes]) -> tuple[int, float]:
