@@ -31,13 +31,15 @@ class FoundFile:
     """A regular file. `relative` is for people and flags: `/` between parts, always printable.
 
     `size` is what the file claims in bytes, `stored` what the disk holds of it (less when it is
-    sparse).
+    sparse). `known` says which file of the host's, or searched before, it is byte for byte: its
+    text is not read again.
     """
 
     path: Path
     relative: str
     size: int
     stored: int
+    known: str = ""
 
     @property
     def name(self) -> str:

@@ -95,6 +95,9 @@ def read_file(file: FoundFile, account: ScanNotes, budget: Budget) -> Iterator[C
     if file.relative.lower().endswith(WEIGHT_SUFFIXES):
         account.note(f"{file.relative}: weights, not searched for text")
         return
+    if file.known:
+        account.note(f"{file.relative}: byte for byte {file.known}, not searched")
+        return
     budget.next_file()
     try:
         with open_regular(file.path) as stream:
