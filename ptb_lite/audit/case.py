@@ -91,6 +91,17 @@ class AuditCase:
     ledger_changed: bool = False
     """The host saw the ledger of trainings and scores replaced, shortened or removed."""
 
+    walked: Listing | None = None
+    """What one walk over `folder` found, where several processes look at the same."""
+
+    def walk(self, account: ScanNotes) -> Iterator[FoundFile]:
+        """Every file of `folder`. Raises what `evidence.folder.walk` raises."""
+        if self.walked is None:
+            yield from walk(self.folder, account)
+        else:
+            account.add(self.walked.account)
+            yield from self.walked.files
+
     def benchmarks(self) -> frozenset[str]:
         """The ids of the benchmarks under test, from the items and from `benchmark_kinds`."""
         named = {item.benchmark for item in self.items if item.benchmark}
@@ -109,7 +120,7 @@ class AuditCase:
         for name in self.without:
             account.leave_unread(f"{printable(name)}: ended its reader")
         present: list[tuple[str, Path]] = []
-        for file in walk(self.folder, account):
+        for file in self.walk(account):
             present.append((file.relative, file.path))
             if file.relative not in self.without:
                 yield base.told(file)
