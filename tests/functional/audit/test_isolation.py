@@ -263,7 +263,7 @@ def test_the_workers_of_a_job_share_one_walk(
 
     (tmp_path / "a.txt").write_text("a")
     (tmp_path / "b.txt").write_text("b")
-    case = server._walked(AuditCase(folder=tmp_path))
+    case = server.walked(AuditCase(folder=tmp_path))
     monkeypatch.setattr("ptb_lite.audit.case.walk", None)
     assert [file.relative for file in case.listing.files] == ["a.txt", "b.txt"]
     left = replace(case, without=("a.txt",)).listing
