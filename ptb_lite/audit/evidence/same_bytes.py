@@ -10,6 +10,8 @@ from pathlib import Path
 from ptb_lite.audit.evidence.folder import FoundFile, open_regular
 
 MAX_BYTES = 256 << 20
+MAX_COMPARED = 1 << 30
+"""Over all files: names for one large file cost nothing on a disk."""
 _BLOCK = 1 << 20
 
 
@@ -18,15 +20,17 @@ class SameBytes:
 
     def __init__(self, known: Iterable[tuple[str, Path, int]]) -> None:
         """Of each its name for people, its path, and its size in bytes."""
+        self._left = MAX_COMPARED
         self._by_size: dict[int, list[tuple[str, Path]]] = defaultdict(list)
         for name, path, size in known:
             if 0 < size <= MAX_BYTES:
                 self._by_size[size].append((name, path))
 
     def told(self, file: FoundFile) -> FoundFile:
-        """The file, with the name of the known one that it is."""
+        """The file, with the name of the known one that it is, as far as `MAX_COMPARED` goes."""
         for name, path in self._by_size.get(file.size, ()):
-            if _same(file.path, path):
+            self._left -= file.size
+            if self._left >= 0 and _same(file.path, path):
                 return replace(file, known=name)
         return file
 

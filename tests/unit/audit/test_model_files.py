@@ -61,6 +61,18 @@ def test_what_is_the_base_models_own_is_not_searched(case: AuditCase, name: str)
     assert f"final_model/{name}: byte for byte the base model's {name}, not searched" in found.notes
 
 
+def test_very_many_copies_are_compared_up_to_a_limit(
+    case: AuditCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert case.base_model is not None
+    size = (case.base_model / "huge.json").stat().st_size
+    monkeypatch.setattr("ptb_lite.audit.evidence.same_bytes.MAX_COMPARED", 2 * size)
+    shutil.copy(case.base_model / "huge.json", case.folder / "1.json")
+    for name in ("2.json", "3.json", "4.json"):
+        (case.folder / name).hardlink_to(case.folder / "1.json")
+    assert sum(bool(file.known) for file in case.listing.files) == 2
+
+
 def test_so_it_is_where_the_base_lies_in_a_hub_cache(case: AuditCase, tmp_path: Path) -> None:
     (tmp_path / "snapshot").mkdir()
     for name in FILES:
