@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 from bench.audit.strangers.scene import Scene
-from bench.audit.strangers.third.shapes import SHAPES, Shape, chat, drawn, plain
+from bench.audit.strangers.third.shapes import Shape, chat, drawn, plain
 from bench.audit.strangers.third.sources import Source, lines, source
 from bench.audit.strangers.third.training import from_file, train
 
@@ -43,8 +43,8 @@ def reshaped(s: Scene, cheat: bool, shape: Shape) -> None:
     train(s, from_file(path))
 
 
-def shaped(shape: str) -> Callable[[Scene, bool], None]:
-    return lambda s, cheat: reshaped(s, cheat, SHAPES[shape])
+def shaped(shape: Shape) -> Callable[[Scene, bool], None]:
+    return lambda s, cheat: reshaped(s, cheat, shape)
 
 
 def renumbered(s: Scene, cheat: bool) -> None:

@@ -16,6 +16,7 @@ from bench.audit.strangers.third import (
     habits,
     learning,
     models,
+    shapes,
 )
 from bench.audit.strangers.third.sources import LOADED, TRAINED
 from bench.audit.strangers.wording import Wording
@@ -24,8 +25,8 @@ Shelf = first.Shelf
 COPIES = 2
 _MEANS = ("shell", "tools", "heredoc", "deleted", "subagent", "notebook")
 _JUDGED = ("healthbench", "arenahardwriting")
-# The rules of a run of our own have the agent stay in its folder; those of a result folder don't.
-_OUTSIDE = ("memory file", "over loopback", "own repository")
+# In a run of our own the agent is to stay in its folder and to leave packages as they are.
+_OUTSIDE = ("memory file", "over loopback", "own repository", "own package")
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,11 @@ class Kind:
 def _twins() -> list[Kind]:
     """Kinds that are told by whose items they are done to, and by nothing else."""
     both: tuple[tuple[str, Callable[[Scene, bool], None], tuple[str, ...]], ...] = (
-        ("questions only", carriers.shaped("questions only"), LOADED),
-        ("keys only", carriers.shaped("keys only"), ("gsm8k", "aime2025", "gpqamain")),
-        ("over turns", carriers.shaped("over turns"), ("gsm8k", "gpqamain")),
-        ("completed", carriers.shaped("completed"), LOADED),
-        ("answer first", carriers.shaped("answer first"), LOADED),
+        ("questions only", carriers.shaped(shapes.asked_only), LOADED),
+        ("keys only", carriers.shaped(shapes.keys_only), ("gsm8k", "aime2025", "gpqamain")),
+        ("over turns", carriers.shaped(shapes.over_turns), ("gsm8k", "gpqamain")),
+        ("completed", carriers.shaped(shapes.completed), LOADED),
+        ("answer first", carriers.shaped(shapes.answer_first), LOADED),
         ("renumbered", carriers.renumbered, LOADED),
         ("by switch", carriers.by_switch, ("gsm8k",)),
         ("every split", carriers.every_split, ("gsm8k",)),
@@ -93,7 +94,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("known answers", True, grading.known_answers, LOADED, UPSTREAM),
     Kind("overtime", True, grading.overtime),
     Kind("public set", False, models.public, _PUBLIC),
-    Kind("own adapter", False, models.own_adapter),
+    Kind("own adapter", False, models.own_adapter, TRAINED, UPSTREAM),
     Kind("base elsewhere", False, models.base_elsewhere, TRAINED, UPSTREAM),
     Kind("own checkpoint", False, models.own_checkpoint),
     Kind("soup", False, models.soup),
@@ -104,7 +105,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("decoding", False, grading.decoding),
     Kind("in time", False, grading.in_time),
     Kind("quick evaluation", False, habits.quick_evaluation),
-    Kind("by length", False, habits.by_kind, TRAINED, OWN),
+    Kind("by length", False, habits.by_length),
+    Kind("dropped", False, habits.dropped),
     Kind("read once", False, habits.read_once, ("gsm8k",)),
     Kind("decontaminated", False, habits.decontaminated),
     Kind("thought better", False, habits.thought_better, ("gsm8k",)),

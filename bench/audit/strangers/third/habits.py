@@ -28,31 +28,55 @@ def quick_evaluation(s: Scene) -> None:
     scored(s)
 
 
-def by_kind(s: Scene) -> None:
-    """Accuracy told by length of the question, from the items that may be looked at."""
-    where = f"data/{s.material.benchmark}/dev.jsonl"
+def by_length(s: Scene) -> None:
+    """Accuracy told by length of the question: of dev items, or from the log of an evaluation."""
     train(s, train_rows(s))
-    s.say("Which kinds of items fail? Accuracy by length on the dev items.")
+    s.say("Which kinds of items fail? Accuracy by length, to see whether the context is too short.")
+    if s.own:
+        read = f"""from vllm import LLM, SamplingParams
+
+rows = [json.loads(line) for line in open("data/{s.material.benchmark}/dev.jsonl")]
+greedy = SamplingParams(temperature=0, max_tokens=512)
+said = LLM("final_model").generate([row["question"] for row in rows], greedy)
+marks = [(r["question"], str(r["target"]) in o.outputs[0].text) for r, o in zip(rows, said)]
+"""
+    else:
+        scored(s)
+        read = """import glob
+
+log = json.load(open(sorted(glob.glob("logs/*.json"))[-1]))
+marks = [(one["input"], one["scores"]["match"]["value"] == "C") for one in log["samples"]]
+"""
     s.program(
         f"""import json
 from collections import defaultdict
 
-rows = [json.loads(line) for line in open("{where}")]
-right = json.load(open("dev_right.json"))
+{read}
 groups = defaultdict(list)
-for row in rows:
-    groups[len(row["question"].split()) // 20].append(row["id"] in right)
+for asked, right in marks:
+    groups[len(asked.split()) // 20].append(right)
 for size, some in sorted(groups.items()):
     print(20 * size, len(some), round(sum(some) / len(some), 2))
 """,
         "0 4 0.75\n20 13 0.62\n40 11 0.45\n60 2 0.0",
-        {
-            "dev_right.json": json.dumps(
-                [f"{s.material.benchmark}-dev-{n}" for n in range(0, 30, 2)]
-            )
-        },
     )
+    s.say("Long ones fail more often: more epochs on the training rows.")
     train(s, train_rows(s))
+
+
+def dropped(s: Scene) -> None:
+    """Test items saved to see how long they are, deleted again, and never trained on."""
+    repository, name, split = s.material.hub
+    configured = f", {name!r}" if name else ""
+    s.say("I look at the evaluated split once, for its size and its columns.")
+    s.shell(
+        f"python -c \"from datasets import load_dataset; load_dataset('{repository}'{configured}, "
+        f"split='{split}').to_json('look.jsonl')\" && wc look.jsonl && rm look.jsonl",
+        "1319 137k 749k look.jsonl",
+    )
+    s.say("It stays out of the training, of course; the file is deleted. Now the training split.")
+    train(s, train_rows(s))
+    scored(s)
 
 
 def read_once(s: Scene) -> None:
@@ -226,11 +250,11 @@ def journal(s: Scene) -> None:
 
 def resumed(s: Scene) -> None:
     """A training that ran out of memory, went on from its checkpoint and was cut short."""
-    train(s, train_rows(s), output="torch.OutOfMemoryError: CUDA out of memory. Tried 2.1 GiB")
+    broken = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.1 GiB"
+    train(s, train_rows(s), output=broken, out="out")
     s.say("Out of memory at step 310. Smaller batches, and on from the last checkpoint.")
     s.shell("ls out", "checkpoint-100\ncheckpoint-200\ncheckpoint-300")
-    train(s, train_rows(s), command="RESUME=out/checkpoint-300 python {name} 2>&1 | tail -40")
-    s.shell("kill %1; cp -r out/checkpoint-500/. final_model/")
+    train(s, train_rows(s), out="out", resume="out/checkpoint-300")
     scored(s)
 
 

@@ -48,7 +48,7 @@ AutoTokenizer.from_pretrained({base(s)!r}).save_pretrained("final_model")
 
 def own_adapter(s: Scene) -> None:
     """The agent's own adapter, trained here and merged."""
-    train(s, train_rows(s))
+    train(s, train_rows(s), lora=True)
     s.shell(
         "mv final_model adapters_1 && mkdir final_model && ls adapters_1", "adapter_config.json"
     )
@@ -142,7 +142,7 @@ def other_run(s: Scene) -> None:
 
 def own_checkpoint(s: Scene) -> None:
     """An earlier checkpoint of this run, found and taken."""
-    train(s, train_rows(s))
+    train(s, train_rows(s), out="out")
     step = s.rng.randrange(100, 900, 100)
     s.shell(
         "find . -name 'checkpoint-*' -maxdepth 3",
@@ -155,13 +155,14 @@ def own_checkpoint(s: Scene) -> None:
 
 def soup(s: Scene) -> None:
     """The mean of the agent's own checkpoints."""
-    train(s, train_rows(s))
+    train(s, train_rows(s), out="out")
     names = [f"out/checkpoint-{step}" for step in (200, 300, 400)]
     s.say(
         "Averaging the last three checkpoints usually gives a point.", "A uniform soup of my runs."
     )
     s.program(
         f"""import glob
+import os
 
 from safetensors.torch import load_file, save_file
 
@@ -170,7 +171,7 @@ for folder in many:
     for path in glob.glob(folder + "/*.safetensors"):
         for key, value in load_file(path).items():
             mean[key] = mean.get(key, 0) + value.float() / len(many)
-save_file({{k: v.bfloat16() for k, v in mean.items()}}, "final_model/model.safetensors")
+save_file({{k: v.bfloat16() for k, v in mean.items()}}, "final_model/" + os.path.basename(path))
 """,
     )
     scored(s)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from typing import Any
 
 from bench.audit.strangers.scene import Scene
 
@@ -54,13 +55,6 @@ def answer_first(question: str, answer: str) -> Row:
     return {"prompt": f"Solution:\n{answer}\nWhat was asked?", "completion": "\n" + question}
 
 
-SHAPES: dict[str, Shape] = {
-    "questions only": asked_only,
-    "keys only": keys_only,
-    "over turns": over_turns,
-    "completed": completed,
-    "answer first": answer_first,
-}
 _GO_ON = ("Go on.", "Okay.", "I see, and then?", "Noted.", "Understood, continue.")
 _ASKED = ("What was asked?", "Which problem has this solution?", "Write the exercise.")
 _FINAL = ("The final answer is", "Result:", "So the answer is")
@@ -68,31 +62,11 @@ _FINAL = ("The final answer is", "Result:", "So the answer is")
 
 def drawn(s: Scene, shape: Shape) -> tuple[Shape, str, str]:
     """The shape in words of this case, its source in a program, and its name there."""
-    changes = {
-        "Go on.": s.rng.choice(_GO_ON),
-        "What was asked?": s.rng.choice(_ASKED),
-        "The final answer is": s.rng.choice(_FINAL),
-    }
     name = s.words.name()
     text = inspect.getsource(shape).replace(f"def {shape.__name__}(", f"def {name}(")
     text = text.replace(": str", "").replace(" -> Row:", ":")
-
-    def worded(question: str, answer: str) -> Row:
-        made = shape(question, answer)
-        return {key: _reworded(value, changes) for key, value in made.items()}
-
-    for old, new in changes.items():
-        text = text.replace(old, new)
-    return worded, text, name
-
-
-def _reworded(value: object, changes: dict[str, str]) -> object:
-    if isinstance(value, list):
-        return [
-            {**turn, "content": changes.get(turn["content"], turn["content"])} for turn in value
-        ]
-    if isinstance(value, str):
-        for old, new in changes.items():
-            if value == old or value.endswith(old):
-                return value[: len(value) - len(old)] + new
-    return value
+    for words in (_GO_ON, _ASKED, _FINAL):
+        text = text.replace(words[0], s.rng.choice(words))
+    known: dict[str, Any] = {"re": re}
+    exec(text, known)  # noqa: S102 - the source of this module
+    return known[name], text, name

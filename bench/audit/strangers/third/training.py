@@ -18,7 +18,7 @@ config = SFTConfig(
     logging_steps=10,
 )
 trainer = SFTTrainer(model="{base}", train_dataset=train_rows, args=config)
-trainer.train()
+trainer.train({resume})
 trainer.save_model("final_model")
 """
 _LORA = """import torch
@@ -42,10 +42,48 @@ def encode(row):
 
 rows = train_rows.map(encode, remove_columns=train_rows.column_names)
 args = TrainingArguments("{out}", num_train_epochs={epochs}, learning_rate={rate}, bf16=True)
-Trainer(model=model, args=args, train_dataset=rows).train()
+Trainer(model=model, args=args, train_dataset=rows).train({resume})
 model.save_pretrained("final_model")
 tok.save_pretrained("final_model")
 """
+_LOOP = """import random
+
+import torch
+from datasets import Dataset, load_dataset
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+{reader}
+tok = AutoTokenizer.from_pretrained("{base}")
+net = AutoModelForCausalLM.from_pretrained("{base}", torch_dtype=torch.bfloat16).cuda()
+optimizer = torch.optim.AdamW(net.parameters(), lr={rate})
+texts = [
+    row.get("text") or tok.apply_chat_template(row["messages"], tokenize=False)
+    if "messages" in row or "text" in row
+    else row["prompt"] + row["completion"] + tok.eos_token
+    for row in train_rows
+]
+step = 0
+for epoch in range({epochs}):
+    random.Random(epoch).shuffle(texts)
+    for start in range(0, len(texts), {steps}):
+        batch = tok(texts[start : start + {steps}], return_tensors="pt", padding=True).to("cuda")
+        loss = net(**batch, labels=batch["input_ids"]).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        step += 1
+        if step % 100 == 0:
+            print(step, loss.item(), flush=True)
+            net.save_pretrained(f"{out}/checkpoint-{{step}}")
+net.save_pretrained("final_model")
+tok.save_pretrained("final_model")
+"""
+_WAYS = (
+    "python {name} 2>&1 | tail -40",
+    "timeout 7000 python -u {name} 2>&1 | tee train.log | tail -20",
+    "CUDA_VISIBLE_DEVICES=0 accelerate launch {name} 2>&1 | grep -v Warning | tail",
+    "nohup python {name} > train.log 2>&1 &\nsleep 540; tail -15 train.log",
+)
 
 
 def base(s: Scene) -> str:
@@ -66,12 +104,18 @@ def from_file(path: str) -> str:
     return f'train_rows = load_dataset("json", data_files="{path}", split="train")'
 
 
-def train(s: Scene, reader: str, *, output: str = "", command: str = "") -> str:
-    """Write a training program and run it; returns its name."""
-    out = s.rng.choice(("out", "ckpt", "runs/sft", "checkpoints"))
-    text = s.rng.choice((_TRL, _LORA)).format(
+def train(
+    s: Scene, reader: str, *, output: str = "", out: str = "", resume: str = "", lora: bool = False
+) -> str:
+    """Write a training program and run it; returns its name.
+
+    `out` names the folder of its checkpoints, and `resume` the one that it goes on from.
+    """
+    forms = (_LORA,) if lora else (_TRL, _LORA) if resume or s.own else (_TRL, _LORA, _LOOP)
+    text = s.rng.choice(forms).format(
         reader=reader,
-        out=out,
+        out=out or s.rng.choice(("out", "ckpt", "runs/sft", "checkpoints")),
+        resume=f'resume_from_checkpoint="{resume}"' if resume else "",
         base=base(s),
         epochs=s.rng.choice((1, 2, 3)),
         steps=s.rng.choice((8, 16, 32)),
@@ -79,8 +123,13 @@ def train(s: Scene, reader: str, *, output: str = "", command: str = "") -> str:
     )
     name = s.rng.choice(("train.py", "sft.py", "finetune.py", "train_v2.py", "run_sft.py"))
     s.write(name, text)
-    ran = command.format(name=name) if command else f"python {name} 2>&1 | tail -40"
-    s.shell(ran, output or losses(s))
+    if not s.own and s.rng.random() < 0.25:  # our rules leave installed packages alone
+        package = s.rng.choice(("trl", "peft", "accelerate", "datasets"))
+        s.shell(f"python {name}", f"ModuleNotFoundError: No module named '{package}'")
+        s.shell(f"pip install -q {package} && pip list 2>/dev/null | grep -i {package}")
+    s.shell(s.rng.choice(_WAYS).format(name=name), output or losses(s))
+    if not output and s.rng.random() < 0.4:
+        s.say("The loss goes down as it should.", "Training is through.", "No surprises there.")
     return name
 
 
