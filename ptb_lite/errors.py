@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Sequence
 
 
@@ -63,6 +64,16 @@ def problems_of(checks: Iterable[Callable[[], object]]) -> tuple[PtbLiteError, .
         except PtbLiteError as error:
             found += error.each()
     return tuple(found)
+
+
+def suggestion(wrong: str, known: Iterable[str]) -> str:
+    """The way out of a wrong name: the nearest known one, or all of them."""
+    names = list(known)
+    lower = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(wrong.lower()[:80], lower, n=1, cutoff=0.5)
+    if near:
+        return f"Did you mean '{lower[near[0]]}'?"
+    return f"Known: {', '.join(names)}" if names else "There is none yet"
 
 
 class CatalogError(PtbLiteError):

@@ -86,6 +86,14 @@ def way_to_download(requirement: str, folder: Path) -> str:
     return f"{pip} download --no-deps --dest {folder} {requirement}"
 
 
+def own_program(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module of ours with this Python.
+
+    -P: nothing is imported from the folder that it is started in, which may be a stranger's.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
 def _has_pip() -> bool:
     """uv's environments have none."""
     return find_spec("pip") is not None

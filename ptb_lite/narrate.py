@@ -6,7 +6,7 @@ The text is as its author wrote it; who shows it escapes and bounds it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ptb_lite.audit.record import AuditRecord
@@ -241,11 +241,24 @@ def flag_name(flag: Flag) -> str:
 
 
 def flag_words(flag: Flag) -> str:
-    """The whole flag on one line: severity, detector and kind, place, message and test item."""
+    """The whole flag on one line: severity, detector and kind, place, message and test item.
+
+    The item is added where the message does not name it.
+    """
     place = flag_place(flag)
-    item = f" [test item {flag.item_id}]" if flag.item_id else ""
+    named = flag.item_id is None or flag.item_id in flag.message
+    item = "" if named else f" [test item {flag.item_id}]"
     where = f" {place}" if place else ""
     return f"{severity(flag)} {flag_name(flag)}{where}: {flag.message}{item}"
+
+
+def flag_lines(flags: Iterable[Flag], most: int, rest: str) -> Iterator[str]:
+    """At most so many flags, violations first; `rest` says where those beyond stand."""
+    ordered = sorted(flags, key=lambda flag: not flag.decides)
+    for flag in ordered[:most]:
+        yield f"  {flag_words(flag)}"
+    if len(ordered) > most:
+        yield f"  and {plural(len(ordered) - most, 'more flag')} {rest}"
 
 
 def flags_count(flags: Iterable[Flag]) -> str:

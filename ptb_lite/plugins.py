@@ -15,7 +15,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
-from ptb_lite.errors import PtbLiteError
+from ptb_lite.errors import PtbLiteError, suggestion
 
 Kind = Literal["benchmarks", "agents", "detectors", "sandboxes", "launchers"]
 OWN = "ptb-lite"
@@ -62,19 +62,21 @@ def names(kind: Kind) -> tuple[str, ...]:
     return tuple(point.name for point in _points(kind))
 
 
-def find(kind: Kind, name: str, protocol: type[Any]) -> Plugin:
+def find(kind: Kind, name: str, protocol: type[Any], *, field: str = "") -> Plugin:
     """The plugin of that id. Raises PluginError where there is none or it is broken.
 
-    `protocol` is a class, or a protocol that is `runtime_checkable`.
+    `protocol` is a class, or a protocol that is `runtime_checkable`; `field` is the choice that
+    the name was given for, else its kind.
     """
     for point in _points(kind):
         if point.name == name:
             loaded = _load(point, protocol)
             if isinstance(loaded, BrokenPlugin):
-                raise PluginError(loaded.message, field=kind, hint=loaded.hint)
+                raise PluginError(loaded.message, field=field or kind, hint=loaded.hint)
             return loaded
-    known = ", ".join(names(kind)) or "none is installed"
-    raise PluginError(f"there is no '{name}' ({known})", field=kind)
+    raise PluginError(
+        f"there is no '{name[:80]}'", field=field or kind, hint=suggestion(name, names(kind))
+    )
 
 
 def target(kind: Kind, name: str) -> str:

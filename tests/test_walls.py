@@ -139,6 +139,13 @@ def test_only_the_tui_imports_textual() -> None:
         assert "textual" not in _imports(path), path
 
 
+def test_no_module_of_ours_is_started_with_the_folder_it_is_in_on_its_path() -> None:
+    """`installation.own_program` is the one place that starts them."""
+    for path in PACKAGE.rglob("*.py"):
+        assert '(sys.executable, "-m"' not in (text := path.read_text()), path
+        assert '[sys.executable, "-m"' not in text, path
+
+
 def test_no_circle_of_imports() -> None:
     """In no room and across none, late imports (inside a function) included."""
     assert _circles(_import_graph(PACKAGE)) == set()

@@ -27,7 +27,7 @@ from pydantic import ValidationError
 
 from ptb_lite.errors import CatalogError
 from ptb_lite.events import Record
-from ptb_lite.installation import way_to_download, way_to_install
+from ptb_lite.installation import own_program, way_to_download, way_to_install
 from ptb_lite.locks import waiting_lock
 
 RECORD = "embedded.json"
@@ -337,7 +337,7 @@ def _damaged(entry_id: str, what: str) -> EmbeddedModelError:
 
 def _convert(entry_id: str, gguf: Path, folder: Path) -> None:
     """Run the conversion in its own process and session, so that it can be ended as a whole."""
-    command = [sys.executable, "-m", "ptb_lite.catalog.gguf_conversion", str(gguf), str(folder)]
+    command = own_program("ptb_lite.catalog.gguf_conversion", str(gguf), str(folder))
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     # A file rather than pipes: nothing to drain, and the end of it is there to be shown.
     with tempfile.TemporaryFile() as log:
@@ -351,7 +351,7 @@ def _convert(entry_id: str, gguf: Path, folder: Path) -> None:
                 f"the conversion ended with code {result.returncode}: {tail[-1] if tail else ''}",
                 field=entry_id,
                 hint="Run it by hand to see all of its output: "
-                f"{Path(sys.executable).name} -m ptb_lite.catalog.gguf_conversion FILE FOLDER",
+                f"{sys.executable} -m ptb_lite.catalog.gguf_conversion FILE FOLDER",
             )
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +19,7 @@ from ptb_lite.catalog.entries import (
     lm_task_entry,
 )
 from ptb_lite.catalog.yaml_file import YamlFile, read_yaml, validate_at
-from ptb_lite.errors import CatalogError
+from ptb_lite.errors import CatalogError, suggestion
 from ptb_lite.installation import config_root
 from ptb_lite.plugins import BrokenPlugin, Plugin, fault_of, load_all, names
 
@@ -79,16 +78,6 @@ def find(known: Mapping[str, _Found], entry_id: str, kind: str) -> _Found:
         return known[entry_id]
     shown = entry_id if len(entry_id) <= 80 else entry_id[:77] + "..."
     raise CatalogError(f"unknown {kind} '{shown}'", field=kind, hint=suggestion(entry_id, known))
-
-
-def suggestion(wrong: str, known: Iterable[str]) -> str:
-    """The way out of a wrong name: the nearest known one, or all of them."""
-    names = list(known)
-    lower = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(wrong.lower()[:80], lower, n=1, cutoff=0.5)
-    if near:
-        return f"Did you mean '{lower[near[0]]}'?"
-    return f"Known: {', '.join(names)}" if names else "There is none yet"
 
 
 def _load_agents(overlay: Path) -> Mapping[str, AgentEntry]:

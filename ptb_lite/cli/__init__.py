@@ -40,7 +40,8 @@ def _run(arguments: list[str], debug: bool) -> int:
         code = app(arguments or ["--help"], prog_name="ptb-lite", standalone_mode=False)
         sys.stdout.flush()
     except TyperException as error:
-        say_error(f"error: {_plain(error.format_message())}{_usage_hint(error)}")
+        message = _plain(error.format_message())
+        say_error(f"error: {' '.join((message, *_usage_hint(error)))}")
         return EXIT_USAGE
     except PtbLiteError as error:
         if debug:
@@ -63,13 +64,14 @@ def _run(arguments: list[str], debug: bool) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _usage_hint(error: Exception) -> str:
+def _usage_hint(error: Exception) -> tuple[str, ...]:
     """Where what the command takes is said, if it is known which one was meant."""
     path = getattr(getattr(error, "ctx", None), "command_path", "")
-    return f". `{path} --help` says what it takes" if path else ""
+    return (f"`{path} --help` says what it takes",) if path else ()
 
 
 def _plain(message: str) -> str:
-    """A usage error as one sentence, without the validator's own words."""
-    text = " ".join(message.replace("Value error, ", "").split())
-    return text.replace("Input should be", "it should be").rstrip(".")
+    """A usage error as one sentence or a question, without the validator's own words."""
+    text = " ".join(message.replace("Value error, ", "").split()).rstrip(".")
+    text = text.replace("Input should be", "it should be").partition(", unable to parse")[0]
+    return text if text.endswith("?") else f"{text}."

@@ -29,7 +29,7 @@ from ptb_lite.evaluation.lm_tasks.task import is_lm_task
 from ptb_lite.events import Record, Verdict
 from ptb_lite.files import read_record
 from ptb_lite.installation import item_salt
-from ptb_lite.narrate import flag_words, vote_words
+from ptb_lite.narrate import flag_lines, vote_words
 from ptb_lite.plugins import names
 from ptb_lite.runner.agent.session_flags import by_rules_of
 from ptb_lite.runner.auditing.audit_judge import audit_judge
@@ -39,6 +39,8 @@ from ptb_lite.runner.context import Prepared, Seal
 from ptb_lite.runs.folder import RunFolder, find_run
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
+# Flags of one detector that are printed.
+_MAX_FLAGS = 20
 _CODES = {Verdict.CLEAN: 0, Verdict.FLAGGED: 3, Verdict.INCONCLUSIVE: 4}
 # What PostTrainBench and its branches call the agent's output, the rawest first.
 _PTB_TRACES = ("solve_out.json", "solve_out.jsonl", "solve_out.txt", "solve_parsed.txt",
@@ -340,8 +342,7 @@ def _lines(found: AuditRecord) -> Iterator[str]:
     for result in found.results:
         reason = f": {result.reason}" if result.reason else ""
         yield f"{result.detector:<12} {result.status:<8} {result.seconds:6.1f} s{reason}"
-        for flag in result.flags:
-            yield f"  {flag_words(flag)}"
+        yield from flag_lines(result.flags, _MAX_FLAGS, "(--json has all of them)")
         for note in result.notes:
             yield f"  note: {note}"
     yield f"verdict: {found.verdict}: {found.reason}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import subprocess
-import sys
 
 from pydantic import ValidationError
 
 from ptb_lite.events import Record
+from ptb_lite.installation import own_program
 
 _PROBE_SECONDS = 120.0
 _FLASH_ATTENTION = ("flash_attn", "flash_attn_3")
@@ -24,7 +24,7 @@ class GpuProbe(Record):
 
 def probe_gpu() -> GpuProbe:
     """Starts the probe and waits for it, two minutes at most."""
-    command = [sys.executable, "-m", "ptb_lite.doctor.gpu_probe"]
+    command = own_program("ptb_lite.doctor.gpu_probe")
     try:
         done = subprocess.run(command, capture_output=True, timeout=_PROBE_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

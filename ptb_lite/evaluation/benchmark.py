@@ -6,7 +6,6 @@ Everything about a benchmark stands in its plugin. A person's own procedural ent
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -16,6 +15,7 @@ from pydantic import JsonValue
 
 from ptb_lite.audit.evidence.test_sets.sources import BenchmarkSources
 from ptb_lite.catalog.entries import BenchmarkEntry
+from ptb_lite.errors import suggestion
 from ptb_lite.evaluation.family import Family, Refusal
 from ptb_lite.evaluation.items.item import Item
 from ptb_lite.evaluation.rewording import reworded
@@ -95,11 +95,10 @@ def find_benchmark(benchmark: str, kind: str | None = None) -> Benchmark:
     known = (*_TARGETS, *names("benchmarks"))
     name = GENERIC if kind == "procedural" and benchmark not in known else benchmark
     if name not in known:
-        near = difflib.get_close_matches(name[:80], known, n=3, cutoff=0.5)
         raise PluginError(
             f"there is no benchmark '{name[:80]}'",
             field="benchmark",
-            hint=f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}",
+            hint=suggestion(name, known),
         )
     if name in _TARGETS:
         module, _, attribute = _TARGETS[name].partition(":")

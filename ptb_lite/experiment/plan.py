@@ -17,7 +17,7 @@ from pydantic import Field
 from ptb_lite.catalog.entries import Entry, Line
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.yaml_file import YamlFile, read_yaml, validate_at
-from ptb_lite.errors import CatalogError, PtbLiteError
+from ptb_lite.errors import CatalogError, PtbLiteError, suggestion
 from ptb_lite.spec.presets import own_presets
 from ptb_lite.spec.run_spec import RunSpec, resolve_spec
 
@@ -124,9 +124,9 @@ def experiment_file(name: str | Path) -> Path:
     own = own_presets() / "experiments"
     if (own / f"{name}.yaml").is_file():
         return own / f"{name}.yaml"
-    known = ", ".join(sorted(each.stem for each in own.glob("*.yaml")))
+    known = sorted(each.stem for each in own.glob("*.yaml"))
     raise CatalogError(
-        "there is no such file", field=f"experiment {name}", hint=f"Or one of: {known}"
+        "there is no such file", field=f"experiment {name}", hint=suggestion(str(name), known)
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ import yaml
 from ptb_lite.experiment.plan import read_experiment
 from ptb_lite.experiment.state import FOLDER, claim, experiment_salt
 from ptb_lite.files import write_text
+from ptb_lite.installation import own_program
 from ptb_lite.spec.presets import Choices
 from ptb_lite.spec.run_spec import RunSpec
 
@@ -55,7 +55,7 @@ def plan_seeds(spec: RunSpec, runs_dir: Path, known: Mapping[int, str]) -> Path:
 def start_experiment(path: Path, runs_dir: Path) -> None:
     """Carry an experiment out in a session of its own, one run after another; what it says goes
     into a file among the runs' experiments. Raises OSError."""
-    command = [sys.executable, "-m", "ptb_lite", "experiment", os.fspath(path)]
+    command = own_program("ptb_lite", "experiment", os.fspath(path))
     said = runs_dir / FOLDER / f"{path.stem}.log"
     said.parent.mkdir(parents=True, exist_ok=True)
     with said.open("ab") as log:

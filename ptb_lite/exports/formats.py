@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ptb_lite.errors import PtbLiteError
+from ptb_lite.errors import PtbLiteError, suggestion
 from ptb_lite.exports import harbor, htcondor, posttrainbench, slurm
 from ptb_lite.exports.folder import Format, Written, write_folder
 from ptb_lite.exports.source import Chosen
@@ -23,6 +23,6 @@ def export_choices(chosen: Chosen, to: str, target: Path) -> Written:
     form = FORMATS.get(to)
     if form is None:
         raise PtbLiteError(
-            f"there is no format '{to}'", field="to", hint=f"Known: archive, {', '.join(FORMATS)}"
+            f"there is no format '{to}'", field="to", hint=suggestion(to, ("archive", *FORMATS))
         )
     return write_folder(chosen, form, target)

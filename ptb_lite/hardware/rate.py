@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from pathlib import Path
+
+from ptb_lite.installation import own_program
 
 _SIZES = (512, 1024)
 _TIMES = 4
@@ -19,7 +20,7 @@ _MATRIX_UNIT = 3.0
 
 def cpu_rate() -> float | None:
     """The rate measured in a process of its own; None where that cannot be done."""
-    command = [sys.executable, "-m", __name__]
+    command = own_program(__name__)
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=True)
         return float(done.stdout)

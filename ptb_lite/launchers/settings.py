@@ -8,6 +8,7 @@ from typing import Any
 
 from ptb_lite import plugins
 from ptb_lite.catalog.yaml_file import read_yaml
+from ptb_lite.errors import suggestion
 from ptb_lite.installation import config_root
 from ptb_lite.launchers.protocol import (
     Launcher,
@@ -32,13 +33,14 @@ def find_launcher(name: str, *, at_most: int | None = None, config: Path | None 
     if not isinstance(kind, str):
         raise LauncherError("is not the name of a launcher", field=f"{path}: {name}.{_KIND}")
     if entry == {} and kind == name and name not in plugins.names("launchers"):
-        known = ", ".join(plugins.names("launchers"))
+        near = suggestion(name, plugins.names("launchers"))
         raise LauncherError(
             f"there is no launcher '{name}'",
             field="on",
-            hint=f"Known: {known}; or name it in {path}",
+            hint=f"{near} Your own are named in {path}",
         )
-    found = plugins.find("launchers", kind, LauncherFactory)
+    where = "on" if kind == name else f"{path}: {name}.{_KIND}"
+    found = plugins.find("launchers", kind, LauncherFactory, field=where)
     factory: LauncherFactory = found.value
     settings = LauncherSettings(at_most=at_most, options=entry, source=f"{path}: {name}")
     with plugins.named_when_raising("launchers", kind):

@@ -275,7 +275,11 @@ class SlurmLauncher:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise LauncherError(f"{command[0]} does not answer", field="on") from error
         if done.returncode != 0:
-            raise LauncherError(f"{command[0]}: {_short(done.stderr or done.stdout)}", field="on")
+            raise LauncherError(
+                f"{command[0]} says: {_short(done.stderr or done.stdout).rstrip('.')}",
+                field="on",
+                hint=f"`{command[0]}` must work in this shell, as on a cluster's login node",
+            )
         return done.stdout
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 import psutil
 
 from ptb_lite.evaluation.engine.process import alone
+from ptb_lite.installation import own_program
 from ptb_lite.runs.folder import RunFolder
 
 
@@ -38,7 +38,7 @@ class RunJob:
         environment["PTB_LITE_JOB"] = job_id(os.environ)
         with run.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ptb_lite.runner", self.folder],
+                own_program("ptb_lite.runner", self.folder),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from ptb_lite.events import Verdict
-from ptb_lite.narrate import flag_words, off_target_words, success_words
+from ptb_lite.narrate import flag_lines, off_target_words, success_words
 from ptb_lite.report.data import BenchmarkView, ReportData, gather, headline, verdict_text
 from ptb_lite.report.ledger_text import ledger_lines
 from ptb_lite.runs.folder import RunFolder
@@ -110,11 +110,7 @@ def _work_lines(time: TimeUsed) -> Iterator[str]:
 def _flag_lines(data: ReportData) -> Iterator[str]:
     if data.audit is None:
         return
-    flags = sorted(data.audit.flags(), key=lambda flag: not flag.decides)
-    for flag in flags[:_MAX_FLAGS]:
-        yield f"  {flag_words(flag)}"
-    if len(flags) > _MAX_FLAGS:
-        yield f"  and {len(flags) - _MAX_FLAGS} more flags in audit.json"
+    yield from flag_lines(data.audit.flags(), _MAX_FLAGS, "in audit.json")
     for result in data.audit.results:
         if result.status == "skipped":
             yield f"  {result.detector} skipped: {result.reason}"

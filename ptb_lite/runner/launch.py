@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from ptb_lite.catalog.pins import known_pins
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Phase
 from ptb_lite.files import write_record
+from ptb_lite.installation import own_program
 from ptb_lite.moments import process_began, this_moment
 from ptb_lite.runner.spare_room import has_no_room
 from ptb_lite.runs.archive import read_imported
@@ -123,7 +123,7 @@ def judge(path: Path, named: str, key_variable: str = "") -> str:
     Waits for it; returns a sentence. Raises PtbLiteError with what the command said last.
     """
     run = require_folder(path)
-    command = [sys.executable, "-m", "ptb_lite", "judge", os.fspath(run.path), "--judge", named]
+    command = own_program("ptb_lite", "judge", os.fspath(run.path), "--judge", named)
     if key_variable:
         command += ["--judge-key", key_variable]
     with (run.path / "judging.log").open("wb") as log:
@@ -142,7 +142,7 @@ def judge(path: Path, named: str, key_variable: str = "") -> str:
 def _spawn(run: RunFolder, environment: Mapping[str, str]) -> None:
     with run.log.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ptb_lite.runner", os.fspath(run.path)],
+            own_program("ptb_lite.runner", os.fspath(run.path)),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -44,5 +44,5 @@ def sandbox(name: str) -> Sandbox:
 
     Raises PluginError (field `sandbox`) for a name that is not one of them, or is broken.
     """
-    found: Sandbox = plugins.find("sandboxes", name, Sandbox).value
+    found: Sandbox = plugins.find("sandboxes", name, Sandbox, field="sandbox").value
     return found

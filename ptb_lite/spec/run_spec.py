@@ -14,7 +14,14 @@ from ptb_lite.audit.judge.choice import audit_judge_choice, check_audit_judge
 from ptb_lite.catalog.entries import LM_EVAL, AgentEntry
 from ptb_lite.catalog.loader import Catalog
 from ptb_lite.catalog.yaml_file import plain_message
-from ptb_lite.errors import CatalogError, PtbLiteError, SpecError, problems_of, raise_all
+from ptb_lite.errors import (
+    CatalogError,
+    PtbLiteError,
+    SpecError,
+    problems_of,
+    raise_all,
+    suggestion,
+)
 from ptb_lite.evaluation.job import Generation
 from ptb_lite.installation import item_salt, package_versions
 from ptb_lite.plugins import PluginError
@@ -211,7 +218,8 @@ def _require_known(spec: RunSpec, catalog: Catalog) -> None:
         try:
             catalog.benchmark(name)
         except CatalogError as error:
-            raise SpecError(error.message, field="also", hint=error.hint) from error
+            hint = suggestion(name, (NOTHING, *catalog.benchmarks))
+            raise SpecError(error.message, field="also", hint=hint) from error
 
 
 def _check_role(catalog: Catalog, spec: RunSpec) -> None:

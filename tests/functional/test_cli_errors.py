@@ -69,6 +69,8 @@ def assert_refused(done: subprocess.CompletedProcess[str], tmp_path: Path, *part
     assert done.stderr.startswith("error: ")
     assert all(line.startswith("error: ") for line in done.stderr.splitlines())
     assert "Traceback" not in done.stderr
+    fields = [line.split(": ")[1] for line in done.stderr.splitlines()]
+    assert len(fields) == len(set(fields)), done.stderr
     for part in parts:
         assert part in done.stderr
     assert not (tmp_path / "runs").exists()
@@ -81,6 +83,10 @@ def assert_refused(done: subprocess.CompletedProcess[str], tmp_path: Path, *part
         ((*DEMO, "--model", "qwen3-06b-base"), ("model: ", "Did you mean 'qwen3-0.6b-base'?")),
         ((*DEMO, "--agent", "recipee"), ("agent: ", "Did you mean 'recipe'?")),
         ((*DEMO, "--benchmark", "add-number"), ("benchmark: ", "Did you mean 'add-numbers'?")),
+        ((*DEMO, "--also", "non"), ("also: ", "Did you mean 'none'?")),
+        ((*DEMO, "--sandbox", "podmn"), ("sandbox: ", "Did you mean 'podman'?")),
+        ((*DEMO, "--on", "slrum"), ("on: ", "Did you mean 'slurm'?")),
+        (("experiment", "disclosure-dem"), ("experiment ", "Did you mean 'disclosure-demo'?")),
         ((*DEMO, "--minutes", "0"), ("budget: ", "7 days")),
         ((*DEMO, "--minutes", "-5"), ("budget: ", "7 days")),
         ((*DEMO, "--hours", "168.5"), ("budget: ", "7 days")),
@@ -90,6 +96,7 @@ def assert_refused(done: subprocess.CompletedProcess[str], tmp_path: Path, *part
         ((*DEMO, "--hours", "1", "--minutes", "1"), ("budget: ", "both")),
         ((*DEMO, "--limit", "1000000"), ("limit: ", "or less")),
         ((*DEMO, "--limit", "0"), ("limit: ",)),
+        ((*DEMO, "--limit", "abc"), ("'--limit': it should be a valid integer. `ptb-lite run",)),
         ((*DEMO, "--seed", "-1"), ("seed: ",)),
         ((*DEMO, "--policy", "harsh"), ("--policy", "'reset'")),
         ((*DEMO, "--model", "smollm2-135m-instruct-embedded"), ("model: ", "comparison")),
@@ -97,6 +104,7 @@ def assert_refused(done: subprocess.CompletedProcess[str], tmp_path: Path, *part
         (("run", "--benchmark", "add-numbers"), ("budget: ", "--minutes")),
         (("run", "--frobnicate"), ("No such option",)),
         (("frobnicate",), ("No such command",)),
+        (("rnu",), ("Did you mean 'run'? `ptb-lite --help`",)),
         (("show", "20200101-000000-abcd"), ("run: ", "ptb-lite ls")),
         (("attach", "nope"), ("run: ", "ptb-lite ls")),
         (("resume", "nope"), ("run: ", "ptb-lite ls")),

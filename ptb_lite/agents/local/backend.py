@@ -10,7 +10,6 @@ not shown to another that merely was named.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -19,6 +18,7 @@ from ptb_lite.agents.start import HOME, AgentStart, Key
 from ptb_lite.chat.address import address_problem
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import AgentEvent
+from ptb_lite.installation import own_program
 
 KEY_VARIABLE = "PTB_LITE_API_KEY"
 ENDPOINT_VARIABLE = "PTB_LITE_ENDPOINT"
@@ -31,7 +31,7 @@ _HINT = (
 class LocalBackend:
     def command(self, start: AgentStart) -> list[str]:
         return [
-            *(sys.executable, "-m", "ptb_lite.agents.local.main"),
+            *own_program("ptb_lite.agents.local.main"),
             *("--endpoint", start.endpoint or ""),
             *("--model", start.model or ""),
             # From the workspace on: a folder above it may be named for training, and what an agent

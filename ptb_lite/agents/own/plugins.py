@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from ptb_lite.agents.protocol import AgentPlan, Readiness
 from ptb_lite.agents.start import AgentStart
 from ptb_lite.catalog.entries import AgentEntry
 from ptb_lite.events import AgentEvent
+from ptb_lite.installation import own_program
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class OwnProgramBackend:
     module: str
 
     def command(self, start: AgentStart) -> list[str]:  # noqa: ARG002
-        return [sys.executable, "-m", self.module]
+        return own_program(self.module)
 
     def environment(self, start: AgentStart) -> Mapping[str, str]:  # noqa: ARG002
         return {}

@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from ptb_lite.audit.isolation.job import MAX_RESULT_BYTES
+from ptb_lite.installation import own_program
 from ptb_lite.sandbox import SandboxPlan, interpreter_paths, sandbox
 
 START_SECONDS = 60.0
@@ -43,7 +44,7 @@ def reader(
     It sees itself and `shown` read-only, where bubblewrap works here, and has no network. On
     leaving, nothing of it is left. Raises OSError when it cannot be started.
     """
-    command = [sys.executable, "-P", "-m", *module]
+    command = own_program(*module)
     with (
         tempfile.TemporaryDirectory(prefix="ptb-lite-audit-") as empty,
         # A file and not a pipe: a job is larger than a pipe holds, and a process that does not

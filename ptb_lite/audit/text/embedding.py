@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+from ptb_lite.installation import own_program
 
 TIMEOUT_SECONDS = 900.0
 LEAST_COSINE = 0.8
@@ -27,10 +28,10 @@ def nearest(
     with tempfile.TemporaryDirectory() as folder:
         asked, told = Path(folder) / "asked.json", Path(folder) / "told.json"
         asked.write_text(json.dumps({"items": [*items], "rows": [*rows], "top": top}))
-        command = [sys.executable, "-m", "ptb_lite.audit.text.embed_worker", model, asked, told]
+        command = own_program("ptb_lite.audit.text.embed_worker", *map(str, (model, asked, told)))
         try:
             done = subprocess.run(
-                [str(part) for part in command],
+                command,
                 capture_output=True,
                 timeout=TIMEOUT_SECONDS,
                 check=False,

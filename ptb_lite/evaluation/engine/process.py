@@ -7,7 +7,6 @@ import queue
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -37,6 +36,7 @@ from ptb_lite.evaluation.errors import (
 from ptb_lite.evaluation.job import EvaluationJob
 from ptb_lite.evaluation.results import EvaluationResult
 from ptb_lite.evaluation.submission import read_submission
+from ptb_lite.installation import own_program
 
 LOG_NAME = "worker.log"
 JOB_NAME = "job.json"
@@ -158,7 +158,7 @@ def worker_command(job: EvaluationJob) -> list[str]:
     """What starts the worker: with this Python, or the one of the engine's own environment."""
     job_file = str(job.output / JOB_NAME)
     if job.engine.python is None:
-        return [sys.executable, "-m", "ptb_lite.evaluation.engine.worker", job_file]
+        return own_program("ptb_lite.evaluation.engine.worker", job_file)
     # Isolated: neither this environment's variables nor the script's folder lead to packages.
     return [str(job.engine.python), "-I", str(VLLM_ENTRY), job_file]
 

@@ -14,6 +14,7 @@ from random import Random
 
 from pydantic import JsonValue
 
+from ptb_lite.errors import suggestion
 from ptb_lite.evaluation.errors import ItemsError
 from ptb_lite.evaluation.items.kinship import Family, FamilyOptions
 
@@ -43,7 +44,7 @@ def draw(
         raise ItemsError(
             f"no generator named {generator!r}",
             field="generator",
-            hint=f"Known: {', '.join(sorted(GENERATORS))}",
+            hint=suggestion(generator, sorted(GENERATORS)),
         )
     try:
         one = make(options)

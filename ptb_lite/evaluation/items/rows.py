@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from ptb_lite.errors import CatalogError, PtbLiteError
 from ptb_lite.evaluation.errors import ItemsError
 from ptb_lite.evaluation.items.item import text_lines
 from ptb_lite.files import file_sha256
+from ptb_lite.installation import own_program
 
 MAX_FILE_BYTES = 1 << 30
 MAX_ROWS = 1_000_000
@@ -178,7 +178,7 @@ def _fetch(entry: BenchmarkEntry, part: DataPart, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
-            [sys.executable, "-m", "ptb_lite.evaluation.items.fetch"],
+            own_program("ptb_lite.evaluation.items.fetch"),
             input=request.encode(),
             capture_output=True,
             env=environment,

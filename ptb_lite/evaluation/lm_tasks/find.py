@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import sys
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +20,7 @@ from ptb_lite.evaluation.lm_tasks.task import (
     file_form,
 )
 from ptb_lite.files import file_sha256, write_text
+from ptb_lite.installation import own_program
 
 SECONDS = 1800.0
 _REFUSED = 3
@@ -57,10 +57,7 @@ def find_lm_task(
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / "request.json", request.model_dump_json(indent=2))
         done = subprocess.run(
-            [
-                *(sys.executable, "-m", "ptb_lite.evaluation.lm_tasks.main"),
-                str(folder / "request.json"),
-            ],
+            own_program("ptb_lite.evaluation.lm_tasks.main", str(folder / "request.json")),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=SECONDS,

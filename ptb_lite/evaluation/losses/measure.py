@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +12,7 @@ from ptb_lite.audit.evidence.losses import Losses
 from ptb_lite.evaluation.engine.process import kill_group, log_tail
 from ptb_lite.evaluation.errors import EvaluationError
 from ptb_lite.events import Record
+from ptb_lite.installation import own_program
 
 MAX_SECONDS = 1800.0
 
@@ -57,7 +57,7 @@ def measure_losses(job: LossesJob) -> Losses:
     folder = job.output.parent
     job_file, log = folder / "losses-job.json", folder / "losses.log"
     job_file.write_text(job.model_dump_json(), encoding="utf-8")
-    command = [sys.executable, "-m", "ptb_lite.evaluation.losses.main", str(job_file)]
+    command = own_program("ptb_lite.evaluation.losses.main", str(job_file))
     with log.open("wb") as stream:
         # Its standard input ends with this process, however that ends, and it ends with it.
         process = subprocess.Popen(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Literal
@@ -24,6 +23,7 @@ from ptb_lite.chat.masking import mask_text
 from ptb_lite.errors import PtbLiteError
 from ptb_lite.events import Record
 from ptb_lite.files import read_record, write_record
+from ptb_lite.installation import own_program
 from ptb_lite.runner.context import RunContext
 from ptb_lite.runs.folder import RunFolder, list_runs
 
@@ -47,7 +47,7 @@ def agent_secrets(context: RunContext, plan: AgentPlan) -> Iterator[tuple[tuple[
     _lend(run, plan)
     given = plan.backend.environment(plan.start)
     names = [name for name, value in given.items() if value in plan.start.secrets]
-    forget = (sys.executable, "-m", "ptb_lite.runner.secret_cleanup", os.fspath(run.path), *names)
+    forget = tuple(own_program("ptb_lite.runner.secret_cleanup", os.fspath(run.path), *names))
     try:
         yield (forget,) if plan.start.secrets else ()
     finally:

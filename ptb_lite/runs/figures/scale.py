@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ptb_lite.catalog.entries import ModelEntry
-from ptb_lite.errors import SpecError
+from ptb_lite.errors import SpecError, suggestion
 from ptb_lite.evaluation.engine.plan import Work, card_seconds
 from ptb_lite.events import Record
 from ptb_lite.stats.scoring import smallest_detectable_gain
@@ -102,8 +102,9 @@ def scale(small: Small, real: Real) -> Scale:
     weights = _BF16 * real.model.parameters
     room = GPU_GB.get(real.gpu)
     if room is None:
-        known = ", ".join(GPU_GB)
-        raise SpecError(f"'{real.gpu}' is not known", field="gpu", hint=f"Known: {known}")
+        raise SpecError(
+            f"'{real.gpu}' is not known", field="gpu", hint=suggestion(real.gpu, GPU_GB)
+        )
     if weights > _ROOM * room * 1e9:
         raise SpecError(
             f"{real.model.id} takes {weights / 1e9:.0f} GB in bfloat16, a {real.gpu} has {room} GB",

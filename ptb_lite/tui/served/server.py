@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import shlex
 import socket
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,6 +14,7 @@ from aiohttp import web
 from textual_serve.server import Server
 
 from ptb_lite.errors import PtbLiteError
+from ptb_lite.installation import own_program
 from ptb_lite.text import plural
 
 VISITORS = 20
@@ -68,7 +68,7 @@ class RunServer(Server):
     ) -> None:
         self._socket = listening
         host, port = listening.getsockname()[:2]
-        command = [sys.executable, "-m", "ptb_lite.tui.served", str(runs_dir.resolve()), *run_ids]
+        command = own_program("ptb_lite.tui.served", str(runs_dir.resolve()), *run_ids)
         # Without a shell in between, so that a visitor's app sees when the server is gone.
         super().__init__(f"exec {shlex.join(command)}", host, port, title="ptb-lite")
         self.token = secrets.token_urlsafe(24)

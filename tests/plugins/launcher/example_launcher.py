@@ -52,7 +52,7 @@ class BackgroundLauncher:
         command = ["nohup", "nice", "-n", str(self._niceness)]
         with run.log.open("ab") as log:
             self._started[job] = subprocess.Popen(
-                [*command, sys.executable, "-m", "ptb_lite.runner", job],
+                [*command, sys.executable, "-P", "-m", "ptb_lite.runner", job],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

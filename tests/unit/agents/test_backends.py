@@ -76,7 +76,7 @@ def test_who_can_go_on_in_a_new_process() -> None:
 
 
 def test_a_backend_of_a_plugin_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(PluginError, match=r"there is no 'ghost' \(cheat-\w+, .*claude-code"):
+    with pytest.raises(PluginError, match=r"there is no 'ghost'\. Known: cheat-\w+, .*claude-code"):
         plan_agent(entry(backend="ghost"), workspace=tmp_path, model=None)
     (tmp_path / "agents.yaml").write_text("mine:\n  title: Mine\n  backend: claud-code\n")
     with pytest.raises(CatalogError, match="Did you mean 'claude-code'") as caught:
@@ -102,6 +102,6 @@ def test_another_agent_of_a_kind_needs_only_what_differs(tmp_path: Path) -> None
 )
 def test_every_program_of_the_package_is_there(name: str, tmp_path: Path) -> None:
     plan = plan_agent(CATALOG.agent(name), workspace=tmp_path, model=None)
-    _, option, module = plan.backend.command(plan.start)
-    assert option == "-m"
+    _, *options, module = plan.backend.command(plan.start)
+    assert options == ["-P", "-m"]
     assert find_spec(module) is not None

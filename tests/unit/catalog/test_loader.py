@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.catalog import load_catalog
-from ptb_lite.catalog.loader import suggestion
-from ptb_lite.errors import CatalogError
+from ptb_lite.errors import CatalogError, suggestion
 from ptb_lite.installation import config_root
 
 

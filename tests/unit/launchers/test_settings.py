@@ -33,7 +33,7 @@ def test_a_person_names_an_entry(tmp_path: Path) -> None:
         ("local: {gpu: 1}", "local", "launchers.yaml: local.gpu"),
         ("mine: 3", "mine", "needs its options"),
         ("mine: {launcher: [1]}", "mine", "is not the name of a launcher"),
-        ("mine: {launcher: lsf}", "mine", "there is no 'lsf'"),
+        ("mine: {launcher: lsf}", "mine", "launchers.yaml: mine.launcher: there is no 'lsf'"),
     ],
 )
 def test_what_makes_no_sense_is_named(tmp_path: Path, text: str, name: str, says: str) -> None:

@@ -135,6 +135,6 @@ def test_the_interpreter_is_shown_without_the_folders_above_it() -> None:
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
         PtbLiteError,
-        match=r"there is no 'chroot' \(bubblewrap, docker, none, podman\)",
+        match=r"there is no 'chroot'\. Known: bubblewrap, docker, none, podman",
     ):
         sandbox("chroot")
