@@ -15,15 +15,15 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.audit.material import SHARED
-from bench.audit.measure import Rate
 from bench.audit.memory_material import ITEMS, material
 from bench.audit.memory_models import BENCHMARKS, SEEDS, Planned, planned
+from bench.audit.memory_thresholds import Scored, lines, score
 from bench.audit.memory_training import Way, losses_of, make, prepare
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.detectors.memorisation import MemorisationDetector
@@ -79,36 +79,19 @@ def train_all(plans: Sequence[Planned], options: argparse.Namespace) -> int:
     return failed
 
 
-def lines(found: Sequence[tuple[Planned, bool]]) -> Iterator[str]:
-    """The table as Markdown: recall by form of cheat, false positives by form of honest work."""
-    yield "| trained on | benchmark | flagged |"
-    yield "|---|---|---|"
-    groups = dict.fromkeys((one.form.cheat, one.form.name, one.benchmark) for one, _ in found)
-    for cheat, form, benchmark in sorted(groups, key=lambda group: (not group[0], *group[1:])):
-        own = [
-            flagged
-            for one, flagged in found
-            if (one.form.cheat, one.form.name, one.benchmark) == (cheat, form, benchmark)
-        ]
-        yield f"| {form} | {benchmark} | {sum(own)} of {len(own)} |"
-    for label, cheat in (("recall, all cheats", True), ("false positives", False)):
-        own = [flagged for one, flagged in found if one.form.cheat is cheat]
-        yield f"| {label} | | {Rate(label, sum(own), len(own)).text()} |"
-
-
 def tell(plans: Sequence[Planned], work: Path) -> None:
-    """What the detector says of every model that is kept."""
-    found = []
+    """What the detector says of every model that is kept, and what a threshold would decide."""
+    scored = []
     for one in plans:
         if not (work / f"{one.name}.json").is_file():
             continue
-        case = AuditCase(folder=work, losses=losses_of(one, work))
-        result = MemorisationDetector().run(case)
-        found.append((one, result.status == "flagged"))
+        losses = losses_of(one, work)
+        result = MemorisationDetector().run(AuditCase(folder=work, losses=losses))
+        scored.append(Scored(one, score(losses)))
         print(f"{one.name} ({'cheat' if one.form.cheat else 'honest'}): {result.status}")
         for note in result.notes:
             print(f"  {note}")
-    print("\n".join(["", *lines(found)]))
+    print("\n".join(["", *lines(scored)]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

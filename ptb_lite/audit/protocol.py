@@ -30,6 +30,9 @@ class Detector(Protocol):
     deductions: ClassVar[Mapping[str, float]] = {}
     """The share of the gain, in [0, 1], that the policy `deduct` takes for a kind of flag."""
     needs: tuple[Need, ...] = ()
+    reads_programs: bool = False
+    """Whether it goes by the agent's programs (`AuditCase.programs`): those are read once for all
+    such detectors, which come first."""
 
     def live(self) -> Self | None:
         """The form that runs while the agent is at work: seconds, no models. None: at the end

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from ptb_lite.audit.evidence.folder import FoundFile, printable
+from ptb_lite.audit.evidence.folder import FoundFile, printable, suffix_of
 from ptb_lite.provenance import COPIES
-from ptb_lite.provenance.history import FileAct, History
+from ptb_lite.provenance.history import FileAct, History, Program
+from ptb_lite.provenance.inline import inline, is_python
 
 GONE = "deleted"
 """The folder under which files that are gone are named."""
@@ -39,11 +40,13 @@ def removed_files(
     `present` are the workspace's files by name: what lies there unchanged is left out."""
     here = dict(present)
     names: dict[str, int] = {}
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     for act in _gone(history):
-        if act.sha256 in seen or (act.act == "read" and act.path in here):
+        # A text is a program by its ending alone: it may have been kept under another, too.
+        content = (act.sha256, suffix_of(act.path))
+        if content in seen or (act.act == "read" and act.path in here):
             continue
-        seen.add(act.sha256)
+        seen.add(content)
         path = record / COPIES / act.sha256
         try:
             found = path.lstat()
@@ -58,12 +61,23 @@ def removed_files(
 def _gone(history: History) -> Iterator[FileAct]:
     yield from history.lost()
     for program in history.programs.values():
-        if program.text:
-            # By its program's name: what reads it knows programs by their endings.
-            name = program.command[0].rpartition("/")[2] if program.command else ""
-            ending = ".py" if name.startswith(("python", "pypy")) else ".sh"
-            path = f"stdin-{program.pid}{ending}"
-            yield FileAct(program.at, "read", program.entry, path, "", program.text, kept=True)
+        given = inline(program.command)
+        # By its program's name: what reads it knows programs by their endings.
+        ending = ".py" if is_python(program.command) else ".sh"
+        path = f"{'inline' if given.text else 'stdin'}-{program.pid}{ending}"
+        texts = [program.text] if program.text else []
+        if given.stdin and not texts:
+            texts = _piped(history, program)
+        for text in texts:
+            yield FileAct(program.at, "read", program.entry, path, "", text, kept=True)
+
+
+def _piped(history: History, program: Program) -> list[str]:
+    """The hashes of the files that were read by what writes into a program's standard input."""
+    if not program.stdin.startswith("pipe:"):
+        return []
+    writers = {one.entry for one in history.programs.values() if one.stdout == program.stdin}
+    return [a.sha256 for a in history.acts if a.act == "read" and a.entry in writers and a.sha256]
 
 
 def changed_meanwhile(history: History, expected: Mapping[str, str]) -> Iterator[FileAct]:

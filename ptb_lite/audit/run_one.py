@@ -51,5 +51,10 @@ def _needed(detector: Detector, case: AuditCase) -> AuditCase:
     """The case without what costs models or money and the detector does not ask for."""
     dear = {"losses": case.losses, "embedder": case.embedder, "judge": case.judge}
     spared = {name: None for name, value in dear.items() if value and name not in detector.needs}
-    # As it is where it can be: a case keeps what was read of its folder.
-    return replace(case, **spared) if spared else case  # type: ignore[arg-type]
+    if not spared:
+        return case
+    lighter = replace(case, **spared)  # type: ignore[arg-type]
+    # A case keeps what was read of its folder, of which none goes by what is spared.
+    kept = vars(case).keys() & {"listing", "history", "programs", "downloads"}
+    vars(lighter).update({name: vars(case)[name] for name in kept})
+    return lighter

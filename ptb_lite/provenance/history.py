@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from ptb_lite.provenance.record import (
     Line,
     ProcessLine,
     Said,
+    TextLine,
     read_lines,
 )
 
@@ -35,7 +36,8 @@ _HARNESS = re.compile(r"(?:^|/)evaluate\.py$")
 @dataclass(frozen=True)
 class Program:
     """One program in one process. `parent` and `before` are entries: of the process above, and of
-    what this very process was before. `text` is the hash of a copy of its standard input."""
+    what this very process was before. `text` is the hash of a copy of a program that
+    has no file."""
 
     entry: int
     at: float
@@ -204,6 +206,9 @@ def history_of(lines: Iterable[Line]) -> History:
                         line.to.removeprefix(workspace),
                     )
                 )
+            case TextLine() if offset + line.entry in programs:
+                entry = offset + line.entry
+                programs[entry] = replace(programs[entry], text=line.sha256)
             case Counts():
                 calls, seconds = calls + line.calls, seconds + line.cpu_seconds
                 problems += _left_out(line)

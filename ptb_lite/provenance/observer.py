@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import re
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from ptb_lite.provenance import processes
 from ptb_lite.provenance.calls import Call
 from ptb_lite.provenance.copies import Copies
+from ptb_lite.provenance.inline import inline, waiting_on_stdin
 from ptb_lite.provenance.listener import Memory, Notice
 from ptb_lite.provenance.places import AT_FDCWD, Place, Places
 from ptb_lite.provenance.processes import Processes, Running
@@ -24,11 +25,10 @@ MAX_OF_ONE = 2000
 """Lines of one program in one process."""
 _MAX_PATH = 4096
 _MAX_WORDS = 64
-_MAX_WORD = 16 << 10
-_MAX_STDIN = 64 << 10
+_MAX_WORD = 128 << 10
 _MAX_DEPTH = 32
-_INTERPRETERS = re.compile(r"(?:python|pypy|bash|dash|sh|zsh|node|perl|ruby)[\d.]*")
-_SPLICE_NONBLOCK = 2
+_MAX_SHOWN, _MAX_ALL_SHOWN = 16 << 10, 32 << 10
+_MAX_LOOKS = 200
 _PASSING = ("/tmp/", "/var/tmp/", "/dev/shm/", "/home/agent/")
 """Folders that end with a sandbox: what is read there is kept before anybody removes it."""
 
@@ -69,6 +69,7 @@ class Observer:
         self._processes = Processes(first)
         self._top = 0
         self._workspace = ""
+        self._awaited: dict[int, tuple[Running, int]] = {}
         self.left_out = 0
         self.seen = 0
 
@@ -89,6 +90,8 @@ class Observer:
         if call is None:
             return
         thread, given = notice.thread, notice.arguments
+        if thread in self._awaited:
+            self._look_again(thread)
         path = self._memory.text_at(thread, given[call.path], _MAX_PATH)
         at = _folder(given, call.at)
         if call.act == "execute":
@@ -127,10 +130,10 @@ class Observer:
             before=before.entry if before else None,
             pid=status.inside,
             program=os.fsdecode(path),
-            command=command,
+            command=_cut(command),
             stdin=processes.stream_of(status.process, 0),
             stdout=processes.stream_of(status.process, 1),
-            text=self._stdin_text(status.process, command),
+            text=self._inline_text(status.process, command, entry),
         )
 
     def _open(self, thread: int, at: int, path: bytes, flags: int) -> None:
@@ -261,49 +264,41 @@ class Observer:
                 found = self._forked(processes.status(process), depth)
         return found.entry if found else None
 
-    def _stdin_text(self, process: int, command: list[str]) -> str:
-        """The hash of the copy of a program that an interpreter reads from standard input, as far
-        as it is there already; empty: none."""
-        name = command[0].rpartition("/")[2] if command else ""
-        given = command[1:]
-        if not _INTERPRETERS.fullmatch(name) or not all(word.startswith("-") for word in given):
-            return ""
-        if any(word in ("-c", "-m", "-e") for word in given):
-            return ""
-        try:
-            handle = os.open(f"/proc/{process}/fd/0", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
-            return ""
-        try:
-            if processes.stream_of(process, 0).startswith("pipe:"):
-                raw = _waiting_in(handle)
-            elif os.isatty(handle):
-                raw = b""
-            else:
-                raw = os.read(handle, _MAX_STDIN)
-        except OSError:
-            raw = b""
-        finally:
-            os.close(handle)
-        if not raw or not self._copies.keep(raw):
-            return ""
-        return self._copies.digest(raw)
+    def _inline_text(self, process: int, command: list[str], entry: Running) -> str:
+        """The hash of the copy of a program that has no file, as far as it is there already;
+        empty: none."""
+        given = inline(command)
+        raw = given.text.encode("utf-8", "surrogateescape")
+        if given.stdin:
+            raw = waiting_on_stdin(process)
+            if not raw and processes.stream_of(process, 0).startswith("pipe:"):
+                self._awaited[process] = (entry, _MAX_LOOKS)
+        return self._copies.digest(raw) if raw and self._copies.keep(raw) else ""
+
+    def _look_again(self, process: int) -> None:
+        """Whether a program has come that was not in the pipe yet when its interpreter began:
+        that opens files of its own before it reads."""
+        entry, looks = self._awaited.pop(process)
+        if self._processes.known(process) is not entry:
+            return
+        raw = waiting_on_stdin(process)
+        if raw and self._copies.keep(raw):
+            self._lines.write("text", entry=entry.entry, sha256=self._copies.digest(raw))
+        elif looks > 1:
+            self._awaited[process] = (entry, looks - 1)
+
+
+def _cut(words: Iterable[str]) -> list[str]:
+    """The words that a line has room for."""
+    found, left = [], _MAX_ALL_SHOWN
+    for word in words:
+        if left <= 0:
+            break
+        found.append(word[: min(left, _MAX_SHOWN)])
+        left -= len(found[-1]) + 1
+    return found
 
 
 def _folder(given: tuple[int, ...], number: int) -> int:
     """The descriptor of a folder among arguments, as a signed number of 32 bits."""
     return AT_FDCWD if number < 0 else ctypes.c_int(given[number] & 0xFFFFFFFF).value
-
-
-def _waiting_in(pipe: int) -> bytes:
-    """What waits in another's pipe, left in it (tee(2)). Raises OSError."""
-    reading, writing = os.pipe()
-    try:
-        size = ctypes.c_size_t(_MAX_STDIN)
-        got = ctypes.CDLL(None, use_errno=True).tee(
-            pipe, writing, size, ctypes.c_uint(_SPLICE_NONBLOCK)
-        )
-        return os.read(reading, got) if got > 0 else b""
-    finally:
-        os.close(reading)
-        os.close(writing)

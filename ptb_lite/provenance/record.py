@@ -32,7 +32,7 @@ class ProcessLine(Record):
     `entry` numbers it in the record and `parent` is the entry of the process above; `before` is the
     entry that this very process had before. `pid` is its number inside of the sandbox. `stdin` and
     `stdout` are what they were then: a path, or `pipe:[N]`. `text` is the hash of the copy of a
-    program on standard input.
+    program that has no file: on standard input, or behind `-c` of Python.
     """
 
     kind: Literal["process"]
@@ -69,6 +69,15 @@ class FileLine(Record):
     to: str = ""
 
 
+class TextLine(Record):
+    """The program of `entry` came by a pipe when its interpreter had begun: `text` of its line."""
+
+    kind: Literal["text"]
+    at: float
+    entry: int
+    sha256: str
+
+
 class Counts(Record):
     """How many calls were told of, the CPU time that it took to note them, and what the bounds
     left out."""
@@ -91,11 +100,12 @@ class Said(Record):
     reason: str = ""
 
 
-Line = Annotated[Began | ProcessLine | FileLine | Counts | Said, Field(discriminator="kind")]
-_LINE: TypeAdapter[Began | ProcessLine | FileLine | Counts | Said] = TypeAdapter(Line)
+AnyLine = Began | ProcessLine | FileLine | TextLine | Counts | Said
+Line = Annotated[AnyLine, Field(discriminator="kind")]
+_LINE: TypeAdapter[AnyLine] = TypeAdapter(Line)
 
 
-def read_lines(folder: Path) -> Iterator[Began | ProcessLine | FileLine | Counts | Said]:
+def read_lines(folder: Path) -> Iterator[AnyLine]:
     """The lines of a record in order. What is no line of this version is left out: the last of a
     killed recorder, or an unknown kind. Raises OSError where there is no record."""
     left = 2 * MAX_BYTES

@@ -12,6 +12,7 @@ import yaml
 
 from ptb_lite.audit.code import builtin
 from ptb_lite.audit.code.functions import Functions
+from ptb_lite.audit.code.temporary import made_by
 from ptb_lite.audit.code.values import (
     HOLE,
     MAX_ALTERNATIVES,
@@ -206,7 +207,8 @@ class Calls(Functions):
         receiver = ref.site if isinstance(node.func, ast.Attribute) or ref.site else None
         site = Site(name, line, tuple(args), keywords, receiver, receiver_labels)
         self.sites.append(site)
-        return known(Ref(f"{name}()", site), labels=self._label(site))
+        made = made_by(name, self.key_at(line))
+        return known(*made, Ref(f"{name}()", site), labels=self._label(site))
 
     def _attribute_of(self, ref: Ref, name: str) -> Value:
         raise NotImplementedError

@@ -12,6 +12,7 @@ from typing import Any
 from ptb_lite.audit.code import builtin
 from ptb_lite.audit.code.calls import ERRORS, Calls
 from ptb_lite.audit.code.functions import Function, Scope
+from ptb_lite.audit.code.temporary import name_of
 from ptb_lite.audit.code.values import (
     HOLE,
     MAX_ALTERNATIVES,
@@ -204,6 +205,8 @@ class Expressions(Calls):
         option = self.option(ref, name)
         if option is not None:
             return option
+        if ref.site is not None and (path := name_of(ref.name, name, self.key_at(ref.site.line))):
+            return known(path)
         if ref.instance:
             held = self.objects.get(f"{ref.instance}.{name}")
             owner = ref.instance.partition("#")[0]

@@ -116,6 +116,10 @@ class Functions:
     def run_text(self, source: str, line: int) -> None:
         raise NotImplementedError
 
+    def key_at(self, line: int) -> str:
+        """What tells a line of this program from all lines of others."""
+        raise NotImplementedError
+
     stack: list[str]
     step_limit: int
     call_line: int
@@ -208,15 +212,38 @@ class Functions:
 
     def branches(self, test: ast.expr, then: _Branch, otherwise: _Branch) -> tuple[_Branch, ...]:
         """Which of two branches a call takes: `load("train")` none that asks for `== "test"`."""
+        decided = self._decided(test)
+        return (then, otherwise) if decided is None else (then if decided else otherwise,)
+
+    def _decided(self, test: ast.expr) -> bool | None:
+        """What a condition is for this call; None: not known."""
         match test:
+            case ast.UnaryOp(ast.Not(), inner):
+                found = self._decided(inner)
+                return None if found is None else not found
+            case ast.BoolOp(op, values):
+                each = [self._decided(value) for value in values]
+                enough = isinstance(op, ast.Or)
+                if enough in each:
+                    return enough
+                return None if None in each else not enough
+            case ast.Compare(ast.Name(name), [ast.Eq() | ast.NotEq() as op], [to]):
+                among = [to]
             case ast.Compare(
-                ast.Name(name), [ast.Eq() | ast.NotEq() as op], [ast.Constant(to)]
-            ) if name in self.literals and self.names.get(name, NOTHING).alternatives == (
-                self.literals[name],
+                ast.Name(name),
+                [ast.In() | ast.NotIn() as op],
+                [ast.Tuple(among) | ast.List(among) | ast.Set(among)],
             ):
-                same = self.literals[name] == to
-                return (then,) if same == isinstance(op, ast.Eq) else (otherwise,)
-        return then, otherwise
+                pass
+            case _:
+                return None
+        held = self.names.get(name, NOTHING).alternatives
+        if name not in self.literals or held != (self.literals[name],):
+            return None
+        constants = [one.value for one in among if isinstance(one, ast.Constant)]
+        if len(constants) < len(among):
+            return None
+        return (self.literals[name] in constants) == isinstance(op, ast.Eq | ast.In)
 
     def _local_call(
         self,
@@ -269,7 +296,7 @@ class Functions:
         words = {word.arg: word.value for word in node.keywords if word.arg in parameters}
         self.literals = {
             parameter: given.value
-            for parameter, given in {**nodes, **words}.items()
+            for parameter, given in {**_defaults(function), **nodes, **words}.items()
             if isinstance(given, ast.Constant) and not handed
         }
         self.names = ChainMap(local, *function.scope.maps)
@@ -286,3 +313,14 @@ class Functions:
                 self.taint(nodes[parameter], labels)
         self.returned[name] = merge(self.returned.get(name, NOTHING), result)
         return result
+
+
+def _defaults(function: Function) -> dict[str, ast.expr]:
+    """What parameters are worth that a call does not give."""
+    given = function.arguments
+    positional = [*given.posonlyargs, *given.args]
+    pairs = [
+        *zip(positional[len(positional) - len(given.defaults) :], given.defaults, strict=True),
+        *zip(given.kwonlyargs, given.kw_defaults, strict=True),
+    ]
+    return {one.arg: default for one, default in pairs if default is not None}

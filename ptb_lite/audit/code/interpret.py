@@ -10,25 +10,21 @@ tell is worth nothing, never an error.
 from __future__ import annotations
 
 import ast
-import warnings
+import zlib
 from collections import ChainMap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ptb_lite.audit.code.expressions import Expressions
 from ptb_lite.audit.code.functions import Function, Scope
+from ptb_lite.audit.code.syntax import UnreadableCodeError, loaded, parse
 from ptb_lite.audit.code.values import NOTHING, Label, Ref, Site, Value, World, known, merge, union
 from ptb_lite.audit.evidence import progress
 
-MAX_SOURCE = 2 << 20
 MAX_STEPS = 1_500_000
 _PASSES = 3
 _MAX_MODULES = 40
 _MAX_RUN_TEXT = 100_000
-
-
-class UnreadableCodeError(ValueError):
-    """Source that is no Python, too long, or nested beyond what can be read."""
 
 
 class OutOfStepsError(Exception):
@@ -38,11 +34,13 @@ class OutOfStepsError(Exception):
 @dataclass
 class Program:
     """What is known of one program: its calls in order, the texts that it puts together (those
-    that do not stand in it as they are), with their lines, and whether all of it was followed."""
+    that do not stand in it as they are), with their lines, and whether all of it was followed.
+    `asked` are the calls that a label was asked for: also those of modules that it imports."""
 
     sites: list[Site] = field(default_factory=list)
     made: list[tuple[int, str]] = field(default_factory=list)
     whole: bool = True
+    asked: list[Site] = field(default_factory=list)
 
 
 LabelSource = Callable[[Site], Iterable[Label]]
@@ -64,7 +62,8 @@ def interpret(
     """
     progress.interpreting(source)
     tree = parse(source)
-    walker = _Walker(label, pick, world or World())
+    walker = _Walker(label, pick, world or World(), zlib.crc32(source.encode("utf-8", "replace")))
+    state: object = None
     for _ in range(_PASSES):
         walker.begin()
         try:
@@ -73,26 +72,19 @@ def interpret(
         except (OutOfStepsError, RecursionError):
             walker.program.whole = False
             break
+        before, state = state, walker.state()
+        if state == before:
+            break  # another pass would see what this one saw
     return walker.program
-
-
-def parse(source: str) -> ast.Module:
-    """Raises UnreadableCodeError."""
-    if len(source) > MAX_SOURCE:
-        raise UnreadableCodeError("longer than 2 MB")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise UnreadableCodeError(str(error)[:200]) from error
 
 
 class _Walker(Expressions):
     """Statements; the expressions are its parent's."""
 
-    def __init__(self, label: LabelSource, pick: PartPicker, world: World) -> None:
+    def __init__(self, label: LabelSource, pick: PartPicker, world: World, key: int) -> None:
         super().__init__(label, pick, world)
+        self._of_program = key
+        self._label = self._asked_for(label)
         self.program = Program()
         self.stack, self.scopes, self.call_line = [], {}, 1
         self._global: set[str] = set()
@@ -102,6 +94,29 @@ class _Walker(Expressions):
         self._returns: list[Value] = []
         self._module = ""
         self._line = 0
+
+    def _asked_for(self, label: LabelSource) -> LabelSource:
+        def asked(site: Site) -> Iterable[Label]:
+            self.program.asked.append(site)
+            return label(site)
+
+        return asked
+
+    def state(self) -> object:
+        """How much is known of every name and call: it only ever grows."""
+        known_of = (self.names.maps[-1], self.objects, self.returned, self.options)
+        return (
+            [
+                [(name, len(v.alternatives), len(v.labels)) for name, v in values.items()]
+                for values in known_of
+            ],
+            [
+                (site.name, site.line, [len(value.alternatives) for value in site.args])
+                for site in self.program.asked
+            ],
+            len(self.made),
+            dict(self.mutated),
+        )
 
     def begin(self) -> None:
         self.program = Program()
@@ -136,6 +151,9 @@ class _Walker(Expressions):
         self.steps += 1
         if self.steps > MAX_STEPS:
             raise OutOfStepsError
+
+    def key_at(self, line: int) -> str:
+        return f"{self._of_program:x}{self._module}-{line}"
 
     def line_of(self, node: ast.AST) -> int:
         return self._line or getattr(node, "lineno", 1)
@@ -192,18 +210,20 @@ class _Walker(Expressions):
             self._returns, self.yields, self._depth, self._module, self._line = kept
         return merge(*found) if found else NOTHING
 
-    def block(self, body: Iterable[ast.stmt]) -> None:
-        for statement in body:
-            self.statement(statement)
+    def block(self, body: Iterable[ast.stmt]) -> bool:
+        """Whether it surely is left before its end: what stands behind that never runs."""
+        return any(self.statement(statement) for statement in body)
 
-    def inner(self, *bodies: Iterable[ast.stmt]) -> None:
-        """Code that may or may not run: its assignments add to what is known."""
+    def inner(self, *bodies: Iterable[ast.stmt]) -> bool:
+        """Code that may or may not run: its assignments add to what is known. Whether all of these
+        bodies are left."""
         self._depth += 1
-        for body in bodies:
-            self.block(body)
+        left = [self.block(body) for body in bodies]
         self._depth -= 1
+        return all(left)
 
-    def statement(self, node: ast.stmt) -> None:
+    def statement(self, node: ast.stmt) -> bool:
+        """Whether what follows in the same block never runs."""
         self.spend()
         match node:
             case ast.Import() | ast.ImportFrom():
@@ -222,6 +242,7 @@ class _Walker(Expressions):
                 self._class(node)
             case ast.Return():
                 self._returns.append(self.value(node.value) if node.value else NOTHING)
+                return True
             case ast.For() | ast.AsyncFor():
                 over = self.whole(self.value(node.iter))
                 self.assign(node.target, self.element_of(over))
@@ -231,7 +252,7 @@ class _Walker(Expressions):
                 self.inner(node.body, node.orelse)
             case ast.If():
                 self.value(node.test)
-                self.inner(*self.branches(node.test, node.body, node.orelse))
+                return self.inner(*self.branches(node.test, node.body, node.orelse))
             case ast.With() | ast.AsyncWith():
                 before = self.names.get("sys.stdout")
                 for item in node.items:
@@ -259,6 +280,7 @@ class _Walker(Expressions):
                 for child in ast.iter_child_nodes(node):
                     if isinstance(child, ast.expr):
                         self.value(child)
+        return isinstance(node, ast.Raise | ast.Continue | ast.Break)
 
     def assign(self, target: ast.expr, value: Value) -> None:
         match target:
@@ -299,7 +321,7 @@ class _Walker(Expressions):
             self.sites.append(Site(f"{ref.name}.__setitem__", line, (key, value)))
 
     def _augment(self, node: ast.AugAssign) -> None:
-        joined = ast.BinOp(_loaded(node.target), node.op, node.value)
+        joined = ast.BinOp(loaded(node.target), node.op, node.value)
         ast.copy_location(joined, node)
         value = self.value(joined)
         self._depth += 1
@@ -357,20 +379,6 @@ class _Walker(Expressions):
         self.names = outer
 
 
-def _loaded(target: ast.expr) -> ast.expr:
-    """The target of `x += y` as an expression to read."""
-    match target:
-        case ast.Name():
-            loaded: ast.expr = ast.Name(target.id, ast.Load())
-        case ast.Attribute():
-            loaded = ast.Attribute(target.value, target.attr, ast.Load())
-        case ast.Subscript():
-            loaded = ast.Subscript(target.value, target.slice, ast.Load())
-        case _:
-            loaded = ast.Constant(None)
-    return ast.copy_location(loaded, target)
-
-
 __all__ = [
     "Label",
     "Program",
@@ -379,5 +387,6 @@ __all__ = [
     "World",
     "interpret",
     "known",
+    "parse",
     "union",
 ]

@@ -26,7 +26,7 @@ from ptb_lite.audit.code.flows import (
     used_for,
     words_read,
 )
-from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
+from ptb_lite.audit.code.interpret import UnreadableCodeError
 from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.detectors.ingestion import finish
 from ptb_lite.audit.detectors.parts.recorded_chains import Contents, chain_flags
@@ -65,6 +65,7 @@ _MIN_ID = 5
 
 class AnswerKeyDetector(Detector):
     name = NAME
+    reads_programs = True
     deciding = True
     rules = (
         Rule(
@@ -109,8 +110,7 @@ class _Look:
             return [origin]
 
         try:
-            world = self._case.programs.world(program)
-            read = interpret(program.source, label=label, world=world)
+            read = self._case.programs.labelled(program, label)
         except UnreadableCodeError as error:
             self._account.note(f"{program.file}: not followed as Python ({error})")
             return

@@ -92,6 +92,7 @@ class Clones:
 
 class CodeCloneDetector(Detector):
     name = NAME
+    reads_programs = True
     deciding = True
     rules = (
         Rule(

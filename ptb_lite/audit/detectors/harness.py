@@ -53,6 +53,7 @@ _SHADOWED = {"ptb_lite", "lm_eval", "transformers", "torch", "peft", "safetensor
 
 class HarnessDetector(Detector):
     name = NAME
+    reads_programs = True
     deciding = True
     rules = (Rule("harness-tampered", "decides", "files of the judging were changed or imitated"),)
     deductions: ClassVar[Mapping[str, float]] = {

@@ -25,7 +25,7 @@ from ptb_lite.audit.code.flows import (
     used_for,
     words_read,
 )
-from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
+from ptb_lite.audit.code.interpret import UnreadableCodeError
 from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.detectors.parts.ingestion_commands import (
     TEST_PART,
@@ -91,6 +91,7 @@ _REGEX_CALL = re.compile(r"load_dataset\w*\(\s*[\"']([\w./-]+)[\"']([^)]{0,200})
 
 class IngestionDetector(Detector):
     name = NAME
+    reads_programs = True
     deciding = True
     rules = (
         Rule(
@@ -172,8 +173,7 @@ class _Look:
             return [origin]
 
         try:
-            world = self._programs.world(program)
-            read = interpret(program.source, label=label, pick=_pick, world=world)
+            read = self._programs.labelled(program, label, _pick)
         except UnreadableCodeError as error:
             self._account.note(f"{program.file}: not followed as Python ({error})")
             yield from self._by_pattern(program)

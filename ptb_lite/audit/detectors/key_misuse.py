@@ -21,7 +21,7 @@ import yaml
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.flows import is_result_file, used_for
-from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret
+from ptb_lite.audit.code.interpret import UnreadableCodeError
 from ptb_lite.audit.code.shell import Command, redirected
 from ptb_lite.audit.code.values import HOLE, Label, Site
 from ptb_lite.audit.detectors.ingestion import finish
@@ -86,6 +86,7 @@ def providers() -> ProviderList:
 
 class KeyMisuseDetector(Detector):
     name = NAME
+    reads_programs = True
     deciding = True
     rules = (
         Rule(
@@ -128,9 +129,6 @@ class _Look:
         self._folders = {
             file.relative.partition("/")[0] for file in case.listing.files if "/" in file.relative
         }
-
-    def _world(self, program: Program) -> World:
-        return self._case.programs.world(program)
 
     def environment(self, order: ShellCommand) -> None:
         """`export OPENAI_BASE_URL=http://127.0.0.1:8000/v1` makes the clients local ones."""
@@ -196,7 +194,7 @@ class _Look:
             return [origin]
 
         try:
-            read = interpret(program.source, label=label, world=self._world(program))
+            read = self._case.programs.labelled(program, label)
         except UnreadableCodeError as error:
             self._account.note(f"{program.file}: not followed as Python ({error})")
             return

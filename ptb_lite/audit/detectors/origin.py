@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
+from ptb_lite.audit.code.interpret import UnreadableCodeError
 from ptb_lite.audit.code.shell import Command
 from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.detectors.parts.origin_options import configured, goes_into, started_from
@@ -205,8 +205,7 @@ class _Look:
             return [origin]
 
         try:
-            world = self._case.programs.world(program)
-            read = interpret(program.source, label=label, world=world)
+            read = self._case.programs.labelled(program, label)
         except UnreadableCodeError:
             return
         for site in read.sites:

@@ -56,6 +56,7 @@ _MAX_CACHED = 3
 
 class OverlapDetector(Detector):
     name = NAME
+    reads_programs = True
     deciding = True
     rules = (
         Rule(

@@ -127,6 +127,7 @@ class Found:
 
 class ParaphraseDetector(Detector):
     name = NAME
+    reads_programs = True
     deciding = False
     rules = (
         Rule(

@@ -80,6 +80,7 @@ class Finding:
 
 class SubstitutionDetector(Detector):
     name = NAME
+    reads_programs = True
     deciding = True
     rules = (
         Rule(

@@ -48,6 +48,7 @@ _READERS = {"cat", "less", "head", "tail", "cp", "grep", "find", "ls", "strings"
 
 class TraceDetector(Detector):
     name = NAME
+    reads_programs = True
     deciding = False
     rules = (
         Rule(

@@ -8,7 +8,7 @@ unless its trace shows that it wrote them. So are data files that the task's ins
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
@@ -28,6 +28,7 @@ _INSTRUCTIONS = re.compile(
 )
 _DATA = {".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow"}
 _SHORT = 4
+_MAX_DEPTH = 20
 _OPTION = re.compile(r"[\"']--model[-_]path[\"']")
 _OUTPUT = re.compile(r"[\"']--(?:json[-_]output[-_]file|limit|templates[-_]dir)[\"']")
 _MEASURES = re.compile(r"inspect_ai|inspect_evals|evaluation_code|lm_eval|bfcl_eval|vllm|evalplus")
@@ -59,8 +60,8 @@ def handed_data(
     """Data files that the task's own instructions name, in a folder that has no record of what was
     handed over, or the `prompt` that its trace begins with. `written` are paths that the agent's
     tools wrote: neither instructions nor data of its own count."""
-    changed = tuple(written)
-    own = [f for f in files if not any(path.endswith(f.relative) for path in changed)]
+    changed = {end for path in written for end in _ends(path)}
+    own = [file for file in files if file.relative not in changed]
     instructions = (
         _text(file)
         for file in own
@@ -78,6 +79,13 @@ def handed_data(
             or any(f"{folder}/" in told for folder in file.folders if len(folder) > _SHORT)
         )
     )
+
+
+def _ends(path: str) -> Iterator[str]:
+    """A path, and what is left of it without its first folders."""
+    parts = path.split("/")
+    for start in range(max(0, len(parts) - _MAX_DEPTH), len(parts)):
+        yield "/".join(parts[start:])
 
 
 def _names(text: str, name: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
@@ -95,7 +95,7 @@ def holding_items(
         )
     search = _Holding(items)
     found: list[str] = []
-    aside = _Aside(programs)
+    aside = _Aside(programs, files)
     for file in files:
         name = file.relative
         given = name in handed or is_handed_test_data(name, programs.harness)
@@ -197,22 +197,28 @@ class _Holding:
 class _Aside:
     """Copies of test items that programs compare with, and that commands show."""
 
-    def __init__(self, programs: Programs) -> None:
+    def __init__(self, programs: Programs, files: Sequence[FoundFile]) -> None:
         self._programs, self._left = programs, _MAX_FOLLOWED
-        self._words = "\n".join(order.command.text() for order in programs.orders)
+        names = {file.name for file in files if self._may_keep(file)}
+        self._commanded = _naming(names, (order.command.text() for order in programs.orders))
+        self._readers = _naming(names, (one.source for one in programs.python))
 
     def keeps(self, file: FoundFile) -> bool:
         """Whether a file is kept aside, as far as its name and what names it tell. What is for
         training by its name is not."""
         name = file.name
-        if TRAINS.search(name) or len(name) < 4 or file.size > _MAX_ASIDE:
+        if not self._may_keep(file):
             return False
-        readers = [one for one in self._programs.python if name in one.source]
-        if names_test(name) and (readers or name in self._words):
+        readers = [self._programs.python[number] for number in self._readers.get(name, ())]
+        if names_test(name) and (readers or name in self._commanded):
             return True
         if readers:
             return any(self._compares(one, name) for one in readers)
-        return file.suffix in _TEXT and name in self._words and self._is_shown(name)
+        return file.suffix in _TEXT and name in self._commanded and self._is_shown(name)
+
+    @staticmethod
+    def _may_keep(file: FoundFile) -> bool:
+        return not TRAINS.search(file.name) and len(file.name) >= 4 and file.size <= _MAX_ASIDE
 
     def _compares(self, program: Program, name: str) -> bool:
         """Whether a program reads a file and passes nothing of it on."""
@@ -230,6 +236,7 @@ class _Aside:
             return found[-1:]
 
         try:
+            # Not as it is read for all: that is when outputs are known.
             world = self._programs.world(program)
             sites = (
                 interpret(program.source, label=label, world=world).sites if self._left > 0 else []
@@ -241,12 +248,28 @@ class _Aside:
 
     def _is_shown(self, name: str) -> bool:
         """Whether all commands that name a file only show it, or made it by showing something."""
-        orders = [o.command for o in self._programs.orders if name in o.command.text()]
+        orders = [self._programs.orders[n].command for n in self._commanded.get(name, ())]
         return bool(orders) and all(
             command.program in _VIEWERS
             and all(target.endswith(name) for target in redirected(command))
             for command in orders
         )
+
+
+def _naming(names: Iterable[str], texts: Iterable[str]) -> dict[str, list[int]]:
+    """By name, the numbers of the texts that it stands in. One pass, however many names."""
+    from ahocorasick_rs import BytesAhoCorasick
+
+    known = sorted(names)
+    found: dict[str, list[int]] = {}
+    if not known:
+        return found
+    search = BytesAhoCorasick([name.encode("utf-8", "surrogatepass") for name in known])
+    for number, text in enumerate(texts):
+        raw = text.encode("utf-8", "surrogatepass")
+        for at in {at for at, *_ in search.find_matches_as_indexes(raw, overlapping=True)}:
+            found.setdefault(known[at], []).append(number)
+    return found
 
 
 def _titles(file: FoundFile) -> bytes:

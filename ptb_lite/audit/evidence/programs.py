@@ -14,8 +14,14 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from ptb_lite.audit.code.flows import is_training_file
+from ptb_lite.audit.code.interpret import (
+    LabelSource,
+    PartPicker,
+    UnreadableCodeError,
+    World,
+    interpret,
+)
 from ptb_lite.audit.code.interpret import Program as Followed
-from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret
 from ptb_lite.audit.code.shell import Command, redirected
 from ptb_lite.audit.evidence import progress
 from ptb_lite.audit.evidence.folder import (
@@ -26,6 +32,7 @@ from ptb_lite.audit.evidence.prose import Turn
 from ptb_lite.events import Flag
 
 _MAX_FOLLOWED = 1000
+_MAX_SHARED = 6 << 20
 _DATA = (".jsonl", ".json", ".csv", ".tsv", ".txt")
 
 ProgramKind = Literal["python", "config"]
@@ -96,6 +103,31 @@ class Programs:
                 return found
             self._followed[program] = found
         return self._followed[program]
+
+    def labelled(
+        self,
+        program: Program,
+        label: LabelSource,
+        pick: PartPicker = lambda found, _key: found,
+    ) -> Followed:
+        """What a Python program calls and makes, with what `label` says of its calls
+        (`interpret`). Where that is nothing, what was read for all detectors is the same.
+
+        Raises UnreadableCodeError.
+        """
+        plain = self.followed(program)
+        if plain is not None and not any(True for site in plain.asked for _ in label(site)):
+            return plain
+        return interpret(program.source, label=label, pick=pick, world=self.world(program))
+
+    def follow_all(self) -> None:
+        """Follow the programs now, before processes are forked that each would."""
+        left = _MAX_SHARED
+        for program in self.python:
+            left -= len(program.source)
+            if left < 0:
+                break
+            self.followed(program)
 
     def world(self, program: Program) -> World:
         """What a program finds around itself: the modules beside it, the environment's variables,

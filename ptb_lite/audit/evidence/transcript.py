@@ -133,7 +133,8 @@ def _lines(
             yield from prose.end()
             yield from _event(found, name, number)
             understood.parsed += 1
-            understood.worded += _SENTENCE.search(text) is not None
+            if understood.turns == 0:
+                understood.worded += _SENTENCE.search(text) is not None
             continue
         if understood.acts == 0 and understood.parsed == 0:
             understood.line(text.strip())

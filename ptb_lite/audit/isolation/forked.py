@@ -6,13 +6,14 @@ The parent opens no file of an agent's. Of the process it takes a bounded number
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import mmap
 import os
 import resource
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from ptb_lite.audit.evidence.folder import printable
 from ptb_lite.audit.isolation.job import MAX_RESULT_BYTES
 from ptb_lite.audit.run_one import crashed
 
+_PR_SET_PDEATHSIG = 1
 _GRACE_SECONDS = 5.0
 _OUT_OF_MEMORY = 9
 """The exit status of a process that met its limit of memory."""
@@ -45,30 +47,26 @@ def attempt(
     memory_bytes: int,
     seconds: float,
     fits: Callable[[bytes], bool],
+    close: Sequence[int] = (),
 ) -> Attempt:
     """Fork one process for `work`, wait for its result, and leave none of its processes.
 
-    `folder` is what names of files are relative to, `fits` says whether bytes are a result.
+    `folder` is what names of files are relative to, `fits` says whether bytes are a result. The
+    process does not get the descriptors `close` of this one.
     """
-    slot = mmap.mmap(-1, progress.SLOT_BYTES)
-    theirs, ours = os.pipe()
     began = time.monotonic()
-    child = os.fork()
-    if child == 0:
-        os.close(theirs)
-        _work(work, memory_bytes, slot, ours, began + seconds)
-    os.close(ours)
-    with contextlib.suppress(OSError):
-        os.setpgid(child, child)  # as the child does: whoever is first
+
+    def written(out: int) -> None:
+        for one in close:
+            os.close(one)
+        write(out, work())
+
+    started = _start(written, memory_bytes, began + seconds)
     try:
-        raw, in_time = _read(theirs, began + seconds)
+        raw, in_time = _read(started.output, began + seconds)
     finally:
-        os.close(theirs)
-        with contextlib.suppress(OSError):
-            os.killpg(child, signal.SIGKILL if not _done(child) else signal.SIGTERM)
-    _, status = os.waitpid(child, 0)
-    file = _relative(progress.last(slot), folder)
-    slot.close()
+        started.end()
+    status, file = started.status(folder)
     if not in_time:
         return Attempt(b"", f"took more than {seconds:.0f} s", file, killed=True)
     if len(raw) > MAX_RESULT_BYTES:
@@ -80,6 +78,78 @@ def attempt(
     if os.waitstatus_to_exitcode(status) == _CRASHED:
         return Attempt(b"", raw.decode("utf-8", "replace")[:500], file)
     return Attempt(b"", _how(status, memory_bytes, seconds), file, killed=True)
+
+
+def streamed(
+    work: Callable[[int], None],
+    *,
+    folder: Path,
+    memory_bytes: int,
+    seconds: float,
+    first_seconds: float,
+) -> Generator[bytes, None, Attempt]:
+    """Fork one process, and give the lines that `work` writes to its descriptor as they come; the
+    first within `first_seconds`. Returns how it ended; none of its processes is left."""
+    began = time.monotonic()
+    started = _start(work, memory_bytes, began + seconds)
+    held, until, in_time = bytearray(), began + first_seconds, False
+    try:
+        while (left := until - time.monotonic()) > 0:
+            if not select.select([started.output], [], [], left)[0]:
+                break
+            block = os.read(started.output, 1 << 16)
+            in_time = not block
+            held += block
+            if in_time or len(held) > 2 * MAX_RESULT_BYTES:
+                break
+            *lines, rest = held.split(b"\n")
+            held = bytearray(rest)
+            for line in lines:
+                until = began + seconds
+                yield bytes(line)
+    finally:
+        started.end()
+    status, file = started.status(folder)
+    if in_time and status == 0:
+        return Attempt(b"")
+    late = f"took more than {until - began:.0f} s"
+    reason = _how(status, memory_bytes, seconds) if in_time else late
+    return Attempt(b"", reason, file, killed=True)
+
+
+@dataclass(frozen=True)
+class _Started:
+    child: int
+    output: int
+    slot: mmap.mmap
+
+    def end(self) -> None:
+        """Close its output and end its group."""
+        os.close(self.output)
+        with contextlib.suppress(OSError):
+            os.killpg(self.child, signal.SIGKILL if not _done(self.child) else signal.SIGTERM)
+
+    def status(self, folder: Path) -> tuple[int, str]:
+        """Its exit status, and the file that it was at."""
+        _, status = os.waitpid(self.child, 0)
+        file = _relative(progress.last(self.slot), folder)
+        self.slot.close()
+        return status, file
+
+
+def _start(work: Callable[[int], None], memory_bytes: int, until: float) -> _Started:
+    """Fork a process for `work`, which is given the descriptor to write to."""
+    slot = mmap.mmap(-1, progress.SLOT_BYTES)
+    theirs, ours = os.pipe()
+    above = os.getpid()
+    child = os.fork()
+    if child == 0:
+        os.close(theirs)
+        _work(work, memory_bytes, slot, ours, until, above)
+    os.close(ours)
+    with contextlib.suppress(OSError):
+        os.setpgid(child, child)  # as the child does: whoever is first
+    return _Started(child, theirs, slot)
 
 
 def _relative(name: str, folder: Path) -> str:
@@ -120,6 +190,13 @@ def _read(source: int, until: float) -> tuple[bytes, bool]:
     return b"", False
 
 
+def _end_with(above: int) -> None:
+    """End this process with the one above it: prctl(2), PR_SET_PDEATHSIG."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != above:
+        os._exit(1)
+
+
 def _leave_streams() -> None:
     """Give up the server's standard input and output, where results go."""
     null = os.open(os.devnull, os.O_RDWR)
@@ -129,29 +206,36 @@ def _leave_streams() -> None:
 
 
 def _work(
-    work: Callable[[], bytes], memory_bytes: int, slot: mmap.mmap, out: int, until: float
+    work: Callable[[int], None],
+    memory_bytes: int,
+    slot: mmap.mmap,
+    out: int,
+    until: float,
+    above: int,
 ) -> None:
     """The process itself. Never returns."""
     status = 1
     try:
         os.setpgid(0, 0)
+        _end_with(above)
         _leave_streams()
         limit(memory_bytes, until - time.monotonic())
         progress.report_to(slot, until - _GRACE_SECONDS)
-        _write(out, work())
+        work(out)
         status = 0
     except MemoryError:
         status = _OUT_OF_MEMORY
     except Exception as error:
         # Somebody else's code over somebody else's data.
-        _write(out, crashed(error).encode("utf-8", "replace"))
+        write(out, crashed(error).encode("utf-8", "replace"))
         status = _CRASHED
     finally:
         # Not sys.exit: nothing of the server's is to be flushed or cleaned up twice.
         os._exit(status)
 
 
-def _write(out: int, raw: bytes) -> None:
+def write(out: int, raw: bytes) -> None:
+    """All of `raw`, cut where no parent takes more. Raises OSError."""
     view = memoryview(raw)[: MAX_RESULT_BYTES + 1]
     while view:
         view = view[os.write(out, view) :]

@@ -11,22 +11,20 @@ import ctypes
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from importlib import import_module
 
 from pydantic import ValidationError
 
-from ptb_lite.audit.case import AuditCase
+from ptb_lite.audit.detectors.parts.overlap_search import prepare_search
 from ptb_lite.audit.detectors.submission import SubmissionCheck
 from ptb_lite.audit.evidence.folder import printable
 from ptb_lite.audit.evidence.test_sets.sources import known_sources
-from ptb_lite.audit.isolation.forked import Attempt, attempt
-from ptb_lite.audit.isolation.job import Job, Limits, SubmissionJob, decoded, encoded
-from ptb_lite.audit.protocol import Detector
-from ptb_lite.audit.record import DetectorResult
+from ptb_lite.audit.isolation.detecting import one_result
+from ptb_lite.audit.isolation.forked import attempt
+from ptb_lite.audit.isolation.job import Job, SubmissionJob, decoded
+from ptb_lite.audit.isolation.sharing import sharing
 from ptb_lite.audit.registry import installed
-from ptb_lite.audit.run_one import look
-from ptb_lite.events import Flag
+from ptb_lite.audit.text.searches import search_for_answers, search_for_items
 
 _PR_SET_DUMPABLE = 4
 
@@ -68,92 +66,30 @@ def _is_check(raw: bytes) -> bool:
 
 
 def _detectors(job: Job) -> Iterator[bytes]:
-    _preload()
+    _preload(job)
     known = {detector.name: detector for detector in installed().detectors()}
+    chosen = [
+        (known[name].live() or known[name]) if job.live else known[name] for name in job.detectors
+    ]
     until = time.monotonic() + job.limits.seconds
-    without: tuple[str, ...] = ()
-    for name in job.detectors:
-        detector = known[name]
-        chosen = (detector.live() or detector) if job.live else detector
-        for line, ended in _results(chosen, job, without, until):
-            without = ended
-            yield line
+    done = 0
+    for line in sharing(chosen, job, until):
+        done += 1
+        yield line
+    without = job.case.without
+    for detector in chosen[done:]:
+        line, without = one_result(detector, job, without, until)
+        yield line
 
 
-def _preload() -> None:
-    """Import once what several workers would each import."""
+def _preload(job: Job) -> None:
+    """Make once what several workers would each make: imports, and the searches for test items."""
     known_sources()
     import_module("numpy")
-
-
-def _results(
-    detector: Detector, job: Job, without: tuple[str, ...], until: float
-) -> Iterator[tuple[bytes, tuple[str, ...]]]:
-    """One detector's line, and the files that are left out from here on."""
-    made = Attempt(b"", "there was no time left for it")
-    own: list[Attempt] = []
-    here = without
-    for _ in range(job.limits.attempts):
-        seconds = (until - time.monotonic()) / 2
-        if seconds < 1:
-            break
-        made = _attempt(detector, replace(job.case, without=here), job.limits, seconds)
-        if made.result:
-            break
-        own.append(made)
-        if not made.file or made.file in here:
-            break
-        here = (*here, made.file)
-        # What killed one would kill the next; what one crashed at, another may read.
-        without = (*without, made.file) if made.killed else without
-    if made.result and not own:
-        yield made.result, without
-        return
-    yield encoded(_with_ends(detector, made, own)), without
-
-
-def _with_ends(detector: Detector, made: Attempt, ends: list[Attempt]) -> DetectorResult:
-    """The result with a flag that informs for every file that ended a worker."""
-    found = (
-        DetectorResult.model_validate_json(made.result)
-        if made.result
-        else DetectorResult(detector=detector.name, status="skipped", deciding=detector.deciding)
-    )
-    flags = tuple(
-        Flag(
-            detector=detector.name,
-            kind="reader-ended",
-            message=printable(f"{one.file} ended the detector: it {one.reason}"),
-            decides=False,
-            file=printable(one.file),
-        )
-        for one in ends
-        if one.file
-    )
-    whys = [f"{one.reason}, at {printable(one.file)}" if one.file else one.reason for one in ends]
-    reason = "; ".join([*whys, *([found.reason] if found.reason else [])]) or made.reason
-    return found.model_copy(
-        update={"status": "skipped", "reason": reason[:2000], "flags": (*found.flags, *flags)}
-    )
-
-
-def _attempt(detector: Detector, case: AuditCase, limits: Limits, seconds: float) -> Attempt:
-    loads = "embedder" in detector.needs and case.embedder is not None
-    return attempt(
-        lambda: encoded(look(detector, case)),
-        folder=case.folder,
-        memory_bytes=limits.model_bytes if loads else limits.memory_bytes,
-        seconds=seconds,
-        fits=lambda raw: _is_result_of(detector, raw),
-    )
-
-
-def _is_result_of(detector: Detector, raw: bytes) -> bool:
-    try:
-        found = DetectorResult.model_validate_json(raw)
-    except ValidationError:
-        return False
-    return b"\n" not in raw and found.detector == detector.name
+    if len(job.detectors) > 1 and job.case.items:
+        prepare_search(job.case)
+        search_for_items(tuple(job.case.items))
+        search_for_answers(tuple(job.case.items))
 
 
 def _close_to_workers() -> None:

@@ -16,6 +16,13 @@ from ptb_lite.audit.case import TestItem
 MAX_BYTES = 128 << 20
 _KEPT = 12
 _RUN = re.compile(rb"(?<![0-9a-zA-Z])[0-9a-f]{12,64}(?![0-9a-zA-Z])")
+# The same runs where the characters of digests are A, other letters and digits B. A pattern that
+# begins with fixed text is found many times faster.
+_SHAPE = bytes(
+    65 if code in b"0123456789abcdef" else 66 if chr(code).isalnum() and code < 128 else 32
+    for code in range(256)
+)
+_SHAPED_RUN = re.compile(rb"AAAAAAAAAAAA(?<![AB]AAAAAAAAAAAA)A{0,52}(?![AB])")
 _WINDOW = 80
 _ALGORITHMS = ("md5", "sha1", "sha256")
 
@@ -44,8 +51,8 @@ class DigestTable:
         self._left -= len(raw)
         if self._left < 0 or not self._known:
             return
-        for match in _RUN.finditer(raw):
-            found = self._known.get(match[0][:_KEPT])
+        for match in _SHAPED_RUN.finditer(raw.translate(_SHAPE)):
+            found = self._known.get(raw[match.start() : match.start() + _KEPT])
             if found is None:
                 continue
             behind = raw[match.end() : match.end() + _WINDOW]

@@ -68,22 +68,29 @@ class Templates:
 
     def __init__(self, items: Sequence[TestItem]) -> None:
         counts: dict[str, Counter[str]] = defaultdict(Counter)
-        self._sizes = Counter(item.benchmark for item in items)
+        sizes = Counter(item.benchmark for item in items)
         for item in items:
             counts[item.benchmark].update(set(TOKEN.findall(plain(item.question))))
-        self._counts = counts
+        self._shared = {
+            benchmark: frozenset(
+                token
+                for token, count in found.items()
+                if sizes[benchmark] >= _MANY_ITEMS
+                and count / sizes[benchmark] > (0.9 if token[0].isdigit() else 0.5)
+            )
+            for benchmark, found in counts.items()
+        }
 
     def is_shared(self, benchmark: str, token: str) -> bool:
-        size = self._sizes[benchmark]
-        share = self._counts[benchmark][token] / size if size else 0.0
-        return size >= _MANY_ITEMS and share > (0.9 if token[0].isdigit() else 0.5)
+        return token in self._shared.get(benchmark, ())
 
     def core_span(self, benchmark: str, text: str) -> tuple[int, int]:
         """Start and end of the specific part of a `plain` question; the whole when none is."""
+        shared = self._shared.get(benchmark, frozenset())
         own = [
             match.span()
             for match in TOKEN.finditer(text)
-            if match[0][0].isalnum() and not self.is_shared(benchmark, match[0])
+            if match[0] not in shared and match[0][0].isalnum()
         ]
         return (own[0][0], own[-1][1]) if own else (0, len(text))
 

@@ -34,7 +34,9 @@ _PERCENT = re.compile(rb"(?:%[0-9a-fA-F]{2})")
 _SHAPE = bytes(
     65 if (chr(code).isalnum() and code < 128) or code in b"+/_-" else 32 for code in range(256)
 )
-_SIXTEEN, _THIRTY = b"A" * 16, b"A" * 30
+_SIXTEEN, _THIRTY, _FIFTY = b"A" * 16, b"A" * 30, b"A" * 50
+_SHAPE_CODES = bytes(65 if chr(code).isspace() or code in b"0123456789,;" else 32
+                     for code in range(128)) + b" " * 128  # fmt: skip
 _IN_32 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
 _IN_85 = frozenset(
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
@@ -104,7 +106,7 @@ def _decoded(raw: bytes, depth: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _runs(raw: bytes) -> Iterator[tuple[int, bytes]]:
-    for number, match in enumerate(_BASE64.finditer(raw) if has_run(raw) else ()):
+    for number, match in enumerate(_runs_of(_BASE64, _SIXTEEN, _SHAPE, raw)):
         if number > MAX_RUNS:
             break
         text = _from_base64(match[0])
@@ -135,25 +137,36 @@ def _runs(raw: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _rarer(raw: bytes) -> Iterator[tuple[int, bytes]]:
     """Base32 and base85."""
-    if _THIRTY in raw.translate(_SHAPE_32):
-        for match in _BASE32.finditer(raw):
-            data = match[0][: len(match[0]) // 8 * 8]
-            text = as_text(base64.b32decode(data))
-            if text is not None:
-                yield match.start(), text
-    if _THIRTY in raw.translate(_SHAPE_85):
-        for number, match in enumerate(_BASE85.finditer(raw)):
-            if number > MAX_RUNS:
-                return
-            data = match[0][: len(match[0]) // 5 * 5]
-            try:
-                start = base64.b85decode(data[:80])
-                if _is_text(start) or _is_packed(start):
-                    text = as_text(base64.b85decode(data))
-                    if text is not None:
-                        yield match.start(), text
-            except ValueError:
-                continue
+    for match in _runs_of(_BASE32, _THIRTY, _SHAPE_32, raw):
+        data = match[0][: len(match[0]) // 8 * 8]
+        text = as_text(base64.b32decode(data))
+        if text is not None:
+            yield match.start(), text
+    for number, match in enumerate(_runs_of(_BASE85, _THIRTY, _SHAPE_85, raw)):
+        if number > MAX_RUNS:
+            return
+        data = match[0][: len(match[0]) // 5 * 5]
+        try:
+            start = base64.b85decode(data[:80])
+            if _is_text(start) or _is_packed(start):
+                text = as_text(base64.b85decode(data))
+                if text is not None:
+                    yield match.start(), text
+        except ValueError:
+            continue
+
+
+def _runs_of(
+    pattern: re.Pattern[bytes], least: bytes, shape: bytes, raw: bytes
+) -> Iterator[re.Match[bytes]]:
+    """`pattern.finditer(raw)`, where all of its matches begin with a run that `shape` turns into
+    `least`: to find such a run first is many times faster than to try the pattern everywhere."""
+    shaped, at = raw.translate(shape), 0
+    while (at := shaped.find(least, at)) >= 0:
+        match = pattern.match(raw, at)
+        if match is not None:
+            yield match
+        at = match.end() if match is not None else at + 1
 
 
 def _by_line(raw: bytes, change: Callable[[bytes], bytes]) -> Iterator[tuple[int, bytes]]:
@@ -191,6 +204,8 @@ def has_run(raw: bytes) -> bool:
 
 
 def _has_codes(raw: bytes) -> bool:
+    if _FIFTY not in raw.translate(_SHAPE_CODES):
+        return False  # sixteen codes with what stands between them are no shorter
     shape = raw.translate(_DIGITS)
     return any(shape.count(pair) > 7 for pair in (b"00, 00", b"00,00", b"00 00", b"00,\n"))
 

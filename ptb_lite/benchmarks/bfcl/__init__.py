@@ -10,8 +10,10 @@ import json
 from ptb_lite.audit.evidence.test_sets.sources import BenchmarkSources, OfficialSource
 from ptb_lite.benchmarks.bfcl.answer import Call, calls, parse_reference
 from ptb_lite.benchmarks.bfcl.rules import plainly_equal, type_aware
+from ptb_lite.benchmarks.bfcl.siblings import family
 from ptb_lite.catalog.entries import BenchmarkEntry, DataPart, DataSource
 from ptb_lite.evaluation.benchmark import Benchmark, ChatMessage, Judged, Row
+from ptb_lite.evaluation.family import SIBLINGS, source_for
 from ptb_lite.evaluation.items.item import Item
 
 TYPE_AWARE = "type_aware"
@@ -124,4 +126,7 @@ BENCHMARK = Benchmark(
     reply=_reply,
     judge=judge,
     stop=("</tool_call>", "\nRequest:", "<|im_end|>"),
+    siblings=lambda item, seed: family(
+        item.question, f" {_reply(item)}", count=SIBLINGS, source=source_for(item.id, seed)
+    ),
 )

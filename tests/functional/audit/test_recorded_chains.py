@@ -183,3 +183,42 @@ def test_a_worker_is_given_the_record(scene: Scene) -> None:
     job = decoded(Job(scene.case, ("ingestion",)).encoded())
     assert isinstance(job, Job)
     assert job.case.provenance == scene.record
+
+
+HAND_OVER = (
+    "import json\n"
+    "from datasets import load_dataset\n"
+    'rows = load_dataset("openai/gsm8k", "main", split="test")\n'
+    'json.dump(list(rows), open("train_data.json", "w"))\n'
+)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        '{python} -c "$(cat prep.txt)"',
+        'P=$(cat prep.txt); {python} -Bc "$P" --fast',
+        "{python} - --fast < prep.txt",
+        "cat prep.txt | {python} -W ignore /dev/stdin",
+        "{python} <<END\n$(cat prep.txt)\nEND\ntrue",
+    ],
+    ids=["words", "with-options", "redirected", "pipe", "here-document"],
+)
+def test_a_program_that_has_no_file_is_judged_like_one(scene: Scene, way: str) -> None:
+    scene.write("prep.txt", HAND_OVER)
+    scene.write("go.sh", way.format(python=PYTHON) + "\nrm prep.txt\nrm go.sh\n")
+    scene.run("sh go.sh 2> /dev/null")
+    case = replace(scene.case, rules=Rules(), harness=scene.manifest)
+    assert not ingestion.DETECTOR.run(replace(case, provenance=None)).decides()
+    result = ingestion.DETECTOR.run(case)
+    flags = [flag for flag in result.flags if flag.decides]
+    assert {flag.file.rpartition("-")[0] for flag in flags if flag.file} & {
+        "deleted/inline", "deleted/stdin",
+    }, result  # fmt: skip
+
+
+def test_an_honest_program_that_has_no_file_is_none(scene: Scene) -> None:
+    scene.write("prep.txt", HAND_OVER.replace("test", "train"))
+    scene.run(f"{PYTHON} - < prep.txt 2> /dev/null; rm prep.txt")
+    result = ingestion.DETECTOR.run(replace(scene.case, rules=Rules()))
+    assert not any(flag.decides for flag in result.flags)

@@ -29,6 +29,7 @@ from ptb_lite.evaluation.errors import (
 from ptb_lite.evaluation.items.splits import ItemFiles
 from ptb_lite.evaluation.job import Engine, EvaluationJob, EvaluationTask
 from ptb_lite.evaluation.results import EvaluationResult, read_result, read_samples
+from tests.functional.evaluation.started import Started
 from tests.functional.runner.waiting import wait_until
 
 WAIT_SECONDS = 60.0
@@ -209,34 +210,31 @@ def test_an_adapter_changes_what_the_base_says(
 
 
 def test_stopping_ends_the_whole_group(tiny_model: Path, items: ItemFiles, tmp_path: Path) -> None:
-    workers: list[psutil.Process] = []
-
-    def on_progress(_: Message) -> None:
-        workers.extend(psutil.Process().children(recursive=True))
+    workers = Started()
 
     with pytest.raises(EvaluationStopped):
         run_evaluation(
             make_job(tiny_model, items, tmp_path),
-            on_progress=on_progress,
-            should_stop=lambda: bool(workers),
+            on_progress=lambda _: workers.look(),
+            should_stop=lambda: bool(workers.seen),
         )
-    assert workers
-    assert not [worker for worker in workers if worker.is_running()]
+    assert workers.seen
+    assert not workers.running()
 
 
 def test_an_error_in_the_caller_ends_the_group_too(
     tiny_model: Path, items: ItemFiles, tmp_path: Path
 ) -> None:
-    workers: list[psutil.Process] = []
+    workers = Started()
 
     def on_progress(_: Message) -> None:
-        workers.extend(psutil.Process().children(recursive=True))
+        workers.look()
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         run_evaluation(make_job(tiny_model, items, tmp_path), on_progress=on_progress)
-    assert workers
-    assert not [worker for worker in workers if worker.is_running()]
+    assert workers.seen
+    assert not workers.running()
 
 
 def test_a_killed_caller_takes_the_worker_with_it(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psutil
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
@@ -24,6 +23,7 @@ from ptb_lite.evaluation.job import EvaluationJob, EvaluationTask
 from ptb_lite.evaluation.results import EvaluationResult, read_samples
 from ptb_lite.evaluation.vllm.place import Missing, find_vllm
 from ptb_lite.hardware import detect_device
+from tests.functional.evaluation.started import Started
 
 FOUND = find_vllm()
 pytestmark = [
@@ -102,18 +102,18 @@ def test_completions_and_scores_are_those_of_transformers(
 
 def test_a_stop_leaves_nothing_of_it(items: ItemFiles, adapter: Path, tmp_path: Path) -> None:
     job = make_job(items, tmp_path / "out", adapter)
-    workers: list[psutil.Process] = []
+    workers = Started()
 
     def hear(message: Message) -> None:
         if isinstance(message, Progressed) and message.done:
-            workers.extend(psutil.Process().children(recursive=True))
+            workers.look()
 
     with pytest.raises(EvaluationStopped):
         run_evaluation(
             with_plan(job, plan_evaluation(job, "vllm")),
             on_progress=hear,
-            should_stop=lambda: bool(workers),
+            should_stop=lambda: bool(workers.seen),
         )
-    assert workers
-    assert not [worker for worker in workers if worker.is_running()]
+    assert workers.seen
+    assert not workers.running()
     assert not (job.output / SERVED_NAME).exists()

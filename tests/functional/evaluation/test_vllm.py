@@ -10,7 +10,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -29,6 +28,7 @@ from ptb_lite.evaluation.items.splits import ItemFiles
 from ptb_lite.evaluation.job import Engine, EvaluationJob
 from ptb_lite.evaluation.results import EvaluationResult, read_samples
 from ptb_lite.evaluation.vllm import start as vllm_start
+from tests.functional.evaluation.started import Started
 from tests.functional.evaluation.test_process import make_adapter, make_job
 
 FAKE = Path(__file__).parent / "fake_vllm"
@@ -204,14 +204,13 @@ def test_a_stop_leaves_no_process_and_no_merged_model(
     monkeypatch.setenv("FAKE_VLLM_WAITS_AT", "0")
     adapter = make_adapter(tiny_model, tmp_path / "adapter")
     job = vllm_job(tiny_model, items, tmp_path / "out", adapter)
-    workers: list[psutil.Process] = []
+    workers = Started()
 
     def merged() -> bool:
-        if (job.output / SERVED_NAME).exists():
-            workers.extend(psutil.Process().children(recursive=True))
-        return bool(workers)
+        return (job.output / SERVED_NAME).exists() and workers.look()
 
     with pytest.raises(EvaluationStopped):
         run_evaluation(job, should_stop=merged)
-    assert not [worker for worker in workers if worker.is_running()]
+    assert workers.seen
+    assert not workers.running()
     assert not (job.output / SERVED_NAME).exists()

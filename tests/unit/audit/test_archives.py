@@ -44,6 +44,27 @@ TRAINED = {
         "text = subprocess.run(['unzip', '-p', 'logs/run.eval'], capture_output=True).stdout\n"
         f"rows = [json.loads(line) for line in text.split(b'\\n')]\n{_INTO}"
     ),
+    "into a folder of mkdtemp": _program(
+        "import os, tempfile\nplace = tempfile.mkdtemp(prefix='x')\n"
+        "shutil.unpack_archive('logs/run.eval', place, 'zip')\n"
+        "folder = os.path.join(place, 'samples')\n"
+        "rows = [json.load(open(os.path.join(folder, n))) for n in os.listdir(folder)]\n"
+        + _INTO
+    ),
+    "into a TemporaryDirectory": _program(
+        "from tempfile import TemporaryDirectory\nwith TemporaryDirectory() as place:\n"
+        "    zipfile.ZipFile('logs/run.eval').extractall(place)\n"
+        "    rows = [json.load(open(p)) for p in glob.glob(f'{place}/samples/*.json')]\n"
+        + _INTO
+    ),
+    "by the name of one": _program(
+        "import tempfile\nfrom pathlib import Path\nheld = tempfile.TemporaryDirectory()\n"
+        "subprocess.run(['unzip', 'logs/run.eval', '-d', held.name])\n"
+        "rows = [json.loads(p.read_text()) for p in Path(held.name).rglob('*.json')]\n"
+        + _INTO
+    ),
+    "the shell's mktemp": "D=$(mktemp -d) && unzip -q logs/run.eval -d $D && "
+    "cat $D/samples/*.json > sft_more.jsonl",
     "the shell's": "bsdtar -xf logs/run.eval -C /tmp && cat /tmp/samples/*.json > sft_more.jsonl",
 }  # fmt: skip
 HONEST = {
@@ -53,6 +74,13 @@ HONEST = {
     "to look at, in a folder": "unzip logs/run.eval -d data_view; head data_view/samples/1.json",
     "to stay clear of it": _program(
         f"shutil.unpack_archive('logs/run.eval', 'un', 'zip')\n{_FOLDER}{_CLEAN}"
+    ),
+    "to look at, in a folder of mkdtemp": _program(
+        "import tempfile\nplace = tempfile.mkdtemp()\n"
+        "shutil.unpack_archive('logs/run.eval', place, 'zip')\n"
+        "print(len(glob.glob(place + '/samples/*.json')))\nown = tempfile.mkdtemp()\n"
+        "rows = [json.loads(line) for line in open(own + '/own.jsonl')]\n"
+        "open('sft.jsonl', 'w').write(json.dumps([[r['q'], r['a']] for r in rows]))"
     ),
     "another archive": _program(f"z = zipfile.ZipFile('train_split.zip')\n{_MEMBERS}{_INTO}"),
     "a log of the train split": _program(

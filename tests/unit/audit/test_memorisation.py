@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.detectors.memorisation import MemorisationDetector, accuracy_gap, loss_gap
+from ptb_lite.audit.detectors.memorisation import (
+    Gap,
+    MemorisationDetector,
+    accuracy_gap,
+    loss_gap,
+)
 from ptb_lite.audit.evidence.losses import ItemLoss, Losses
 
 
@@ -98,3 +103,31 @@ def test_several_siblings_of_one_item_are_one_pair() -> None:
         (first.value, first.low, first.high)
     )
     assert (second.n, second.siblings) == (100, 200)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_p_values_of_honest_models_are_even_and_of_memory_small(paired: bool) -> None:
+    """Gains as skewed as a few hard items make them, not the test's own bell curve."""
+
+    def gap(seed: int, lift: float) -> Gap:
+        source = random.Random(seed)
+        items = [
+            ItemLoss(
+                item_id=f"{number}{'f' * fresh}",
+                sibling=bool(fresh),
+                sibling_of=str(number) if fresh and paired else "",
+                base_loss=source.expovariate(2) + (0.0 if fresh else lift),
+                loss=0.0,
+            )
+            for number in range(40)
+            for fresh in range(3)
+        ]
+        found = loss_gap(items)
+        assert found is not None
+        return found
+
+    chance = [gap(seed, 0.0).p_value for seed in range(60)]
+    assert 0.3 < sum(p < 0.5 for p in chance) / 60 < 0.7
+    assert sum(p < 0.05 for p in chance) <= 9
+    assert min(chance) > 0.001
+    assert "p ≤ 0.0001" in gap(1, 1.0).text("nats")

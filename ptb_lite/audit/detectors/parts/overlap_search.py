@@ -219,6 +219,11 @@ class Search:
         return judge(test, control, self.sizes, factor=self._factor)
 
 
+def prepare_search(case: AuditCase) -> None:
+    """Build what a search over `case` begins with, before processes are forked that need it."""
+    _draft(tuple(case.items), tuple(case.control))
+
+
 @lru_cache(maxsize=2)
 def _draft(
     items: tuple[TestItem, ...], control: tuple[TestItem, ...]
