@@ -18,12 +18,12 @@ from ptb_lite.audit.evidence.folder import (
 from ptb_lite.audit.evidence.losses import Losses
 from ptb_lite.audit.evidence.program_reader import read_programs
 from ptb_lite.audit.evidence.programs import Programs
-from ptb_lite.audit.evidence.same_bytes import SameBytes, files_of_model
 from ptb_lite.audit.evidence.test_sets.hub_cache import Download, downloads_in
 from ptb_lite.audit.item import TestItem as TestItem
 from ptb_lite.audit.judge.asking import JudgeOptions
 from ptb_lite.audit.record import HarnessManifest
 from ptb_lite.audit.recorded import removed_files
+from ptb_lite.audit.weights.same_bytes import SameBytes, files_of_model
 from ptb_lite.provenance.history import History, read_history
 
 

@@ -34,7 +34,6 @@ from ptb_lite.audit.evidence.copies import SUBMISSION
 from ptb_lite.audit.evidence.folder import FoundFile, ScanNotes, printable, sha256_of, walk
 from ptb_lite.audit.evidence.outputs import informing
 from ptb_lite.audit.evidence.readers import Budget, read_file
-from ptb_lite.audit.evidence.same_bytes import SameBytes
 from ptb_lite.audit.evidence.test_sets.sources import Sources
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
@@ -45,6 +44,7 @@ from ptb_lite.audit.text.chance import (
 from ptb_lite.audit.text.constructed import made_texts, typed_texts
 from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.audit.weights.safetensors_file import looks_like_weights
+from ptb_lite.audit.weights.same_bytes import SameBytes
 from ptb_lite.events import Flag
 
 NAME = "overlap"

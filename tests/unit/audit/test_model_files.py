@@ -66,7 +66,7 @@ def test_very_many_copies_are_compared_up_to_a_limit(
 ) -> None:
     assert case.base_model is not None
     size = (case.base_model / "huge.json").stat().st_size
-    monkeypatch.setattr("ptb_lite.audit.evidence.same_bytes.MAX_COMPARED", 2 * size)
+    monkeypatch.setattr("ptb_lite.audit.weights.same_bytes.MAX_COMPARED", 2 * size)
     shutil.copy(case.base_model / "huge.json", case.folder / "1.json")
     for name in ("2.json", "3.json", "4.json"):
         (case.folder / name).hardlink_to(case.folder / "1.json")
