@@ -61,7 +61,8 @@ def way_to_install(requirement: str = "ptb-lite[embedded]", *, cpu: bool = False
     """
     if checkout() is not None:
         return "scripts/setup"
-    build = "--torch-backend cpu " if cpu else ""
+    # Unlike pip, uv compiles only when asked to, and in a sandbox nothing can be written.
+    build = f"--compile-bytecode {'--torch-backend cpu ' if cpu else ''}"
     ours = requirement.startswith("ptb-lite")
     whole = requirement if ours else "ptb-lite[embedded]"
     more = "" if ours else f"--with {requirement} "

@@ -118,7 +118,7 @@ def test_hints_name_what_such_an_installation_has(
     monkeypatch.setattr("ptb_lite.installation.find_spec", {"pip": pip or None}.get)
     for way in (way_to_install(), way_to_install("submitit"), way_to_install(cpu=True)):
         assert way.startswith(begins)
-    assert ("--torch-backend cpu" in way) == (mark != "checkout")
+    assert ("--compile-bytecode --torch-backend cpu" in way) == (mark != "checkout")
     assert begins.split(" install")[0] in gpu_build_hint()
     assert ("--reinstall" in gpu_build_hint()) == begins.startswith("uv")
     download = way_to_download("a==1", tmp_path)

@@ -60,6 +60,7 @@ _MAX_CACHED = 3
 class OverlapDetector(Detector):
     name = NAME
     reads_programs = True
+    takes_long = True
     deciding = True
     rules = (
         Rule(

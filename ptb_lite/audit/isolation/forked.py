@@ -90,10 +90,21 @@ def streamed(
     seconds: float,
     first_seconds: float,
 ) -> Generator[bytes, None, Attempt]:
-    """Fork one process, and give the lines that `work` writes to its descriptor as they come; the
-    first within `first_seconds`. Returns how it ended; none of its processes is left."""
+    """Fork one process now, and give the lines that `work` writes to its descriptor as they come;
+    the first within `first_seconds`. Returns how it ended; none of its processes is left."""
     began = time.monotonic()
     started = _start(work, memory_bytes, began + seconds)
+    return _lines(started, began, folder, memory_bytes, seconds, first_seconds)
+
+
+def _lines(
+    started: _Started,
+    began: float,
+    folder: Path,
+    memory_bytes: int,
+    seconds: float,
+    first_seconds: float,
+) -> Generator[bytes, None, Attempt]:
     held, until, in_time = bytearray(), began + first_seconds, False
     try:
         while (left := until - time.monotonic()) > 0:

@@ -23,6 +23,7 @@ from ptb_lite.audit.text.phrases import Templates, Wanted, plain
 
 TOLERATED_ITEMS = 3
 SIGNIFICANCE = 1e-3
+_TOLD_EXACTLY = 1e-99
 SIBLING_FACTOR = 3.0
 _PER_ITEM = 10
 _MAX_SIBLINGS = 5000
@@ -128,9 +129,11 @@ def _why(unexplained: int, certain: int, whole: tuple[int, ...], aside: int, p_v
     found, size, control_found, control_size = whole
     parts = []
     if size:
+        # A float of it may be 0, which no probability here is.
+        told = f"p = {p_value:.2g}" if p_value > _TOLD_EXACTLY else f"p < {_TOLD_EXACTLY:.0e}"
         parts.append(
             f"{found} of {size} test items against {control_found} of {control_size} fresh "
-            f"items of the same kind (p = {p_value:.2g})"
+            f"items of the same kind ({told})"
         )
     if certain:
         parts.append(f"{certain} without a control")

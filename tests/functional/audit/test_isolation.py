@@ -114,6 +114,17 @@ class Acts(Detector):
         return DetectorResult(detector="d", status="flagged", flags=tuple(flags))
 
 ACTING = Acts()
+
+class Sharing(Acts):
+    """The same, forked from where the programs were read."""
+    name = "sharing"
+    reads_programs = True
+
+class Beside(Sharing):
+    name = "beside"
+    takes_long = True
+
+SHARING, BESIDE = Sharing(), Beside()
 '''
 
 
@@ -124,7 +135,10 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     info = root / "ptb_acts-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ptb-acts\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[ptb_lite.detectors]\nacts = ptb_acts:ACTING\n")
+    (info / "entry_points.txt").write_text(
+        "[ptb_lite.detectors]\nacts = ptb_acts:ACTING\nsharing = ptb_acts:SHARING\n"
+        "beside = ptb_acts:BESIDE\n"
+    )
     sys.path.insert(0, str(root))
     forget()
     yield
@@ -177,6 +191,26 @@ def test_a_worker_speaks_for_its_own_detector_only(tmp_path: Path, act: str) -> 
     assert "a.txt" in own.reason
     # Another's result is what another found: it ran, and took the time that it took.
     assert (other.detector, other.seconds > 0) == (OTHER, True)
+
+
+@pytest.mark.parametrize("acting", ["sharing", "beside"])
+@pytest.mark.parametrize("act", ["speak for all", "pose", "segfault", "exit", "grow"])
+def test_detectors_that_share_what_was_read_are_apart(
+    tmp_path: Path, act: str, acting: str
+) -> None:
+    from ptb_lite.audit.isolation.host import results
+
+    (tmp_path / "a.txt").write_text(f"{act}\n")
+    (tmp_path / "b.txt").write_text("seen\n")
+    limits = Limits(memory_bytes=512 << 20, seconds=60.0)
+    last = "harness" if acting == "sharing" else acting
+    names = (OTHER, *([acting] if acting != last else []), last)
+    found = {one.detector: one for one in results(Job(AuditCase(tmp_path), names, limits=limits))}
+    assert tuple(found) == names
+    assert (found[acting].status, found[acting].flags[0].message) == ("skipped", "seen")
+    assert "a.txt" in found[acting].reason
+    others = [one for name, one in found.items() if name != acting]
+    assert all(one.seconds > 0 for one in others), others
 
 
 @pytest.mark.parametrize(
