@@ -21,12 +21,12 @@ from bench.audit.large_workspace import PLANTED, build
 from bench.audit.material import SHARED
 from ptb_lite.audit.evidence.test_sets.test_items import read_benchmark
 
-_BETWEEN_SAMPLES = 0.1
+_BETWEEN_SAMPLES = 0.25
 
 
 def watched(program: subprocess.Popen[bytes]) -> tuple[int, float]:
-    """Wait for a program. Bytes that its processes held together at the most, what they share
-    counted once for each (an upper bound); their CPU time in seconds, as last seen of each."""
+    """Wait for a program. Bytes that its processes held together at the most, and their CPU
+    time in seconds, as last seen of each."""
     tree = psutil.Process(program.pid)
     peak, used = 0, dict[int, float]()
     while program.poll() is None:
@@ -34,12 +34,20 @@ def watched(program: subprocess.Popen[bytes]) -> tuple[int, float]:
         with contextlib.suppress(psutil.Error):
             for process in (tree, *tree.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
-                    held += process.memory_info().rss
+                    held += _memory_of(process)
                     times = process.cpu_times()
                     used[process.pid] = times.user + times.system
         peak = max(peak, held)
         time.sleep(_BETWEEN_SAMPLES)
     return peak, sum(used.values())
+
+
+def _memory_of(process: psutil.Process) -> int:
+    """Its bytes, what it shares divided among those that do; undivided where that is not told."""
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.AccessDenied:
+        return int(process.memory_info().rss)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,5 @@
-"""`python -m bench.hostile.kills FOLDER FIRST COUNT`: processes of runs ended at random moments.
+"""`python -m bench.hostile.kills FOLDER FIRST COUNT [VICTIM PHASE HOW...]`: processes of runs ended
+at random moments.
 
 Each run of a tiny model meets several blows, phase by phase: its runner, a worker, the sandbox's
 helper, the agent, or the command that resumes it, is struck by SIGKILL, by SIGSTOP for a while, or
@@ -6,6 +7,7 @@ by a memory control group without memory. A run whose runner died is resumed. Wh
 verdict and the score of an undisturbed run, or a named end, and no process left. A run is told by
 its number, so that a series can be done in parts. Every other run is ended when its evaluation
 begins: what is scored is told by the hash of the sealed submission, and the verdict is there.
+With a victim, a phase and blows, all are of these.
 Results are kept in FOLDER/cases.jsonl, a line for each moment; `table FOLDER` prints them.
 """
 
@@ -104,6 +106,13 @@ def chosen(number: int) -> Case:
         key=lambda blow: (list(Phase).index(blow.phase), blow.victim not in ("runner", "resume"))
     )
     return Case(number, tuple(blows), whole=number % 10 not in (4, 5), scored=scored)
+
+
+def aimed(number: int, victim: str, phase: Phase, blows: Sequence[str]) -> Case:
+    """A scored run that meets the blows one after the other in one phase."""
+    dice = random.Random(number)
+    struck = [Blow(victim, how, phase, dice.random() * LENGTHS[phase]) for how in blows]
+    return Case(number, tuple(struck), whole=number % 10 not in (4, 5), scored=True)
 
 
 class Undisturbed:
@@ -266,12 +275,12 @@ def table(folders: Sequence[Path]) -> None:
             print(f"- {one['number']}: {one['said']}; while its agent worked: {', '.join(by)}")
 
 
-def main(folder: Path, first: int, count: int) -> int:
+def main(folder: Path, first: int, count: int, victim: str = "", *where: str) -> int:
     bench = laboratory(folder)
     kinds: dict[bool, Undisturbed] = {}
     over = {one["number"] for one in _moments(folder)}
     for number in sorted(set(range(first, first + count)) - over):
-        case = chosen(number)
+        case = aimed(number, victim, Phase(where[0]), where[1:]) if victim else chosen(number)
         if case.whole not in kinds:
             kinds[case.whole] = Undisturbed(bench, folder, whole=case.whole)
             print(f"undisturbed: {kinds[case.whole].expected}", flush=True)
@@ -286,4 +295,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "table":
         table([Path(one) for one in sys.argv[2:]])
     else:
-        sys.exit(main(Path(sys.argv[1]).absolute(), *map(int, sys.argv[2:4])))
+        folder, first, count, *aim = sys.argv[1:]
+        sys.exit(main(Path(folder).absolute(), int(first), int(count), *aim))

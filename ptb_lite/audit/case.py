@@ -18,6 +18,7 @@ from ptb_lite.audit.evidence.folder import (
 from ptb_lite.audit.evidence.losses import Losses
 from ptb_lite.audit.evidence.program_reader import read_programs
 from ptb_lite.audit.evidence.programs import Programs
+from ptb_lite.audit.evidence.same_bytes import SameBytes, files_of_model
 from ptb_lite.audit.evidence.test_sets.hub_cache import Download, downloads_in
 from ptb_lite.audit.item import TestItem as TestItem
 from ptb_lite.audit.judge.asking import JudgeOptions
@@ -90,6 +91,17 @@ class AuditCase:
     ledger_changed: bool = False
     """The host saw the ledger of trainings and scores replaced, shortened or removed."""
 
+    walked: Listing | None = None
+    """What one walk over `folder` found, where several processes look at the same."""
+
+    def walk(self, account: ScanNotes) -> Iterator[FoundFile]:
+        """Every file of `folder`. Raises what `evidence.folder.walk` raises."""
+        if self.walked is None:
+            yield from walk(self.folder, account)
+        else:
+            account.add(self.walked.account)
+            yield from self.walked.files
+
     def benchmarks(self) -> frozenset[str]:
         """The ids of the benchmarks under test, from the items and from `benchmark_kinds`."""
         named = {item.benchmark for item in self.items if item.benchmark}
@@ -104,17 +116,26 @@ class AuditCase:
     def files(self, account: ScanNotes) -> Iterator[FoundFile]:
         """The files of `folder` but those of `without`, walked anew, and those that are gone, as
         far as copies were kept. Raises what `walk` raises."""
+        base = self.base_files
         for name in self.without:
             account.leave_unread(f"{printable(name)}: ended its reader")
         present: list[tuple[str, Path]] = []
-        for file in walk(self.folder, account):
+        for file in self.walk(account):
             present.append((file.relative, file.path))
             if file.relative not in self.without:
-                yield file
+                yield base.told(file)
         if self.provenance is not None and self.history is not None:
             for file in removed_files(self.provenance, self.history, present):
                 if file.relative not in self.without:
                     yield file
+
+    @cached_property
+    def base_files(self) -> SameBytes:
+        """The base model's own: no agent has written what stands in a copy of its tokenizer."""
+        return SameBytes(
+            (f"the base model's {name}", path, size)
+            for name, path, size in files_of_model(self.base_model)
+        )
 
     @cached_property
     def history(self) -> History | None:

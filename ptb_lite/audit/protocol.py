@@ -33,6 +33,9 @@ class Detector(Protocol):
     reads_programs: bool = False
     """Whether it goes by the agent's programs (`AuditCase.programs`): those are read once for all
     such detectors, which come first."""
+    takes_long: bool = False
+    """Whether it goes through all text of a folder: it runs beside the others that go by programs,
+    where there is more than one core."""
 
     def live(self) -> Self | None:
         """The form that runs while the agent is at work: seconds, no models. None: at the end

@@ -67,7 +67,8 @@ def isolated(case: AuditCase, limits: Limits, *, live: bool = False) -> Iterator
     only cuts to length.
     """
     chosen = [one for one in default_detectors() if not live or one.live() is not None]
-    chosen.sort(key=lambda one: not one.reads_programs)  # these share a process that reads
+    # Those that go by programs share a process that reads them.
+    chosen.sort(key=lambda one: (not one.reads_programs, one.takes_long))
     apart = tuple(one.name for one in chosen if "judge" not in one.needs)
     yield from results(Job(case, apart, live, limits))
     yield from (run_one(one, case) for one in chosen if "judge" in one.needs)

@@ -42,6 +42,8 @@ class RunContext:
     catalog: Catalog
     journal: JournalWriter
     stop: threading.Event = field(default_factory=threading.Event)
+    owned: threading.Event = field(default_factory=threading.Event)
+    """Set when this process has put the workspace's permissions back since its agent ended."""
 
     def warn(self, message: str) -> None:
         self.journal.write(Warned(message=message))

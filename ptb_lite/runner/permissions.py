@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ptb_lite.audit.evidence.folder import printable
 from ptb_lite.runner.context import RunContext
+from ptb_lite.sandbox import sandbox
 
 # linux/fs.h: FS_IOC_GETFLAGS, FS_IOC_SETFLAGS (a long in their names, an int in fact), and
 # FS_IMMUTABLE_FL | FS_APPEND_FL.
@@ -36,8 +37,15 @@ class PutBack:
 
 
 def own_workspace(context: RunContext, until: float = math.inf) -> None:
-    """`put_back` on a run's workspace; what could not be done is said."""
-    done = put_back(context.run.workspace, until)
+    """`put_back` on a run's workspace, once in a process: its agent is gone. What could not be done
+    is said."""
+    if context.owned.is_set():
+        return
+    # Who is held without capabilities has set no flags, and each takes an open file to ask for.
+    flags = os.geteuid() == 0 and not sandbox(context.spec.sandbox).isolates
+    done = put_back(context.run.workspace, until, flags=flags)
+    if done.in_time:
+        context.owned.set()
     if not done.in_time:
         context.warn("permissions were not put back everywhere: the workspace has too many files")
     if done.locked:
@@ -46,15 +54,16 @@ def own_workspace(context: RunContext, until: float = math.inf) -> None:
         context.warn(f"permissions could not be put back: {shown}{more}")
 
 
-def put_back(folder: Path, until: float = math.inf) -> PutBack:
-    """Let the owner read (and enter and change) everything below `folder`, until then.
+def put_back(folder: Path, until: float = math.inf, *, flags: bool = True) -> PutBack:
+    """Let the owner read (and enter and change) everything below `folder`, until then; without
+    `flags`, those of `chattr` are not asked for.
 
     Links are not followed. What cannot be changed (another owner's) stays as it is: whoever reads
     it later says so.
     """
     done, pending = PutBack(), [os.fspath(folder)]
     with suppress(OSError):
-        _grant(pending[0], folder.lstat().st_mode, done)
+        _grant(pending[0], folder.lstat().st_mode, done, flags=flags)
     while pending:
         place = pending.pop()
         try:
@@ -70,19 +79,19 @@ def put_back(folder: Path, until: float = math.inf) -> PutBack:
                 return done
             with suppress(OSError):
                 mode = entry.stat(follow_symlinks=False).st_mode
-                _grant(entry.path, mode, done)
+                _grant(entry.path, mode, done, flags=flags)
                 if stat.S_ISDIR(mode):
                     pending.append(entry.path)
     return done
 
 
-def _grant(path: str, mode: int, done: PutBack) -> None:
+def _grant(path: str, mode: int, done: PutBack, *, flags: bool) -> None:
     """Paths are text: as objects they took half of the time of 300,000 files."""
     bits = stat.S_IRWXU if stat.S_ISDIR(mode) else stat.S_IRUSR
     if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
         return
     # Only root sets flags, and only root takes them away.
-    changed = os.geteuid() == 0 and _unlock(path)
+    changed = flags and os.geteuid() == 0 and _unlock(path)
     if mode & bits != bits:
         os.chmod(path, stat.S_IMODE(mode) | bits)  # noqa: PTH101 (fast: many files)
         changed = True

@@ -12,8 +12,10 @@ from bench.audit.strangers import grammar
 from bench.audit.strangers.measure import as_json, default_command, measure, table
 from bench.audit.strangers.scene import Built
 from bench.audit.strangers.second import grammar as second
+from bench.audit.strangers.third import grammar as third
 
 FIXED = 20260403
+SETS = ("first", "second", "third")
 
 
 def main() -> int:
@@ -22,7 +24,7 @@ def main() -> int:
     seed.add_argument("--seed", type=int, help="the wording and the draws of this seed")
     seed.add_argument("--fixed", action="store_true", help=f"seed {FIXED}, as in CI")
     seed.add_argument("--fresh", action="store_true", help="a new seed, which is printed (default)")
-    parser.add_argument("--set", choices=("first", "second"), default="first", help="which cases")
+    parser.add_argument("--set", choices=SETS, default="first", help="which cases")
     parser.add_argument("--cases", type=int, help="only so many, drawn at random")
     parser.add_argument("--only", help="the cases of this strategy or habit")
     parser.add_argument("--data", type=Path, help="real data in DIR/BENCHMARK/; else made up")
@@ -62,6 +64,10 @@ def _built(args: argparse.Namespace, folder: Path, seed: int) -> tuple[list[Buil
         shelf = second.Shelf(args.data, folder, seed)
         wanted = [plan for plan in second.plans(seed) if args.only in (None, plan.strategy)]
         return [second.build(plan, shelf, folder / "cases") for plan in wanted[: args.cases]], shelf
+    if args.set == "third":
+        kept = third.Shelf(args.data, folder, seed)
+        kinds = [plan for plan in third.plans(seed) if args.only in (None, plan.strategy)]
+        return [third.build(plan, kept, folder / "cases") for plan in kinds[: args.cases]], kept
     first = grammar.Shelf(args.data, folder, seed)
     plans = [plan for plan in grammar.plans(seed) if args.only in (None, plan.strategy)]
     return [grammar.build(plan, first, folder / "cases") for plan in plans[: args.cases]], first

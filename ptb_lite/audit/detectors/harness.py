@@ -26,10 +26,9 @@ from ptb_lite.audit.evidence.acts import JUDGES, written_words
 from ptb_lite.audit.evidence.folder import (
     FoundFile,
     ScanNotes,
-    open_regular,
     printable,
     sha256_of,
-    walk,
+    start_of,
 )
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
@@ -68,7 +67,7 @@ class HarnessDetector(Detector):
     def run(self, case: AuditCase) -> DetectorResult:
         """Raises OSError when the folder itself cannot be read."""
         account = ScanNotes()
-        files = {file.relative: file for file in walk(case.folder, account)}
+        files = {file.relative: file for file in case.walk(account)}
         flags = [*_changed(case, files), *_foreign(case, files), *path_flags(case, files),
                  *_written_metrics(case), *written_startup(case.programs)]  # fmt: skip
         flags += _changed_meanwhile(case, {flag.file for flag in flags})
@@ -231,20 +230,12 @@ def _planted_result(path: PurePosixPath, file: FoundFile) -> Iterator[Flag]:
 
 
 def _claims_verdict(file: FoundFile) -> bool:
-    start = _peek(file)
+    start = start_of(file, _MAX_PEEK)
     try:
         content = json.loads(start)
     except (ValueError, RecursionError):
         return _CLAIM.search(start) is not None
     return isinstance(content, dict) and bool({"verdict", "counted"} & set(content))
-
-
-def _peek(file: FoundFile) -> bytes:
-    try:
-        with open_regular(file.path) as stream:
-            return stream.read(_MAX_PEEK)
-    except OSError:
-        return b""
 
 
 def _flag(kind: str, message: str, relative: str, decides: bool) -> Flag:

@@ -25,13 +25,16 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import ClassVar
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.detectors.parts.overlap_search import Finding, Scan, Search
+from ptb_lite.audit.evidence.copies import SUBMISSION
 from ptb_lite.audit.evidence.folder import FoundFile, ScanNotes, printable, sha256_of, walk
 from ptb_lite.audit.evidence.outputs import informing
 from ptb_lite.audit.evidence.readers import Budget, read_file
+from ptb_lite.audit.evidence.same_bytes import SameBytes
 from ptb_lite.audit.evidence.test_sets.sources import Sources
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
@@ -57,6 +60,7 @@ _MAX_CACHED = 3
 class OverlapDetector(Detector):
     name = NAME
     reads_programs = True
+    takes_long = True
     deciding = True
     rules = (
         Rule(
@@ -101,14 +105,16 @@ class OverlapDetector(Detector):
         scan = Scan()
         cache = _Cached(case)
         informs = informing(case.programs)
-        for file in (*files, *_submission(case, account)):
-            if file.relative in unchanged:
-                continue
+        searched = [file for file in files if file.relative not in unchanged]
+        decided: list[FoundFile] = []
+        for file in chain(searched, _submission(case, decided, account)):
             if cache.is_weights(file):
                 account.note(f"{file.relative}: a downloaded model's weights, not searched")
                 continue
             cached = cache.is_harmless(file) or informs(file)
             search.read(read_file(file, account, budget), file.relative, scan, cached=cached)
+            if not cached and file.relative.startswith(f"{SUBMISSION}/"):
+                decided.append(file)
         for name, chunks in made_texts(case):
             search.read(chunks, name, scan, made=True)
         for name, typed in typed_texts(case):
@@ -116,14 +122,20 @@ class OverlapDetector(Detector):
         return _result(search, scan, account)
 
 
-def _submission(case: AuditCase, account: ScanNotes) -> Iterator[FoundFile]:
-    """The files of a submission that lies beside the folder."""
+def _submission(
+    case: AuditCase, searched: Sequence[FoundFile], account: ScanNotes
+) -> Iterator[FoundFile]:
+    """The files of a submission that lies beside the folder, when that has been searched: the
+    host's copy holds the same bytes as the agent's."""
     folder = case.submission
     if folder is None or folder.is_relative_to(case.folder) or folder.is_symlink():
         return
+    copied = SameBytes((file.relative, file.path, file.size) for file in searched)
     for file in walk(folder, account) if folder.is_dir() else ():
         if not looks_like_weights(file.path):
-            yield replace(file, relative=f"{folder.name}/{file.relative}")
+            named = replace(file, relative=f"{folder.name}/{file.relative}")
+            told = case.base_files.told(named)
+            yield told if told.known else copied.told(named)
 
 
 class _Cached:

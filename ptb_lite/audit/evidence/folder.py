@@ -31,13 +31,15 @@ class FoundFile:
     """A regular file. `relative` is for people and flags: `/` between parts, always printable.
 
     `size` is what the file claims in bytes, `stored` what the disk holds of it (less when it is
-    sparse).
+    sparse). `known` says which file of the host's, or searched before, it is byte for byte: its
+    text is not read again.
     """
 
     path: Path
     relative: str
     size: int
     stored: int
+    known: str = ""
 
     @property
     def name(self) -> str:
@@ -76,6 +78,14 @@ class ScanNotes:
             self.unread.append(text)
         else:
             self.more_unread += 1
+
+    def add(self, other: ScanNotes) -> None:
+        for text in other.notes:
+            self.note(text)
+        for text in other.unread:
+            self.leave_unread(text)
+        self.more_notes += other.more_notes
+        self.more_unread += other.more_unread
 
     def copy(self) -> ScanNotes:
         return replace(self, notes=[*self.notes], unread=[*self.unread])
@@ -153,6 +163,16 @@ def open_regular(path: Path) -> BufferedReader:
         os.close(handle)
         raise OSError(f"{path} is not a regular file")
     return os.fdopen(handle, "rb")
+
+
+def start_of(file: FoundFile, limit: int) -> bytes:
+    """The first bytes of a file, `limit` at most; empty when it cannot be read."""
+    try:
+        with open_regular(file.path) as stream:
+            # Room for `limit` bytes, for each of many small files, took longer than the reading.
+            return stream.read(min(limit, file.size))
+    except OSError:
+        return b""
 
 
 def sha256_of(path: Path, max_bytes: int) -> str | None:

@@ -19,7 +19,7 @@ from ptb_lite.audit.code.flows import READS, names_test, used_for
 from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
 from ptb_lite.audit.code.shell import redirected
 from ptb_lite.audit.code.values import Label, Site
-from ptb_lite.audit.evidence.folder import FoundFile, ScanNotes, open_regular
+from ptb_lite.audit.evidence.folder import FoundFile, ScanNotes, open_regular, start_of
 from ptb_lite.audit.evidence.output_forms import TRAINS, is_inspect, is_lm_eval, is_output_form
 from ptb_lite.audit.evidence.readers import Budget, read_file
 from ptb_lite.audit.evidence.tables import TableError, column_names
@@ -40,6 +40,8 @@ class WhatWasRead(Protocol):
 
 
 _PEEK = 256 << 10
+_LEAST = 64
+"""Two samples with their questions and what the model said are no shorter, in bytes."""
 _MAX_OUTPUTS = 400
 _MAX_BYTES = 256 << 20
 _MAX_SECONDS = 30.0
@@ -153,6 +155,8 @@ class _Holding:
                 self._holds_outputs(self._matcher, file)
                 or (low.endswith(".eval") and self._holds_outputs(self._answers, file))
             )
+        if file.size < _LEAST:
+            return False
         start = _titles(file) if low.endswith(_TABLES) else _peek(file)
         if not is_output_form(file.relative, start):
             return False
@@ -283,8 +287,4 @@ def _titles(file: FoundFile) -> bytes:
 
 
 def _peek(file: FoundFile) -> bytes:
-    try:
-        with open_regular(file.path) as stream:
-            return stream.read(_PEEK)
-    except OSError:
-        return b""
+    return start_of(file, _PEEK)

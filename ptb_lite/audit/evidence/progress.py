@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import mmap
+import struct
+import time
 
 SLOT_BYTES = 4096
 deadline = math.inf
 """When this process has to have answered (`time.monotonic`); readers stop in time for it."""
+_SINCE = struct.Struct("d")
 _slot: mmap.mmap | None = None
 _sources: dict[str, str] = {}
 
@@ -21,8 +24,8 @@ def report_to(slot: mmap.mmap, until: float) -> None:
 def reading(name: str) -> None:
     """`name` is the file about to be read or interpreted."""
     if _slot is not None:
-        text = name.encode("utf-8", "surrogateescape")[: SLOT_BYTES - 1]
-        _slot[: len(text) + 1] = text + b"\0"
+        text = name.encode("utf-8", "surrogateescape")[: SLOT_BYTES - _SINCE.size - 1]
+        _slot[: _SINCE.size + len(text) + 1] = _SINCE.pack(time.monotonic()) + text + b"\0"
 
 
 def is_from(source: str, file: str) -> None:
@@ -36,6 +39,7 @@ def interpreting(source: str) -> None:
         reading(_sources[source])
 
 
-def last(slot: mmap.mmap) -> str:
-    """What was said last; empty for nothing."""
-    return slot[:].partition(b"\0")[0].decode("utf-8", "surrogateescape")
+def last(slot: mmap.mmap) -> tuple[str, float]:
+    """What was said last, and when (`time.monotonic`); empty for nothing."""
+    name = slot[_SINCE.size :].partition(b"\0")[0].decode("utf-8", "surrogateescape")
+    return name, _SINCE.unpack(slot[: _SINCE.size])[0]

@@ -36,6 +36,7 @@ MAX_RATIO = 100
 MAX_MEMBERS = 10_000
 MAX_NESTED_BYTES = 64 << 20
 _MAX_NESTING = 2
+_START = 8192
 _TAR_MAGIC, _TAR_BLOCK, _LONGEST_NAME = 257, 512, 4096
 WEIGHT_SUFFIXES = (".safetensors", ".gguf")
 
@@ -95,6 +96,9 @@ def read_file(file: FoundFile, account: ScanNotes, budget: Budget) -> Iterator[C
     if file.relative.lower().endswith(WEIGHT_SUFFIXES):
         account.note(f"{file.relative}: weights, not searched for text")
         return
+    if file.known:
+        account.note(f"{file.relative}: byte for byte {file.known}, not searched")
+        return
     budget.next_file()
     try:
         with open_regular(file.path) as stream:
@@ -106,7 +110,7 @@ def read_file(file: FoundFile, account: ScanNotes, budget: Budget) -> Iterator[C
 def _read_any(
     file: FoundFile, stream: BinaryIO, account: ScanNotes, budget: Budget
 ) -> Iterator[Chunk]:
-    start = stream.read(8192)
+    start = stream.read(_START)
     stream.seek(0)
     if start[:4] == b"PAR1" or start[:6] == b"ARROW1" or file.relative.endswith(".arrow"):
         yield from _read_rows(file.relative, stream, start, account, budget)
@@ -123,7 +127,8 @@ def _read_any(
     if start[:4] == b"PK\x03\x04":
         yield from _read_zip(file.relative, stream, account, budget)
         return
-    stored = _stored_bytes(stream, file, account)
+    whole = len(start) < _START and file.stored >= file.size
+    stored = iter((start,)) if whole else _stored_bytes(stream, file, account)
     yield from _split_or_tar(file.relative, stored, account, budget)
 
 

@@ -24,6 +24,8 @@ from ptb_lite.audit.run_one import crashed
 
 _PR_SET_PDEATHSIG = 1
 _GRACE_SECONDS = 5.0
+_HELD_UP = 0.1
+"""The part of its time after which a file that is still being read has held a process up."""
 _OUT_OF_MEMORY = 9
 """The exit status of a process that met its limit of memory."""
 _CRASHED = 10
@@ -66,9 +68,9 @@ def attempt(
         raw, in_time = _read(started.output, began + seconds)
     finally:
         started.end()
-    status, file = started.status(folder)
+    status, file, at_it = started.status(folder)
     if not in_time:
-        return Attempt(b"", f"took more than {seconds:.0f} s", file, killed=True)
+        return _late(seconds, file, at_it)
     if len(raw) > MAX_RESULT_BYTES:
         return Attempt(b"", f"gave more than {MAX_RESULT_BYTES >> 20} MiB of findings")
     if status == 0 and raw and not fits(raw):
@@ -88,10 +90,21 @@ def streamed(
     seconds: float,
     first_seconds: float,
 ) -> Generator[bytes, None, Attempt]:
-    """Fork one process, and give the lines that `work` writes to its descriptor as they come; the
-    first within `first_seconds`. Returns how it ended; none of its processes is left."""
+    """Fork one process now, and give the lines that `work` writes to its descriptor as they come;
+    the first within `first_seconds`. Returns how it ended; none of its processes is left."""
     began = time.monotonic()
     started = _start(work, memory_bytes, began + seconds)
+    return _lines(started, began, folder, memory_bytes, seconds, first_seconds)
+
+
+def _lines(
+    started: _Started,
+    began: float,
+    folder: Path,
+    memory_bytes: int,
+    seconds: float,
+    first_seconds: float,
+) -> Generator[bytes, None, Attempt]:
     held, until, in_time = bytearray(), began + first_seconds, False
     try:
         while (left := until - time.monotonic()) > 0:
@@ -109,12 +122,21 @@ def streamed(
                 yield bytes(line)
     finally:
         started.end()
-    status, file = started.status(folder)
+    status, file, at_it = started.status(folder)
     if in_time and status == 0:
         return Attempt(b"")
-    late = f"took more than {until - began:.0f} s"
-    reason = _how(status, memory_bytes, seconds) if in_time else late
-    return Attempt(b"", reason, file, killed=True)
+    if not in_time:
+        return _late(until - began, file, at_it)
+    return Attempt(b"", _how(status, memory_bytes, seconds), file, killed=True)
+
+
+def _late(seconds: float, file: str, at_it: float) -> Attempt:
+    """`at_it` is for how long it had been at that file: one of very many, begun just now, is not
+    what takes the time."""
+    why = f"took more than {seconds:.0f} s"
+    if at_it < _HELD_UP * seconds:
+        return Attempt(b"", f"{why}, with many files", killed=True)
+    return Attempt(b"", why, file, killed=True)
 
 
 @dataclass(frozen=True)
@@ -129,12 +151,12 @@ class _Started:
         with contextlib.suppress(OSError):
             os.killpg(self.child, signal.SIGKILL if not _done(self.child) else signal.SIGTERM)
 
-    def status(self, folder: Path) -> tuple[int, str]:
-        """Its exit status, and the file that it was at."""
+    def status(self, folder: Path) -> tuple[int, str, float]:
+        """Its exit status, the file that it was at, and for how many seconds."""
         _, status = os.waitpid(self.child, 0)
-        file = _relative(progress.last(self.slot), folder)
+        file, since = progress.last(self.slot)
         self.slot.close()
-        return status, file
+        return status, _relative(file, folder), time.monotonic() - since
 
 
 def _start(work: Callable[[int], None], memory_bytes: int, until: float) -> _Started:

@@ -1,23 +1,28 @@
 """The server of one job: it forks a worker for each detector, or one for a submission.
 
-It reads nothing that an agent wrote: the job comes from the host, and of a worker it takes a
-bounded number of bytes, which it passes on only where they are one result of that detector. A file
-that takes a worker over cannot speak for the detectors after it.
+Of what an agent wrote it reads the names and sizes of files, once for all workers, and nothing
+else: the job comes from the host, and of a worker it takes a bounded number of bytes, which it
+passes on only where they are one result of that detector. A file that takes a worker over cannot
+speak for the detectors after it.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module
 
 from pydantic import ValidationError
 
+from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.detectors.parts.overlap_search import prepare_search
 from ptb_lite.audit.detectors.submission import SubmissionCheck
-from ptb_lite.audit.evidence.folder import printable
+from ptb_lite.audit.evidence.folder import list_files, printable
 from ptb_lite.audit.evidence.test_sets.sources import known_sources
 from ptb_lite.audit.isolation.detecting import one_result
 from ptb_lite.audit.isolation.forked import attempt
@@ -72,6 +77,7 @@ def _detectors(job: Job) -> Iterator[bytes]:
         (known[name].live() or known[name]) if job.live else known[name] for name in job.detectors
     ]
     until = time.monotonic() + job.limits.seconds
+    job = replace(job, case=walked(job.case))
     done = 0
     for line in sharing(chosen, job, until):
         done += 1
@@ -80,6 +86,14 @@ def _detectors(job: Job) -> Iterator[bytes]:
     for detector in chosen[done:]:
         line, without = one_result(detector, job, without, until)
         yield line
+
+
+def walked(case: AuditCase) -> AuditCase:
+    """The case with its files, as far as there is a folder."""
+    with suppress(OSError):
+        case = replace(case, walked=list_files(case.folder))
+    gc.freeze()  # no worker goes through them again, which would copy their memory
+    return case
 
 
 def _preload(job: Job) -> None:

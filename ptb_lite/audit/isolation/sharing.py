@@ -8,8 +8,9 @@ code, in each of them. What does not go by programs is kept apart from it.
 from __future__ import annotations
 
 import gc
+import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import takewhile
@@ -20,6 +21,7 @@ from ptb_lite.audit.isolation.job import Job, encoded
 from ptb_lite.audit.protocol import Detector
 
 _FEWEST_SECONDS = 2.0
+_CORES = 2
 
 
 def sharing(detectors: Sequence[Detector], job: Job, until: float) -> Iterator[bytes]:
@@ -78,7 +80,38 @@ class _Reader:
             self._job.case.programs.follow_all()
         gc.freeze()  # a collection would copy what the workers share with this process
         write(out, b"\n")
-        without = self._job.case.without
-        for detector in self._detectors:
-            line, without = one_result(detector, self._job, without, self._until, close=(out,))
+        job, until = self._job, self._until
+        one_by_one, beside = self._divided()
+        seconds = until - time.monotonic()
+        others: Iterable[bytes] = ()
+        if beside:
+            others = streamed(
+                lambda theirs: _write_results(beside, job, until, theirs, close=(out,)),
+                folder=job.case.folder,
+                memory_bytes=job.limits.memory_bytes,
+                seconds=seconds,
+                first_seconds=seconds,
+            )
+        _write_results(one_by_one, job, until, out)
+        for line in others:
             write(out, line + b"\n")
+
+    def _divided(self) -> tuple[tuple[Detector, ...], tuple[Detector, ...]]:
+        """Those that run one by one, and those at the end that run beside them."""
+        cores = len(os.sched_getaffinity(0))
+        count = sum(not one.takes_long for one in self._detectors)
+        if self._job.live or cores < _CORES:
+            count = len(self._detectors)
+        return self._detectors[:count], self._detectors[count:]
+
+
+def _write_results(
+    detectors: Sequence[Detector], job: Job, until: float, out: int, close: Sequence[int] = ()
+) -> None:
+    """A line for each, to the descriptor `out`, which their processes do not get, nor `close`."""
+    for one in close:
+        os.close(one)
+    without = job.case.without
+    for detector in detectors:
+        line, without = one_result(detector, job, without, until, close=(out,))
+        write(out, line + b"\n")

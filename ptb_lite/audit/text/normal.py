@@ -25,7 +25,7 @@ _LOWER = bytes(code + 32 if 65 <= code <= 90 else code for code in range(256))
 _TEXT_ONLY = bytes(code if 32 <= code < 127 or code in b"\t\n\r" else 32 for code in range(256))
 _CODE_POINT = re.compile(rb"(\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}))")
 _FOREIGN_PUNCTUATION = re.compile(r"[^\w\x00-\x7f]+")
-_SHORT_RUN = 32
+_MOST_LETTERS = 1 << 16
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _SIGNS_ALIKE = {"×": "*", "÷": "/", "−": "-", "–": "-", "—": "-", "∕": "/", "⁄": "/"}
 # Letters of other scripts that look like Latin ones (Unicode's confusables, the everyday part).
@@ -103,7 +103,8 @@ def _character(escape: bytes) -> bytes:
 
 
 def _fold(raw: bytes) -> bytes:
-    """What is ASCII stays: the rest of an English text is a few runs, often the same ones."""
+    """What is ASCII stays: the rest of an English text is a few runs, often the same ones. They
+    are folded together: a vocabulary has a hundred thousand of them in a megabyte or two."""
     import numpy
 
     foreign = numpy.flatnonzero(numpy.frombuffer(raw, dtype=numpy.int8) < 0)
@@ -113,13 +114,12 @@ def _fold(raw: bytes) -> bytes:
     parts: list[bytes] = []
     at = 0
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        parts += (raw[at:start], _fold_any(raw[start:end]))
+        parts += (raw[at:start], raw[start:end])
         at = end
+    runs = [*set(parts[1::2])]
+    known = dict(zip(runs, _fold_run(b"\n".join(runs)).split(b"\n"), strict=True))
+    parts[1::2] = map(known.__getitem__, parts[1::2])
     return b"".join((*parts, raw[at:]))
-
-
-def _fold_any(run: bytes) -> bytes:
-    return _fold_short(run) if len(run) <= _SHORT_RUN else _fold_run(run)
 
 
 def _fold_run(raw: bytes) -> bytes:
@@ -129,15 +129,23 @@ def _fold_run(raw: bytes) -> bytes:
         text = _DROPPED_MARKS.sub("", unicodedata.normalize("NFKD", text))
         text = unicodedata.normalize("NFC", text)
     if not text.isascii():
-        text = _NO_IDEOGRAPH.sub(lambda match: _letter(match[0]), text)
+        text = text.translate(_LETTERS)
     return _FOREIGN_PUNCTUATION.sub(" ", text).encode()
 
 
-@lru_cache(maxsize=1 << 14)
+class _Letters(dict[int, str]):
+    """For `str.translate`: the Latin letter or the digit that a character is by its name in Unicode
+    (with a hook or a stroke, turned, in a square, of another script's digits), else itself."""
+
+    def __missing__(self, code: int) -> str:
+        found = _letter(chr(code))
+        if len(self) < _MOST_LETTERS:
+            self[code] = found
+        return found
+
+
 def _letter(character: str) -> str:
-    """The Latin letter or the digit that a character is by its name in Unicode (with a hook or a
-    stroke, turned, in a square, of another script's digits), else the character itself."""
-    if character.isascii():
+    if not _NO_IDEOGRAPH.match(character):
         return character
     if unicodedata.category(character) in _UNSEEN:
         return ""
@@ -148,4 +156,4 @@ def _letter(character: str) -> str:
     return named[1].lower() if named else character
 
 
-_fold_short = lru_cache(maxsize=4096)(_fold_run)
+_LETTERS = _Letters()

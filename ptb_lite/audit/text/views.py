@@ -80,6 +80,8 @@ class Hidden:
 
 def hidden_texts(raw: bytes) -> Hidden | None:
     """Everything that is encoded in a piece of a file, or None."""
+    if len(raw) < _MIN_TEXT:
+        return None
     found = [pair for pair in _decoded(raw, 0) if len(pair[1]) >= _MIN_TEXT]
     if not found:
         return None

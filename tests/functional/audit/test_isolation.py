@@ -27,7 +27,8 @@ from ptb_lite.events import Verdict
 
 OTHER = "key-misuse"
 MODULE = '''
-import ctypes, os, socket, subprocess, time
+import ctypes, os, socket, subprocess, sys, time
+from pathlib import Path
 from ptb_lite.audit.evidence.folder import ScanNotes, open_regular
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
@@ -45,6 +46,11 @@ def flood():
 def spin():
     while True:
         pass
+
+def again():
+    """As with very many files, none of which takes long."""
+    while True:
+        open_regular(Path(sys.path[0]) / "ptb_acts.py").close()
 
 def ask():
     socket.create_connection(("192.0.2.1", 9), timeout=2)
@@ -82,6 +88,7 @@ ACTS = {
     "segfault": lambda: ctypes.string_at(0),
     "grow": grow,
     "spin": spin,
+    "again": again,
     "raise": lambda: 1 / 0,
     "exit": lambda: os._exit(0),
     "child": lambda: (subprocess.Popen(["sleep", "987654"]), os.abort()),
@@ -107,6 +114,17 @@ class Acts(Detector):
         return DetectorResult(detector="d", status="flagged", flags=tuple(flags))
 
 ACTING = Acts()
+
+class Sharing(Acts):
+    """The same, forked from where the programs were read."""
+    name = "sharing"
+    reads_programs = True
+
+class Beside(Sharing):
+    name = "beside"
+    takes_long = True
+
+SHARING, BESIDE = Sharing(), Beside()
 '''
 
 
@@ -117,7 +135,10 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     info = root / "ptb_acts-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ptb-acts\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[ptb_lite.detectors]\nacts = ptb_acts:ACTING\n")
+    (info / "entry_points.txt").write_text(
+        "[ptb_lite.detectors]\nacts = ptb_acts:ACTING\nsharing = ptb_acts:SHARING\n"
+        "beside = ptb_acts:BESIDE\n"
+    )
     sys.path.insert(0, str(root))
     forget()
     yield
@@ -170,6 +191,26 @@ def test_a_worker_speaks_for_its_own_detector_only(tmp_path: Path, act: str) -> 
     assert "a.txt" in own.reason
     # Another's result is what another found: it ran, and took the time that it took.
     assert (other.detector, other.seconds > 0) == (OTHER, True)
+
+
+@pytest.mark.parametrize("acting", ["sharing", "beside"])
+@pytest.mark.parametrize("act", ["speak for all", "pose", "segfault", "exit", "grow"])
+def test_detectors_that_share_what_was_read_are_apart(
+    tmp_path: Path, act: str, acting: str
+) -> None:
+    from ptb_lite.audit.isolation.host import results
+
+    (tmp_path / "a.txt").write_text(f"{act}\n")
+    (tmp_path / "b.txt").write_text("seen\n")
+    limits = Limits(memory_bytes=512 << 20, seconds=60.0)
+    last = "harness" if acting == "sharing" else acting
+    names = (OTHER, *([acting] if acting != last else []), last)
+    found = {one.detector: one for one in results(Job(AuditCase(tmp_path), names, limits=limits))}
+    assert tuple(found) == names
+    assert (found[acting].status, found[acting].flags[0].message) == ("skipped", "seen")
+    assert "a.txt" in found[acting].reason
+    others = [one for name, one in found.items() if name != acting]
+    assert all(one.seconds > 0 for one in others), others
 
 
 @pytest.mark.parametrize(
@@ -239,6 +280,37 @@ def test_a_worker_that_never_ends_is_ended_in_time(tmp_path: Path) -> None:
     assert result.status == "skipped"
     assert "bad.txt" in result.reason
     assert "evil.txt" in {flag.file for flag in result.flags}
+
+
+def test_many_files_that_take_too_long_together_are_no_single_ones_fault(tmp_path: Path) -> None:
+    (tmp_path / "bad.txt").write_text("again\n")
+    (tmp_path / "evil.txt").write_text("evidence\n")
+    result = acted(tmp_path, seconds=8.0)
+    assert (result.status, result.reason) == ("skipped", "took more than 4 s, with many files")
+    assert result.flags == ()
+
+
+def test_the_workers_of_a_job_share_one_walk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ptb_lite.audit.isolation import server
+
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "b.txt").write_text("b")
+    case = server.walked(AuditCase(folder=tmp_path))
+    monkeypatch.setattr("ptb_lite.audit.case.walk", None)
+    assert [file.relative for file in case.listing.files] == ["a.txt", "b.txt"]
+    left = replace(case, without=("a.txt",)).listing
+    assert [file.relative for file in left.files] == ["b.txt"]
+    assert "a.txt: ended its reader" in left.account.unread
+
+
+def test_a_folder_that_is_none_is_told_by_each_detector(tmp_path: Path) -> None:
+    from ptb_lite.audit.isolation.host import results
+
+    (tmp_path / "file").touch()
+    (found,) = results(Job(AuditCase(folder=tmp_path / "file"), ("acts",)))
+    assert (found.status, "NotADirectory" in found.reason) == ("skipped", True), found
 
 
 @pytest.mark.parametrize("act", ["net", "write", "mem"])

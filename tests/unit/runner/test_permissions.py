@@ -5,13 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from ptb_lite.runner import permissions
 from ptb_lite.runner.permissions import put_back
+from ptb_lite.runs.folder import RunFolder
 
 NOBODY = 65534
 
@@ -125,6 +129,26 @@ def test_flags_of_root_are_taken_away(tmp_path: Path) -> None:
     finally:
         for path in (work, weights.parent, weights):
             flags(path, 0)
+
+
+@pytest.mark.parametrize(("kind", "asked"), [("bubblewrap", 0), ("none", 3)])
+def test_flags_are_asked_for_where_an_agent_could_set_them_and_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, asked: int
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(permissions, "_unlock", lambda path: bool(seen.append(path)))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    (tmp_path / "workspace" / "a").mkdir(parents=True)
+    (tmp_path / "workspace" / "a" / "b").touch(mode=0o200)
+    owned = threading.Event()
+    context: Any = SimpleNamespace(
+        run=RunFolder(tmp_path), spec=SimpleNamespace(sandbox=kind), owned=owned
+    )
+    for _ in range(2):
+        permissions.own_workspace(context)
+        assert len(seen) == asked
+    assert owned.is_set()
+    assert (tmp_path / "workspace" / "a" / "b").stat().st_mode & 0o400
 
 
 def test_what_takes_too_long_is_said(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 
 from ptb_lite.audit.code.flows import sink_of, target_of
 from ptb_lite.audit.evidence.acts import JUDGES, written_words
-from ptb_lite.audit.evidence.folder import FoundFile, open_regular, printable
+from ptb_lite.audit.evidence.folder import FoundFile, printable, start_of
 from ptb_lite.audit.evidence.programs import Programs
 from ptb_lite.events import Flag
 
@@ -57,8 +57,11 @@ def startup_file(
     path: PurePosixPath, file: FoundFile, files: Mapping[str, FoundFile], own: frozenset[str]
 ) -> Iterator[Flag]:
     """Start-up code that lies in the folder; `own` are the names of the modules in it."""
+    customizes = path.name in _CUSTOMIZE
+    if not customizes and path.suffix != ".pth":
+        return
     start = _start(file)
-    if path.name not in _CUSTOMIZE and not (path.suffix == ".pth" and _IMPORTS.search(start)):
+    if not customizes and not _IMPORTS.search(start):
         return
     if "site-packages" in path.parts:
         decides = bool(_JUDGED.search(start + _imported(path, start, files)))
@@ -120,11 +123,7 @@ def _imported(path: PurePosixPath, start: bytes, files: Mapping[str, FoundFile])
 
 
 def _start(file: FoundFile) -> bytes:
-    try:
-        with open_regular(file.path) as stream:
-            return stream.read(_MAX_PEEK)
-    except OSError:
-        return b""
+    return start_of(file, _MAX_PEEK)
 
 
 def _flag(message: str, file: str, line: int | None, decides: bool) -> Flag:
