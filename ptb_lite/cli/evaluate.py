@@ -169,7 +169,7 @@ def _score(
         engine=choices.engine,
         lm_task=lm_task,
         on_plan=_tell_plan,
-        on_progress=_tell,
+        on_progress=Teller(),
     )
 
 
@@ -177,12 +177,21 @@ def _tell_plan(plan: EvaluationPlan) -> None:
     say_error(f"evaluated with {'; '.join(plan.reasons)}")
 
 
-def _tell(message: Message) -> None:
-    match message:
-        case Progressed(benchmark=benchmark, done=done, total=total):
-            say_error(f"{benchmark}: {done} of {total}")
-        case WorkerWarned(message=text):
-            say_error(f"warning: {text}")
+class Teller:
+    """Says what a worker says, a count once: it is sent again as a sign of life."""
+
+    def __init__(self) -> None:
+        self._count = ""
+
+    def __call__(self, message: Message) -> None:
+        match message:
+            case Progressed(benchmark=benchmark, done=done, total=total):
+                count = f"{benchmark}: {done} of {total}"
+                if count != self._count:
+                    say_error(count)
+                self._count = count
+            case WorkerWarned(message=text):
+                say_error(f"warning: {text}")
 
 
 def _judged(choices: EvalChoices, entry: BenchmarkEntry, scored: Scored) -> tuple[Scored, str]:

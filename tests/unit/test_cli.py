@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from ptb_lite import __version__, choices
 from ptb_lite.cli import main
 from ptb_lite.cli.common.output import say_json, say_table
+from ptb_lite.cli.evaluate import Teller
+from ptb_lite.evaluation.engine.messages import Progressed
 from ptb_lite.spec.run_spec import RunSpec
 from ptb_lite.text import escaped
 
@@ -203,3 +205,10 @@ def test_the_spec_takes_the_words_that_the_command_line_offers(field: str, words
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of("--version") == 0
     assert capsys.readouterr().out == f"ptb-lite {__version__}\n"
+
+
+def test_a_count_that_is_sent_again_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    tell = Teller()
+    for done in (0, 3, 3, 3, 4):
+        tell(Progressed(label="test", benchmark="sums", done=done, total=4))
+    assert capsys.readouterr().err.splitlines() == [f"sums: {n} of 4" for n in (0, 3, 4)]

@@ -108,6 +108,10 @@ class OverlapDetector(Detector):
         searched = [file for file in files if file.relative not in unchanged]
         decided: list[FoundFile] = []
         for file in chain(searched, _submission(case, decided, account)):
+            if budget.is_over():
+                # What was found until here counts: a worker that is late loses it.
+                account.leave_unread(f"{file.relative} and all after it: no time or bytes are left")
+                break
             if cache.is_weights(file):
                 account.note(f"{file.relative}: a downloaded model's weights, not searched")
                 continue

@@ -37,6 +37,7 @@ MAX_MEMBERS = 10_000
 MAX_NESTED_BYTES = 64 << 20
 _MAX_NESTING = 2
 _START = 8192
+_BEYOND = "beyond the limit of bytes or time for one audit"
 _TAR_MAGIC, _TAR_BLOCK, _LONGEST_NAME = 257, 512, 4096
 WEIGHT_SUFFIXES = (".safetensors", ".gguf")
 
@@ -81,9 +82,11 @@ class Budget:
     def take(self, count: int) -> bool:
         """Whether that many bytes more are within the budget."""
         self.left -= count
-        return self.left >= 0 and time.monotonic() < min(
-            self.deadline, progress.deadline, self.file_until
-        )
+        return not self.is_over() and time.monotonic() < self.file_until
+
+    def is_over(self) -> bool:
+        """Whether nothing more is to be read of any file."""
+        return self.left < 0 or time.monotonic() >= min(self.deadline, progress.deadline)
 
     def next_file(self) -> None:
         """One file gets half of the time that is left: none starves all that come after it."""
@@ -98,6 +101,10 @@ def read_file(file: FoundFile, account: ScanNotes, budget: Budget) -> Iterator[C
         return
     if file.known:
         account.note(f"{file.relative}: byte for byte {file.known}, not searched")
+        return
+    if budget.is_over():
+        # Not even opened: of very many files that alone takes longer than a worker has left.
+        account.leave_unread(f"{file.relative}: {_BEYOND}")
         return
     budget.next_file()
     try:
@@ -196,7 +203,7 @@ def _read_rows(
         for first, rows in read_table(stream, start):
             text = rows.encode("utf-8", "replace")
             if not budget.take(len(text)):
-                account.leave_unread(f"{name}: beyond the limit of bytes or time for one audit")
+                account.leave_unread(f"{name}: {_BEYOND}")
                 return
             yield Chunk(name, readable(text), first, "row", text)
     except TableError as error:
@@ -299,7 +306,7 @@ def _split(
     carry, first = b"", 1
     for block in _as_utf8(blocks):
         if not budget.take(len(block)):
-            account.leave_unread(f"{name}: beyond the limit of bytes or time for one audit")
+            account.leave_unread(f"{name}: {_BEYOND}")
             return
         if decode is None:
             decode = readable_binary if b"\x00" in block[:8192] else readable

@@ -7,13 +7,15 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from io import BufferedReader
 from pathlib import Path
 
 import pytest
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.detectors.overlap import OverlapDetector
-from ptb_lite.audit.evidence import readers
+from ptb_lite.audit.evidence import progress, readers
+from ptb_lite.audit.evidence.folder import open_regular
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.text.normal import readable
 from tests.unit.audit.test_overlap_hidden import TEST, joined
@@ -144,6 +146,29 @@ def test_runs_of_other_scripts_fold_together_as_each_alone() -> None:
     assert together[2:10] == [readable(r.encode()) for r in runs[2:9]] + [
         readable(runs[9].encode()) + b" " + alone[2] + b" b " + alone[3]
     ]
+
+
+def test_what_was_found_before_the_time_was_over_counts(
+    case: AuditCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(50):
+        (case.folder / f"{n:02}.txt").write_text(joined(TEST[:12]))
+    opened: list[Path] = []
+
+    def opening(path: Path) -> BufferedReader:
+        opened.append(path)
+        if len(opened) == 3:
+            monkeypatch.setattr(progress, "deadline", 0.0)
+        return open_regular(path)
+
+    case = replace(case, base_model=None)
+    assert len(case.listing.files) == 50
+    assert not case.programs.outputs
+    monkeypatch.setattr(readers, "open_regular", opening)
+    found = _looked_at(case)
+    assert found.decides()
+    assert {path.name for path in opened} == {"00.txt", "01.txt", "02.txt"}
+    assert "03.txt and all after it" in found.reason
 
 
 def test_a_file_that_is_known_takes_nothing_of_the_budget(case: AuditCase) -> None:
