@@ -25,7 +25,7 @@ from ptb_lite.errors import PtbLiteError, SpecError
 from ptb_lite.events import Record
 from ptb_lite.files import read_record, write_record
 from ptb_lite.hardware import Device
-from ptb_lite.hardware.rate import cpu_rate
+from ptb_lite.hardware.rate import core_rate
 from ptb_lite.spec.run_spec import RunSpec
 from ptb_lite.text import duration, large, plural
 
@@ -49,12 +49,13 @@ FEW_STEPS = 20
 
 
 class MachineRate(Record):
-    """The content of `cpu-rate.json`: operations a second of a CPU and a number of its cores, the
-    best of so many `times`."""
+    """The content of `cpu-rate.json`: operations a second of one core, the best of so many `times`.
 
-    version: Literal[1] = 1
+    Version 1 counted time by the clock: four starts on a busy machine kept a tenth of the rate.
+    """
+
+    version: Literal[2] = 2
     name: str
-    cores: int
     rate: float = 0.0
     times: int = 0
 
@@ -81,22 +82,22 @@ class Steps:
 
 def machine_rate(device: Device) -> float:
     """Operations a second; of a CPU the best that was ever measured here, which the cache keeps."""
-    return _GPU_RATE if device.kind == "cuda" else _cpu(device.name, device.cores)
+    return _GPU_RATE if device.kind == "cuda" else device.cores * _core(device.name)
 
 
 @cache
-def _cpu(name: str, cores: int) -> float:
+def _core(name: str) -> float:
     """The best of the first few starts: what else ran at one time must not slow predictions."""
     kept = cache_root() / "cpu-rate.json"
-    known = MachineRate(name=name, cores=cores)
+    known = MachineRate(name=name)
     with suppress(PtbLiteError, OSError):
         found = read_record(kept, MachineRate)
-        known = found if (found.name, found.cores) == (name, cores) else known
+        known = found if found.name == name else known
     if known.times >= _MEASUREMENTS:
         return known.rate
-    rate = max(known.rate, cpu_rate() or 0.0)
+    rate = max(known.rate, core_rate() or 0.0)
     if not rate:
-        return _PER_CORE * cores
+        return _PER_CORE
     with suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_record(kept, known.model_copy(update={"rate": rate, "times": known.times + 1}))

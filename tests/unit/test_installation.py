@@ -10,7 +10,7 @@ import pytest
 
 from ptb_lite.errors import SpecError
 from ptb_lite.hardware.device import gpu_build_hint
-from ptb_lite.hardware.rate import cpu_rate
+from ptb_lite.hardware.rate import core_rate
 from ptb_lite.installation import (
     item_salt,
     package_versions,
@@ -133,7 +133,7 @@ def test_a_process_of_ours_takes_nothing_from_the_folder_it_is_started_in(
     stranger = f"open({str(tmp_path / 'ran')!r}, 'w')"
     for name in ("numpy.py", "json.py", "ptb_lite.py"):
         (tmp_path / name).write_text(f"{stranger}\nraise SystemExit(1)\n")
-    assert cpu_rate()
+    assert core_rate()
     assert not (tmp_path / "ran").exists()
     subprocess.run([sys.executable, "-m", "json"], cwd=tmp_path, check=False)
     assert (tmp_path / "ran").exists(), "this test would not notice"
