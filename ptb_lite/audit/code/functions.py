@@ -210,6 +210,10 @@ class Functions:
     literals: dict[str, Any]
     """The parameters of the function that is walked which its call gives as constants."""
 
+    def constant(self, name: str) -> tuple[Any, ...]:
+        """What a name of the module that is walked is bound to for good; empty: not known."""
+        raise NotImplementedError
+
     def branches(self, test: ast.expr, then: _Branch, otherwise: _Branch) -> tuple[_Branch, ...]:
         """Which of two branches a call takes: `load("train")` none that asks for `== "test"`."""
         decided = self._decided(test)
@@ -218,6 +222,11 @@ class Functions:
     def _decided(self, test: ast.expr) -> bool | None:
         """What a condition is for this call; None: not known."""
         match test:
+            case ast.Constant(value):
+                return bool(value)
+            case ast.Name(name):
+                held = self._held(name)
+                return bool(held[0]) if held else None
             case ast.UnaryOp(ast.Not(), inner):
                 found = self._decided(inner)
                 return None if found is None else not found
@@ -237,13 +246,17 @@ class Functions:
                 pass
             case _:
                 return None
+        held = self._held(name)
+        values_of = [one.value for one in among if isinstance(one, ast.Constant)]
+        if not held or len(values_of) < len(among):
+            return None
+        return (held[0] in values_of) == isinstance(op, ast.Eq | ast.In)
+
+    def _held(self, name: str) -> tuple[Any, ...]:
+        """The one constant that a name is for this call, or always is; empty: not known."""
         held = self.names.get(name, NOTHING).alternatives
-        if name not in self.literals or held != (self.literals[name],):
-            return None
-        constants = [one.value for one in among if isinstance(one, ast.Constant)]
-        if len(constants) < len(among):
-            return None
-        return (self.literals[name] in constants) == isinstance(op, ast.Eq | ast.In)
+        given = (self.literals[name],) if name in self.literals else self.constant(name)
+        return held if given and held == given else ()
 
     def _local_call(
         self,

@@ -14,10 +14,11 @@ import zlib
 from collections import ChainMap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from ptb_lite.audit.code.expressions import Expressions
 from ptb_lite.audit.code.functions import Function, Scope
-from ptb_lite.audit.code.syntax import UnreadableCodeError, loaded, parse
+from ptb_lite.audit.code.syntax import UnreadableCodeError, constants, loaded, parse
 from ptb_lite.audit.code.values import NOTHING, Label, Ref, Site, Value, World, known, merge, union
 from ptb_lite.audit.evidence import progress
 
@@ -63,6 +64,7 @@ def interpret(
     progress.interpreting(source)
     tree = parse(source)
     walker = _Walker(label, pick, world or World(), zlib.crc32(source.encode("utf-8", "replace")))
+    walker.constants = constants(tree)
     state: object = None
     for _ in range(_PASSES):
         walker.begin()
@@ -90,6 +92,7 @@ class _Walker(Expressions):
         self._global: set[str] = set()
         self.step_limit = MAX_STEPS // 2
         self.yields = []
+        self.constants: dict[str, Any] = {}
         self._depth = 0
         self._returns: list[Value] = []
         self._module = ""
@@ -101,6 +104,11 @@ class _Walker(Expressions):
             return label(site)
 
         return asked
+
+    def constant(self, name: str) -> tuple[Any, ...]:
+        if self._module or name not in self.constants or name in self.world.rebound:
+            return ()
+        return (self.constants[name],)
 
     def state(self) -> object:
         """How much is known of every name and call: it only ever grows."""

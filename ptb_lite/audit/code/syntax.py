@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 MAX_SOURCE = 2 << 20
 
@@ -36,3 +39,43 @@ def loaded(target: ast.expr) -> ast.expr:
         case _:
             loaded = ast.Constant(None)
     return ast.copy_location(loaded, target)
+
+
+def constants(tree: ast.Module) -> dict[str, Any]:
+    """The names that a module binds to a constant at its top and nowhere else: `TRAIN_ONLY = True`.
+
+    None where something may bind names that it does not spell out.
+    """
+    bound = Counter(name for node in ast.walk(tree) for name in _bound(node))
+    if "*" in bound:
+        return {}
+    found = {}
+    for statement in tree.body:
+        match statement:
+            case ast.Assign([ast.Name(name)], ast.Constant(value)) | ast.AnnAssign(
+                ast.Name(name), value=ast.Constant(value)
+            ) if bound[name] == 1:
+                found[name] = value
+    return found
+
+
+_BINDS_ANY = ("globals", "locals", "vars", "exec", "setattr")
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    """The names that a node binds; `*`: any."""
+    match node:
+        case ast.Name(name, ast.Store() | ast.Del()) | ast.arg(name):
+            yield name
+        case ast.Name(name) if name in _BINDS_ANY:
+            yield "*"
+        case ast.alias(name, other):
+            yield other or name
+        case ast.FunctionDef(name) | ast.AsyncFunctionDef(name) | ast.ClassDef(name):
+            yield name
+        case ast.Global(names) | ast.Nonlocal(names):
+            yield from names
+        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+            yield name
+        case ast.MatchStar(str(name)) | ast.MatchMapping(rest=str(name)):
+            yield name

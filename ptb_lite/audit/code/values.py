@@ -61,13 +61,15 @@ class Label:
 class World:
     """What a program finds around itself: `modules` by name (their source), variables of the
     environment, the values of its options (`--split test` as `split`), the texts of `configs` by
-    their file's name, and the data files that the shell sends its output to."""
+    their file's name, the data files that the shell sends its output to, and the names that other
+    programs and commands may bind in it (`prep.MODE = ...`, `sed s/MODE/.../`)."""
 
     modules: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     configs: Mapping[str, str] = field(default_factory=dict)
     output: tuple[str, ...] = ()
+    rebound: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ own records).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -34,6 +35,10 @@ from ptb_lite.events import Flag
 _MAX_FOLLOWED = 1000
 _MAX_SHARED = 6 << 20
 _DATA = (".jsonl", ".json", ".csv", ".tsv", ".txt")
+
+_SETS = re.compile(r"\.(\w+)\s*=(?!=)|setattr\([^)]*[\"'](\w+)[\"']")
+_WORD = re.compile(r"\w+")
+_EDITORS = ("sed", "perl", "awk", "gawk", "ed", "ex", "vim", "patch", "git", "sd")
 
 ProgramKind = Literal["python", "config"]
 
@@ -90,6 +95,7 @@ class Programs:
     _followed: dict[Program, Followed | None] = field(default_factory=dict)
     _sent: dict[str, list[str]] | None = None
     _by_module: dict[str, str] = field(default_factory=dict)
+    _set_names: frozenset[str] | None = None
 
     def followed(self, program: Program) -> Followed | None:
         """What a Python program calls and makes, read once for all detectors that need no labels;
@@ -143,6 +149,7 @@ class Programs:
                 if one.file not in self.outputs
             },
             self._output(program),
+            self._rebound(),
         )
 
     def _modules(self) -> Mapping[str, str]:
@@ -151,6 +158,18 @@ class Programs:
                 for name in _module_names(program.file):
                     self._by_module.setdefault(name, program.source)
         return self._by_module
+
+    def _rebound(self) -> frozenset[str]:
+        """Names that a program gives another's module, and words of commands that edit files."""
+        if self._set_names is None:
+            found = {
+                name for one in self.python for names in _SETS.findall(one.source) for name in names
+            }
+            for order in self.orders:
+                if order.command.program in _EDITORS:
+                    found.update(_WORD.findall(order.command.text()))
+            object.__setattr__(self, "_set_names", frozenset(found))
+        return self._set_names or frozenset()
 
     def _output(self, program: Program) -> tuple[str, ...]:
         """The data files that the shell sends this file's output to."""
