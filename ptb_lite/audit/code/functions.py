@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections import ChainMap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from ptb_lite.audit.code.settings import Settings
 from ptb_lite.audit.code.values import (
     MAX_MADE,
     MAX_WEIGHT,
@@ -210,14 +211,37 @@ class Functions:
     literals: dict[str, Any]
     """The parameters of the function that is walked which its call gives as constants."""
 
+    settings: Settings
+    _module: str
+
     def constant(self, name: str) -> tuple[Any, ...]:
-        """What a name of the module that is walked is bound to for good; empty: not known."""
-        raise NotImplementedError
+        """What a name of the program's is bound to for good; empty: not known. Of the modules that
+        it imports nothing is."""
+        return () if self._module else self.settings.constant(name)
+
+    def setting(self, expression: ast.expr) -> tuple[Any, ...]:
+        """What an expression is whenever the program is started; empty: not known."""
+        return () if self._module else self.settings.of(expression)
 
     def branches(self, test: ast.expr, then: _Branch, otherwise: _Branch) -> tuple[_Branch, ...]:
         """Which of two branches a call takes: `load("train")` none that asks for `== "test"`."""
         decided = self._decided(test)
         return (then, otherwise) if decided is None else (then if decided else otherwise,)
+
+    def cases(self, node: ast.Match) -> list[ast.match_case]:
+        """Those that may run: one, where it is known what is matched with constants."""
+        subject = node.subject
+        held = self._held(subject.id) if isinstance(subject, ast.Name) else self.setting(subject)
+        for case in node.cases if held else ():
+            match case.pattern:
+                case ast.MatchValue(ast.Constant(value)) if case.guard is None:
+                    if value == held[0]:
+                        return [case]
+                case ast.MatchAs(None) if case.guard is None:
+                    return [case]
+                case _:
+                    break
+        return node.cases
 
     def _decided(self, test: ast.expr) -> bool | None:
         """What a condition is for this call; None: not known."""
@@ -245,7 +269,8 @@ class Functions:
             ):
                 pass
             case _:
-                return None
+                found_at_start = self.setting(test)
+                return bool(found_at_start[0]) if found_at_start else None
         held = self._held(name)
         values_of = [one.value for one in among if isinstance(one, ast.Constant)]
         if not held or len(values_of) < len(among):
@@ -257,6 +282,19 @@ class Functions:
         held = self.names.get(name, NOTHING).alternatives
         given = (self.literals[name],) if name in self.literals else self.constant(name)
         return held if given and held == given else ()
+
+    def _constants_of(
+        self, given: Mapping[str, ast.expr], local: dict[str, Value]
+    ) -> dict[str, Any]:
+        """The parameters that are given constants; in `local` they are worth nothing else."""
+        found: dict[str, Any] = {}
+        for parameter, node in given.items():
+            if isinstance(node, ast.Constant):
+                found[parameter] = node.value
+            elif at_start := self.setting(node):
+                found[parameter] = at_start[0]
+                local[parameter] = known(*at_start, labels=local[parameter].labels)
+        return found
 
     def _local_call(
         self,
@@ -307,11 +345,8 @@ class Functions:
         before, self.mutated = self.mutated, {}
         literals = self.literals
         words = {word.arg: word.value for word in node.keywords if word.arg in parameters}
-        self.literals = {
-            parameter: given.value
-            for parameter, given in {**_defaults(function), **nodes, **words}.items()
-            if isinstance(given, ast.Constant) and not handed
-        }
+        given_as = {} if handed else {**_defaults(function), **nodes, **words}
+        self.literals = self._constants_of(given_as, local)
         self.names = ChainMap(local, *function.scope.maps)
         self.stack.append(name)
         self.call_line = self.line_of(node)

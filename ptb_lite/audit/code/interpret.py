@@ -14,11 +14,11 @@ import zlib
 from collections import ChainMap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from ptb_lite.audit.code.expressions import Expressions
 from ptb_lite.audit.code.functions import Function, Scope
-from ptb_lite.audit.code.syntax import UnreadableCodeError, constants, loaded, parse
+from ptb_lite.audit.code.settings import Settings
+from ptb_lite.audit.code.syntax import UnreadableCodeError, loaded, parse
 from ptb_lite.audit.code.values import NOTHING, Label, Ref, Site, Value, World, known, merge, union
 from ptb_lite.audit.evidence import progress
 
@@ -64,7 +64,7 @@ def interpret(
     progress.interpreting(source)
     tree = parse(source)
     walker = _Walker(label, pick, world or World(), zlib.crc32(source.encode("utf-8", "replace")))
-    walker.constants = constants(tree)
+    walker.settings = Settings(tree, walker.world.starts, walker.world.rebound)
     state: object = None
     for _ in range(_PASSES):
         walker.begin()
@@ -92,7 +92,6 @@ class _Walker(Expressions):
         self._global: set[str] = set()
         self.step_limit = MAX_STEPS // 2
         self.yields = []
-        self.constants: dict[str, Any] = {}
         self._depth = 0
         self._returns: list[Value] = []
         self._module = ""
@@ -104,11 +103,6 @@ class _Walker(Expressions):
             return label(site)
 
         return asked
-
-    def constant(self, name: str) -> tuple[Any, ...]:
-        if self._module or name not in self.constants or name in self.world.rebound:
-            return ()
-        return (self.constants[name],)
 
     def state(self) -> object:
         """How much is known of every name and call: it only ever grows."""
@@ -239,6 +233,8 @@ class _Walker(Expressions):
             case ast.Assign():
                 value = self.value(node.value)
                 for target in node.targets:
+                    if isinstance(target, ast.Name) and (one := self.constant(target.id)):
+                        value = known(*one, labels=value.labels)
                     self.assign(target, value)
             case ast.AnnAssign(value=ast.expr() as right):
                 self.assign(node.target, self.value(right))
@@ -279,7 +275,7 @@ class _Walker(Expressions):
                 self.inner(node.body, *(h.body for h in node.handlers), node.orelse, node.finalbody)
             case ast.Match():
                 self.value(node.subject)
-                self.inner(*(case.body for case in node.cases))
+                self.inner(*(case.body for case in self.cases(node)))
             case ast.Expr():
                 self.value(node.value)
             case ast.Global():

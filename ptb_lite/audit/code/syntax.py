@@ -6,7 +6,6 @@ import ast
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 MAX_SOURCE = 2 << 20
 
@@ -41,22 +40,30 @@ def loaded(target: ast.expr) -> ast.expr:
     return ast.copy_location(loaded, target)
 
 
-def constants(tree: ast.Module) -> dict[str, Any]:
-    """The names that a module binds to a constant at its top and nowhere else: `TRAIN_ONLY = True`.
-
-    None where something may bind names that it does not spell out.
+def bound_once(tree: ast.Module) -> dict[str, ast.expr]:
+    """The names that a module binds at its top and nowhere else, and to what:
+    `TRAIN_ONLY = True`. None where something may bind names that it does not spell out.
     """
     bound = Counter(name for node in ast.walk(tree) for name in _bound(node))
     if "*" in bound:
         return {}
     found = {}
-    for statement in tree.body:
+    for statement in _at_top(tree.body):
         match statement:
-            case ast.Assign([ast.Name(name)], ast.Constant(value)) | ast.AnnAssign(
-                ast.Name(name), value=ast.Constant(value)
-            ) if bound[name] == 1:
-                found[name] = value
+            case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), value=value):
+                if bound[name] == 1 and value is not None:
+                    found[name] = value
     return found
+
+
+def _at_top(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a module, and those that run where it is the one that is started."""
+    for statement in body:
+        match statement:
+            case ast.If(ast.Compare(ast.Name("__name__")), then, []):
+                yield from then
+            case _:
+                yield statement
 
 
 _BINDS_ANY = ("globals", "locals", "vars", "exec", "setattr")

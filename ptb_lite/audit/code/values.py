@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ptb_lite.audit.code.settings import Start
+
 MAX_ALTERNATIVES = 16
 MAX_TEXT = 1 << 20
 MAX_ELEMENTS = 200_000
@@ -61,8 +63,9 @@ class Label:
 class World:
     """What a program finds around itself: `modules` by name (their source), variables of the
     environment, the values of its options (`--split test` as `split`), the texts of `configs` by
-    their file's name, the data files that the shell sends its output to, and the names that other
-    programs and commands may bind in it (`prep.MODE = ...`, `sed s/MODE/.../`)."""
+    their file's name, the data files that the shell sends its output to, the names that other
+    programs and commands may bind in it (`prep.MODE = ...`, `sed s/MODE/.../`), and all starts of
+    it, where they were seen."""
 
     modules: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -70,6 +73,7 @@ class World:
     configs: Mapping[str, str] = field(default_factory=dict)
     output: tuple[str, ...] = ()
     rebound: frozenset[str] = frozenset()
+    starts: tuple[Start, ...] = ()
 
 
 @dataclass(frozen=True)

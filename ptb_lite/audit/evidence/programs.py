@@ -24,6 +24,7 @@ from ptb_lite.audit.code.interpret import (
 )
 from ptb_lite.audit.code.interpret import Program as Followed
 from ptb_lite.audit.code.shell import Command, redirected
+from ptb_lite.audit.code.starts import Starts
 from ptb_lite.audit.evidence import progress
 from ptb_lite.audit.evidence.folder import (
     ScanNotes,
@@ -96,6 +97,7 @@ class Programs:
     _sent: dict[str, list[str]] | None = None
     _by_module: dict[str, str] = field(default_factory=dict)
     _set_names: frozenset[str] | None = None
+    _starts: Starts | None = None
 
     def followed(self, program: Program) -> Followed | None:
         """What a Python program calls and makes, read once for all detectors that need no labels;
@@ -150,6 +152,7 @@ class Programs:
             },
             self._output(program),
             self._rebound(),
+            self._all_starts().of(PurePosixPath(_own_path(program.file)).name),
         )
 
     def _modules(self) -> Mapping[str, str]:
@@ -158,6 +161,17 @@ class Programs:
                 for name in _module_names(program.file):
                     self._by_module.setdefault(name, program.source)
         return self._by_module
+
+    def _all_starts(self) -> Starts:
+        if self._starts is None:
+            made = Starts(
+                (order.command for order in self.orders),
+                ((PurePosixPath(_own_path(one.file)).name, one.source) for one in self.python),
+                self.environment,
+            )
+            object.__setattr__(self, "_starts", made)
+            return made
+        return self._starts
 
     def _rebound(self) -> frozenset[str]:
         """Names that a program gives another's module, and words of commands that edit files."""
