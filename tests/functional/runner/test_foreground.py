@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from ptb_lite.events import Outcome
-from ptb_lite.runs.folder import list_runs
+from ptb_lite.runs.folder import RunFolder, list_runs
 from tests.functional.runner.conftest import SUBMIT, Bench
 from tests.functional.runner.waiting import slowdown, wait_until
 
@@ -38,6 +38,16 @@ def start(bench: Bench, code: str, **more: str) -> subprocess.Popen[str]:
     )
 
 
+def how_far(run: RunFolder) -> list[str]:
+    """The last lines of a run's journal and log, to be shown where a test fails."""
+    files = (run.journal, run.log)
+    return [line[:300] for one in files if one.is_file() for line in tail(one)]
+
+
+def tail(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
+
+
 def test_it_prints_and_ends_with_the_run(bench: Bench) -> None:
     command = start(bench, "print('nothing is submitted')")
     printed, _ = command.communicate(timeout=300 * slowdown())
@@ -56,7 +66,7 @@ def test_sigterm_seals_and_scores(bench: Bench) -> None:
     wait_until(
         lambda: any((run.path / at_work).exists() for run in list_runs(bench.runs_dir)),
         240,
-        lambda: "the agent never began",
+        lambda: f"the agent never began: {[how_far(run) for run in list_runs(bench.runs_dir)]}",
     )
     command.send_signal(signal.SIGTERM)
     printed, _ = command.communicate(timeout=300 * slowdown())

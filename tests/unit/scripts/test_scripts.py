@@ -14,7 +14,7 @@ import pytest
 from ptb_lite.catalog import load_catalog
 from tests.unit.scripts.machine import ROOT, Machine
 
-GATE = "pytest -n 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile=ci"
+GATE = "pytest -n 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile=ci --durations=30"
 
 
 def set_up(machine: Machine) -> Path:
