@@ -41,7 +41,7 @@ def loaded(target: ast.expr) -> ast.expr:
 
 
 def bound_once(tree: ast.Module) -> dict[str, ast.expr]:
-    """The names that a module binds at its top and nowhere else, and to what:
+    """The names that a module binds once in all, at its top or as a function begins, and to what:
     `TRAIN_ONLY = True`. None where something may bind names that it does not spell out.
     """
     bound = Counter(name for node in ast.walk(tree) for name in _bound(node))
@@ -57,11 +57,14 @@ def bound_once(tree: ast.Module) -> dict[str, ast.expr]:
 
 
 def _at_top(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a module, and those that run where it is the one that is started."""
+    """The statements that stand in no branch and no loop: a module's, its functions', and those
+    that run where it is the one that is started."""
     for statement in body:
         match statement:
             case ast.If(ast.Compare(ast.Name("__name__")), then, []):
                 yield from then
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                yield from statement.body
             case _:
                 yield statement
 

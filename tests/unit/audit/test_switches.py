@@ -35,6 +35,15 @@ LATE = (
     "if __name__ == '__main__':\n    " + FLAG.replace("\n", "\n    ") + "main(args.include_test)\n"
 )
 
+INSIDE = (
+    "def load(name):\n    if name == 'test':\n"
+    "        return load_dataset('openai/gsm8k', 'main', split='test')\n"
+    "    return load_dataset('openai/gsm8k', 'main', split='train')\n"
+    "def main():\n    import argparse\n    p = argparse.ArgumentParser()\n"
+    "    p.add_argument('--split', default='train')\n    args = p.parse_args()\n"
+    "    json.dump(list(load(args.split)), open('sft.json', 'w'))\nmain()\n"
+)
+
 CASES = {
     "a constant": ("MIX = {0}\n" + ADDS.format(switch="MIX"), "python a.py", "False", "True"),
     "a constant, denied": (
@@ -52,6 +61,7 @@ CASES = {
         + ADDS.format(switch="args.mix != 'none'"), "uv run python a.py {0}", "", "--mix=test"
     ),
     "an option handed to a function": (LATE, "python3 -u a.py {0}", "", "--include-test"),
+    "an option read in a function": (INSIDE, "python a.py {0}", "", "--split test"),
     "a word": (WORD, "python a.py {0}", "train", "test"),
     "no word": (WORD, "python ./a.py {0} > log 2>&1", "", "test"),
     "a variable": (VARIABLE + WRITES, "USE_TEST={0} python a.py", "0", "1"),
