@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 from ptb_lite.audit.code.syntax import bound_once
 
 _MAX_DEPTH = 20
+_MAX_STEPS = 200_000
+"""Of one program: names of lists of names of lists grow without end."""
 _COMPARES: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -53,6 +56,8 @@ class Settings:
         self._names = {n: value for n, value in bound_once(tree).items() if n not in rebound}
         self._starts = starts
         self._options = list(_options(tree)) if starts else []
+        self._changed = _changed(tree) | rebound
+        self._left = _MAX_STEPS
 
     def constant(self, name: str) -> tuple[Any, ...]:
         """What a name always is; empty: not known."""
@@ -68,13 +73,14 @@ class Settings:
         """The one constant that it is in every start; empty: not known, or not the same."""
         try:
             found = [self._value(expression, start, 0) for start in self._starts]
-        except (Unknown, TypeError, ValueError, RecursionError):
+        except (Unknown, TypeError, ValueError, ArithmeticError, RecursionError):
             return ()
         same = found and all(type(one) is type(found[0]) and one == found[0] for one in found)
         return (found[0],) if same and isinstance(found[0], _PLAIN) else ()
 
     def _value(self, node: ast.expr, start: Start, depth: int) -> Any:
-        if depth > _MAX_DEPTH:
+        self._left -= 1
+        if depth > _MAX_DEPTH or self._left < 0:
             raise Unknown
 
         def value(inner: ast.expr) -> Any:
@@ -118,6 +124,8 @@ class Settings:
     ) -> Any:
         match function, arguments:
             case ast.Name("len"), [ast.Attribute(ast.Name("sys"), "argv")]:
+                if "argv" in self._changed:
+                    raise Unknown
                 return len(start.words) + 1
             case ast.Name("int" | "bool" | "str" as name), [inner]:
                 return {"int": int, "bool": bool, "str": str}[name](value(inner))
@@ -133,14 +141,18 @@ class Settings:
                 return self._variable(start, key, value(default[0]) if default else None)
         raise Unknown
 
-    @staticmethod
-    def _word(start: Start, place: int) -> str:
-        if not 0 < place <= len(start.words) or not _is_told(start.words[place - 1]):
+    def _word(self, start: Start, place: int) -> str:
+        if (
+            "argv" in self._changed
+            or not 0 < place <= len(start.words)
+            or not _is_told(start.words[place - 1])
+        ):
             raise Unknown
         return start.words[place - 1]
 
-    @staticmethod
-    def _variable(start: Start, key: str, default: Any, *, must: bool = False) -> Any:
+    def _variable(self, start: Start, key: str, default: Any, *, must: bool = False) -> Any:
+        if "environ" in self._changed:
+            raise Unknown
         if key not in start.variables:
             if must:
                 raise Unknown
@@ -156,6 +168,8 @@ class Settings:
                 pass
             case _:
                 raise Unknown
+        if not self._changed.isdisjoint((option, "argv", "set_defaults")):
+            raise Unknown
         declared = [call for call in self._options if option in _destinations(call)]
         if len(declared) != 1 or not all(map(_is_told, start.words)):
             raise Unknown
@@ -174,6 +188,30 @@ class Settings:
                 if isinstance(default, ast.Constant):
                     return default.value
         raise Unknown
+
+
+def _changed(tree: ast.Module) -> frozenset[str]:
+    """Attributes that the program sets, and `environ`, `argv` where it does more than read them."""
+    found, read, seen = set(), Counter[str](), Counter[str]()
+    for node in ast.walk(tree):
+        match node:
+            case (
+                ast.Subscript(ast.Attribute(attr=name), ctx=ast.Load())
+                | ast.Call(ast.Attribute(ast.Attribute(attr=name), "get"))
+                | ast.Call(ast.Name("len"), [ast.Attribute(attr=name)])
+            ):
+                read[name] += 1
+            case ast.Attribute(attr=name, ctx=ast.Load()):
+                seen[name] += 1
+                found |= {"set_defaults"} & {name}
+                found |= {"environ"} if name in ("putenv", "load_dotenv") else set()
+            case ast.Attribute(attr=name):
+                found.add(name)
+            case ast.alias("load_dotenv" | "putenv" | "environ"):
+                found.add("environ")
+            case ast.alias("argv"):
+                found.add("argv")
+    return frozenset(found | {name for name in ("environ", "argv") if seen[name] > read[name]})
 
 
 def _options(tree: ast.Module) -> Iterator[ast.Call]:

@@ -117,3 +117,30 @@ def test_a_constant_that_is_bound_again_is_none(tmp_path: Path) -> None:
     ):
         again = program.replace("rows = list", f"{other}\nrows = list", 1)
         assert decides(tmp_path / str(number), again, "python a.py"), other
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("a variable", "USE =", "os.environ['USE_TEST'] = '1'\nUSE ="),
+        ("a variable", "USE =", "os.environ.update(USE_TEST='1')\nUSE ="),
+        ("a variable", "USE =", "e = os.environ\ne['USE_TEST'] = '1'\nUSE ="),
+        ("a variable", "USE =", "from dotenv import load_dotenv\nload_dotenv('x')\nUSE ="),
+        ("a word", "which =", "sys.argv[1:] = ['test']\nwhich ="),
+        ("an option", "rows = list", "args.include_test = True\nrows = list"),
+        ("an option", "args =", "p.set_defaults(include_test=True)\nargs ="),
+    ],
+)
+def test_a_program_that_turns_its_own_switch_is_followed(
+    tmp_path: Path, name: str, before: str, after: str
+) -> None:
+    program, run = made(name, False)
+    assert before in program
+    assert decides(tmp_path, program.replace(before, after, 1), run)
+
+
+def test_what_is_evaluated_is_bounded(tmp_path: Path) -> None:
+    """Each name holds the one before it a hundred times: 10 ** 16 parts."""
+    lines = ["x0 = 1"] + [f"x{n} = ({f'x{n - 1}, ' * 100})" for n in range(1, 9)]
+    program = "\n".join([*lines, "big = int(1e999)", "if x8 == big:\n    pass", ""])
+    assert not decides(tmp_path, program, "python a.py")
