@@ -15,7 +15,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from ptb_lite.audit.text.views import NUMBER_WORDS, spelled_number
+from ptb_lite.audit.text.hidden.rewritten import NUMBER_WORDS, spelled_number
 
 LEAST_BITS = 20.0
 ROWS = 5000
