@@ -135,7 +135,7 @@ class Matcher:
                 if similarity:
                     found.add(index)
                     hits.append(Hit(index, first, similarity))
-        for index, (start, share) in self._contained(matches, found).items():
+        for index, (start, share) in self._contained(matches, found, self._least).items():
             if share >= self._least[index]:
                 found.add(index)
                 hits.append(Hit(index, int(offsets[start]), round(share, 3)))
@@ -143,7 +143,7 @@ class Matcher:
 
     def shares(self, text: bytes) -> dict[int, float]:
         """How much of each long item, by index, a `readable` text contains: 0 to 1."""
-        contained = self._contained(self._matches(text), set())
+        contained = self._contained(self._matches(text), set(), None)
         return {index: share for index, (_start, share) in contained.items()}
 
     def _matches(self, text: bytes) -> list[tuple[int, int, int]]:
@@ -155,16 +155,24 @@ class Matcher:
         return matches
 
     def _contained(
-        self, matches: list[tuple[int, int, int]], found: set[int]
+        self,
+        matches: list[tuple[int, int, int]],
+        found: set[int],
+        least: Sequence[float] | None,
     ) -> dict[int, tuple[int, float]]:
-        """For long items not in `found`: where the most of its pieces are, and their share."""
+        """For long items not in `found`: where the most of its pieces are, and their share. Given
+        the `least` share of each, only those that may have it."""
         seen: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
         for number, start, _end in matches:
             pattern = self._patterns[number]
             for index in self._pieces.get(pattern, ()):
                 if index not in found:
                     seen[index].append((start, pattern))
-        return {index: self._best_window(index, sorted(places)) for index, places in seen.items()}
+        return {
+            index: self._best_window(index, sorted(places))
+            for index, places in seen.items()
+            if least is None or len(places) >= least[index] * self._piece_counts[index]
+        }
 
     def _best_window(self, index: int, places: list[tuple[int, bytes]]) -> tuple[int, float]:
         """Where the most different pieces lie within one and a half lengths of the item."""

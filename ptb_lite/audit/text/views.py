@@ -23,12 +23,10 @@ from ptb_lite.audit.text.hidden.rewritten import WAYS, Hidden, with_digits
 MAX_UNPACKED = 8 << 20
 MAX_RUNS = 20_000
 _MAX_INNER = 2 << 20
-_PIECE = 2 << 20
+_PIECE = 1 << 16  # what a core keeps at hand
 _DEPTH = 2
 _MIN_TEXT = 12
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}(?:(?:\\?\r?\n|\\n)[A-Za-z0-9+/_-]{16,})*={0,2}")
-# What stands in such a run, of which the pattern is tried on that alone.
-_HEX_RUN = re.compile(rb"[0-9a-fA-F\\x%\s,:]{32,}")
 _HEX = re.compile(rb"(?:(?:\\x|0x|%)?[0-9a-fA-F]{2}[\s,:]?){16,}")
 _CODES = re.compile(rb"(?:\b\d{2,3}\b[\s,;]{1,3}){16,}\d{2,3}")
 _NOT_ALPHABET = re.compile(rb"\\?\s|\\n")
@@ -41,6 +39,10 @@ _IN_CODES = frozenset(b"0123456789,;") | {code for code in range(128) if chr(cod
 _IN_HEX = frozenset(b"0123456789abcdefABCDEF\\x%,: \t\n\r\x0b\x0c")
 # Sixteen codes with what stands between them are no shorter than fifty.
 _ALPHABETS = ((_IN_64, 16), (_IN_32, 30), (_IN_85, 30), (_IN_CODES, 50), (_IN_HEX, 32))
+_CODES_RUN, _HEX_RUN = (
+    re.compile(b"[%s]{%d,}" % (re.escape(bytes(sorted(alphabet))), least))
+    for alphabet, least in _ALPHABETS[3:]
+)
 _BASE32 = re.compile(rb"(?<![A-Z2-7])[A-Z2-7]{30,}")
 _BASE85 = re.compile(
     rb"(?<![0-9A-Za-z!#$%&()*+\-;<=>?@^_`{|}~])[0-9A-Za-z!#$%&()*+\-;<=>?@^_`{|}~]{30,}"
@@ -97,8 +99,11 @@ def _packed(raw: bytes) -> Iterator[Hidden]:
     of_64, of_32, of_85, codes, of_16 = run_starts(raw, _ALPHABETS)
     decoded: tuple[tuple[Iterator[re.Match[bytes]], Callable[[bytes], bytes | None]], ...] = (
         (islice(_matches_at(_BASE64, of_64, raw), MAX_RUNS + 1), _from_base64),
-        (_hex_in(of_16, raw) if _has_hex(raw) else iter(()), _from_hex),
-        (_CODES.finditer(raw) if codes and _has_codes(raw) else iter(()), _from_codes),
+        (_within(_HEX, _HEX_RUN, of_16, raw) if _has_hex(raw) else iter(()), _from_hex),
+        (
+            _within(_CODES, _CODES_RUN, codes, raw) if codes and _has_codes(raw) else iter(()),
+            _from_codes,
+        ),
         (_matches_at(_BASE32, of_32, raw), _from_base32),
         (islice(_matches_at(_BASE85, of_85, raw), MAX_RUNS + 1), _from_base85),
     )
@@ -165,9 +170,12 @@ def has_run(raw: bytes) -> bool:
     return bool(run_starts(raw, _ALPHABETS[:1])[0])
 
 
-def _hex_in(starts: Sequence[int], raw: bytes) -> Iterator[re.Match[bytes]]:
-    for run in _matches_at(_HEX_RUN, starts, raw):
-        yield from _HEX.finditer(raw, *run.span())
+def _within(
+    pattern: re.Pattern[bytes], run: re.Pattern[bytes], starts: Sequence[int], raw: bytes
+) -> Iterator[re.Match[bytes]]:
+    """`pattern.finditer(raw)`, where all of its matches lie in a `run`, which begins at a start."""
+    for each in _matches_at(run, starts, raw):
+        yield from pattern.finditer(raw, *each.span())
 
 
 def _has_hex(raw: bytes) -> bool:
