@@ -23,6 +23,7 @@ from ptb_lite.audit.text.hidden.rewritten import WAYS, Hidden, with_digits
 MAX_UNPACKED = 8 << 20
 MAX_RUNS = 20_000
 _MAX_INNER = 2 << 20
+_SMALL = 4096
 _PIECE = 1 << 16  # what a core keeps at hand
 _DEPTH = 2
 _MIN_TEXT = 12
@@ -127,6 +128,8 @@ def run_starts(raw: bytes, alphabets: tuple[tuple[frozenset[int], int], ...]) ->
     for at in range(0, len(raw), _PIECE):
         first = max(0, at - 1)  # whether a run begins there is known by the byte before
         piece = raw[first : at + _PIECE + longest - 1].translate(table)
+        if len(piece) < _SMALL and not _any_run(piece, least_of_all):
+            continue
         runs, size = {1: numpy.frombuffer(piece, dtype=numpy.uint8)}, 1
         while 2 * size <= min(longest, len(piece)):
             runs[2 * size] = runs[size][:-size] & runs[size][size:]
@@ -143,6 +146,16 @@ def run_starts(raw: bytes, alphabets: tuple[tuple[frozenset[int], int], ...]) ->
             inside[0] &= at == 0
             found[number] += (numpy.flatnonzero(inside) + first).tolist()
     return found
+
+
+def _any_run(piece: bytes, least: int) -> bool:
+    """Whether a bit is set in so many bytes in a row: of a short text before numpy is asked, which
+    takes its time for each of a hundred thousand small files."""
+    bits, size = int.from_bytes(piece, "big"), 1
+    while 2 * size <= least:
+        bits &= bits >> (8 * size)
+        size *= 2
+    return bool(bits & (bits >> (8 * (least - size))))
 
 
 @lru_cache(maxsize=4)
