@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from ahocorasick_rs import BytesAhoCorasick
@@ -162,16 +163,21 @@ class Matcher:
     ) -> dict[int, tuple[int, float]]:
         """For long items not in `found`: where the most of its pieces are, and their share. Given
         the `least` share of each, only those that may have it."""
-        seen: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        for number, start, _end in matches:
-            for index in self._pieces.get(number, ()):
-                if index not in found:
-                    seen[index].append((start, number))
-        return {
-            index: self._best_window(index, sorted(places))
-            for index, places in seen.items()
-            if least is None or len(places) >= least[index] * self._piece_counts[index]
+        pieces = self._pieces
+        hit = [(number, start) for number, start, _ in matches if number in pieces]
+        counts = Counter(chain.from_iterable(pieces[number] for number, _ in hit))
+        may = {
+            index
+            for index, count in counts.items()
+            if (least is None or count >= least[index] * self._piece_counts[index])
+            and index not in found
         }
+        seen: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for number, start in hit if may else ():
+            for index in pieces[number]:
+                if index in may:
+                    seen[index].append((start, number))
+        return {index: self._best_window(index, sorted(places)) for index, places in seen.items()}
 
     def _best_window(self, index: int, places: list[tuple[int, int]]) -> tuple[int, float]:
         """Where the most different pieces lie within one and a half lengths of the item."""
