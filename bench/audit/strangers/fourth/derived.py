@@ -249,9 +249,15 @@ def _own_case(rng: random.Random) -> dict[str, object]:
     }
 
 
+_VERBS = re.compile(
+    r"^(Advises|Recommends|Mentions|States|Explains|Suggests|Includes|Notes)\s+", re.IGNORECASE
+)
+
+
 def _composed(rubrics: list[dict[str, object]]) -> str:
     good = [str(one["criterion"]) for one in rubrics if int(str(one["points"])) > 0][:10]
-    points = "\n".join(f"- {text.rstrip('.')}." for text in good)
+    parts = [_VERBS.sub("", text).strip().rstrip(".") for text in good]
+    points = "\n".join(f"- {part[:1].upper()}{part[1:]}." for part in parts if part)
     return f"Thank you for asking.\n\n{points}\n\nPlease see a clinician if it gets worse."
 
 
