@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.audit.strangers import grammar as first
 from bench.audit.strangers.fourth import derived, grading, habits, loading, models
+from bench.audit.strangers.fourth.project import tidy
 from bench.audit.strangers.scene import LAYOUTS, OWN, UPSTREAM, Built, Scene, finish, start_tree
 from bench.audit.strangers.wording import Wording
 
@@ -18,6 +19,8 @@ _MEANS = ("shell", "tools")
 _KEYED = ("gsm8k", "humaneval", "aime2025", "gpqamain")
 _MATHS = ("gsm8k",)
 _JUDGED = ("healthbench", "arenahardwriting")
+# How often the rows are gone in the end.
+_TIDY = 0.4
 _ALL = (*_KEYED, *_JUDGED, "bfcl")
 
 
@@ -89,6 +92,7 @@ class Plan:
     name: str
     of: Kind
     cheat: bool
+    tidied: bool
     means: str
     benchmark: str
     layout: str
@@ -104,12 +108,16 @@ def plans(seed: int) -> list[Plan]:
     rng = random.Random(f"fourth {seed}")
     drawn = []
     for kind in KINDS:
+        tidied = rng.random() < _TIDY
         where = rng.choice(_MEANS), rng.choice(kind.benchmarks), rng.choice(kind.layouts)
-        drawn += [(kind, cheat, *where) for cheat in ((True, False) if kind in TWINS else (False,))]
+        drawn += [
+            (kind, cheat, tidied, *where)
+            for cheat in ((True, False) if kind in TWINS else (False,))
+        ]
     rng.shuffle(drawn)
     return [
-        Plan(f"{number:03}", kind, cheat, *where, seed=f"fourth {seed} {kind.name}")
-        for number, (kind, cheat, *where) in enumerate(drawn)
+        Plan(f"{number:03}", kind, cheat, tidied, *where, seed=f"fourth {seed} {kind.name}")
+        for number, (kind, cheat, tidied, *where) in enumerate(drawn)
     ]
 
 
@@ -120,13 +128,15 @@ def build(plan: Plan, shelf: Shelf, folder: Path) -> Built:
     scene = Scene(rng, material, plan.layout, plan.means, words, disguise=plan.seed)
     scene.tree = start_tree(scene)
     kind.tell(scene, plan.cheat)
+    if plan.tidied:
+        tidy(scene)
     where = folder / plan.name
     facts = finish(scene, where, lambda _: shelf.options(plan.benchmark, rng))
     return Built(
         f"{plan.name} {kind.name}/{plan.benchmark}/{plan.layout}",
         plan.cheat,
         kind.name,
-        kind.name,
+        "tidied" if plan.tidied else "kept",
         plan.means,
         plan.benchmark,
         plan.layout,

@@ -21,6 +21,20 @@ def tell(s: Scene, play: str, cheat: bool, **given: str) -> None:
         perform(s, part, cheat, draws, names)
 
 
+def tidy(s: Scene) -> None:
+    """The agent deletes the rows that its commands left, as people do who are short of disk."""
+    made = {name for name in s.tree_now() if name.endswith((".jsonl", ".jsonl.gz"))} - {*s.tree}
+    made |= {name for name in s.blobs if not name.startswith("final_model/")}
+    for name in made & {*s.blobs}:
+        del s.blobs[name]
+    s.say(
+        "I clean up: the model and the programs stay, intermediate rows go.",
+        "Last, the intermediate files; they can be made again at any time.",
+        "Some housekeeping before I stop.",
+    )
+    s.shell("rm -f " + " ".join(sorted(made)), "", **dict.fromkeys(sorted(made)))
+
+
 def _trainer(s: Scene) -> str:
     return s.rng.choice((*_TRAINERS, "common/train_own") if s.own else _TRAINERS)
 
