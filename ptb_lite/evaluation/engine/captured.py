@@ -37,7 +37,6 @@ class CapturedSteps:
         self._graph: torch.cuda.CUDAGraph | None = None
         self._inputs: dict[str, torch.Tensor] = {}
         self._outputs: Any = None
-        self._pool = torch.cuda.graph_pool_handle()
         model.get_compiled_call = lambda _config: self
 
     def release(self) -> None:
@@ -72,7 +71,7 @@ class CapturedSteps:
         """The step before this one ran the same kernels: nothing is set up while capturing."""
         kept = _copied(inputs)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
+        with torch.cuda.graph(graph):
             outputs = self._model(**kept)
         self._graph, self._outputs, self._inputs = graph, outputs, dict(_tensors(kept))
 
