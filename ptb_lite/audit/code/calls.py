@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from ptb_lite.audit.code import builtin
-from ptb_lite.audit.code.functions import Functions
+from ptb_lite.audit.code.tables import Tables
 from ptb_lite.audit.code.temporary import made_by
 from ptb_lite.audit.code.values import (
     HOLE,
@@ -56,7 +56,7 @@ ERRORS = (
 )  # fmt: skip
 
 
-class Calls(Functions):
+class Calls(Tables):
     """What a call is worth, of the program's own functions and of others'."""
 
     def call(self, node: ast.Call) -> Value:
@@ -85,6 +85,7 @@ class Calls(Functions):
         if not own:
             result = result.with_labels(self._carried(node, callee, args, keywords))
             result = result.with_labels(self._called_back(node, callee, owner, args, keywords))
+            result = self.of_table(node, owner, args, result)
         if isinstance(node.func, ast.Name) and node.func.id in _UNRELATED:
             return Value(result.alternatives)
         return self.note_made(node, result)

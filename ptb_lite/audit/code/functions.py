@@ -225,7 +225,7 @@ class Functions:
 
     def branches(self, test: ast.expr, then: _Branch, otherwise: _Branch) -> tuple[_Branch, ...]:
         """Which of two branches a call takes: `load("train")` none that asks for `== "test"`."""
-        decided = self._decided(test)
+        decided = self.decided(test)
         return (then, otherwise) if decided is None else (then if decided else otherwise,)
 
     def cases(self, node: ast.Match) -> list[ast.match_case]:
@@ -243,7 +243,7 @@ class Functions:
                     break
         return node.cases
 
-    def _decided(self, test: ast.expr) -> bool | None:
+    def decided(self, test: ast.expr) -> bool | None:
         """What a condition is for this call; None: not known."""
         match test:
             case ast.Constant(value):
@@ -252,10 +252,10 @@ class Functions:
                 held = self._held(name)
                 return bool(held[0]) if held else None
             case ast.UnaryOp(ast.Not(), inner):
-                found = self._decided(inner)
+                found = self.decided(inner)
                 return None if found is None else not found
             case ast.BoolOp(op, values):
-                each = [self._decided(value) for value in values]
+                each = [self.decided(value) for value in values]
                 enough = isinstance(op, ast.Or)
                 if enough in each:
                     return enough

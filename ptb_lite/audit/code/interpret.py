@@ -92,7 +92,7 @@ class _Walker(Expressions):
         self._global: set[str] = set()
         self.step_limit = MAX_STEPS // 2
         self.yields = []
-        self._depth = 0
+        self.depth = 0
         self._returns: list[Value] = []
         self._module = ""
         self._line = 0
@@ -124,7 +124,7 @@ class _Walker(Expressions):
         self.program = Program()
         self.sites, self.made = self.program.sites, self.program.made
         self.steps = 0
-        self._depth = 0
+        self.depth = 0
         self.called = {}
         self.literals = {}
         self.iterated = {}
@@ -172,13 +172,13 @@ class _Walker(Expressions):
             return None
         scope: Scope = ChainMap({})
         self.scopes[name] = scope
-        kept = (self.names, self.sites, self.made, self._module, self._line, self._depth)
+        kept = (self.names, self.sites, self.made, self._module, self._line, self.depth)
         self.names, self.sites, self.made = scope, [], []
-        self._module, self._line, self._depth = name, self._line or 1, 0
+        self._module, self._line, self.depth = name, self._line or 1, 0
         try:
             self.block(tree.body)
         finally:
-            self.names, self.sites, self.made, self._module, self._line, self._depth = kept
+            self.names, self.sites, self.made, self._module, self._line, self.depth = kept
         return scope
 
     def run_text(self, source: str, line: int) -> None:
@@ -196,8 +196,9 @@ class _Walker(Expressions):
         self.stack.pop()
 
     def run_body(self, function: Function) -> Value:
-        kept = (self._returns, self.yields, self._depth, self._module, self._line)
-        self._returns, self.yields, self._depth = [], [], 0
+        kept = (self._returns, self.yields, self.depth, self._module, self._line)
+        loop, self.jumped, self.left_by = (self.jumped, self.left_by, self.round_depth), False, set()
+        self._returns, self.yields, self.depth, self.round_depth = [], [], 0, 0
         if function.module != self._module:
             self._module = function.module
             # In another file: its lines are not this program's.
@@ -209,7 +210,8 @@ class _Walker(Expressions):
                 each = merge(*self.yields)
                 found.append(known(*([one] for one in each.alternatives), labels=each.labels))
         finally:
-            self._returns, self.yields, self._depth, self._module, self._line = kept
+            self._returns, self.yields, self.depth, self._module, self._line = kept
+            self.jumped, self.left_by, self.round_depth = loop
         return merge(*found) if found else NOTHING
 
     def block(self, body: Iterable[ast.stmt]) -> bool:
@@ -219,9 +221,9 @@ class _Walker(Expressions):
     def inner(self, *bodies: Iterable[ast.stmt]) -> bool:
         """Code that may or may not run: its assignments add to what is known. Whether all of these
         bodies are left."""
-        self._depth += 1
+        self.depth += 1
         left = [self.block(body) for body in bodies]
-        self._depth -= 1
+        self.depth -= 1
         return all(left)
 
     def statement(self, node: ast.stmt) -> bool:
@@ -246,17 +248,16 @@ class _Walker(Expressions):
                 self._class(node)
             case ast.Return():
                 self._returns.append(self.value(node.value) if node.value else NOTHING)
-                return True
             case ast.For() | ast.AsyncFor():
-                over = self.whole(self.value(node.iter))
-                self.assign(node.target, self.element_of(over))
-                self.inner(node.body, node.orelse)
+                return self.loop(node)
             case ast.While():
                 self.value(node.test)
                 self.inner(node.body, node.orelse)
             case ast.If():
                 self.value(node.test)
-                return self.inner(*self.branches(node.test, node.body, node.orelse))
+                taken = self.branches(node.test, node.body, node.orelse)
+                sure = len(taken) == 1 or _is_start(node)
+                return self.block(taken[0]) if sure else self.inner(*taken)
             case ast.With() | ast.AsyncWith():
                 before = self.names.get("sys.stdout")
                 for item in node.items:
@@ -280,11 +281,22 @@ class _Walker(Expressions):
                 self.value(node.value)
             case ast.Global():
                 self._global |= set(node.names)
+            case ast.Delete():
+                for target in node.targets:
+                    if isinstance(target, ast.Subscript):
+                        self.take_out(target.value, self.value(target.slice))
             case _:
                 for child in ast.iter_child_nodes(node):
                     if isinstance(child, ast.expr):
                         self.value(child)
-        return isinstance(node, ast.Raise | ast.Continue | ast.Break)
+        return self._leaves(node)
+
+    def _leaves(self, node: ast.stmt) -> bool:
+        if isinstance(node, ast.Return | ast.Raise | ast.Continue | ast.Break):
+            self.left_by.add(type(node))
+            self.jumped |= self.depth > self.round_depth
+            return True
+        return False
 
     def assign(self, target: ast.expr, value: Value) -> None:
         match target:
@@ -293,8 +305,8 @@ class _Walker(Expressions):
                 outer[target.id] = merge(outer.get(target.id, NOTHING), value)
             case ast.Name():
                 own = self.names.maps[0]
-                before = own.get(target.id, NOTHING) if self._depth else NOTHING
-                self.names[target.id] = merge(before, value) if self._depth else value
+                before = own.get(target.id, NOTHING) if self.depth else NOTHING
+                self.names[target.id] = merge(before, value) if self.depth else value
             case ast.Tuple() | ast.List():
                 for position, part in enumerate(target.elts):
                     inner = part.value if isinstance(part, ast.Starred) else part
@@ -313,7 +325,6 @@ class _Walker(Expressions):
             case ast.Subscript():
                 self.value(target.slice)
                 self._set_item(target, value)
-                self.taint(target.value, value.labels)
             case _:
                 pass
 
@@ -323,14 +334,19 @@ class _Walker(Expressions):
             key = self.value(target.slice)
             line = self.line_of(target)
             self.sites.append(Site(f"{ref.name}.__setitem__", line, (key, value)))
+        match self.value(target.slice).alternatives:
+            case [str(name)]:
+                self.put(target.value, name, value.labels)
+            case _:
+                self.taint(target.value, value.labels)
 
     def _augment(self, node: ast.AugAssign) -> None:
         joined = ast.BinOp(loaded(node.target), node.op, node.value)
         ast.copy_location(joined, node)
         value = self.value(joined)
-        self._depth += 1
+        self.depth += 1
         self.assign(node.target, value)
-        self._depth -= 1
+        self.depth -= 1
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, owner: str = "") -> None:
         marks = set()
@@ -381,6 +397,14 @@ class _Walker(Expressions):
         for key, value in self.names.maps[0].items():
             self.objects.setdefault(f"{name}#0:0.{key}", value)
         self.names = outer
+
+
+def _is_start(node: ast.If) -> bool:
+    """`if __name__ == "__main__":`"""
+    match node.test:
+        case ast.Compare(ast.Name("__name__"), [ast.Eq()]):
+            return not node.orelse
+    return False
 
 
 __all__ = [

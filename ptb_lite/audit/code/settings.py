@@ -59,6 +59,10 @@ class Settings:
         self._changed = _changed(tree) | rebound
         self._left = _MAX_STEPS
 
+    def bound(self, name: str) -> ast.expr | None:
+        """What a name is bound to, if it is once."""
+        return self._names.get(name)
+
     def constant(self, name: str) -> tuple[Any, ...]:
         """What a name always is; empty: not known."""
         match self._names.get(name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ptb_lite.audit.code.settings import Start
@@ -14,6 +14,7 @@ MAX_ALTERNATIVES = 16
 MAX_TEXT = 1 << 20
 MAX_ELEMENTS = 200_000
 MAX_NAME = 2000
+MAX_PARTS = 64
 MAX_WEIGHT = 16 << 20
 """Bytes that one value may take, about; no function is given more."""
 MAX_MADE = 64 << 20
@@ -57,6 +58,15 @@ class Label:
     origin: str
     line: int
     part: str = ""
+    within: tuple[str, ...] = ()
+    """The parts that it is made of, where it is the whole and they are known."""
+
+    def without(self, part: str) -> Label:
+        """The whole after one part was taken out of it."""
+        left = tuple(name for name in self.within if name != part)
+        return self if self.part or not left else (
+            replace(self, part=left[0], within=()) if len(left) == 1 else replace(self, within=left)
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -142,6 +152,24 @@ class Value:
 
     alternatives: tuple[Any, ...] = ()
     labels: frozenset[Label] = frozenset()
+    parts: Mapping[str, frozenset[Label]] = field(default_factory=dict)
+    """Of a table: the labels under each name, and under "" those that may be anywhere in it. Empty:
+    all of them may."""
+
+    def under(self, key: object) -> frozenset[Label]:
+        """The labels of what stands under a name; of anything else all."""
+        if not self.parts or not isinstance(key, str):
+            return self.labels
+        return self.parts.get(key, frozenset()) | self.parts.get("", frozenset())
+
+    def holding(self, key: str, labels: frozenset[Label], *, instead: bool = False) -> Value:
+        """As it is when something of these labels is put under a name."""
+        parts = dict(self.parts or {"": self.labels})
+        before = frozenset[Label]() if instead else parts.get(key, frozenset())
+        parts[key] = before | labels
+        if len(parts) > MAX_PARTS:
+            return self.with_labels(labels)
+        return Value(self.alternatives, frozenset().union(*parts.values()), parts)
 
     def texts(self) -> list[str]:
         return [text for alternative in self.alternatives for text in _texts(alternative, 3)]
@@ -150,7 +178,9 @@ class Value:
         return [item for item in self.alternatives if isinstance(item, Ref)]
 
     def with_labels(self, labels: Iterable[Label]) -> Value:
-        return Value(self.alternatives, self.labels | frozenset(labels))
+        more = frozenset(labels)
+        parts = {**self.parts, "": self.parts.get("", frozenset()) | more} if self.parts else {}
+        return Value(self.alternatives, self.labels | more, parts)
 
 
 NOTHING = Value()
@@ -167,7 +197,12 @@ def merge(*values: Value) -> Value:
         for alternative in value.alternatives:
             if not any(alternative is other or _same(alternative, other) for other in found):
                 found.append(alternative)
-    return Value(tuple(found[:MAX_ALTERNATIVES]), union(values))
+    tables = [value for value in values if value.parts]
+    parts: dict[str, frozenset[Label]] = {}
+    for value in values if tables else ():
+        for key, labels in (value.parts or {"": value.labels}).items():
+            parts[key] = parts.get(key, frozenset()) | labels
+    return Value(tuple(found[:MAX_ALTERNATIVES]), union(values), parts)
 
 
 def union(values: Iterable[Value]) -> frozenset[Label]:

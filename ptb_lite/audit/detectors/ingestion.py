@@ -168,7 +168,9 @@ class _Look:
             named = self._loaded_by(site)
             if named is None:
                 return []
-            origin = Label(named.name, site.line, named.part)
+            whole = not named.part and named.train and named.kind == "official"
+            splits = dict.fromkeys((*named.train, "test")) if whole else ()
+            origin = Label(named.name, site.line, named.part, tuple(splits))
             found[origin] = (named, site)
             return [origin]
 
