@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ptb_lite.audit.code.settings import Settings
+from ptb_lite.audit.code.switches.settings import Settings
 from ptb_lite.audit.code.values import (
     MAX_MADE,
     MAX_WEIGHT,
@@ -221,7 +221,14 @@ class Functions:
 
     def setting(self, expression: ast.expr) -> tuple[Any, ...]:
         """What an expression is whenever the program is started; empty: not known."""
-        return () if self._module else self.settings.of(expression)
+        if self._module:
+            return ()
+        given = {
+            name: value
+            for name, value in self.literals.items()
+            if self.names.get(name, NOTHING).alternatives == (value,)
+        }
+        return self.settings.of(expression, given)
 
     def branches(self, test: ast.expr, then: _Branch, otherwise: _Branch) -> tuple[_Branch, ...]:
         """Which of two branches a call takes: `load("train")` none that asks for `== "test"`."""
@@ -248,9 +255,8 @@ class Functions:
         match test:
             case ast.Constant(value):
                 return bool(value)
-            case ast.Name(name):
-                held = self._held(name)
-                return bool(held[0]) if held else None
+            case ast.Name(name) if held := self._held(name):
+                return bool(held[0])
             case ast.UnaryOp(ast.Not(), inner):
                 found = self.decided(inner)
                 return None if found is None else not found

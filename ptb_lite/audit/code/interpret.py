@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from ptb_lite.audit.code.expressions import Expressions
 from ptb_lite.audit.code.functions import Function, Scope
-from ptb_lite.audit.code.settings import Settings
+from ptb_lite.audit.code.switches.settings import Settings
 from ptb_lite.audit.code.syntax import UnreadableCodeError, loaded, parse
 from ptb_lite.audit.code.values import NOTHING, Label, Ref, Site, Value, World, known, merge, union
 from ptb_lite.audit.evidence import progress
@@ -64,7 +64,8 @@ def interpret(
     progress.interpreting(source)
     tree = parse(source)
     walker = _Walker(label, pick, world or World(), zlib.crc32(source.encode("utf-8", "replace")))
-    walker.settings = Settings(tree, walker.world.starts, walker.world.rebound)
+    around = walker.world
+    walker.settings = Settings(tree, around.starts, around.rebound, around.versions, around.modules)
     state: object = None
     for _ in range(_PASSES):
         walker.begin()
@@ -197,7 +198,11 @@ class _Walker(Expressions):
 
     def run_body(self, function: Function) -> Value:
         kept = (self._returns, self.yields, self.depth, self._module, self._line)
-        loop, self.jumped, self.left_by = (self.jumped, self.left_by, self.round_depth), False, set()
+        loop, self.jumped, self.left_by = (
+            (self.jumped, self.left_by, self.round_depth),
+            False,
+            set(),
+        )
         self._returns, self.yields, self.depth, self.round_depth = [], [], 0, 0
         if function.module != self._module:
             self._module = function.module

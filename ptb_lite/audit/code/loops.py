@@ -135,9 +135,9 @@ class Loops(Calls):
     def _beside(self, over: ast.expr, target: ast.expr) -> bool:
         """`for row, score in zip(rows, scores)`: a row is none of the scores."""
         match over, target:
-            case ast.Call(ast.Name("zip"), sources), ast.Tuple(parts) if (
-                len(sources) == len(parts) and all(isinstance(s, ast.Name) for s in sources)
-            ):
+            case ast.Call(ast.Name("zip"), sources), ast.Tuple(parts) if len(sources) == len(
+                parts
+            ) and all(isinstance(s, ast.Name) for s in sources):
                 for source, part in zip(sources, parts, strict=True):
                     self.assign_here(part, self.element_of(self.whole(self.value(source))))
                 return True
@@ -204,6 +204,7 @@ class Loops(Calls):
         first, literals = generators[0], self.literals
         table, items, labels = NOTHING, [], set()
         made: dict[Any, Any] = {}
+        kept = 0
         for given in rounds:
             self._bind(first.target, given)
             own = {name: self.names[name] for name in _names_in(first.target)}
@@ -212,6 +213,7 @@ class Loops(Calls):
                 continue
             for test in first.ifs:
                 self.value(test)
+            kept += 1
             inner = (
                 self._comprehended(generators[1:], result, None)
                 if generators[1:]
@@ -223,7 +225,7 @@ class Loops(Calls):
                 if isinstance(name, str):
                     table = table.holding(name, inner.labels)
                     made[name] = inner.alternatives[0] if inner.alternatives else HOLE
-        if key is not None and len(made) == len(table.parts or made):
+        if key is not None and len(made) == kept:
             return self.paid(Value((made,), table.labels | labels, table.parts))
         return self.paid(known(items, labels=labels))
 
@@ -325,4 +327,3 @@ def _literals(values: dict[str, Value], but: set[str]) -> dict[str, Any]:
         and len(value.alternatives) == 1
         and isinstance(value.alternatives[0], (str, int, float, bool))
     }
-

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ptb_lite.audit.code.settings import Start
+from ptb_lite.audit.code.switches.start import Start
 
 MAX_ALTERNATIVES = 16
 MAX_TEXT = 1 << 20
@@ -84,6 +84,8 @@ class World:
     output: tuple[str, ...] = ()
     rebound: frozenset[str] = frozenset()
     starts: tuple[Start, ...] = ()
+    versions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The texts that each configuration file had, as far as they were seen."""
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,9 @@ from ptb_lite.audit.code.interpret import (
 )
 from ptb_lite.audit.code.interpret import Program as Followed
 from ptb_lite.audit.code.shell import Command, redirected
-from ptb_lite.audit.code.starts import Starts
+from ptb_lite.audit.code.switches.starts import Starts
 from ptb_lite.audit.evidence import progress
+from ptb_lite.audit.evidence.acts import written_words
 from ptb_lite.audit.evidence.folder import (
     ScanNotes,
     printable,
@@ -98,6 +99,7 @@ class Programs:
     _by_module: dict[str, str] = field(default_factory=dict)
     _set_names: frozenset[str] | None = None
     _starts: Starts | None = None
+    _states: Mapping[str, tuple[str, ...]] | None = None
 
     def followed(self, program: Program) -> Followed | None:
         """What a Python program calls and makes, read once for all detectors that need no labels;
@@ -153,7 +155,27 @@ class Programs:
             self._output(program),
             self._rebound(),
             self._all_starts().of(PurePosixPath(_own_path(program.file)).name),
+            self._versions(),
         )
+
+    def _versions(self) -> Mapping[str, tuple[str, ...]]:
+        """The texts of configuration files; of those that are written in a way that is not followed
+        none."""
+        if self._states is None:
+            found: dict[str, tuple[str, ...]] = {}
+            for one in self.configs:
+                name = _own_path(one.file).removeprefix("./")
+                if one.source not in found.get(name, ()):
+                    found[name] = (*found.get(name, ()), one.source)
+            changed = {
+                PurePosixPath(word).name
+                for order in self.orders
+                if not order.command.stdin
+                for word in written_words(order.command)
+            }
+            kept = {n: t for n, t in found.items() if PurePosixPath(n).name not in changed}
+            object.__setattr__(self, "_states", kept)
+        return self._states or {}
 
     def _modules(self) -> Mapping[str, str]:
         if not self._by_module:

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
-from ptb_lite.audit.code.settings import Start
 from ptb_lite.audit.code.shell import Command
+from ptb_lite.audit.code.switches.start import Start
 
 _MAX_WORDS = 12
 _MAX_STARTS = 200
