@@ -17,6 +17,7 @@ from ptb_lite.audit.code.values import (
     HOLE,
     MAX_ALTERNATIVES,
     NOTHING,
+    Label,
     Ref,
     Value,
     known,
@@ -202,7 +203,8 @@ class Loops(Calls):
         key: ast.expr | None,
     ) -> Value:
         first, literals = generators[0], self.literals
-        table, items, labels = NOTHING, [], set()
+        table, labels = NOTHING, set[Label]()
+        items: list[Any] = []
         made: dict[Any, Any] = {}
         kept = 0
         for given in rounds:
@@ -236,7 +238,7 @@ class Loops(Calls):
         source = self.whole(self.value(first.iter)) if source is None else source
         lists = [item for item in source.alternatives if isinstance(item, (list, str, bytes))]
         if len(generators) == 1 and not first.ifs and len(lists) == 1 and not source.labels:
-            found, labels = [], set()
+            found, labels = [], set[Label]()
             for item in list(lists[0])[:_MAX_COMPREHENSION]:
                 self.assign_here(first.target, known(item, labels=source.labels))
                 value = self.value(result)

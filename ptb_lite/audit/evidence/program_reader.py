@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret, parse
 from ptb_lite.audit.code.shell import Command, read_shell
+from ptb_lite.audit.code.switches.shell_starts import ShellStarts
 from ptb_lite.audit.evidence.edited_files import EditedFiles
 from ptb_lite.audit.evidence.folder import (
     FoundFile,
@@ -42,6 +43,8 @@ _SHELL_NAMES = {"Makefile", "makefile", "Dockerfile", "justfile", ".bashrc", ".p
 _CONFIGS = {".yaml", ".yml", ".toml", ".cfg", ".ini", ".json"}
 _SHEBANG = re.compile(rb"^#!.*\b(python|bash|sh|zsh)[\d.]*\b")
 _SETS = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.{1,2000})$")
+# A script that may go one way or another by what it is started with.
+_ASKS = re.compile(r"(?:^|[\s;&|])(?:\[\[?|test|case|if)\s[^\n]*\$", re.MULTILINE)
 _MAGIC = re.compile(r"^(\s*)([%!].*)$", re.MULTILINE)
 
 # A program that starts a program that starts a program: no honest one goes deeper.
@@ -86,6 +89,7 @@ def read_programs(case: Evidence) -> Programs:
     for turn in turns:
         reader.turn(turn)
     reader.notebooks()
+    reader.scripts()
     programs = Programs(
         tuple(reader.python),
         tuple(reader.configs),
@@ -149,6 +153,7 @@ class _Reader:
         self.environment: dict[str, str] = {}
         self._edited = EditedFiles()
         self._cells: dict[str, list[tuple[str, Turn]]] = {}
+        self._scripts: list[Program] = []
 
     def variables(self, file: FoundFile) -> None:
         """Those that a `.env` file sets."""
@@ -191,6 +196,8 @@ class _Reader:
         match kind:
             case "python":
                 self._python(text, name, first, spread=spread)
+            case "shell" if _ASKS.search(text):
+                self._scripts.append(Program("config", text, name, first, spread=spread))
             case "shell":
                 self._shell(text, name, first, spread=spread)
             case "notebook":
@@ -252,9 +259,33 @@ class _Reader:
                 elif isinstance(given, str):
                     self._shell(given, name, line, spread=False)
 
-    def _shell(self, text: str, name: str, first: int, *, spread: bool = True) -> None:
-        """`spread`: the text's lines are the file's."""
-        commands, embedded = read_shell(text, first, self.environment)
+    def scripts(self) -> None:
+        """Those of the shell that ask what they were started with, once for each start."""
+        starts = ShellStarts(
+            (order.command for order in self.orders),
+            [program.source for program in (*self.python, *self._scripts)],
+        )
+        for script in self._scripts:
+            for start in starts.of(script.file) or (None,):
+                self._shell(script.source, script.file, script.first, script.spread, start, starts)
+
+    def _shell(
+        self,
+        text: str,
+        name: str,
+        first: int,
+        spread: bool = True,
+        start: Command | None = None,
+        starts: ShellStarts | None = None,
+    ) -> None:
+        """`spread`: the text's lines are the file's. `start` is the command that starts it."""
+        words, unset = None, lambda _name: False
+        variables = self.environment
+        if starts is not None:
+            words = starts.words(start) if start else None
+            unset = starts.never_set
+            variables = {**variables, **dict(start.assigned)} if start else variables
+        commands, embedded = read_shell(text, first, variables, words, unset)
         for command in commands:
             line = command.line if spread else first
             self.orders.append(ShellCommand(_at(command, line), name))

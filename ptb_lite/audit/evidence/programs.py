@@ -38,7 +38,7 @@ _MAX_FOLLOWED = 1000
 _MAX_SHARED = 6 << 20
 _DATA = (".jsonl", ".json", ".csv", ".tsv", ".txt")
 
-_SETS = re.compile(r"\.(\w+)\s*=(?!=)|setattr\([^)]*[\"'](\w+)[\"']")
+_SETS = re.compile(r"(?<!\bself)\.(\w+)\s*=(?!=)|setattr\([^)]*[\"'](\w+)[\"']")
 _WORD = re.compile(r"\w+")
 _EDITORS = ("sed", "perl", "awk", "gawk", "ed", "ex", "vim", "patch", "git", "sd")
 

@@ -48,7 +48,7 @@ def functions_once(tree: ast.Module, bound: Counter[str]) -> dict[str, ast.Funct
 
 def imported(tree: ast.Module) -> dict[str, tuple[str, str]]:
     """The names that are imported: the module, and its name there (empty: the module itself)."""
-    found = {}
+    found: dict[str, tuple[str, str]] = {}
     for node in ast.walk(tree):
         match node:
             case ast.ImportFrom(module, names):
@@ -95,7 +95,7 @@ def _bound_in_order(tree: ast.Module, bound: Counter[str]) -> dict[str, ast.expr
                 values[name] = ast.IfExp(statement.test, then, other)
             else:
                 values[name] = then
-    first = {}
+    first: dict[str, int] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             first[node.id] = min(first.get(node.id, node.lineno), node.lineno)

@@ -185,7 +185,7 @@ class Settings(Evaluator):
         if owner in self._classes.handed:
             default = self.field(owner, name, None, start, depth)
             return given_or(default, name, start)
-        calls = self._classes.calls[owner] or [None]
+        calls: list[ast.Call | None] = [*self._classes.calls[owner]] or [None]
         found = [self.field(owner, name, call, start, depth) for call in calls]
         if any(one != found[0] for one in found):
             raise Unknown
