@@ -33,6 +33,8 @@ from ptb_lite.audit.detectors.parts.ingestion_commands import (
     downloaded_to,
     part_in,
 )
+from ptb_lite.audit.detectors.parts.ingestion_configs import Configs
+from ptb_lite.audit.detectors.parts.ingestion_done import Done
 from ptb_lite.audit.detectors.parts.ingestion_places import (
     UNPACKED_TO,
     UNPACKING,
@@ -62,19 +64,7 @@ _LOADS = re.compile(
     re.IGNORECASE,
 )
 _SPEAKS = re.compile(r"(?:^|\.)(?:print|info|warning|debug|add_argument|log|error|append|echo)$")
-_CONFIG_LINE = re.compile(
-    r"^\s*-?\s*[\"']?(?:path|dataset\w*|data_files?|repo(?:_id)?|name|train_(?:file|data|path)|"
-    r"data_path|hub_id|id)[\"']?\s*[:=]\s*[\"']?([\w./:-]{4,200})[\"']?,?\s*$"
-)
 _FILE_NAME = re.compile(r"[\w./-]{1,100}\.(?:jsonl?|csv|parquet|txt|gz|arrow|zip)")
-_QUOTED = re.compile(r"[\"']([\w.-]+/[\w.-]+)[\"']")
-_EXCLUDES = re.compile(r"exclu|decontam|block|skip|avoid|forbid|without|ignore|ban", re.IGNORECASE)
-_CONFIG_TRAINS = re.compile(r"learning_rate|base_model|num_(?:train_)?epochs|lora_|output_dir")
-_DATA_FIELD = re.compile(
-    r"(?:path|dataset\w*|data_?files?|repo(?:_id)?|hub_id|data_path|train_\w+|sources?|mix\w*)"
-    r"[\"']?\s*[:=]\s*(?:\[[^\]]*)?[\"']?$",
-    re.IGNORECASE,
-)
 _COPY_CALLS = {"copy", "copyfile", "copy2", "move", "rename", "replace", "symlink", "link",
                "symlink_to", "hardlink_to"}  # fmt: skip
 # Documents of lm-eval's tasks and samples of inspect's.
@@ -114,15 +104,16 @@ class IngestionDetector(Detector):
         places = Places(files_of_tests(case), outside.named_by, GoneLogs(case).named_by)
         look = _Look(sources, account, programs, places)
         commands = Commands(sources, places)
-        flags = [flag for order in programs.orders for flag in commands.order(order)]
+        done = Done(programs, places)
+        flags = [flag for order in programs.orders for flag in done.order(order, commands)]
         known = len(places)
-        flags += [flag for program in programs.python for flag in look.python(program)]
+        flags += [flag for program in programs.python for flag in done.program(program, look)]
         if len(places) > known:
             # What one program wrote, another may read.
-            flags += [flag for program in programs.python for flag in look.python(program)]
-            flags += [flag for order in programs.orders for flag in commands.order(order)]
-        for program in programs.configs:
-            flags += look.config(program)
+            flags += [flag for program in programs.python for flag in done.program(program, look)]
+            flags += [flag for order in programs.orders for flag in done.order(order, commands)]
+        configs = Configs(sources, places)
+        flags += [flag for program in programs.configs for flag in configs.of(program)]
         flags += cache_flags(NAME, case, sources)
         flags += recorded_ingestion(NAME, case, sources, places)
         if not case.benchmarks():
@@ -159,8 +150,12 @@ class _Look:
         self._places = places
         self._benchmark = next(iter(sources.benchmarks), "")
         self._takes_documents = False
+        self.made: set[str] = set()
+        """The files that the program looked at last puts test data into."""
+        self.trained = False
 
     def python(self, program: Program) -> Iterator[Flag]:
+        self.made, self.trained = set(), False
         found: dict[Label, tuple[Named, Site]] = {}
         self._takes_documents = bool(_TAKEN.search(program.source))
 
@@ -263,6 +258,7 @@ class _Look:
             yield program_flag(NAME, "split-unknown", message, program, line, False, 0.5)
         elif used is not None and used[0] != "results":
             end = program.line(used[1].line)
+            self.trained |= used[0] == "training"
             how = "trained on" if used[0] == "training" else "written to a file"
             message = (
                 f"loads {what}, which holds test items of {named.benchmark}; {how}, line {end}"
@@ -296,6 +292,7 @@ class _Look:
                 continue
             for name in target_of(site).split():
                 path = name.removeprefix("./")
+                self.made.add(path)
                 if _FILE_NAME.fullmatch(path) and len(path) > 5:
                     self._places.add(Place(path, replace(named, part="test")))
 
@@ -331,44 +328,6 @@ class _Look:
                 line = program.source.count("\n", 0, match.start()) + 1
                 message = f"names {named.name} in code that is no Python"
                 yield program_flag(NAME, "test-set-loaded", message, program, line, False, 0.4)
-
-    def _listed(self, program: Program) -> Iterator[Flag]:
-        """Data made of test items, as a data set of a configuration: after the name of such a
-        field, or in a list of them, but not in a list of what to avoid. Other values are names."""
-        for match in _QUOTED.finditer(program.source):
-            named = self._sources.named_by(match[1])
-            if named is None or named.kind == "official":
-                continue
-            before = program.source[max(0, match.start() - 200) : match.start()]
-            line = program.source.count("\n", 0, match.start()) + 1
-            field = bool(_DATA_FIELD.search(before))
-            decides = field and named.listed and not _EXCLUDES.search(before)
-            message = f"a configuration names {named.name}, known to be made from test items"
-            yield program_flag(NAME, "derived-data", message, program, line, decides, 0.75)
-
-    def config(self, program: Program) -> Iterator[Flag]:
-        yield from self._listed(program)
-        trains = bool(_CONFIG_TRAINS.search(program.source))
-        lines = program.source.split("\n")
-        for number, text in enumerate(lines[:20_000]):
-            match = _CONFIG_LINE.match(text) if len(text) < 400 else None
-            if match is None:
-                continue
-            place = self._places.of(match[1])
-            named = self._sources.named_by(match[1]) or (place.named if place else None)
-            if named is None or ("/" not in match[1] and named.kind == "official" and not trains):
-                continue
-            near = " ".join(lines[max(0, number - 4) : number + 5])
-            split = re.search(r"split[\"']?\s*[:=]\s*[\"']?([\w+\[\]:%]+)", near)
-            if named.harmless(split[1] if split else "train" if named.train else ""):
-                continue
-            decides = trains or (named.kind in ("derived", "answers") and named.listed)
-            decides = decides and not _EXCLUDES.search(near)
-            message = f"a configuration names {named.name}, which holds test items"
-            kind = "test-set-used" if decides else "test-set-loaded"
-            yield program_flag(
-                NAME, kind, message, program, number + 1, decides, 0.85 if decides else 0.4
-            )
 
 
 def _pick(label: Label, key: object) -> Label:

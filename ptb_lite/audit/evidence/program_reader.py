@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret, parse
 from ptb_lite.audit.code.shell import Command, read_shell
 from ptb_lite.audit.code.switches.shell_starts import ShellStarts
+from ptb_lite.audit.evidence.acts import heredoc_target
 from ptb_lite.audit.evidence.edited_files import EditedFiles
 from ptb_lite.audit.evidence.folder import (
     FoundFile,
@@ -297,7 +298,7 @@ class _Reader:
                     self._depth += 1
                     self.text(changed, after, f"{name} ({path[-80:]})", line, spread=False)
                     self._depth -= 1
-            target = _written(command)
+            target = heredoc_target(command)
             if target:
                 self._edited.wrote(target, command.stdin)
             kind = _named_kind(target) if target else None
@@ -377,16 +378,6 @@ def _cell(cell: dict[str, Any]) -> str:
         body = text.partition("\n")[2]
         return "\n".join(f"!{line}" for line in body.split("\n"))
     return text
-
-
-def _written(command: Command) -> str:
-    """The file that a here-document goes to."""
-    words = command.words
-    if command.stdin and command.program in ("cat", "tee"):
-        names = [word.lstrip(">|") for word in words[1:] if word not in (">", ">>", "-a", ">|")]
-        names = [name for name in names if name and name[0] != "-" and name != "/dev/null"]
-        return names[-1] if names else ""
-    return ""
 
 
 def _at(command: Command, line: int) -> Command:

@@ -8,7 +8,7 @@ own records).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import PurePosixPath
@@ -32,6 +32,7 @@ from ptb_lite.audit.evidence.folder import (
     printable,
 )
 from ptb_lite.audit.evidence.prose import Turn
+from ptb_lite.audit.evidence.timeline import Timeline
 from ptb_lite.events import Flag
 
 _MAX_FOLLOWED = 1000
@@ -99,6 +100,7 @@ class Programs:
     _by_module: dict[str, str] = field(default_factory=dict)
     _set_names: frozenset[str] | None = None
     _starts: Starts | None = None
+    _timeline: Timeline | None = None
     _states: Mapping[str, tuple[str, ...]] | None = None
 
     def followed(self, program: Program) -> Followed | None:
@@ -167,6 +169,11 @@ class Programs:
                 name = _own_path(one.file).removeprefix("./")
                 if one.source not in found.get(name, ()):
                     found[name] = (*found.get(name, ()), one.source)
+            seen = {
+                name: tuple(text for text in texts if not self.timeline().idle(name, text))
+                for name, texts in found.items()
+            }
+            found = {name: texts for name, texts in seen.items() if texts}
             changed = {
                 PurePosixPath(word).name
                 for order in self.orders
@@ -177,11 +184,35 @@ class Programs:
             object.__setattr__(self, "_states", kept)
         return self._states or {}
 
+    def timeline(self) -> Timeline:
+        """What the trace shows of what was run."""
+        if self._timeline is None:
+            programs = [(_own_path(one.file), one.source) for one in self.python]
+            scripts = [(_own_path(one.file), one.command.text()) for one in self.orders]
+            scripts = [one for one in scripts if one[0].endswith((".sh", "akefile", "justfile"))]
+            object.__setattr__(self, "_timeline", Timeline(self.turns, [*programs, *scripts]))
+        return self._timeline or Timeline((), ())
+
+    def never_ran(self, file: str, text: str) -> bool:
+        """Whether the trace shows that a program did not run as it stood there."""
+        return bool(self.turns) and self.timeline().never_ran(_own_path(file), text)
+
+    def taken_back(self, file: str, text: str, made: Iterable[str]) -> bool:
+        """Whether it shows that what a program, or a command of the trace, made was removed before
+        anything else was run."""
+        own = _own_path(file) if file.endswith(")") or file.endswith(".py") else ""
+        return bool(self.turns) and self.timeline().taken_back(own, text, made)
+
     def _modules(self) -> Mapping[str, str]:
         if not self._by_module:
+            found: dict[str, list[Program]] = {}
             for program in self.python:
                 for name in _module_names(program.file):
-                    self._by_module.setdefault(name, program.source)
+                    found.setdefault(name, []).append(program)
+            for name, versions in found.items():
+                ran = (one for one in versions if not self.never_ran(one.file, one.source))
+                one = next(ran, versions[-1]) if len(versions) > 1 else versions[0]
+                self._by_module[name] = one.source
         return self._by_module
 
     def _all_starts(self) -> Starts:
