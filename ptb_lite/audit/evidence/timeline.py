@@ -58,21 +58,37 @@ class Timeline:
             self._acts += _acts_of(turn, edited)
 
     def never_ran(self, path: str, text: str) -> bool:
-        """Whether nothing started a program while its file held this text. Of a notebook or a
-        script of the shell: whatever it held."""
+        """Whether nothing started a program while its file held this text (a script of the shell:
+        whatever it held), though it was changed or removed later, or other programs were started.
+        Cells of notebooks are run by what no trace shows."""
         name = PurePosixPath(path).name
-        stem = name.rpartition(".")[0]
-        whole = not name.endswith(".py")
+        stem, _, suffix = name.rpartition(".")
+        if not stem or suffix not in ("py", "sh"):
+            return False
+        whole = suffix == "sh"
         written = [at for at, act in enumerate(self._acts) if act.name == name]
         held = [at for at in written if whole or self._acts[at].text.strip() == text.strip()]
-        if not held or not stem:
-            return False
         starters = self._starters(stem)
-        for at in held[:1] if whole else held:
-            end = next((other for other in written if other > at), None) if not whole else None
-            if any(_may_start(act, starters) for act in self._acts[at + 1 : end]):
+        return bool(held) and all(
+            self._left_alone(at, name, starters, whole=whole)
+            for at in (held[:1] if whole else held)
+        )
+
+    def _left_alone(self, start: int, name: str, starters: set[str], *, whole: bool) -> bool:
+        others = {PurePosixPath(file).stem for file, _ in self._sources} - starters
+        gone = used = False
+        for act in self._acts[start + 1 :]:
+            if _may_start(act, starters):
                 return False
-        return True
+            if act.name == name and not whole:
+                return True
+            command = act.command
+            if command is not None and command.program == "rm":
+                gone = any(PurePosixPath(word).name == name for word in command.words)
+            if gone and not whole:
+                return True
+            used = used or _may_start(act, others)
+        return gone or used
 
     def idle(self, path: str, text: str) -> bool:
         """Whether nothing at all was run while a file held this text."""
