@@ -39,6 +39,7 @@ _PARSERS = {
 # What tells of data without holding any of it.
 _UNRELATED = {"len", "print", "type", "isinstance", "sum", "max", "min", "any", "all", "bool", "id",
               "hash"}  # fmt: skip
+_COUNTERS = ("Counter()", "FreqDist()")
 _MEASURES = re.compile(
     r"(?:^|_)(?:ratio|similarity|jaccard|overlap|distance|score|count|cosine|accuracy|is|has|check|"
     r"contains|hexdigest|digest|isin|startswith|endswith|nbytes|exact_match)(?:_|$)"
@@ -73,7 +74,12 @@ class Calls(Tables):
                 named = {k: known(v) for k, v in spread.items() if isinstance(k, str)}
                 keywords = {**named, **keywords}
         everything = [*args, *keywords.values()]
-        if isinstance(node.func, ast.Attribute) and node.func.attr in _ADDING_METHODS:
+        counts = any(ref.name.endswith(_COUNTERS) for ref in owner.refs())
+        if (
+            isinstance(node.func, ast.Attribute)
+            and node.func.attr in _ADDING_METHODS
+            and not counts
+        ):
             self.taint(node.func.value, union(everything))
         found = [self._constant_call(node, owner, callee, args, keywords)]
         found += self._path_call(node, owner, args, keywords)
@@ -86,7 +92,8 @@ class Calls(Tables):
             result = result.with_labels(self._carried(node, callee, args, keywords))
             result = result.with_labels(self._called_back(node, callee, owner, args, keywords))
             result = self.of_table(node, owner, args, result)
-        if isinstance(node.func, ast.Name) and node.func.id in _UNRELATED:
+        tells = f"{_last_name(node.func)}()" in _COUNTERS
+        if tells or (isinstance(node.func, ast.Name) and node.func.id in _UNRELATED):
             return Value(result.alternatives)
         return self.note_made(node, result)
 

@@ -285,6 +285,8 @@ class Expressions(Loops):
                 if not isinstance(node.slice, ast.Slice)
                 else []
             )
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "argv":
+            found = [*self.settings.each(node)] or found
         return known(*found, labels=labels)
 
     def _item_of(self, ref: Ref, index: Any) -> Any:

@@ -204,8 +204,9 @@ class _Look:
             part = _split_of(site) or named.part or part_in(texts, named)
             if not named.harmless(part):
                 # A download to a file of that name: what reads it later reads test items.
-                for text in filter(_FILE_NAME.fullmatch, texts):
-                    self._places.add(Place(text, named))
+                folders = site.argument(99, "local_dir", "cache_dir").texts()
+                for text in [*filter(_FILE_NAME.fullmatch, texts), *folders]:
+                    self._places.add(Place(text.removeprefix("./").rstrip("/"), named))
                 return Named(named.benchmark, named.name, named.kind, named.train, part)
         if reads:
             return self._local(site, [*site.texts(), *_globbed(site)])
@@ -224,8 +225,13 @@ class _Look:
         mode = site.argument(1, "mode").texts()
         if any(set(text) & set("wax") for text in mode if len(text) <= 3):
             return None
-        found = next(filter(None, map(self._places.of, texts)), None)
-        return found.named if found else None
+        for text in texts:
+            found = self._places.of(text)
+            if found is not None:
+                named = found.named
+                part = named.part or (part_in([text], named) if named.train else "")
+                return None if named.harmless(part) else replace(named, part=part)
+        return None
 
     def _judge(
         self, program: Program, origin: Label, named: Named, site: Site, sites: list[Site]
@@ -247,6 +253,8 @@ class _Look:
             if (label.origin, label.line) == (origin.origin, origin.line)
         }
         used = used_for(sites, frozenset(labels)) if labels else None
+        if used is not None and self._kept_whole(used[1], labels, named):
+            used = None
         self._remember(sites, frozenset(labels), named)
         only_train = not origin.part and any(named.harmless(part) for part in taken)
         if used is None and only_train and not any(part for part in parts):
@@ -274,6 +282,15 @@ class _Look:
         else:
             message = f"loads {what}, which holds test items of {named.benchmark}"
             yield program_flag(NAME, "test-set-loaded", message, program, line, False, 0.5)
+
+    def _kept_whole(self, site: Site, labels: set[Label], named: Named) -> bool:
+        """Whether a data set was saved as it is, its splits apart: what reads it may tell them."""
+        whole = all(label.within for label in labels & site.labels())
+        if not whole or not site.name.endswith("save_to_disk"):
+            return False
+        for text in site.argument(0, "dataset_dict_path").texts():
+            self._places.add(Place(text.removeprefix("./").rstrip("/"), named))
+        return True
 
     @staticmethod
     def _unknown(named: Named, site: Site, labels: set[Label]) -> bool:
@@ -334,6 +351,8 @@ def _pick(label: Label, key: object) -> Label:
     """`dataset["train"]` is another matter than `dataset["test"]`, also in `tasks["name"]`."""
     if not isinstance(key, str) or not re.fullmatch(r"\w{2,20}", key):
         return label
+    if label.within and key.lower() not in label.within and not _SPLIT.fullmatch(key):
+        return label  # a column of all splits
     if not label.part or (_SPLIT.fullmatch(key) and not _SPLIT.fullmatch(label.part)):
         return Label(label.origin, label.line, key.lower())
     return label

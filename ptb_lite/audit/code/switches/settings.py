@@ -107,6 +107,14 @@ class Settings(Evaluator):
         same = found and all(type(one) is type(found[0]) and one == found[0] for one in found)
         return (found[0],) if same and isinstance(found[0], _PLAIN) else ()
 
+    def each(self, expression: ast.expr) -> tuple[Any, ...]:
+        """What it is in any start; empty: not known of all."""
+        try:
+            found = [self.value(expression, start, 0, {}) for start in self._starts]
+        except (Unknown, *_ERRORS):
+            return ()
+        return tuple(dict.fromkeys(one for one in found if isinstance(one, _PLAIN)))
+
     def other(self, name: str, start: Start, depth: int) -> Any:
         """Raises Unknown for a name that is neither a class nor imported from a known file."""
         if name in self._classes and not self._open:
