@@ -17,6 +17,7 @@ from ptb_lite.audit.code.temporary import name_of
 from ptb_lite.audit.code.values import (
     HOLE,
     MAX_ALTERNATIVES,
+    MAX_PARTS,
     MAX_TEXT,
     NOTHING,
     Label,
@@ -26,6 +27,7 @@ from ptb_lite.audit.code.values import (
     known,
     may_grow,
     merge,
+    place_of,
     union,
     weight,
 )
@@ -73,7 +75,7 @@ class Expressions(Loops):
                 self.value(node.test)
                 return merge(*map(self.value, self.branches(node.test, node.body, node.orelse)))
             case ast.BoolOp():
-                return merge(*(self.value(part) for part in node.values))
+                return self._either(node)
             case ast.NamedExpr():
                 value = self.value(node.value)
                 self.assign(node.target, value)
@@ -101,6 +103,15 @@ class Expressions(Loops):
                 return Value((), union([self.value(part) for part in parts]))
 
     yields: list[Value]
+
+    def _either(self, node: ast.BoolOp) -> Value:
+        """Any of its parts, up to one that surely is the last."""
+        found = []
+        for part in node.values:
+            found.append(self.value(part))
+            if self.decided(part) is isinstance(node.op, ast.Or):
+                break
+        return merge(*found)
 
     def _lambda(self, node: ast.Lambda) -> Value:
         """A function without a name: its parameters are its own, whatever is called so outside."""
@@ -263,8 +274,8 @@ class Expressions(Loops):
         owner, key = self.whole(self.value(node.value)), self._key(node.slice)
         keys = key.alternatives or [None]
         labels = union(Value((), self.picked(owner, one)) for one in keys)
-        owner = self.kept_by(node.slice, owner)
-        labels = owner.labels if isinstance(node.slice, ast.Compare | ast.UnaryOp) else labels
+        kept = self.kept_by(node.slice, owner)
+        labels = labels if kept is owner else kept.labels
         found: list[Any] = []
         for one, index in islice(product(owner.alternatives, key.alternatives), MAX_ALTERNATIVES):
             if isinstance(one, Ref):
@@ -287,6 +298,8 @@ class Expressions(Loops):
             )
         if isinstance(node.value, ast.Attribute) and node.value.attr == "argv":
             found = [*self.settings.each(node)] or found
+        if not found and labels:
+            found = [Ref(f"{self.dotted(node.value) or 'table'}[]")]  # put in by name
         return known(*found, labels=labels)
 
     def _item_of(self, ref: Ref, index: Any) -> Any:
@@ -316,7 +329,11 @@ class Expressions(Loops):
     def _sequence(self, nodes: list[ast.expr]) -> Value:
         values = [self.value(node) for node in nodes]
         items = [value.alternatives[0] if value.alternatives else HOLE for value in values]
-        return self.paid(known(items, labels=union(values)))
+        table = NOTHING
+        if 1 < len(values) <= MAX_PARTS and union(values):
+            for place, value in enumerate(values):
+                table = table.holding(place_of(place), value.labels)
+        return self.paid(Value((items,), union(values), table.parts))
 
     def _dictionary(self, node: ast.Dict) -> Value:
         made: dict[Any, Any] = {}

@@ -223,12 +223,15 @@ class Functions:
         """What an expression is whenever the program is started; empty: not known."""
         if self._module:
             return ()
-        given = {
+        return self.settings.of(expression, self._given())
+
+    def _given(self) -> dict[str, Any]:
+        """What the call that is walked gives as constants, and nothing has changed since."""
+        return {
             name: value
             for name, value in self.literals.items()
-            if self.names.get(name, NOTHING).alternatives == (value,)
+            if isinstance(value, dict) or self.names.get(name, NOTHING).alternatives == (value,)
         }
-        return self.settings.of(expression, given)
 
     def branches(self, test: ast.expr, then: _Branch, otherwise: _Branch) -> tuple[_Branch, ...]:
         """Which of two branches a call takes: `load("train")` none that asks for `== "test"`."""
@@ -300,6 +303,8 @@ class Functions:
             elif at_start := self.setting(node):
                 found[parameter] = at_start[0]
                 local[parameter] = known(*at_start, labels=local[parameter].labels)
+            elif not self._module and (table := self.settings.table(node, self._given())):
+                found[parameter] = table
         return found
 
     def _local_call(
@@ -353,6 +358,9 @@ class Functions:
         words = {word.arg: word.value for word in node.keywords if word.arg in parameters}
         given_as = {} if handed else {**_defaults(function), **nodes, **words}
         self.literals = self._constants_of(given_as, local)
+        for rebound in [n for n, v in self.literals.items() if isinstance(v, dict)]:
+            if any(rebound in _stores(statement) for statement in function.body):
+                del self.literals[rebound]
         self.names = ChainMap(local, *function.scope.maps)
         self.stack.append(name)
         self.call_line = self.line_of(node)
@@ -367,6 +375,12 @@ class Functions:
                 self.taint(nodes[parameter], labels)
         self.returned[name] = merge(self.returned.get(name, NOTHING), result)
         return result
+
+
+def _stores(node: ast.AST) -> set[str]:
+    """The names that code binds."""
+    names = (one for one in ast.walk(node) if isinstance(one, ast.Name))
+    return {one.id for one in names if not isinstance(one.ctx, ast.Load)}
 
 
 def _defaults(function: Function) -> dict[str, ast.expr]:

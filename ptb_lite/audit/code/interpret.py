@@ -12,12 +12,13 @@ from __future__ import annotations
 import ast
 import zlib
 from collections import ChainMap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ptb_lite.audit.code.expressions import Expressions
 from ptb_lite.audit.code.functions import Function, Scope
 from ptb_lite.audit.code.switches.settings import Settings
+from ptb_lite.audit.code.switches.start import Start
 from ptb_lite.audit.code.syntax import UnreadableCodeError, loaded, parse
 from ptb_lite.audit.code.values import NOTHING, Label, Ref, Site, Value, World, known, merge, union
 from ptb_lite.audit.evidence import progress
@@ -25,6 +26,7 @@ from ptb_lite.audit.evidence import progress
 MAX_STEPS = 1_500_000
 _PASSES = 3
 _MAX_MODULES = 40
+_MAX_STARTS = 6
 _MAX_RUN_TEXT = 100_000
 
 
@@ -63,8 +65,34 @@ def interpret(
     """
     progress.interpreting(source)
     tree = parse(source)
-    walker = _Walker(label, pick, world or World(), zlib.crc32(source.encode("utf-8", "replace")))
-    around = walker.world
+    around = world or World()
+    starts = tuple(_distinct(around.starts))
+    if not 0 < len(starts) <= _MAX_STARTS:
+        return _interpreted(source, tree, label, pick, around)
+    found = Program()
+    for start in starts:
+        one = _interpreted(source, tree, label, pick, around.started(start))
+        found.sites += one.sites
+        found.made += one.made if one.made != found.made else []
+        found.asked += one.asked
+        found.whole &= one.whole
+    return found
+
+
+def _distinct(starts: Iterable[Start]) -> Iterator[Start]:
+    seen = set()
+    for start in starts:
+        key = (start.words, tuple(sorted(start.variables.items())))
+        if key not in seen:
+            seen.add(key)
+            yield start
+
+
+def _interpreted(
+    source: str, tree: ast.Module, label: LabelSource, pick: PartPicker, around: World
+) -> Program:
+    """A program in one world."""
+    walker = _Walker(label, pick, around, zlib.crc32(source.encode("utf-8", "replace")))
     walker.settings = Settings(tree, around.starts, around.rebound, around.versions, around.modules)
     state: object = None
     for _ in range(_PASSES):
@@ -257,7 +285,8 @@ class _Walker(Expressions):
                 return self.loop(node)
             case ast.While():
                 self.value(node.test)
-                self.inner(node.body, node.orelse)
+                runs = self.decided(node.test) is not False
+                self.inner(*([node.body] if runs else []), node.orelse)
             case ast.If():
                 self.value(node.test)
                 taken = self.branches(node.test, node.body, node.orelse)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from ptb_lite.audit.code.builtin import FUNCTIONS
 from ptb_lite.audit.code.calls import Calls
 from ptb_lite.audit.code.values import (
     HOLE,
@@ -22,6 +23,7 @@ from ptb_lite.audit.code.values import (
     Value,
     known,
     merge,
+    place_of,
 )
 
 _MAX_COMPREHENSION = 20_000
@@ -168,12 +170,9 @@ class Loops(Calls):
             for alternative in value.alternatives
             if isinstance(alternative, (list, tuple)) and position < len(alternative)
         ]
+        labels = value.under(position)
         # Of what a call gave back, a part is told as the whole: `model, tokenizer = load(...)`.
-        return (
-            merge(*found).with_labels(value.labels)
-            if found
-            else known(*value.refs(), labels=value.labels)
-        )
+        return merge(*found).with_labels(labels) if found else known(*value.refs(), labels=labels)
 
     def comprehension(
         self,
@@ -268,11 +267,17 @@ class Loops(Calls):
 
 def _of_constant(over: Value) -> list[Value] | None:
     """The elements of the one list of names that it is: of numbers no branch depends so often."""
-    match over.alternatives:
+    made = [one for one in over.alternatives if not _is_builtin(one)]
+    match made:
         case [list() | tuple() | dict() as found] if 0 < len(found) <= _MAX_ROUNDS:
             if not over.labels and all(map(_is_named, found)):
                 return [known(item) for item in found]
     return None
+
+
+def _is_builtin(one: Any) -> bool:
+    """What a call such as `enumerate(...)` gave back, whose elements are known beside it."""
+    return isinstance(one, Ref) and one.name.removesuffix("()") in FUNCTIONS
 
 
 def _unwrapped(node: ast.expr) -> ast.expr:
@@ -287,8 +292,12 @@ def names_of(table: Value) -> tuple[str, ...]:
     """The names of a table's parts, or of the splits of a data set; none where others may be in
     it."""
     if table.parts:
-        return () if table.parts.get("") else tuple(name for name in table.parts if name)
-    wholes = {label.within if not label.part else () for label in table.labels}
+        names = tuple(name for name in table.parts if name)
+        return () if table.parts.get("") or place_of(0) in names else names
+    apart = (not label.part and not label.in_order for label in table.labels)
+    wholes = {
+        label.within if whole else () for label, whole in zip(table.labels, apart, strict=True)
+    }
     return next(iter(wholes)) if len(wholes) == 1 else ()
 
 

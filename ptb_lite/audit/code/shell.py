@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ptb_lite.audit.code.shell_branches import Branches
+from ptb_lite.audit.code.shell_branches import Rounds
 from ptb_lite.audit.code.shell_words import HERE, logical_lines, split
 
 MAX_SHELL = 1 << 20
@@ -120,7 +120,7 @@ class _Reader:
     def script(self, text: str, first: int, depth: int) -> None:
         if depth > 4:
             return
-        branches = Branches(text, self._positional, self._unset)
+        branches = Rounds(text, self._positional, self._unset)
         for line, logical, documents in logical_lines(text, first):
             if len(self.commands) > _MAX_COMMANDS:
                 return
@@ -128,16 +128,19 @@ class _Reader:
             piped: tuple[str, ...] = ()
             waiting = list(documents)
             passed: list[tuple[int, str]] = []
-            branches.told = "$(" not in logical and "`" not in logical
+            branches.told(told="$(" not in logical and "`" not in logical)
             for words, behind in split(logical):
                 marks = sum(word == HERE for word in words)
                 own, waiting = waiting[:marks], waiting[marks:]
                 words = [word for word in words if word != HERE]
-                if not branches.may_run(words, behind) or not words:
+                ways = branches.may_run(words, behind) if words or behind else []
+                if not ways or not words:
                     continue
                 pipes_on = behind in ("|", "|&")
                 handed = own or passed
-                self._command(words, line, handed, depth, piped)
+                for way in ways:
+                    self._variables |= way
+                    self._command(words, line, handed, depth, piped)
                 passed = handed if pipes_on and words[:1] in (["cat"], ["tee"]) else []
                 piped = _both_ends((*piped, *words)) if pipes_on else ()
             self._decoded(self.commands[start:], line, depth)

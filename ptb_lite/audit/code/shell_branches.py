@@ -6,6 +6,7 @@ surely takes; a command that a known condition shuts never runs. Whatever is not
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ _NUMBERS: dict[str, Callable[[int, int], bool]] = {
     "-eq": lambda a, b: a == b, "-ne": lambda a, b: a != b, "-gt": lambda a, b: a > b,
     "-lt": lambda a, b: a < b, "-ge": lambda a, b: a >= b, "-le": lambda a, b: a <= b,
 }  # fmt: skip
+_MAX_ROUNDS = 8
+_SIGNS = {"==": "-eq", "!=": "-ne", ">": "-gt", "<": "-lt", ">=": "-ge", "<=": "-le"}
+_ARITHMETIC = re.compile(r"(\$?\w+)(?:\s*(==|!=|[<>]=?)\s*(\$?\w+))?")
+_COUNTED = re.compile(r"(\w+)\s*(?:[-+*/%]?=(?!=)|\+\+|--)|(?<=\+\+)\w+|(?<=--)\w+")
 
 Known = bool | None
 """None: it cannot be told."""
@@ -39,6 +44,46 @@ class _Frame:
     patterns: tuple[str, ...] = ()
     body: bool = False
     """Of a `case`: behind a pattern, before its `;;`."""
+
+
+class Rounds:
+    """The branches of a text. Inside of a `for` over words that are told, they are followed for
+    each of the words."""
+
+    def __init__(
+        self, text: str, words: Sequence[str] | None, unset: Callable[[str], bool]
+    ) -> None:
+        self._whole = Branches(text, words, unset)
+        self._each: dict[str, Branches] = {}
+        self._name, self._depth = "", 0
+
+    def told(self, *, told: bool) -> None:
+        """Whether the line at hand holds no output of other commands."""
+        for one in (self._whole, *self._each.values()):
+            one.told = told
+
+    def may_run(self, words: list[str], behind: str) -> list[dict[str, str]]:
+        """With which values of the loop's variable a command may run; none: never."""
+        if not self._each and words[:1] == ["for"] and len(words) > 3 and words[2] == "in":
+            return self._begin(words, behind)
+        ran = self._whole.may_run(list(words), behind)
+        loops = words[:1] in (["for"], ["select"])
+        if not self._each:
+            return [{}] if ran and not loops else []
+        self._depth += (words[:1] in (["for"], ["while"], ["until"])) - (words[:1] == ["done"])
+        found = [value for value, one in self._each.items() if one.may_run(list(words), behind)]
+        if not self._depth:
+            self._each = {}
+        return [] if loops else [{self._name: value} for value in found]
+
+    def _begin(self, words: list[str], behind: str) -> list[dict[str, str]]:
+        self._whole.may_run(list(words), behind)
+        values = words[3:]
+        if len(values) <= _MAX_ROUNDS and not any(set("$`{") & set(value) for value in values):
+            self._name, self._depth = words[1], 1
+            for value in values:
+                self._each[value] = self._whole.round(words[1], value)
+        return []
 
 
 class Branches:
@@ -63,6 +108,17 @@ class Branches:
         self._ended = False
         self.told = True
 
+    def round(self, name: str, value: str) -> Branches:
+        """The same, inside of a loop whose variable is this."""
+        found = copy.copy(self)
+        found._known = {**self._known, name: value}
+        found._touched = {*self._touched, name}
+        if set("*?[") & set(value):
+            del found._known[name]
+        found._frames = [copy.copy(frame) for frame in self._frames]
+        found._frames[-1].runs = True
+        return found
+
     def may_run(self, words: list[str], behind: str) -> bool:
         """Whether a command may; `behind` is what stands after it. False for what is none."""
         words = self._keywords(list(words))
@@ -85,7 +141,9 @@ class Branches:
                 self._status = truth
         if runs is not False:
             self._assign(words, runs)
-        self._ended |= words[0] == "exit" and runs is True and not self._frames
+        surely = runs is True and all(frame.kind != "group" for frame in self._frames)
+        leaves = words[0] == "exit" or (words[0] in ("continue", "break") and self._frames != [])
+        self._ended |= leaves and surely
         self._close(behind)
         return runs is not False
 
@@ -173,6 +231,8 @@ class Branches:
             return _not(self._truth(words[1:])) if len(words) > 1 else None
         if not self.told:
             return None
+        if self._brackets > 1:
+            return self._compared(" ".join(words))
         program = self._told(words[0]) if len(words) == 1 else words[0]
         if program in ("true", ":", "false"):
             return program != "false"
@@ -182,6 +242,17 @@ class Branches:
         if end and words[-1] != end:
             return None
         return self._tested(words[1:-1] if end else words[1:])
+
+    def _compared(self, text: str) -> Known:
+        """`(( USE == 1 ))`"""
+        match = _ARITHMETIC.fullmatch(text.strip())
+        if match is None:
+            return None
+        sides = [side if side.isdigit() else self._told(f"${side.lstrip('$')}")
+                 for side in (match[1], match[3] or "0")]  # fmt: skip
+        if None in sides or not all(str(side).isdigit() for side in sides):
+            return None
+        return _NUMBERS[_SIGNS[match[2] or "!="]](int(str(sides[0])), int(str(sides[1])))
 
     def _tested(self, words: list[str]) -> Known:
         match words:
@@ -224,7 +295,10 @@ class Branches:
         if words[0] in _OPENERS:
             self._known, self._positional = {}, False
             self._unset = lambda _name: False
-        if words[0] in _SETTERS or self._brackets > 1:
+        if self._brackets > 1:
+            for name in _COUNTED.findall(" ".join(words)):
+                self._forget(name)
+        if words[0] in _SETTERS:
             for word in words:
                 self._forget(_NAME.split(word)[0])
         exports = words[0] in _EXPORTS

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ptb_lite.audit.code.switches.start import Start
+from ptb_lite.audit.code.switches.start import Start, is_told, options_in
 
 MAX_ALTERNATIVES = 16
 MAX_TEXT = 1 << 20
@@ -60,6 +60,14 @@ class Label:
     part: str = ""
     within: tuple[str, ...] = ()
     """The parts that it is made of, where it is the whole and they are known."""
+    in_order: bool = False
+    """Whether it is a list of just these parts."""
+
+    def at(self, place: int) -> Label:
+        """One of them, by its place."""
+        if not self.in_order or not 0 <= place < len(self.within):
+            return self
+        return Label(self.origin, self.line, self.within[place])
 
     def without(self, part: str) -> Label:
         """The whole after one part was taken out of it."""
@@ -86,6 +94,16 @@ class World:
     starts: tuple[Start, ...] = ()
     versions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The texts that each configuration file had, as far as they were seen."""
+
+    def started(self, start: Start) -> World:
+        """The same for one start of the program."""
+        told = {name: value for name, value in start.variables.items() if is_told(value)}
+        return replace(
+            self,
+            starts=(start,),
+            options=options_in(start.words),
+            environment={**self.environment, **told},
+        )
 
 
 @dataclass(frozen=True)
@@ -155,14 +173,18 @@ class Value:
     alternatives: tuple[Any, ...] = ()
     labels: frozenset[Label] = frozenset()
     parts: Mapping[str, frozenset[Label]] = field(default_factory=dict)
-    """Of a table: the labels under each name, and under "" those that may be anywhere in it. Empty:
-    all of them may."""
+    """Of a table: the labels under each name (of a list by `place_of`), and under "" those that may
+    be anywhere in it. Empty: all of them may."""
 
     def under(self, key: object) -> frozenset[Label]:
         """The labels of what stands under a name; of anything else all."""
-        if not self.parts or not isinstance(key, str):
-            return self.labels
-        return self.parts.get(key, frozenset()) | self.parts.get("", frozenset())
+        name = place_of(key) if isinstance(key, int) else key
+        if not isinstance(name, str) or (name not in self.parts and place_of(0) in self.parts):
+            found = self.labels
+        else:
+            found = self.parts.get(name, _NONE) | self.parts.get("", _NONE)
+            found = found if self.parts else self.labels
+        return frozenset(label.at(key) for label in found) if isinstance(key, int) else found
 
     def holding(self, key: str, labels: frozenset[Label], *, instead: bool = False) -> Value:
         """As it is when something of these labels is put under a name."""
@@ -186,6 +208,12 @@ class Value:
 
 
 NOTHING = Value()
+_NONE: frozenset[Label] = frozenset()
+
+
+def place_of(number: int) -> str:
+    """The name of an element of a list among the parts of a value."""
+    return f"#{number}"
 
 
 def known(*alternatives: Any, labels: Iterable[Label] = ()) -> Value:

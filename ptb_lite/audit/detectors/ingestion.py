@@ -163,9 +163,12 @@ class _Look:
             named = self._loaded_by(site)
             if named is None:
                 return []
+            asked = _splits_of(site)
             whole = not named.part and named.train and named.kind == "official"
             splits = dict.fromkeys((*named.train, "test")) if whole else ()
             origin = Label(named.name, site.line, named.part, tuple(splits))
+            if named.part == "test" and len(asked) > 1:
+                origin = Label(named.name, site.line, "", asked, in_order=True)
             found[origin] = (named, site)
             return [origin]
 
@@ -364,6 +367,14 @@ def _globbed(site: Site) -> list[str]:
         return []
     folders = [text for text in site.receiver.own_texts() if len(text) < 200]
     return [f"{folder.rstrip('/')}/{text}" for folder in folders for text in site.own_texts()]
+
+
+def _splits_of(site: Site) -> tuple[str, ...]:
+    """`split=["train", "test"]`, which gives a list of them."""
+    match site.argument(99, "split").alternatives:
+        case [list() as found] if all(isinstance(one, str) for one in found):
+            return tuple(found)
+    return ()
 
 
 def _split_of(site: Site) -> str:

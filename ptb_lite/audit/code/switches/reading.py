@@ -47,16 +47,16 @@ def hydra_files(tree: ast.Module, bound: Counter[str]) -> dict[str, str]:
         for mark in node.decorator_list:
             match mark:
                 case ast.Call(ast.Attribute(_, "main")):
-                    given = {
-                        one.arg: one.value.value
-                        for one in mark.keywords
-                        if isinstance(one.value, ast.Constant)
-                    }
-                    parameter = node.args.args[0].arg
-                    if "config_name" in given and bound[parameter] == 1:
-                        name = f"{given['config_name']}".removesuffix(".yaml")
-                        found[parameter] = f"{given.get('config_path') or '.'}/{name}.yaml"
+                    given = {one.arg: _text(one.value) for one in mark.keywords}
+                    parameter, name = node.args.args[0].arg, given.get("config_name", "")
+                    if name and bound[parameter] == 1:
+                        folder = given.get("config_path") or "."
+                        found[parameter] = f"{folder}/{name.removesuffix('.yaml')}.yaml"
     return found
+
+
+def _text(node: ast.expr) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def without_names(body: list[ast.stmt], items: list[ast.withitem]) -> list[ast.stmt]:

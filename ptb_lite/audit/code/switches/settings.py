@@ -107,6 +107,15 @@ class Settings(Evaluator):
         same = found and all(type(one) is type(found[0]) and one == found[0] for one in found)
         return (found[0],) if same and isinstance(found[0], _PLAIN) else ()
 
+    def table(self, expression: ast.expr, local: Local) -> dict[Any, Any] | None:
+        """The one configuration that it is in every start; None: not known, or none."""
+        try:
+            found = [self.value(expression, start, 0, local) for start in self._starts]
+        except (Unknown, *_ERRORS):
+            return None
+        same = found and isinstance(found[0], dict) and all(one == found[0] for one in found)
+        return found[0] if same else None
+
     def each(self, expression: ast.expr) -> tuple[Any, ...]:
         """What it is in any start; empty: not known of all."""
         try:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 class Unknown(Exception):  # noqa: N818
@@ -36,6 +37,17 @@ class Start:
         if value is not None and not is_told(value):
             raise Unknown
         return value
+
+
+def options_in(words: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Values of `--name value` and `--name=value`, by the name as a variable's."""
+    found: dict[str, tuple[str, ...]] = {}
+    for one, other in pairwise((*words, "--")):
+        key, given, value = one.partition("=")
+        if key.startswith("--") and (given or not other.startswith("-")):
+            option = key[2:].replace("-", "_")
+            found[option] = (*found.get(option, ()), value if given else other)[:8]
+    return found
 
 
 def is_told(word: str) -> bool:
