@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret, parse
+from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret
 from ptb_lite.audit.code.shell import Command, read_shell
 from ptb_lite.audit.code.switches.shell_starts import ShellStarts
 from ptb_lite.audit.evidence.acts import heredoc_target
@@ -28,6 +27,7 @@ from ptb_lite.audit.evidence.harnesses import handed_data, harness_files
 from ptb_lite.audit.evidence.outputs import holding_items
 from ptb_lite.audit.evidence.programs import Program, Programs, ShellCommand
 from ptb_lite.audit.evidence.prose import Turn
+from ptb_lite.audit.evidence.trace.notebooks import MAGIC, cell_source, is_python, joined_cells
 from ptb_lite.audit.evidence.transcript import read_transcript
 from ptb_lite.audit.item import TestItem
 from ptb_lite.audit.record import HarnessManifest
@@ -46,7 +46,6 @@ _SHEBANG = re.compile(rb"^#!.*\b(python|bash|sh|zsh)[\d.]*\b")
 _SETS = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.{1,2000})$")
 # A script that may go one way or another by what it is started with.
 _ASKS = re.compile(r"(?:^|[\s;&|])(?:\[\[?|test|case|if)\s[^\n]*\$", re.MULTILINE)
-_MAGIC = re.compile(r"^(\s*)([%!].*)$", re.MULTILINE)
 
 # A program that starts a program that starts a program: no honest one goes deeper.
 _MAX_DEPTH = 4
@@ -228,8 +227,8 @@ class _Reader:
                 self.text(kind, text, name, turn.line, spread=False)
 
     def _python(self, text: str, name: str, first: int, *, spread: bool) -> None:
-        program = Program("python", _MAGIC.sub(r"\1pass", text), name, first, spread=spread)
-        for match in _MAGIC.finditer(text):
+        program = Program("python", MAGIC.sub(r"\1pass", text), name, first, spread=spread)
+        for match in MAGIC.finditer(text):
             if match[2].startswith("!"):
                 line = program.line(text.count("\n", 0, match.start()) + 1)
                 self._shell(match[2][1:], name, line, spread=False)
@@ -317,12 +316,12 @@ class _Reader:
         """Whether a tool wrote one cell of a notebook; a whole one is a file like others."""
         if turn.text.lstrip()[:1] == "{" and '"cells"' in turn.text:
             try:
-                self._cells[turn.path] = [(_joined_cells(turn.text), turn)]
+                self._cells[turn.path] = [(joined_cells(turn.text), turn)]
             except (ValueError, AttributeError, RecursionError):
                 self._cells[turn.path] = []
             return False
         cells = self._cells.setdefault(turn.path, [])
-        cells.append((_cell({"cell_type": "code", "source": turn.text}), turn))
+        cells.append((cell_source({"cell_type": "code", "source": turn.text}), turn))
         return True
 
     def notebooks(self) -> None:
@@ -335,7 +334,7 @@ class _Reader:
             whole = []
             for source, turn in cells:
                 name = f"{turn.file} ({path[-80:]})"
-                if _is_python(source):
+                if is_python(source):
                     whole.append(source)
                 else:
                     self._python(source, name, turn.line, spread=False)
@@ -345,39 +344,12 @@ class _Reader:
 
     def _notebook(self, text: str, name: str, first: int) -> None:
         try:
-            source = _joined_cells(text)
+            source = joined_cells(text)
         except (ValueError, AttributeError, RecursionError):
             self.account.leave_unread(f"{name}: not readable as a notebook")
             return
         # Its lines stand within JSON, often in a single line of it.
         self._python(source, name, first, spread=False)
-
-
-def _joined_cells(text: str) -> str:
-    """Raises ValueError, AttributeError or RecursionError for what is no notebook."""
-    cells = json.loads(text).get("cells", [])
-    if not isinstance(cells, list):
-        raise ValueError("its cells are no list")
-    return "\n".join(_cell(cell) for cell in cells[:10_000] if isinstance(cell, dict))
-
-
-def _is_python(source: str) -> bool:
-    try:
-        parse(_MAGIC.sub(r"\1pass", source))
-    except UnreadableCodeError:
-        return False
-    return True
-
-
-def _cell(cell: dict[str, Any]) -> str:
-    lines = cell.get("source", "")
-    text = "".join(map(str, lines)) if isinstance(lines, list) else str(lines)
-    if cell.get("cell_type") != "code":
-        return ""
-    if text.lstrip().startswith(("%%bash", "%%sh", "%%script")):
-        body = text.partition("\n")[2]
-        return "\n".join(f"!{line}" for line in body.split("\n"))
-    return text
 
 
 def _at(command: Command, line: int) -> Command:

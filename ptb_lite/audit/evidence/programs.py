@@ -32,7 +32,7 @@ from ptb_lite.audit.evidence.folder import (
     printable,
 )
 from ptb_lite.audit.evidence.prose import Turn
-from ptb_lite.audit.evidence.timeline import Timeline
+from ptb_lite.audit.evidence.trace.timeline import Timeline
 from ptb_lite.events import Flag
 
 _MAX_FOLLOWED = 1000
