@@ -283,7 +283,7 @@ class _Reader:
         variables = self.environment
         if starts is not None:
             words = starts.words(start) if start else None
-            unset = starts.never_set
+            unset = starts.never_set(text)
             variables = {**variables, **dict(start.assigned)} if start else variables
         commands, embedded = read_shell(text, first, variables, words, unset)
         for command in commands:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ptb_lite.audit.code.shell import Command
 from ptb_lite.audit.code.switches.start import is_told
@@ -37,12 +37,17 @@ class ShellStarts:
         place = next(n for n, word in enumerate(start.words) if word.endswith(".sh"))
         return [word for word in start.words[place + 1 :] if not re.match(r"\d*&?[<>]", word)]
 
-    def never_set(self, name: str) -> bool:
-        """Whether no command, program or script but the one at hand sets a variable."""
-        if name in self._set or _BY_THE_SYSTEM.fullmatch(name):
-            return False
-        sets = re.compile(rf"(?<![\w$]){re.escape(name)}[\"']?\s*[=:\]]")
-        return sum(bool(sets.search(source)) for source in self._sources) <= 1
+    def never_set(self, script: str) -> Callable[[str], bool]:
+        """Tells of a variable whether no command, and no program or script but the one of this
+        text, sets it."""
+
+        def tell(name: str) -> bool:
+            if name in self._set or _BY_THE_SYSTEM.fullmatch(name):
+                return False
+            sets = re.compile(rf"(?<![\w$]){re.escape(name)}[\"']?\s*[=:\]]")
+            return not any(sets.search(one) for one in self._sources if one != script)
+
+        return tell
 
 
 def _place(command: Command, name: str) -> int | None:

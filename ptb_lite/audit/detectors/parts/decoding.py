@@ -7,21 +7,18 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ptb_lite.audit.code.interpret import UnreadableCodeError, interpret
-from ptb_lite.audit.code.syntax import parse
+from ptb_lite.audit.code.syntax import UnreadableCodeError, parse
 from ptb_lite.audit.evidence.folder import open_regular
 
 _MAX_FILES, _MAX_CODE = 20, 256 << 10
 _MAX_LITERALS, _MAX_ENTRIES = 4000, 40
 _BRINGS = re.compile(
-    r"(?:^|\.)(?:open|read\w*|load\w*|urlopen|urlretrieve|get|post|request|connect|execute|exec|eval|"
-    r"compile|import_module|__import__|Popen|run|system|decompress|b64decode|b85decode|fromhex|"
-    r"unhexlify|md5|sha1|sha256|blake2b|hash|from_pretrained|hf_hub_download|snapshot_download)$"
+    r"open|read\w*|load\w*|urlopen|urlretrieve|post|request|connect|execute|exec|eval|compile|"
+    r"import_module|__import__|Popen|run|system|popen|decompress|b64decode|b85decode|fromhex|"
+    r"unhexlify|md5|sha1|sha256|blake2\w|hash|from_pretrained|hf_hub_download|snapshot_download|"
+    r"getattr|globals|vars"
 )
-_DECODES = re.compile(
-    r"(?:^|\.)(?:model|self|forward|generate|_sample|sample|beam_search|greedy_search|super\(\))"
-    r"(?:\.(?:forward|generate|_sample|model))?$"
-)
+_ASKS = {"model", "generate", "forward", "_sample", "sample", "_beam_search", "__call__"}
 
 
 def only_decodes(folder: Path) -> bool:
@@ -33,14 +30,23 @@ def only_decodes(folder: Path) -> bool:
     for source in sources:
         if source is None or _holds_much(source):
             return False
-        try:
-            sites = interpret(source).sites
-        except UnreadableCodeError:
+        called = set(_called(source))
+        if any(map(_BRINGS.fullmatch, called)):
             return False
-        if any(_BRINGS.search(site.name) for site in sites):
-            return False
-        asked = asked or any(_DECODES.search(site.name) for site in sites)
+        asked = asked or not called.isdisjoint(_ASKS)
     return asked
+
+
+def _called(source: str) -> Iterator[str]:
+    """The last names of what is called, and of what is imported."""
+    for node in ast.walk(parse(source)):
+        match node:
+            case ast.Call(ast.Attribute(attr=name) | ast.Name(name)):
+                yield name
+            case ast.Call():
+                yield "eval"  # a function that has no name: nobody knows which
+            case ast.ImportFrom(names=names):
+                yield from (one.name for one in names)
 
 
 def _sources(folder: Path) -> Iterator[str | None]:

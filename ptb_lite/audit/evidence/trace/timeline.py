@@ -179,8 +179,10 @@ def _does(act: _Act) -> bool:
     command = act.command
     if command is None:
         return not act.path
-    if not command.words or command.program in _HARMLESS:
+    if not command.words:
         return False
+    if command.program in _HARMLESS:  # unless it writes what may be a script
+        return any(target != "/dev/null" for target in redirected(command))
     match command.words:
         case ["git", verb, *_] if verb in _LOOKS:
             return False
@@ -195,7 +197,7 @@ def _may_start(act: _Act, names: set[str]) -> bool:
     command = act.command
     if command is None or command.program in ("make", "just", "tox", "nox", "pytest"):
         return True
-    words = f"{command.text()} {command.stdin}"
+    words = f"{command.text()} {command.stdin} {' '.join(command.piped)}"
     return bool(set("*$`") & set(command.text())) or not names.isdisjoint(_NAMED.findall(words))
 
 
