@@ -27,7 +27,7 @@ from ptb_lite.audit.code.values import (
 )
 
 _MAX_COMPREHENSION = 20_000
-_MAX_ROUNDS, _MAX_NESTED = 8, 2
+_MAX_ROUNDS, _MAX_NESTED, _MAX_ENTRIES = 8, 2, 40
 _WHOLE_OF = {"tqdm", "list", "tuple", "sorted", "iter"}
 _TABLE_METHODS = {"items", "keys", "values"}
 
@@ -221,6 +221,8 @@ class Loops(Calls):
                 else self.value(result)
             )
             labels |= inner.labels
+            if key is None and not generators[1:]:
+                table = table.holding(place_of(kept - 1), inner.labels)
             items += inner.alternatives[:1] if not generators[1:] else inner.alternatives
             for name in self.value(key).alternatives[:1] if key is not None else ():
                 if isinstance(name, str):
@@ -228,7 +230,7 @@ class Loops(Calls):
                     made[name] = inner.alternatives[0] if inner.alternatives else HOLE
         if key is not None and len(made) == kept:
             return self.paid(Value((made,), table.labels | labels, table.parts))
-        return self.paid(known(items, labels=labels))
+        return self.paid(Value((items,), frozenset(labels), table.parts if labels else {}))
 
     def _comprehended(
         self, generators: list[ast.comprehension], result: ast.expr, source: Value | None
@@ -315,6 +317,8 @@ def _is_named(item: Any) -> bool:
             return HOLE not in item
         case list() | tuple():
             return len(item) <= _MAX_ROUNDS and any(map(_is_named, item))
+        case dict():
+            return len(item) <= _MAX_ENTRIES and any(map(_is_named, item.values()))
         case _:
             return False
 
@@ -336,5 +340,5 @@ def _literals(values: dict[str, Value], but: set[str]) -> dict[str, Any]:
         for name, value in values.items()
         if name not in but
         and len(value.alternatives) == 1
-        and isinstance(value.alternatives[0], (str, int, float, bool))
+        and isinstance(value.alternatives[0], (str, int, float, bool, dict, type(None)))
     }

@@ -105,7 +105,7 @@ class Branches:
         self._before = ""
         self._brackets = 0
         self._function = ""
-        self._ended = False
+        self._ended = self._inside = False
         self.told = True
 
     def round(self, name: str, value: str) -> Branches:
@@ -168,8 +168,9 @@ class Branches:
                 case "else" if top:
                     top.runs = _not(top.done)
                 case "while" | "until" | "for" | "select":
-                    self._frames.append(_Frame("loop"))
-                    self._forget_changing()
+                    self._frames.append(_Frame("while" if words[0] == "while" else "loop"))
+                    if words[0] != "while":
+                        self._forget_changing()
                     if words[0] in ("for", "select"):
                         self._known.pop(words[1] if len(words) > 1 else "", None)
                         return []
@@ -191,6 +192,10 @@ class Branches:
                 case "function" if len(words) > 1:
                     self._function = words[1]
                     words = words[1:]
+                case "do" if top and top.kind == "while":
+                    top.runs = False if self._status is False else None
+                    if top.runs is None:
+                        self._forget_changing()
                 case "do" | "time":
                     pass
                 case _:
@@ -236,12 +241,18 @@ class Branches:
         program = self._told(words[0]) if len(words) == 1 else words[0]
         if program in ("true", ":", "false"):
             return program != "false"
+        if self._inside:  # `[[ one && other ]]`
+            self._inside = words[-1] != "]]"
+            return self._tested(words if self._inside else words[:-1])
+        if words[0] == "getopts" and self._positional and self._known.get("#") == "0":
+            return False
         if words[0] not in _TESTS:
             return None
         end = _TESTS[words[0]]
-        if end and words[-1] != end:
-            return None
-        return self._tested(words[1:-1] if end else words[1:])
+        if end == words[-1]:
+            return self._tested(words[1:-1])
+        self._inside = words[0] == "[["
+        return self._tested(words[1:]) if self._inside or not end else None
 
     def _compared(self, text: str) -> Known:
         """`(( USE == 1 ))`"""
@@ -292,7 +303,8 @@ class Branches:
         return None if unknown or set("$`") & set(found) or not self.told else found
 
     def _assign(self, words: list[str], runs: Known) -> None:
-        if words[0] in _OPENERS:
+        option = words[1] if len(words) > 1 else ""
+        if words[0] in _OPENERS and not (words[0] == "set" and option[:2] not in ("--", "")):
             self._known, self._positional = {}, False
             self._unset = lambda _name: False
         if self._brackets > 1:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from ptb_lite.audit.code.functions import Functions
-from ptb_lite.audit.code.values import Label, Value, union
+from ptb_lite.audit.code.values import Label, Ref, Value, union
 
 _SPLIT = re.compile(r"train\w*|test\w*|valid\w*|val|dev|eval\w*|fewshot", re.IGNORECASE)
 _KEEPS = {
@@ -54,7 +54,8 @@ class Tables(Functions):
             ):
                 if how == "pop":
                     self.take_out(table, args[0])
-                return Value(result.alternatives, self.picked(owner, key) | union(rest))
+                held = result.alternatives or (Ref(f"{how}()"),)
+                return Value(held, self.picked(owner, key) | union(rest))
             case ast.Attribute(_, "query"), [Value((str(text),)), *_]:
                 return self.kept_by(_parsed(text), result)
             case ast.Attribute(_, "filter"), [given, *_]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 
 class Unknown(Exception):  # noqa: N818
@@ -48,6 +48,14 @@ def options_in(words: Sequence[str]) -> dict[str, tuple[str, ...]]:
             option = key[2:].replace("-", "_")
             found[option] = (*found.get(option, ()), value if given else other)[:8]
     return found
+
+
+def words_of(words: Sequence[str], option: str) -> list[str]:
+    """All that is given to an option that takes several words."""
+    if option not in words:
+        return [word.partition("=")[2] for word in words if word.startswith(f"{option}=")]
+    after = words[words.index(option) + 1 :]
+    return list(takewhile(lambda word: not word.startswith("-"), after))
 
 
 def is_told(word: str) -> bool:
