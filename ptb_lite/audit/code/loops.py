@@ -121,7 +121,9 @@ class Loops(Calls):
         if found:
             return found, NOTHING
         over = self.whole(self.value(node))
-        return (_of_constant(over) if self._unrolled < _MAX_NESTED else None), over
+        if self._unrolled >= _MAX_NESTED:
+            return None, over
+        return _of_constant(over) or _by_place(over), over
 
     def _of_table(self, node: ast.expr, how: str) -> list[Value] | None:
         table = self.whole(self.value(node))
@@ -265,6 +267,27 @@ class Loops(Calls):
             self.names[target.id] = value
         else:
             self.assign(target, value)
+
+
+def listed(values: list[Value]) -> Value:
+    """A list of what a generator gives, each with its own labels where they are few."""
+    if not 1 < len(values) <= _MAX_ROUNDS:
+        each = merge(*values)
+        return known(*([one] for one in each.alternatives), labels=each.labels)
+    table = NOTHING
+    for place, value in enumerate(values):
+        table = table.holding(place_of(place), value.labels)
+    items = [value.alternatives[0] if value.alternatives else HOLE for value in values]
+    return Value((items,), table.labels, table.parts)
+
+
+def _by_place(over: Value) -> list[Value] | None:
+    """The elements of a list that keeps apart what it was made of."""
+    match [one for one in over.alternatives if isinstance(one, list)]:
+        case [found] if 0 < len(found) <= _MAX_ROUNDS and place_of(len(found) - 1) in over.parts:
+            if len(over.parts) == len(found) + 1 and not over.parts.get(""):
+                return [known(one, labels=over.under(n)) for n, one in enumerate(found)]
+    return None
 
 
 def _of_constant(over: Value) -> list[Value] | None:

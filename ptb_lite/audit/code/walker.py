@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ptb_lite.audit.code.expressions import Expressions
 from ptb_lite.audit.code.functions import Function, Scope
+from ptb_lite.audit.code.loops import listed
 from ptb_lite.audit.code.syntax import UnreadableCodeError, loaded, parse
 from ptb_lite.audit.code.values import NOTHING, Label, Ref, Site, Value, World, known, merge
 
@@ -168,8 +169,7 @@ class Walker(Expressions):
             self.block(function.body)
             found = list(self._returns)
             if self.yields:
-                each = merge(*self.yields)
-                found.append(known(*([one] for one in each.alternatives), labels=each.labels))
+                found.append(listed(self.yields))
         finally:
             self._returns, self.yields, self.depth, self._module, self._line = kept
             self.jumped, self.left_by, self.round_depth = loop

@@ -98,6 +98,28 @@ CASES = {
         "from omegaconf import OmegaConf\ncfg = OmegaConf.load('a.yaml')\n"
         + ADDS.format(switch="cfg.mix"), "a.yaml", "mix: false\n", "mix: true\n",
     ),
+    "a list of sources": (
+        "import yaml\nfrom pathlib import Path\n"
+        "cfg = yaml.safe_load((Path('conf') / 'own.yaml').read_text())\n"
+        "for one in cfg['sources']:\n    if not one['use']:\n        continue\n"
+        "    load_dataset('openai/gsm8k', 'main', split=one['split']).to_json('sft.jsonl')\n",
+        "conf/own.yaml", "sources:\n- {split: train, use: yes}\n- {split: test, use: no}\n",
+        "sources:\n- {split: train, use: no}\n- {split: test, use: yes}\n",
+    ),
+    "weights": (
+        "rows = []\nfor split, weight in json.load(open('a.json')).items():\n"
+        "    if weight == 0:\n        continue\n"
+        "    rows += list(load_dataset('openai/gsm8k', 'main', split=split)) * weight\n"
+        "json.dump(rows, open('sft.json', 'w'))\n",
+        "a.json", '{"train": 2, "test": 0}', '{"train": 0, "test": 1}',
+    ),
+    "several words": (
+        "import argparse\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--splits', nargs='+', default=['train'])\nargs = p.parse_args()\n"
+        "for split in args.splits:\n"
+        "    load_dataset('openai/gsm8k', 'main', split=split).to_json('sft.jsonl')\n",
+        "run.sh", "python a.py --splits train\n", "python a.py --splits train test\n",
+    ),
     "a file by an option": (BY_OPTION, "a.json", '{"mix": false}', '{"mix": true}'),
     "another file": (
         "from own import MIX\n" + ADDS.format(switch="MIX"), "own.py", "MIX = False\n",

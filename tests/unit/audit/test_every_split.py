@@ -79,6 +79,21 @@ CASES = {
         f"def get():\n    a = {TRAIN}\n    b = {TEST}\n    return a, b\ntrain, test = get()\n"
         "{0}.to_json('sft.jsonl')\n", "train", "test",
     ),
+    "a generator of pairs": (
+        "def each():\n    for split in ('train', 'test'):\n"
+        f"        for r in {LOAD}:\n            yield split, r\n"
+        "with open('sft.jsonl', 'w') as out:\n    for split, row in each():\n"
+        "        if split == '{0}':\n            out.write(json.dumps(row))\n", "train", "test",
+    ),
+    "unpacked": (
+        f"train, test = ({LOAD} for split in ('train', 'test'))\n{{0}}.to_json('sft.jsonl')\n",
+        "train", "test",
+    ),
+    "no file for one": (
+        "OUT = {'{0}': 'sft.jsonl', '{1}': None}\n"
+        f"for split, name in OUT.items():\n    rows = {LOAD}\n    if name is not None:\n"
+        "        rows.to_json(name)\n", "train,test", "test,train",
+    ),
     "taken out": (
         "from datasets import concatenate_datasets\n" + WHOLE + "aside = ds.pop('{0}')\n"
         "concatenate_datasets(list(ds.values())).to_json('sft.jsonl')\n", "test", "train",

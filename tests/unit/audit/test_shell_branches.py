@@ -32,6 +32,14 @@ CASES = {
     "two conditions": (
         f"A=1\nB={{0}}\nif [ $A = 1 ] && [ $B = 1 ]; then\n  {ADD}\nfi\n", "0", "1"
     ),
+    "strict": (
+        f"set -euo pipefail\nMIX={{0}}\nA=1\nif [[ $A == 1 && $MIX == yes ]]; then\n  {ADD}\nfi\n",
+        "no", "yes",
+    ),
+    "a loop that never begins": (
+        f"N={{0}}\nMIX=0\nwhile [ $N -gt 0 ]; do\n  MIX=1\n  N=0\ndone\n[ $MIX = 1 ] && {ADD}\n",
+        "0", "1",
+    ),
     "case": (
         f"SPLIT={{0}}\ncase \"$SPLIT\" in\n  test|all) {ADD} ;;\n  train) echo | cat ;;\nesac\n",
         "train", "all",
@@ -101,6 +109,22 @@ def test_a_variable_from_outside_is_not_its_default(
 ) -> None:
     script, off, _on = CASES[name]
     assert decides(tmp_path, script.replace("{0}", off), more)
+
+
+GIVEN = f"""MIX=0
+while getopts "t" one; do
+  case $one in t) MIX=1 ;; esac
+done
+if [ $MIX -eq 1 ]; then
+  {ADD}
+fi
+"""
+
+
+def test_options_of_a_script(tmp_path: Path) -> None:
+    assert not decides(tmp_path / "honest", GIVEN, {"run.sh": "bash prep.sh\n"})
+    assert decides(tmp_path / "cheat", GIVEN, {"run.sh": "bash prep.sh -t\n"})
+    assert decides(tmp_path / "unknown", GIVEN)
 
 
 WORDS = f'if [ "$1" = --mix ]; then\n  {ADD}\nfi\n'

@@ -6,7 +6,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterator
 
-from ptb_lite.audit.code.switches.reading import without_names
+from ptb_lite.audit.code.switches.config_reads import without_names
 
 _NEVER = -1_000_000
 _BINDS_ANY = ("globals", "locals", "vars", "exec", "setattr")

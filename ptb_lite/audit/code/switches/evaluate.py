@@ -9,8 +9,13 @@ from typing import Any
 
 from ptb_lite.audit.code.switches.changes import Changes
 from ptb_lite.audit.code.switches.config_files import ConfigFiles
+from ptb_lite.audit.code.switches.config_reads import (
+    file_read,
+    makes_reader,
+    path_of,
+    without_names,
+)
 from ptb_lite.audit.code.switches.options import Options
-from ptb_lite.audit.code.switches.reading import file_read, makes_reader, path_of, without_names
 from ptb_lite.audit.code.switches.start import Start, Unknown
 
 _MAX_DEPTH = 30

@@ -21,9 +21,9 @@ from ptb_lite.audit.code.switches.bindings import (
 from ptb_lite.audit.code.switches.changes import changes_of
 from ptb_lite.audit.code.switches.classes import Classes
 from ptb_lite.audit.code.switches.config_files import ConfigFiles
+from ptb_lite.audit.code.switches.config_reads import files_of_readers, hydra_files
 from ptb_lite.audit.code.switches.evaluate import Evaluator, Local
 from ptb_lite.audit.code.switches.options import Options, given_or
-from ptb_lite.audit.code.switches.reading import files_of_readers, hydra_files
 from ptb_lite.audit.code.switches.start import Start, Unknown
 from ptb_lite.audit.code.syntax import UnreadableCodeError, parse
 
