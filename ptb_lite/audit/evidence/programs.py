@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -24,6 +23,7 @@ from ptb_lite.audit.code.interpret import (
 )
 from ptb_lite.audit.code.interpret import Program as Followed
 from ptb_lite.audit.code.shell import Command, redirected
+from ptb_lite.audit.code.switches.start import options_in
 from ptb_lite.audit.code.switches.starts import Starts
 from ptb_lite.audit.evidence import progress
 from ptb_lite.audit.evidence.acts import written_words
@@ -102,6 +102,7 @@ class Programs:
     _starts: Starts | None = None
     _timeline: Timeline | None = None
     _states: Mapping[str, tuple[str, ...]] | None = None
+    _starting: dict[str, list[tuple[str, ...]]] | None = None
 
     def followed(self, program: Program) -> Followed | None:
         """What a Python program calls and makes, read once for all detectors that need no labels;
@@ -259,21 +260,27 @@ class Programs:
             object.__setattr__(self, "_sent", found)
         return self._sent or {}
 
+    def _started(self) -> Mapping[str, list[tuple[str, ...]]]:
+        """The words of the commands that have a script among their first words, by its name."""
+        if self._starting is None:
+            found: dict[str, list[tuple[str, ...]]] = {}
+            for order in self.orders:
+                words = order.command.words
+                for name in {word.rpartition("/")[2] for word in words[:6]}:
+                    if name.endswith(".py"):
+                        found.setdefault(name, []).append(words)
+            object.__setattr__(self, "_starting", found)
+        return self._starting or {}
+
     def _options(self, program: Program) -> Mapping[str, tuple[str, ...]]:
         """Values of `--name value` on the command lines that start this file."""
         name = PurePosixPath(_own_path(program.file)).name
         found: dict[str, tuple[str, ...]] = {}
         if not name.endswith(".py"):
             return found
-        for order in self.orders:
-            words = order.command.words
-            if not any(word.rpartition("/")[2] == name for word in words[:6]):
-                continue
-            for one, other in pairwise((*words, "--")):
-                key, given, value = one.partition("=")
-                if key.startswith("--") and (given or not other.startswith("-")):
-                    option = key[2:].replace("-", "_")
-                    found[option] = (*found.get(option, ()), value if given else other)[:8]
+        for words in self._started().get(name, ()):
+            for option, values in options_in(words).items():
+                found[option] = (*found.get(option, ()), *values)[:8]
         return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ptb_lite.audit.code.switches.config_reads import without_names
 
@@ -12,17 +12,18 @@ _NEVER = -1_000_000
 _BINDS_ANY = ("globals", "locals", "vars", "exec", "setattr")
 
 
-def bindings(tree: ast.Module) -> Counter[str]:
+def bindings(nodes: Sequence[ast.AST]) -> Counter[str]:
     """How often each name is bound, anywhere; `*`: something may bind names that it does not
     spell out."""
-    return Counter(name for node in ast.walk(tree) for name in _bound(node))
+    return Counter(name for node in nodes for name in _bound(node))
 
 
-def bound_once(tree: ast.Module) -> dict[str, ast.expr]:
+def bound_once(
+    tree: ast.Module, nodes: Sequence[ast.AST], bound: Counter[str]
+) -> dict[str, ast.expr]:
     """The names that a module binds once in all, at its top or as a function begins, and to what:
     `TRAIN_ONLY = True`; and those that it is done with binding before it uses them.
     """
-    bound = bindings(tree)
     if "*" in bound:
         return {}
     found = {}
@@ -31,7 +32,7 @@ def bound_once(tree: ast.Module) -> dict[str, ast.expr]:
             case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), value=value):
                 if bound[name] == 1 and value is not None:
                     found[name] = value
-    return {**_bound_in_order(tree, bound), **found}
+    return {**_bound_in_order(tree, nodes, bound), **found}
 
 
 def functions_once(tree: ast.Module, bound: Counter[str]) -> dict[str, ast.FunctionDef]:
@@ -46,10 +47,10 @@ def functions_once(tree: ast.Module, bound: Counter[str]) -> dict[str, ast.Funct
     }
 
 
-def imported(tree: ast.Module) -> dict[str, tuple[str, str]]:
+def imported(nodes: Sequence[ast.AST]) -> dict[str, tuple[str, str]]:
     """The names that are imported: the module, and its name there (empty: the module itself)."""
     found: dict[str, tuple[str, str]] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case ast.ImportFrom(module, names):
                 found |= {one.asname or one.name: (module or one.name, one.name) for one in names}
@@ -73,7 +74,9 @@ def _at_top(body: list[ast.stmt]) -> Iterator[ast.stmt]:
                 yield statement
 
 
-def _bound_in_order(tree: ast.Module, bound: Counter[str]) -> dict[str, ast.expr]:
+def _bound_in_order(
+    tree: ast.Module, nodes: Sequence[ast.AST], bound: Counter[str]
+) -> dict[str, ast.expr]:
     """`use = False`, then `if "--all" in sys.argv: use = True`: what a name is after all that."""
     values: dict[str, ast.expr] = {}
     seen, last = Counter[str](), dict[str, int]()
@@ -96,7 +99,7 @@ def _bound_in_order(tree: ast.Module, bound: Counter[str]) -> dict[str, ast.expr
             else:
                 values[name] = then
     first: dict[str, int] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             first[node.id] = min(first.get(node.id, node.lineno), node.lineno)
     return {

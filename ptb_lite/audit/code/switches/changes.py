@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _CHANGING = {"update", "setdefault", "pop", "popitem", "clear", "__setitem__", "merge_with",
@@ -22,11 +23,11 @@ class Changes:
     tables: frozenset[str]
 
 
-def changes_of(tree: ast.Module) -> Changes:
+def changes_of(nodes: Sequence[ast.AST]) -> Changes:
     """All of them, wherever they stand in the program."""
     attributes, keys, tables = set[str](), set[str](), set[str]()
     own = Counter[str]()
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case ast.Attribute(ast.Name("self"), name, ast.Store() | ast.Del()):
                 own[name] += 1
@@ -47,13 +48,13 @@ def changes_of(tree: ast.Module) -> Changes:
             case ast.Call(ast.Attribute(table, name)) if name in _CHANGING:
                 tables.add(_root(table))
     return Changes(
-        frozenset(attributes | _more_than_read(tree)), own, frozenset(keys), frozenset(tables)
+        frozenset(attributes | _more_than_read(nodes)), own, frozenset(keys), frozenset(tables)
     )
 
 
-def _more_than_read(tree: ast.Module) -> set[str]:
+def _more_than_read(nodes: Sequence[ast.AST]) -> set[str]:
     read, seen = Counter[str](), Counter[str]()
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case (
                 ast.Subscript(ast.Attribute(attr=name), ctx=ast.Load())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 
 _RECORDS = {"BaseModel", "BaseSettings", "NamedTuple", "Struct"}
 _ENUMS = {"Enum", "StrEnum", "IntEnum"}
@@ -13,16 +14,16 @@ _FIELDS = {"field", "Field", "attrib", "ib"}
 class Classes:
     """Those that a program defines once, by name, with the calls that make their objects."""
 
-    def __init__(self, tree: ast.Module, bound: Counter[str]) -> None:
+    def __init__(self, nodes: Sequence[ast.AST], bound: Counter[str]) -> None:
         self._all = {
             node.name: node
-            for node in ast.walk(tree)
+            for node in nodes
             if isinstance(node, ast.ClassDef) and bound[node.name] == 1
         }
         self.calls: dict[str, list[ast.Call]] = defaultdict(list)
         self.handed: set[str] = set()
         """Those whose objects others make: `HfArgumentParser(Config)`."""
-        for node in ast.walk(tree):
+        for node in nodes:
             match node:
                 case ast.Call(ast.Name(name)) if name in self._all:
                     self.calls[name].append(node)

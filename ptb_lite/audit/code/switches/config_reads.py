@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ptb_lite.audit.code.switches.start import Unknown
@@ -28,20 +28,20 @@ def makes_reader(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and _last(node.func) in _READERS
 
 
-def files_of_readers(tree: ast.Module) -> dict[str, list[ast.expr]]:
+def files_of_readers(nodes: Sequence[ast.AST]) -> dict[str, list[ast.expr]]:
     """What the names of such readers are given to read."""
     found: dict[str, list[ast.expr]] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case ast.Call(ast.Attribute(ast.Name(name), "read"), [path]):
                 found.setdefault(name, []).append(path)
     return found
 
 
-def hydra_files(tree: ast.Module, bound: Counter[str]) -> dict[str, str]:
+def hydra_files(nodes: Sequence[ast.AST], bound: Counter[str]) -> dict[str, str]:
     """The configuration file that a function is handed by a decorator, by its parameter's name."""
     found = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if not isinstance(node, ast.FunctionDef) or not node.args.args:
             continue
         for mark in node.decorator_list:

@@ -17,14 +17,14 @@ class Options:
     """The options that a program declares: argparse's by `add_argument`, click's by decorators,
     typer's and fire's as the parameters of a function."""
 
-    def __init__(self, tree: ast.Module, bound: Counter[str]) -> None:
+    def __init__(self, nodes: Sequence[ast.AST], bound: Counter[str]) -> None:
         self._declared: list[ast.Call] = []
         self._marks: list[ast.Call] = []
         self._parameters: dict[str, ast.expr | None] = {}
         self._bound = bound
         self.parsers = 0
         handed = set()
-        for node in ast.walk(tree):
+        for node in nodes:
             match node:
                 case ast.Call(ast.Attribute(_, "add_argument")):
                     self._declared.append(node)
@@ -32,7 +32,7 @@ class Options:
                     self.parsers += 1
                 case ast.Call(ast.Attribute(_, name) | ast.Name(name), [ast.Name(function), *_]):
                     handed |= {function} if name in _HANDED else set()
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.FunctionDef):
                 self._of_function(node, node.name in handed)
 

@@ -64,14 +64,16 @@ class Settings(Evaluator):
         *,
         within: int = 0,
     ) -> None:
-        bound = bindings(tree)
-        self.names = {n: value for n, value in bound_once(tree).items() if n not in rebound}
+        nodes = list(ast.walk(tree))
+        bound = bindings(nodes)
+        once = bound_once(tree, nodes, bound)
+        self.names = {n: value for n, value in once.items() if n not in rebound}
         self.functions = functions_once(tree, bound)
-        self.readers, self.hydra = files_of_readers(tree), hydra_files(tree, bound)
-        self.files, self.options = ConfigFiles(versions or {}), Options(tree, bound)
-        self.changes = changes_of(tree)
-        self._classes = Classes(tree, bound)
-        self._imported = {n: v for n, v in imported(tree).items() if bound[n] == 1}
+        self.readers, self.hydra = files_of_readers(nodes), hydra_files(nodes, bound)
+        self.files, self.options = ConfigFiles(versions or {}), Options(nodes, bound)
+        self.changes = changes_of(nodes)
+        self._classes = Classes(nodes, bound)
+        self._imported = {n: v for n, v in imported(nodes).items() if bound[n] == 1}
         self._open = "*" in bound
         self._rebound, self._within = rebound, within
         self._versions, self._modules = versions, modules or {}
