@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ptb_lite.audit.code.shell_branches import Rounds
+from ptb_lite.audit.code.shell_branches import Outside, Rounds
 from ptb_lite.audit.code.shell_words import HERE, logical_lines, split
 
 MAX_SHELL = 1 << 20
@@ -82,11 +82,13 @@ def read_shell(
     variables: Mapping[str, str] | None = None,
     words: Sequence[str] | None = None,
     unset: Callable[[str], bool] = lambda _name: False,
+    sourced: Callable[[str], Mapping[str, str] | None] = lambda _path: None,
 ) -> tuple[list[Command], list[Embedded]]:
     """The commands of a script or command line that may run, and the Python programs inside it.
     `variables` are set before it begins, `words` are what it is started with (None: not known),
-    and `unset` tells of a variable that nothing else sets."""
-    reader = _Reader(variables or {}, words, unset)
+    `unset` tells of a variable that nothing else sets, and `sourced` of a file which variables it
+    sets (None: not known)."""
+    reader = _Reader(variables or {}, words, Outside(unset, sourced))
     reader.script(text[:MAX_SHELL], first_line, 0)
     return reader.commands, reader.programs
 
@@ -108,9 +110,9 @@ class _Reader:
         self,
         variables: Mapping[str, str],
         words: Sequence[str] | None,
-        unset: Callable[[str], bool],
+        outside: Outside,
     ) -> None:
-        self._positional, self._unset = words, unset
+        self._positional, self._outside = words, outside
         self.commands: list[Command] = []
         self.programs: list[Embedded] = []
         self._variables = dict(variables)
@@ -120,7 +122,7 @@ class _Reader:
     def script(self, text: str, first: int, depth: int) -> None:
         if depth > 4:
             return
-        branches = Rounds(text, self._positional, self._unset)
+        branches = Rounds(text, self._positional, self._outside)
         for line, logical, documents in logical_lines(text, first):
             if len(self.commands) > _MAX_COMMANDS:
                 return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -46,14 +46,21 @@ class _Frame:
     """Of a `case`: behind a pattern, before its `;;`."""
 
 
+@dataclass(frozen=True)
+class Outside:
+    """What is known beside a text: `unset` tells of a variable that nothing else sets, `sourced` of
+    a file which variables it sets, where it does nothing else (None: not known)."""
+
+    unset: Callable[[str], bool] = lambda _name: False
+    sourced: Callable[[str], Mapping[str, str] | None] = lambda _path: None
+
+
 class Rounds:
     """The branches of a text. Inside of a `for` over words that are told, they are followed for
     each of the words."""
 
-    def __init__(
-        self, text: str, words: Sequence[str] | None, unset: Callable[[str], bool]
-    ) -> None:
-        self._whole = Branches(text, words, unset)
+    def __init__(self, text: str, words: Sequence[str] | None, outside: Outside) -> None:
+        self._whole = Branches(text, words, outside)
         self._each: dict[str, Branches] = {}
         self._name, self._depth = "", 0
 
@@ -90,10 +97,8 @@ class Branches:
     """Goes through the commands of one text in order. `told` says whether the line at hand holds
     no output of other commands."""
 
-    def __init__(
-        self, text: str, words: Sequence[str] | None, unset: Callable[[str], bool]
-    ) -> None:
-        self._text, self._unset = text, unset
+    def __init__(self, text: str, words: Sequence[str] | None, outside: Outside) -> None:
+        self._text, self._unset, self._sourced = text, outside.unset, outside.sourced
         self._known: dict[str, str] = {}
         self._touched: set[str] = set()
         self._positional = words is not None
@@ -304,6 +309,11 @@ class Branches:
 
     def _assign(self, words: list[str], runs: Known) -> None:
         option = words[1] if len(words) > 1 else ""
+        taken = self._sourced(option) if words[0] in ("source", ".") else None
+        if taken is not None and runs is True:
+            self._touched |= set(taken)
+            self._known |= taken
+            return
         if words[0] in _OPENERS and not (words[0] == "set" and option[:2] not in ("--", "")):
             self._known, self._positional = {}, False
             self._unset = lambda _name: False

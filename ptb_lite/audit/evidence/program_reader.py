@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret
 from ptb_lite.audit.code.shell import Command, read_shell
-from ptb_lite.audit.code.switches.shell_starts import ShellStarts
+from ptb_lite.audit.code.switches.shell_starts import SETS, SettingFiles, ShellStarts
 from ptb_lite.audit.evidence.acts import heredoc_target
 from ptb_lite.audit.evidence.edited_files import EditedFiles
 from ptb_lite.audit.evidence.folder import (
@@ -43,7 +43,6 @@ _SHELL = {".sh", ".bash", ".zsh", ".mk"}
 _SHELL_NAMES = {"Makefile", "makefile", "Dockerfile", "justfile", ".bashrc", ".profile"}
 _CONFIGS = {".yaml", ".yml", ".toml", ".cfg", ".ini", ".json"}
 _SHEBANG = re.compile(rb"^#!.*\b(python|bash|sh|zsh)[\d.]*\b")
-_SETS = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.{1,2000})$")
 # A script that may go one way or another by what it is started with.
 _ASKS = re.compile(r"(?:^|[\s;&|])(?:\[\[?|test|case|if)\s[^\n]*\$", re.MULTILINE)
 
@@ -154,6 +153,7 @@ class _Reader:
         self._edited = EditedFiles()
         self._cells: dict[str, list[tuple[str, Turn]]] = {}
         self._scripts: list[Program] = []
+        self._settings = SettingFiles()
 
     def variables(self, file: FoundFile) -> None:
         """Those that a `.env` file sets."""
@@ -165,8 +165,9 @@ class _Reader:
                 text = stream.read(_MAX_CONFIG).decode("utf-8", "replace")
         except OSError:
             return
+        self._settings.keep(name, text)
         for line in text.split("\n")[:2000]:
-            match = _SETS.match(line)
+            match = SETS.match(line)
             if match:
                 self.environment[match[1]] = match[2].strip().strip("'\"")
 
@@ -196,7 +197,7 @@ class _Reader:
         match kind:
             case "python":
                 self._python(text, name, first, spread=spread)
-            case "shell" if _ASKS.search(text):
+            case "shell" if self._settings.keep(name, text) and _ASKS.search(text):
                 self._scripts.append(Program("config", text, name, first, spread=spread))
             case "shell":
                 self._shell(text, name, first, spread=spread)
@@ -229,9 +230,11 @@ class _Reader:
     def _python(self, text: str, name: str, first: int, *, spread: bool) -> None:
         program = Program("python", MAGIC.sub(r"\1pass", text), name, first, spread=spread)
         for match in MAGIC.finditer(text):
-            if match[2].startswith("!"):
+            runs = match[2].removeprefix("%run ")
+            if match[2].startswith("!") or runs != match[2]:
                 line = program.line(text.count("\n", 0, match.start()) + 1)
-                self._shell(match[2][1:], name, line, spread=False)
+                order = match[2][1:] if runs == match[2] else f"python {runs}"
+                self._shell(order, name, line, spread=False)
         self._add_python(program)
 
     def _add_python(self, program: Program) -> None:
@@ -285,7 +288,8 @@ class _Reader:
             words = starts.words(start) if start else None
             unset = starts.never_set(text)
             variables = {**variables, **dict(start.assigned)} if start else variables
-        commands, embedded = read_shell(text, first, variables, words, unset)
+        sourced = self._settings.of if starts is not None else lambda _path: None
+        commands, embedded = read_shell(text, first, variables, words, unset, sourced)
         for command in commands:
             line = command.line if spread else first
             self.orders.append(ShellCommand(_at(command, line), name))

@@ -128,6 +128,10 @@ CASES = {
     "an attribute of another file": (
         "import own\n" + ADDS.format(switch="own.MIX"), "own.py", "MIX = 0\n", "MIX = 1\n"
     ),
+    "a module that is run": (
+        "import sys\nmix = '--mix' in sys.argv\n" + ADDS.format(switch="mix"), "run.sh",
+        "python -m a --fit\n", "python -m a --mix\n",
+    ),
     "click": (CLICK, "run.sh", "python a.py\n", "python a.py --mix\n"),
     "typer": (TYPER, "run.sh", "python a.py\n", "python a.py --with-test\n"),
     "fire": (FIRE, "run.sh", "python a.py --out y\n", "python a.py --mix=True\n"),

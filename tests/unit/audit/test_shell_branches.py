@@ -127,6 +127,15 @@ def test_options_of_a_script(tmp_path: Path) -> None:
     assert decides(tmp_path / "unknown", GIVEN)
 
 
+def test_settings_that_are_taken_in(tmp_path: Path) -> None:
+    script = f"MIX=0\nset -a; source ./own.env; set +a\nif [ $MIX = 1 ]; then\n  {ADD}\nfi\n"
+    for number, (text, cheats) in enumerate(
+        [("# none\nMIX=0\n", False), ("export MIX=1\n", True), ("MIX=$(cat x)\n", True),
+         ("MIX=0\n[ -f x ] && MIX=1\n", True)]
+    ):  # fmt: skip
+        assert decides(tmp_path / str(number), script, {"own.env": text}) is cheats
+
+
 WORDS = f'if [ "$1" = --mix ]; then\n  {ADD}\nfi\n'
 
 

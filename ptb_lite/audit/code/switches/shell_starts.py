@@ -16,6 +16,33 @@ _BY_THE_SYSTEM = re.compile(
     r"SLURM\w*|WORLD_SIZE|\w*RANK|NCCL\w*|MASTER\w*"
 )
 
+SETS = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.{1,2000})$")
+"""A line that sets a variable, and does no more."""
+
+
+class SettingFiles:
+    """Files that a script may take in, by their names: `source own.env`."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, set[str]] = {}
+
+    def keep(self, file: str, text: str) -> bool:
+        """Remember a text; True."""
+        name = file.rpartition(" (")[2].removesuffix(")").rpartition("/")[2]
+        self._texts.setdefault(name, set()).add(text)
+        return True
+
+    def of(self, path: str) -> dict[str, str] | None:
+        """The variables that a file sets; None where it is not known, or may do more."""
+        texts = self._texts.get(path.rpartition("/")[2], set())
+        if len(texts) != 1:
+            return None
+        lines = [line.strip() for line in next(iter(texts)).split("\n")]
+        found = [SETS.match(line) for line in lines if line and line[0] != "#"]
+        if not all(found) or any(set("$`();&|") & set(match[2]) for match in found if match):
+            return None
+        return {match[1]: match[2].strip().strip("'\"") for match in found if match}
+
 
 class ShellStarts:
     """All that `commands` start; `sources` are all other texts that may set variables."""
