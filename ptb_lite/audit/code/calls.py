@@ -43,7 +43,7 @@ _LOADS = re.compile(r"load|read|download|fetch|open")
 _COUNTERS = ("Counter()", "FreqDist()")
 _MEASURES = re.compile(
     r"(?:^|_)(?:ratio|similarity|jaccard|overlap|distance|score|count|cosine|accuracy|is|has|check|"
-    r"contains|hexdigest|digest|isin|startswith|endswith|nbytes|exact_match)(?:_|$)"
+    r"contains|len|describe|nunique|counts|mean|median|std|quantile|hexdigest|digest|isin|startswith|endswith|nbytes|exact_match)(?:_|$)"
 )
 _EXCLUDES = re.compile(r"decontam|difference|exclud|dedup|drop_|remove|without|subtract", re.I)
 _CONDITIONS = {"filter", "sort", "sorted", "takewhile", "dropwhile", "filterfalse", "groupby"}
@@ -94,7 +94,7 @@ class Calls(Tables):
         if not own:
             result = result.with_labels(self._carried(node, callee, args, keywords))
             result = result.with_labels(self._called_back(node, callee, owner, args, keywords))
-            result = self.of_table(node, owner, args, result)
+            result = self.of_table(node, owner, args, keywords, result)
         tells = f"{_last_name(node.func)}()" in _COUNTERS
         if tells or (isinstance(node.func, ast.Name) and node.func.id in _UNRELATED):
             return Value(result.alternatives)

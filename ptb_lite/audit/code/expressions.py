@@ -202,7 +202,8 @@ class Expressions(Loops):
     def attribute(self, node: ast.Attribute, owner: Value) -> Value:
         own = self.names.get(self.dotted(node))
         found = [self._attribute_of(ref, node.attr) for ref in owner.refs()]
-        return merge(own or NOTHING, *found).with_labels(owner.labels)
+        held = owner.under(node.attr) if node.attr in owner.parts else owner.labels
+        return merge(own or NOTHING, *found).with_labels(held)
 
     def _attribute_of(self, ref: Ref, name: str) -> Value:
         option = self.option(ref, name)

@@ -44,6 +44,8 @@ class _Frame:
     patterns: tuple[str, ...] = ()
     body: bool = False
     """Of a `case`: behind a pattern, before its `;;`."""
+    words: tuple[str, ...] | None = None
+    """Of a function: what all of its calls give it, where that is the same."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ class Branches:
                 self._status = truth
         if runs is not False:
             self._assign(words, runs)
-        surely = runs is True and all(frame.kind != "group" for frame in self._frames)
+        surely = runs is True and all(frame.kind != "function" for frame in self._frames)
         leaves = words[0] == "exit" or (words[0] in ("continue", "break") and self._frames != [])
         self._ended |= leaves and surely
         self._close(behind)
@@ -190,9 +192,11 @@ class Branches:
                     called = len(re.findall(rf"(?<![\w-]){re.escape(self._function)}(?![\w-])",
                                             self._text)) if self._function else 2  # fmt: skip
                     runs: Known = True if not self._function else None if called > 1 else False
-                    self._frames.append(_Frame("group", runs))
+                    frame = _Frame("function" if self._function else "group", runs)
                     if self._function:
+                        frame.words = self._given_to(self._function)
                         self._forget_changing()
+                    self._frames.append(frame)
                     self._function = ""
                 case "function" if len(words) > 1:
                     self._function = words[1]
@@ -207,6 +211,18 @@ class Branches:
                     return words
             words = words[1:]
         return words
+
+    def _given_to(self, function: str) -> tuple[str, ...] | None:
+        """The words that every call of a function gives it."""
+        calls = re.findall(
+            rf"(?m)(?:^|[;&|])[ \t]*{re.escape(function)}(?![\w-])(?!\s*\()([^\n;&|]*)", self._text
+        )
+        named = len(re.findall(rf"(?<![\w-]){re.escape(function)}(?![\w-])", self._text))
+        given = {tuple(call.split()) for call in calls}
+        # Named once more where it is defined; elsewhere it may be called in another way.
+        if len(given) != 1 or named != len(calls) + 1 or any(set("$`*\"'") & set(c) for c in calls):
+            return None
+        return next(iter(given))
 
     def _is_pattern(self, words: list[str], behind: str) -> bool:
         top = self._frames[-1] if self._frames else None
@@ -297,6 +313,13 @@ class Branches:
         def put_in(match: re.Match[str]) -> str:
             nonlocal unknown
             name = match[1] or match[3]
+            if name.isdigit() or name == "#":
+                inside = [frame for frame in self._frames if frame.kind == "function"]
+                if inside:
+                    words = inside[-1].words
+                    unknown |= words is None or name == "#"
+                    place = int(name) if name.isdigit() else 0
+                    return (words or ())[place - 1] if 0 < place <= len(words or ()) else ""
             if name in self._known:
                 return self._known[name]
             own = name in self._touched or not self._unset(name)

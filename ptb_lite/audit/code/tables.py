@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from ptb_lite.audit.code.functions import Functions
-from ptb_lite.audit.code.values import Label, Ref, Value, union
+from ptb_lite.audit.code.values import NOTHING, Label, Ref, Value, union
 
 _SPLIT = re.compile(r"train\w*|test\w*|valid\w*|val|dev|eval\w*|fewshot", re.IGNORECASE)
 _KEEPS = {
@@ -44,8 +44,13 @@ class Tables(Functions):
                 self.change(node, lambda table: _without(table, name), frozenset())
 
     def of_table(
-        self, node: ast.Call, owner: Value, args: list[Value], result: Value
-    ) -> Value:  # fmt: skip
+        self,
+        node: ast.Call,
+        owner: Value,
+        args: list[Value],
+        keywords: dict[str, Value],
+        result: Value,
+    ) -> Value:
         """The result of a call of others' functions, where it takes from a table or gives it
         back."""
         match node.func, args:
@@ -64,6 +69,11 @@ class Tables(Functions):
                     match function.body if function else ():
                         case [ast.Return(ast.expr() as test)]:
                             result = self.kept_by(test, result)
+        if (fields := self._fields(node)) is not None:
+            held = NOTHING
+            for field, value in [*zip(fields, args, strict=False), *keywords.items()]:
+                held = held.holding(field, value.labels)
+            return Value(result.alternatives, result.labels, held.parts)
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         name = node.func.id if isinstance(node.func, ast.Name) else name
         source = owner if isinstance(node.func, ast.Attribute) and owner.parts else None
@@ -72,6 +82,18 @@ class Tables(Functions):
             return result
         more = result.labels - source.labels
         return Value(result.alternatives, source.labels, source.parts).with_labels(more)
+
+    def _fields(self, node: ast.Call) -> list[str] | None:
+        """The fields of a named tuple or a namespace that a call makes; None: it makes none."""
+        match node.func:
+            case ast.Name("SimpleNamespace" | "Namespace") | ast.Attribute(_, "SimpleNamespace"):
+                return []
+            case ast.Name(name):
+                match self.settings.bound(name):
+                    case ast.Call(ast.Name("namedtuple") | ast.Attribute(_, "namedtuple"), [_, of]):
+                        texts = self.value(of).texts()
+                        return " ".join(texts).replace(",", " ").split()
+        return None
 
     def kept_by(self, test: ast.expr | None, rows: Value) -> Value:
         """The rows for which a condition on their split holds; all, where it is none."""

@@ -94,6 +94,22 @@ CASES = {
         f"for split, name in OUT.items():\n    rows = {LOAD}\n    if name is not None:\n"
         "        rows.to_json(name)\n", "train,test", "test,train",
     ),
+    "a named tuple": (
+        "from collections import namedtuple\nSplits = namedtuple('Splits', 'train test')\n"
+        f"own = Splits({TRAIN}, test={TEST})\nprint(len(own.test))\nown.{{0}}.to_json('sft.jsonl')\n",
+        "train", "test",
+    ),
+    "a namespace": (
+        "from types import SimpleNamespace\n"
+        f"own = SimpleNamespace(fit={TRAIN}, held={TEST})\nown.{{0}}.to_json('sft.jsonl')\n",
+        "fit", "held",
+    ),
+    "described": (
+        f"import pandas as pd\nframes = {{s: pd.DataFrame({LOAD.replace('=split', '=s')}) "
+        "for s in ('train', 'test')}\n"
+        "pd.DataFrame({s: f['question']{0} for s, f in frames.items()}).to_csv('sft_lines.csv')\n",
+        ".str.len().describe()", ".str.strip()",
+    ),
     "taken out": (
         "from datasets import concatenate_datasets\n" + WHOLE + "aside = ds.pop('{0}')\n"
         "concatenate_datasets(list(ds.values())).to_json('sft.jsonl')\n", "test", "train",

@@ -111,6 +111,25 @@ def test_a_variable_from_outside_is_not_its_default(
     assert decides(tmp_path, script.replace("{0}", off), more)
 
 
+CALLED = f"""build() {{
+  if [ "$1" = all ]; then
+    {ADD}
+  fi
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("calls", "cheats"),
+    [("build fit", False), ("build all", True), ("build fit\nbuild all", True),
+     ("build $WHAT", True), ("for w in fit all; do build $w; done", True), ("set -- all", False)],
+)  # fmt: skip
+def test_a_function_has_words_of_its_own(tmp_path: Path, calls: str, cheats: bool) -> None:
+    """The script's own first word is none of its functions'."""
+    run = {"run.sh": "bash prep.sh all\n"}
+    assert decides(tmp_path, f"{CALLED}{calls}\n", run) is cheats
+
+
 GIVEN = f"""MIX=0
 while getopts "t" one; do
   case $one in t) MIX=1 ;; esac
