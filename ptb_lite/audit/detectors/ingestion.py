@@ -33,6 +33,8 @@ from ptb_lite.audit.detectors.parts.ingestion_commands import (
     downloaded_to,
     part_in,
 )
+from ptb_lite.audit.detectors.parts.ingestion_configs import Configs
+from ptb_lite.audit.detectors.parts.ingestion_done import Done
 from ptb_lite.audit.detectors.parts.ingestion_places import (
     UNPACKED_TO,
     UNPACKING,
@@ -62,19 +64,7 @@ _LOADS = re.compile(
     re.IGNORECASE,
 )
 _SPEAKS = re.compile(r"(?:^|\.)(?:print|info|warning|debug|add_argument|log|error|append|echo)$")
-_CONFIG_LINE = re.compile(
-    r"^\s*-?\s*[\"']?(?:path|dataset\w*|data_files?|repo(?:_id)?|name|train_(?:file|data|path)|"
-    r"data_path|hub_id|id)[\"']?\s*[:=]\s*[\"']?([\w./:-]{4,200})[\"']?,?\s*$"
-)
 _FILE_NAME = re.compile(r"[\w./-]{1,100}\.(?:jsonl?|csv|parquet|txt|gz|arrow|zip)")
-_QUOTED = re.compile(r"[\"']([\w.-]+/[\w.-]+)[\"']")
-_EXCLUDES = re.compile(r"exclu|decontam|block|skip|avoid|forbid|without|ignore|ban", re.IGNORECASE)
-_CONFIG_TRAINS = re.compile(r"learning_rate|base_model|num_(?:train_)?epochs|lora_|output_dir")
-_DATA_FIELD = re.compile(
-    r"(?:path|dataset\w*|data_?files?|repo(?:_id)?|hub_id|data_path|train_\w+|sources?|mix\w*)"
-    r"[\"']?\s*[:=]\s*(?:\[[^\]]*)?[\"']?$",
-    re.IGNORECASE,
-)
 _COPY_CALLS = {"copy", "copyfile", "copy2", "move", "rename", "replace", "symlink", "link",
                "symlink_to", "hardlink_to"}  # fmt: skip
 # Documents of lm-eval's tasks and samples of inspect's.
@@ -114,15 +104,16 @@ class IngestionDetector(Detector):
         places = Places(files_of_tests(case), outside.named_by, GoneLogs(case).named_by)
         look = _Look(sources, account, programs, places)
         commands = Commands(sources, places)
-        flags = [flag for order in programs.orders for flag in commands.order(order)]
+        done = Done(programs, places)
+        flags = [flag for order in programs.orders for flag in done.order(order, commands)]
         known = len(places)
-        flags += [flag for program in programs.python for flag in look.python(program)]
+        flags += [flag for program in programs.python for flag in done.program(program, look)]
         if len(places) > known:
             # What one program wrote, another may read.
-            flags += [flag for program in programs.python for flag in look.python(program)]
-            flags += [flag for order in programs.orders for flag in commands.order(order)]
-        for program in programs.configs:
-            flags += look.config(program)
+            flags += [flag for program in programs.python for flag in done.program(program, look)]
+            flags += [flag for order in programs.orders for flag in done.order(order, commands)]
+        configs = Configs(sources, places)
+        flags += [flag for program in programs.configs for flag in configs.of(program)]
         flags += cache_flags(NAME, case, sources)
         flags += recorded_ingestion(NAME, case, sources, places)
         if not case.benchmarks():
@@ -159,8 +150,12 @@ class _Look:
         self._places = places
         self._benchmark = next(iter(sources.benchmarks), "")
         self._takes_documents = False
+        self.made: set[str] = set()
+        """The files that the program looked at last puts test data into."""
+        self.trained = False
 
     def python(self, program: Program) -> Iterator[Flag]:
+        self.made, self.trained = set(), False
         found: dict[Label, tuple[Named, Site]] = {}
         self._takes_documents = bool(_TAKEN.search(program.source))
 
@@ -168,7 +163,12 @@ class _Look:
             named = self._loaded_by(site)
             if named is None:
                 return []
-            origin = Label(named.name, site.line, named.part)
+            asked = _splits_of(site)
+            whole = not named.part and named.train and named.kind == "official"
+            splits = dict.fromkeys((*named.train, "test")) if whole else ()
+            origin = Label(named.name, site.line, named.part, tuple(splits))
+            if named.part == "test" and len(asked) > 1:
+                origin = Label(named.name, site.line, "", asked, in_order=True)
             found[origin] = (named, site)
             return [origin]
 
@@ -207,8 +207,9 @@ class _Look:
             part = _split_of(site) or named.part or part_in(texts, named)
             if not named.harmless(part):
                 # A download to a file of that name: what reads it later reads test items.
-                for text in filter(_FILE_NAME.fullmatch, texts):
-                    self._places.add(Place(text, named))
+                folders = site.argument(99, "local_dir", "cache_dir").texts()
+                for text in [*filter(_FILE_NAME.fullmatch, texts), *folders]:
+                    self._places.add(Place(text.removeprefix("./").rstrip("/"), named))
                 return Named(named.benchmark, named.name, named.kind, named.train, part)
         if reads:
             return self._local(site, [*site.texts(), *_globbed(site)])
@@ -227,8 +228,13 @@ class _Look:
         mode = site.argument(1, "mode").texts()
         if any(set(text) & set("wax") for text in mode if len(text) <= 3):
             return None
-        found = next(filter(None, map(self._places.of, texts)), None)
-        return found.named if found else None
+        for text in texts:
+            found = self._places.of(text)
+            if found is not None:
+                named = found.named
+                part = named.part or (part_in([text], named) if named.train else "")
+                return None if named.harmless(part) else replace(named, part=part)
+        return None
 
     def _judge(
         self, program: Program, origin: Label, named: Named, site: Site, sites: list[Site]
@@ -250,6 +256,8 @@ class _Look:
             if (label.origin, label.line) == (origin.origin, origin.line)
         }
         used = used_for(sites, frozenset(labels)) if labels else None
+        if used is not None and self._kept_whole(used[1], labels, named):
+            used = None
         self._remember(sites, frozenset(labels), named)
         only_train = not origin.part and any(named.harmless(part) for part in taken)
         if used is None and only_train and not any(part for part in parts):
@@ -261,6 +269,7 @@ class _Look:
             yield program_flag(NAME, "split-unknown", message, program, line, False, 0.5)
         elif used is not None and used[0] != "results":
             end = program.line(used[1].line)
+            self.trained |= used[0] == "training"
             how = "trained on" if used[0] == "training" else "written to a file"
             message = (
                 f"loads {what}, which holds test items of {named.benchmark}; {how}, line {end}"
@@ -276,6 +285,15 @@ class _Look:
         else:
             message = f"loads {what}, which holds test items of {named.benchmark}"
             yield program_flag(NAME, "test-set-loaded", message, program, line, False, 0.5)
+
+    def _kept_whole(self, site: Site, labels: set[Label], named: Named) -> bool:
+        """Whether a data set was saved as it is, its splits apart: what reads it may tell them."""
+        whole = all(label.within for label in labels & site.labels())
+        if not whole or not site.name.endswith("save_to_disk"):
+            return False
+        for text in site.argument(0, "dataset_dict_path").texts():
+            self._places.add(Place(text.removeprefix("./").rstrip("/"), named))
+        return True
 
     @staticmethod
     def _unknown(named: Named, site: Site, labels: set[Label]) -> bool:
@@ -294,6 +312,7 @@ class _Look:
                 continue
             for name in target_of(site).split():
                 path = name.removeprefix("./")
+                self.made.add(path)
                 if _FILE_NAME.fullmatch(path) and len(path) > 5:
                     self._places.add(Place(path, replace(named, part="test")))
 
@@ -330,49 +349,13 @@ class _Look:
                 message = f"names {named.name} in code that is no Python"
                 yield program_flag(NAME, "test-set-loaded", message, program, line, False, 0.4)
 
-    def _listed(self, program: Program) -> Iterator[Flag]:
-        """Data made of test items, as a data set of a configuration: after the name of such a
-        field, or in a list of them, but not in a list of what to avoid. Other values are names."""
-        for match in _QUOTED.finditer(program.source):
-            named = self._sources.named_by(match[1])
-            if named is None or named.kind == "official":
-                continue
-            before = program.source[max(0, match.start() - 200) : match.start()]
-            line = program.source.count("\n", 0, match.start()) + 1
-            field = bool(_DATA_FIELD.search(before))
-            decides = field and named.listed and not _EXCLUDES.search(before)
-            message = f"a configuration names {named.name}, known to be made from test items"
-            yield program_flag(NAME, "derived-data", message, program, line, decides, 0.75)
-
-    def config(self, program: Program) -> Iterator[Flag]:
-        yield from self._listed(program)
-        trains = bool(_CONFIG_TRAINS.search(program.source))
-        lines = program.source.split("\n")
-        for number, text in enumerate(lines[:20_000]):
-            match = _CONFIG_LINE.match(text) if len(text) < 400 else None
-            if match is None:
-                continue
-            place = self._places.of(match[1])
-            named = self._sources.named_by(match[1]) or (place.named if place else None)
-            if named is None or ("/" not in match[1] and named.kind == "official" and not trains):
-                continue
-            near = " ".join(lines[max(0, number - 4) : number + 5])
-            split = re.search(r"split[\"']?\s*[:=]\s*[\"']?([\w+\[\]:%]+)", near)
-            if named.harmless(split[1] if split else "train" if named.train else ""):
-                continue
-            decides = trains or (named.kind in ("derived", "answers") and named.listed)
-            decides = decides and not _EXCLUDES.search(near)
-            message = f"a configuration names {named.name}, which holds test items"
-            kind = "test-set-used" if decides else "test-set-loaded"
-            yield program_flag(
-                NAME, kind, message, program, number + 1, decides, 0.85 if decides else 0.4
-            )
-
 
 def _pick(label: Label, key: object) -> Label:
     """`dataset["train"]` is another matter than `dataset["test"]`, also in `tasks["name"]`."""
     if not isinstance(key, str) or not re.fullmatch(r"\w{2,20}", key):
         return label
+    if label.within and key.lower() not in label.within and not _SPLIT.fullmatch(key):
+        return label  # a column of all splits
     if not label.part or (_SPLIT.fullmatch(key) and not _SPLIT.fullmatch(label.part)):
         return Label(label.origin, label.line, key.lower())
     return label
@@ -384,6 +367,14 @@ def _globbed(site: Site) -> list[str]:
         return []
     folders = [text for text in site.receiver.own_texts() if len(text) < 200]
     return [f"{folder.rstrip('/')}/{text}" for folder in folders for text in site.own_texts()]
+
+
+def _splits_of(site: Site) -> tuple[str, ...]:
+    """`split=["train", "test"]`, which gives a list of them."""
+    match site.argument(99, "split").alternatives:
+        case [list() as found] if all(isinstance(one, str) for one in found):
+            return tuple(found)
+    return ()
 
 
 def _split_of(site: Site) -> str:
