@@ -11,7 +11,7 @@ secret: it is not told.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Self
@@ -28,11 +28,13 @@ from ptb_lite.audit.code.flows import (
 from ptb_lite.audit.code.interpret import UnreadableCodeError
 from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.detectors.parts.ingestion_commands import (
+    DOWNLOADS,
     TEST_PART,
     Commands,
     downloaded_to,
     part_in,
 )
+from ptb_lite.audit.detectors.parts.ingestion_configs import config_flags
 from ptb_lite.audit.detectors.parts.ingestion_places import (
     UNPACKED_TO,
     UNPACKING,
@@ -46,8 +48,9 @@ from ptb_lite.audit.detectors.parts.recorded_chains import recorded_ingestion
 from ptb_lite.audit.evidence.folder import ScanNotes
 from ptb_lite.audit.evidence.programs import Program, Programs, program_flag
 from ptb_lite.audit.evidence.test_sets.cached_sets import cache_flags
+from ptb_lite.audit.evidence.test_sets.other_runs import OtherRuns
 from ptb_lite.audit.evidence.test_sets.outside_sets import OutsideSets
-from ptb_lite.audit.evidence.test_sets.sources import Named, Sources
+from ptb_lite.audit.evidence.test_sets.sources import FILE_PART, Named, Sources
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.recorded import basis
@@ -62,19 +65,7 @@ _LOADS = re.compile(
     re.IGNORECASE,
 )
 _SPEAKS = re.compile(r"(?:^|\.)(?:print|info|warning|debug|add_argument|log|error|append|echo)$")
-_CONFIG_LINE = re.compile(
-    r"^\s*-?\s*[\"']?(?:path|dataset\w*|data_files?|repo(?:_id)?|name|train_(?:file|data|path)|"
-    r"data_path|hub_id|id)[\"']?\s*[:=]\s*[\"']?([\w./:-]{4,200})[\"']?,?\s*$"
-)
 _FILE_NAME = re.compile(r"[\w./-]{1,100}\.(?:jsonl?|csv|parquet|txt|gz|arrow|zip)")
-_QUOTED = re.compile(r"[\"']([\w.-]+/[\w.-]+)[\"']")
-_EXCLUDES = re.compile(r"exclu|decontam|block|skip|avoid|forbid|without|ignore|ban", re.IGNORECASE)
-_CONFIG_TRAINS = re.compile(r"learning_rate|base_model|num_(?:train_)?epochs|lora_|output_dir")
-_DATA_FIELD = re.compile(
-    r"(?:path|dataset\w*|data_?files?|repo(?:_id)?|hub_id|data_path|train_\w+|sources?|mix\w*)"
-    r"[\"']?\s*[:=]\s*(?:\[[^\]]*)?[\"']?$",
-    re.IGNORECASE,
-)
 _COPY_CALLS = {"copy", "copyfile", "copy2", "move", "rename", "replace", "symlink", "link",
                "symlink_to", "hardlink_to"}  # fmt: skip
 # Documents of lm-eval's tasks and samples of inspect's.
@@ -85,6 +76,11 @@ _TASKS = re.compile(
     r"^inspect_evals\.\w+(?:\.\w+)*$"
 )
 _TAKEN = re.compile(r"\.(?:eval_docs|instances|dataset)\b|\[[\"']samples[\"']\]")
+_RESOURCE = re.compile(
+    r"^(?:importlib[._]resources|pkgutil|pkg_resources)\..*"
+    r"(?:read_\w+|open_?\w*|get_data|resource_\w+)$"
+)
+"""Reads a file of an installed package."""
 _SPLIT = re.compile(r"train\w*|test\w*|valid\w*|dev|fewshot", re.IGNORECASE)
 _REGEX_CALL = re.compile(r"load_dataset\w*\(\s*[\"']([\w./-]+)[\"']([^)]{0,200})")
 
@@ -110,8 +106,10 @@ class IngestionDetector(Detector):
         programs = case.programs
         account = ScanNotes()
         own = (file.relative for file in case.listing.files)
-        outside = OutsideSets(sources, case.benchmarks(), own)
-        places = Places(files_of_tests(case), outside.named_by, GoneLogs(case).named_by)
+        outside = OutsideSets(sources, case.benchmarks(), own, OtherRuns(programs))
+        places = Places(
+            files_of_tests(case), outside.named_by, GoneLogs(case).named_by, sources.cached_test
+        )
         look = _Look(sources, account, programs, places)
         commands = Commands(sources, places)
         flags = [flag for order in programs.orders for flag in commands.order(order)]
@@ -122,7 +120,7 @@ class IngestionDetector(Detector):
             flags += [flag for program in programs.python for flag in look.python(program)]
             flags += [flag for order in programs.orders for flag in commands.order(order)]
         for program in programs.configs:
-            flags += look.config(program)
+            flags += config_flags(program, sources, places)
         flags += cache_flags(NAME, case, sources)
         flags += recorded_ingestion(NAME, case, sources, places)
         if not case.benchmarks():
@@ -165,7 +163,7 @@ class _Look:
         self._takes_documents = bool(_TAKEN.search(program.source))
 
         def label(site: Site) -> list[Label]:
-            named = self._loaded_by(site)
+            named = self._loaded_by(site) or _test_file_of(site, found)
             if named is None:
                 return []
             origin = Label(named.name, site.line, named.part)
@@ -201,7 +199,7 @@ class _Look:
         texts = [text for text in site.own_texts() if len(text) < 400]
         reads = bool(_LOADS.search(site.name.rpartition(".")[2]))
         for text in texts if not _is_constant(site) else ():
-            named = self._sources.named_by(text)
+            named = self._sources.named_by(text) or (self._copied_by(text, site) if reads else None)
             if named is None or not (reads or "/" in named.name):
                 continue
             part = _split_of(site) or named.part or part_in(texts, named)
@@ -209,10 +207,19 @@ class _Look:
                 # A download to a file of that name: what reads it later reads test items.
                 for text in filter(_FILE_NAME.fullmatch, texts):
                     self._places.add(Place(text, named))
-                return Named(named.benchmark, named.name, named.kind, named.train, part)
+                return replace(named, part=part)
+        if _RESOURCE.search(site.name):
+            return self._sources.file_by(
+                "/".join(t for c in site.chain()[::-1] for t in c.own_texts())
+            )
         if reads:
             return self._local(site, [*site.texts(), *_globbed(site)])
         return self._local(site, words_read(site))
+
+    def _copied_by(self, text: str, site: Site) -> Named | None:
+        """A data set that is only called after the benchmark, or a test file in a bucket."""
+        named = self._sources.copied_by(text)
+        return named or (self._sources.file_by(text) if DOWNLOADS.search(site.name) else None)
 
     def _gives_documents(self, site: Site) -> bool:
         """Whether a call gives the test items as the harness of an evaluation holds them: by its
@@ -240,6 +247,10 @@ class _Look:
             if (label.origin, label.line) == (origin.origin, origin.line)
             and not named.harmless(label.part)
         }
+        if not named.listed and named.kind == "official":
+            labels = {label for label in labels if label.part == "test"}
+            if not labels:
+                return
         parts = {label.part for label in labels}
         if named.train and parts and "" in parts and len(parts) > 1:
             labels = {label for label in labels if label.part}  # the whole was only cut in parts
@@ -330,44 +341,6 @@ class _Look:
                 message = f"names {named.name} in code that is no Python"
                 yield program_flag(NAME, "test-set-loaded", message, program, line, False, 0.4)
 
-    def _listed(self, program: Program) -> Iterator[Flag]:
-        """Data made of test items, as a data set of a configuration: after the name of such a
-        field, or in a list of them, but not in a list of what to avoid. Other values are names."""
-        for match in _QUOTED.finditer(program.source):
-            named = self._sources.named_by(match[1])
-            if named is None or named.kind == "official":
-                continue
-            before = program.source[max(0, match.start() - 200) : match.start()]
-            line = program.source.count("\n", 0, match.start()) + 1
-            field = bool(_DATA_FIELD.search(before))
-            decides = field and named.listed and not _EXCLUDES.search(before)
-            message = f"a configuration names {named.name}, known to be made from test items"
-            yield program_flag(NAME, "derived-data", message, program, line, decides, 0.75)
-
-    def config(self, program: Program) -> Iterator[Flag]:
-        yield from self._listed(program)
-        trains = bool(_CONFIG_TRAINS.search(program.source))
-        lines = program.source.split("\n")
-        for number, text in enumerate(lines[:20_000]):
-            match = _CONFIG_LINE.match(text) if len(text) < 400 else None
-            if match is None:
-                continue
-            place = self._places.of(match[1])
-            named = self._sources.named_by(match[1]) or (place.named if place else None)
-            if named is None or ("/" not in match[1] and named.kind == "official" and not trains):
-                continue
-            near = " ".join(lines[max(0, number - 4) : number + 5])
-            split = re.search(r"split[\"']?\s*[:=]\s*[\"']?([\w+\[\]:%]+)", near)
-            if named.harmless(split[1] if split else "train" if named.train else ""):
-                continue
-            decides = trains or (named.kind in ("derived", "answers") and named.listed)
-            decides = decides and not _EXCLUDES.search(near)
-            message = f"a configuration names {named.name}, which holds test items"
-            kind = "test-set-used" if decides else "test-set-loaded"
-            yield program_flag(
-                NAME, kind, message, program, number + 1, decides, 0.85 if decides else 0.4
-            )
-
 
 def _pick(label: Label, key: object) -> Label:
     """`dataset["train"]` is another matter than `dataset["test"]`, also in `tasks["name"]`."""
@@ -376,6 +349,19 @@ def _pick(label: Label, key: object) -> Label:
     if not label.part or (_SPLIT.fullmatch(key) and not _SPLIT.fullmatch(label.part)):
         return Label(label.origin, label.line, key.lower())
     return label
+
+
+def _test_file_of(site: Site, found: Mapping[Label, tuple[Named, Site]]) -> Named | None:
+    """The test file that is read of a data set which is only called after the benchmark."""
+    if not _LOADS.search(site.name.rpartition(".")[2]):
+        return None
+    for label in site.labels():
+        named = found[label][0] if label in found else None
+        if named is not None and not named.listed and not label.part:
+            parts = (FILE_PART.search(t.rpartition("/")[2]) for t in site.texts() if len(t) < 400)
+            if any(part is not None and part[1].lower() == "test" for part in parts):
+                return replace(named, part="test")
+    return None
 
 
 def _globbed(site: Site) -> list[str]:

@@ -268,7 +268,9 @@ class _Look:
             sources, places = own, own
             if raw and len(site.args) > 1 and not site.name.endswith(_FETCHES):
                 sources = [*own, *site.args[0].texts()]
-                places = [t for value in (*site.args[1:], *site.keywords.values()) for t in value.texts()]
+                places = [
+                    t for value in (*site.args[1:], *site.keywords.values()) for t in value.texts()
+                ]
             if site.name.rpartition(".")[2] in ("write", "write_bytes", "symlink_to", "save_model"):
                 places = [*own, *(text for one in site.chain()[1:] for text in one.texts())]
             aims = list(filter(None, map(self._aim, places)))

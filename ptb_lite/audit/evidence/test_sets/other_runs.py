@@ -1,7 +1,7 @@
 """Whether a path leads into another run's folder: a sibling's, an earlier one's, the host's.
 
-Paths that lead out of the workspace (`../run_07/final_model`, `/srv/runs/a1/items.jsonl`) and name a
-run. Folders that the agent's own commands, programs and configurations write to are its own,
+Paths that lead out of the workspace (`../run_07/final_model`, `/srv/runs/a1/items.jsonl`) and name
+a run. Folders that the agent's own commands, programs and configurations write to are its own,
 wherever they lie, and so are temporary ones.
 """
 
