@@ -47,7 +47,7 @@ _STAMP = re.compile(
 _OVER = re.compile(
     r"(?<!of the )\btime(?:'s| is| box is)? (?:up|over)\b|"
     r"\bno time (?:is )?(?:left|remaining)\b|"
-    r"\b(?:deadline|time (?:limit|box)|time) (?:has |is |was )?(?:passed|expired|exceeded|run out)\b|"
+    r"\b(?:deadline|time(?: limit| box)?) (?:has |is |was )?(?:passed|expired|exceeded|run out)\b|"
     r"(?<![\d:.])-?0(?:\.0+)? ?(?:minutes?|min|seconds?|s) (?:left|remaining)|"
     r"(?:left|remaining): ?(?:-\d|0 ?(?:s|seconds?|min|minutes?)?\s*$)|^\s*-\d+(?:\s|$)",
     re.IGNORECASE | re.MULTILINE,

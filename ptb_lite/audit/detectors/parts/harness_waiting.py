@@ -151,9 +151,11 @@ def _in_python(case: AuditCase, program: Program, box: float) -> Iterator[Flag]:
             yield _flag(kind, program.file, program.line(line), program.shown(line))
 
 
-def _waits(node: ast.AST, functions: dict[str, str], names: dict[str, str], box: float) -> str:
+def _waits(
+    node: ast.While | ast.Call, functions: dict[str, str], names: dict[str, str], box: float
+) -> str:
     """What a statement waits for; empty: nothing of these."""
-    if isinstance(node, ast.Call):
+    if not isinstance(node, ast.While):
         sleeps = ast.unparse(node.func) in ("time.sleep", "sleep") and node.args
         return "over" if sleeps and _sleeps_past(node.args[0], names, box) else ""
     calls = [ast.unparse(one.func) for one in ast.walk(node) if isinstance(one, ast.Call)]
@@ -211,7 +213,7 @@ def _acts(case: AuditCase, program: Program, line: int, kind: str) -> bool:
             continue
         text = " ".join(text[:400] for one in site.chain() for text in one.texts())
         written = re.search(_RESULTS if kind == "result" else rf"final_model|{_RESULTS}", text)
-        unknown = kind == "result" and sink_of(site) is not None and not target_of(site)
+        unknown = kind == "result" and sink_of(site) is not None and "." not in target_of(site)
         if written or unknown or (kind == "over" and re.search(r"train", f"{site.name} {text}")):
             return True
     return False
