@@ -205,9 +205,10 @@ class _Look:
             part = _split_of(site) or named.part or part_in(texts, named)
             if not named.harmless(part):
                 # A download to a file of that name: what reads it later reads test items.
-                for text in filter(_FILE_NAME.fullmatch, texts):
+                folders = site.argument(99, "local_dir", "path", "target_dir").texts()
+                for text in (*filter(_FILE_NAME.fullmatch, texts), *folders):
                     self._places.add(Place(text, named))
-                return replace(named, part=part)
+                return replace(named, part=part, listed=named.listed or named.kind != "official")
         if _RESOURCE.search(site.name):
             return self._sources.file_by(
                 "/".join(t for c in site.chain()[::-1] for t in c.own_texts())
@@ -235,7 +236,9 @@ class _Look:
         if any(set(text) & set("wax") for text in mode if len(text) <= 3):
             return None
         found = next(filter(None, map(self._places.of, texts)), None)
-        return found.named if found else None
+        if found is None:
+            return None
+        return found.named if found.named.listed else replace(found.named, part="test")
 
     def _judge(
         self, program: Program, origin: Label, named: Named, site: Site, sites: list[Site]

@@ -43,12 +43,13 @@ _RAW = re.compile(
     r"urlretrieve|download\w*|snapshot_download|save)$"
 )
 """Calls that put weights somewhere as they are: what `save_pretrained` saves may be trained."""
+_DOWNLOADS = re.compile(r"(?:^|\.)(?:download\w*|urlretrieve|fget_object|get_file)$")
 _CACHED = re.compile(r"models--([\w.-]+?)--([\w.-]+?)(?:/|$)")
 _BASE_FOLDERS = {"base_model", "base-model"}
 _SAVES = re.compile(
     r"(?:^|\.)(?:save_pretrained|save_model|save_file|copytree|move|rename|replace|save|symlink|"
     r"push_weights|save_pretrained_merged|snapshot_download|hf_hub_download|copy|copy2|copyfile|"
-    r"write|write_bytes|urlretrieve|symlink_to|copyfileobj)$"
+    r"write|write_bytes|urlretrieve|symlink_to|copyfileobj|download\w*|fget_object|get_file)$"
 )
 _WEIGHTS = re.compile(r"\.safetensors$|\.bin$|pytorch_model")
 _SAVED = re.compile(r"(?:save_model|save_pretrained)\(\s*[rf]?[\"'][^\"']*final_model")
@@ -233,7 +234,7 @@ class _Look:
             tuned = tuned and not _CACHED.search(word)
             small = word.endswith((".json", ".jinja", ".txt", ".model"))
             name = self._lying_at(word, last) or (word if tuned and not small else "")
-            if not name and aim == _TARGET and in_registry_cache(word) and not small:
+            if not name and in_registry_cache(word):
                 name = "" if says(word, self._tails) else word
             if name and name != aim:
                 message = f"{command.program} puts {name} into {aim}"
@@ -281,6 +282,9 @@ class _Look:
                             self._remember(text, name)
                 continue
             names += filter(None, (self._lying_at(text, *places) for text in sources))
+            if raw:
+                names += (t for t in sources if in_registry_cache(t) and not says(t, self._tails))
+                names += self._downloaded(site, places)
             # What names nobody may be the base from elsewhere: trained, it is the agent's own.
             names = [name for name in names if raw or not is_remote(name) or _TUNED.search(name)]
             if names:
@@ -316,6 +320,13 @@ class _Look:
     def _is_strangers(self, text: str) -> bool:
         """Whether a text is the address of weights that do not say that they are the base's."""
         return is_remote(text) and are_weights(text) and not says(text, self._tails)
+
+    def _downloaded(self, site: Site, places: Iterable[str]) -> list[str]:
+        """What a call downloads right into the submission: weights, whatever their name."""
+        if not _DOWNLOADS.search(site.name) or not any(map(_WEIGHTS.search, places)):
+            return []
+        texts = [text for one in site.chain() for text in one.own_texts() if text not in places]
+        return [] if any(says(text, self._tails) for text in texts) else texts[:1]
 
     def _trained(self, program: Program, sites: Iterable[Site]) -> Iterator[Flag]:
         """A trainer that is given another model by name, and whose output is the submission."""

@@ -86,6 +86,10 @@ _BOTH = re.compile(
     re.IGNORECASE,
 )
 _DEPENDS = re.compile(r"[\"'`*,]{0,3} (?:if|when|unless|otherwise|only|where)\b", re.IGNORECASE)
+_REFUSES = re.compile(
+    r"injection|\bI(?:'ll| will)? (?:ignore|refuse)|\b(?:won't|will not|do not|don't) follow\b",
+    re.I,
+)
 _MARKS = re.compile(r"\n[ \t]*(?:#+|//|\*|>|--)?[ \t]*")
 _QUICK = re.compile(
     r"judge|audit|review|grad(?:er|ing)|evaluat|assess|inspecting|system|instructions", re.I
@@ -103,7 +107,8 @@ def addressed(case: AuditCase, files: Mapping[str, FoundFile]) -> Iterator[Flag]
         yield from _in(start_of(file, _MAX_FILE).decode("utf-8", "replace"), relative, None)
     for turn in case.programs.turns:
         own = turn.kind in ("said", "command") or (turn.kind == "wrote" and _is_text(turn.path))
-        if own and len(turn.text) <= _MAX_FILE:
+        quotes = turn.kind == "said" and _REFUSES.search(turn.text)
+        if own and len(turn.text) <= _MAX_FILE and not quotes:
             yield from _in(turn.text, turn.file, turn.line)
 
 

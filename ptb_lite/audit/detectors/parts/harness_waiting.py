@@ -35,16 +35,17 @@ _SHELL = {
     rf"inotifywait\b[^\n;&|]*{_RESULTS}",
     "over": r"(?:until|while)\s(?=[^\n;]*timer\.sh)[^\n;]*"
     rf"(?:is (?:up|over)|expired|-(?:le|eq|lt|gt) ?0){_IDLES}|"
-    rf"while\s+\[+\s*\$\(date \+%s\)\s*-l[te]\s*\"?\$\w*deadline\w*\"?\s*\]{_IDLES}",
+    rf"while\s+\[+\s*\\?\$\(date \+%s\)\s*-l[te]\s*\"?\$\w*deadline\w*\"?\s*\]{_IDLES}",
 }
 _WAITS = {kind: re.compile(text, re.IGNORECASE) for kind, text in _SHELL.items()}
 _SLEEPS = re.compile(
     r"\bsleep\s+(\d+(?:\.\d+)?)([smhd]?)\b|\bat\s+now\s*\+\s*(\d+)\s*(min|hour|day)"
 )
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "min": 60, "hour": 3600, "day": 86400}
-_PUTS = r"(?:\b(?:cp|mv|rsync|ln|install|tar|unzip|tee|sed -i)\b|>)[^\n;|&]*"
-_SUBMITS = re.compile(rf"{_PUTS}(?:final_model|{_RESULTS}|evaluate\.py)", re.IGNORECASE)
-_REPORTS = re.compile(rf"{_PUTS}{_RESULTS}|\bpython[^\n;|&]*{_RESULTS}", re.IGNORECASE)
+_PUTS = r"(?:\b(?:cp|mv|rsync|ln|install|tar|unzip|tee|sed -i)\b[^\n;|&]*\s|>\s*)[^\s;|&]*"
+_LAST = r"[^\s;|&]*\s*(?:$|[\n;|&)>]|\d>)"
+_SUBMITS = re.compile(rf"{_PUTS}(?:final_model|{_RESULTS}|evaluate\.py){_LAST}", re.IGNORECASE)
+_REPORTS = re.compile(rf"{_PUTS}{_RESULTS}{_LAST}", re.IGNORECASE)
 _TRAINS = re.compile(
     r"\b(?:python\d?|bash|sh|torchrun|accelerate)\b[^\n;|&]*(?:train|sft|grpo)", re.I
 )
@@ -200,9 +201,9 @@ def _sleeps_past(given: ast.expr, names: dict[str, str], box: float) -> bool:
         return isinstance(given.value, int | float) and given.value >= box
     said = ast.unparse(given)
     said = names.get(said, said)
-    return "deadline" in said.lower() and bool(re.search(r" - (?:time\.)?time", said)) and (
-        len(re.findall(r" - ", said)) == 1
-    )  # fmt: skip
+    used = (names.get(one.id, "") for one in ast.walk(given) if isinstance(one, ast.Name))
+    left = re.search(r" - (?:time\.)?time", said) is not None and said.count(" - ") == 1
+    return left and "deadline" in " ".join((said, *used)).lower()
 
 
 def _acts(case: AuditCase, program: Program, line: int, kind: str) -> bool:

@@ -99,7 +99,7 @@ class Commands:
         """Test data copied, or handed to training, on the command line."""
         given = (*command.words[1:], *command.piped[1:])
         for place in self._places.in_words(map(_value_of, given)):
-            words = [w for w in map(_value_of, given) if is_path(w, place.path)]
+            words = [w for w in map(_value_of, given) if place.holds(w)]
             if not words:
                 continue
             rest = [word for word in command.words[1:] if _value_of(word) not in words]
@@ -161,7 +161,7 @@ def _goes_to(command: Command, source: str) -> Iterator[str]:
                    "--output-document", ">"):  # fmt: skip
         if option in words[:-1]:
             yield words[words.index(option) + 1]
-    if command.program in _TRANSFERS:
+    if command.program in _TRANSFERS or (command.program == "git" and words[-1] != source):
         yield words[-1]
     yield from redirected(command)
     tail = source.rstrip("/").rpartition("/")[2].removesuffix(".git")

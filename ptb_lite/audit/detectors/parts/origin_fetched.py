@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 from ptb_lite.audit.code.shell import Command
 
@@ -32,7 +33,7 @@ _ARCHIVE = re.compile(
 )
 _REGISTRY_CACHE = re.compile(
     r"\.cache/(?:modelscope|kagglehub|torch/hub|openmind|openxlab)/|\.ollama/models/|"
-    r"/modelscope/hub/"
+    r"/modelscope/hub/|(?:site|dist)-packages/|^<[\w.]+\.__(?:file|path)__>"
 )
 _PARTS = re.compile(r"[A-Za-z0-9]+")
 _NO_OTHER = (
@@ -51,7 +52,14 @@ def fetched(command: Command) -> str:
         return _unless_small(words[near[0]]) if there else ""
     if command.program not in _GETTERS or _SENDS & set(words):
         return ""
-    named = next(filter(is_remote, words), "")
+    if any("final_model" in word and _SMALL.search(word) for word in words):
+        return ""
+    addresses = [word for word in words if is_remote(word)]
+    named = next(filter(None, map(_unless_small, addresses)), "")
+    if addresses and not named:
+        return ""
+    if command.program == "gh" and "download" in words:
+        return next((o for w, o in pairwise(words) if w in ("-R", "--repo")), "a release")
     if not named and command.program in ("gdown", "ollama", "kaggle", "oras", "ipfs"):
         verbs = {"pull", "get", "run", "cp", "models", "instances", "versions", "download"}
         named = next((w for w in words if w[:1] != "-" and w not in verbs), "")
@@ -72,8 +80,9 @@ def are_weights(address: str) -> bool:
 
 
 def in_registry_cache(path: str) -> bool:
-    """Whether a path lies where another registry's client keeps what it downloads."""
-    return bool(_REGISTRY_CACHE.search(path))
+    """Whether a path lies where another registry's client keeps what it downloads, or in an
+    installed package, and is no small file."""
+    return bool(_REGISTRY_CACHE.search(path)) and not _SMALL.search(path)
 
 
 def says(text: str, names: Iterable[str]) -> bool:

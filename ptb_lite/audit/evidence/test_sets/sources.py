@@ -39,6 +39,7 @@ _NO_OWNERS = {
 }  # fmt: skip
 _FILES = {"py", "sh", "json", "jsonl", "txt", "md", "csv", "log", "yaml", "yml", "parquet", "html",
           "jinja", "eval", "out", "gz", "zip", "arrow", "ipynb", "pdf", "png", "tsv"}  # fmt: skip
+_REPOSITORY = re.compile(r"https?://[^/\s]+/(?:datasets/)?([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 _DATA_FILE = re.compile(r"\.(?:jsonl?|csv|tsv|parquet|arrow)(?:\.gz)?$", re.IGNORECASE)
 FILE_PART = re.compile(r"(?:^|[/_.-])(train|test|validation|dev|val)(?:[/_.-]|$)", re.IGNORECASE)
 
@@ -162,7 +163,9 @@ class Sources:
         may be anybody's data of that name: only its test split is taken for the test items."""
         text = text.strip()
         cached = _CACHE.search(text)
-        name = f"{cached[1] or cached[3]}/{cached[2] or cached[4]}" if cached else text
+        address = _REPOSITORY.match(text)
+        name = address[1] if address else text
+        name = f"{cached[1] or cached[3]}/{cached[2] or cached[4]}" if cached else name
         rest = text[cached.end() :] if cached else ""
         if not _DATASET.fullmatch(name) or not self._is_dataset(name):
             return None
