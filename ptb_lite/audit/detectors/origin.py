@@ -202,11 +202,13 @@ class _Look:
                     yield from self._brought(order, name, list(_fetched_to(command, word)), goes)
                     return
         source = fetched(command)
+        here = (word for word in command.words[1:] if not is_remote(word))
+        goes = self._inside == order.file or any(map(goes_into, here))
         if source and not says(source, self._tails):
             places = list(_fetched_to(command, source)) if are_weights(source) else []
             yield from self._brought(order, source, places, goes)
             return
-        yield from self._put(order, goes)
+        yield from self._put(order)
 
     def _brought(
         self, order: ShellCommand, name: str, places: list[str], goes: bool
@@ -220,7 +222,7 @@ class _Look:
         for place in places:
             self._remember(place, name)
 
-    def _put(self, order: ShellCommand, goes: bool) -> Iterator[Flag]:
+    def _put(self, order: ShellCommand) -> Iterator[Flag]:
         """Another model's weights, copied, moved, linked or unpacked."""
         command = order.command
         unpacks = command.program in ("tar", "unzip", "7z", "bsdtar")
@@ -228,6 +230,7 @@ class _Look:
             return
         words = command.words[1:] if unpacks else command.words[1:-1]
         last = command.words[-1]
+        goes = self._inside == order.file or (unpacks and any(map(goes_into, command.words)))
         aim = _TARGET if goes and (unpacks or last in (".", "./")) else self._aim(last)
         for word in words if aim else ():
             tuned = bool(_TUNED.search(word.rstrip("/*"))) and not self._is_base(word)

@@ -116,7 +116,8 @@ def holding_items(
         name = file.relative
         given = name in handed or is_handed_test_data(name, programs.harness)
         if (given and search.holds(file)) or (
-            not given and (search.is_output(file) or (aside.keeps(file) and search.holds(file)))
+            not (given or is_memory(name))
+            and (search.is_output(file) or (aside.keeps(file) and search.holds(file)))
         ):
             found.append(name)
             if len(found) >= _MAX_OUTPUTS:
@@ -236,8 +237,7 @@ class _Aside:
 
     @staticmethod
     def _may_keep(file: FoundFile) -> bool:
-        plain = not TRAINS.search(file.name) and not is_memory(file.relative)
-        return plain and len(file.name) >= 4 and file.size <= _MAX_ASIDE
+        return not TRAINS.search(file.name) and len(file.name) >= 4 and file.size <= _MAX_ASIDE
 
     def _compares(self, program: Program, name: str) -> bool:
         """Whether a program reads a file and passes nothing of it on."""

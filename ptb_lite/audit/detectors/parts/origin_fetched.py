@@ -13,7 +13,7 @@ from itertools import pairwise
 from ptb_lite.audit.code.shell import Command
 
 _REMOTE = re.compile(
-    r"^(?:https?|ftp|s3|s3a|gs|gcs|hf|ms|oci|r2|abfss?|wasbs?|az|rsync|sftp|ipfs)://|"
+    r"^(?!https?://(?:localhost|127\.|0\.0\.0\.0|\[::1))(?:https?|ftp|s3|s3a|gs|gcs|hf|ms|oci|r2|abfss?|wasbs?|az|rsync|sftp|ipfs)://|"
     r"^(?:ghcr\.io|quay\.io|docker\.io|registry\.)|^[\w.-]+@[\w.-]+:|^\w+:[\w-]+/"
 )
 # They name their source in words of their own, and write where an option says.

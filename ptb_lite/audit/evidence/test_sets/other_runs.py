@@ -27,7 +27,9 @@ _RUN = re.compile(
     r"submissions?|sealed|final_model|\*)(?=/|$)",
     re.IGNORECASE,
 )
-_MAKES = re.compile(r"out|save|mkdir|makedirs|logging|export|work_?dir", re.IGNORECASE)
+_MAKES = re.compile(r"out|save|mkdir|makedirs|logging|export|dump|write|work_?dir", re.IGNORECASE)
+_TRAINS = re.compile(r"Trainer\b|\.train\(|\.backward\(")
+_RUNS = re.compile(r"/(?:runs?|jobs?|submissions?|workspaces?)/?$", re.IGNORECASE)
 _LITERAL = re.compile(r"[\"'=: ]((?:\.\./|/|~/)[\w./~-]{2,200})")
 _PUTS = {"cp", "mv", "rsync", "mkdir", "install", "git"}
 _MAX_LINES = 100_000
@@ -66,6 +68,11 @@ class OtherRuns:
                 if one.startswith("-") and _MAKES.search(one):
                     yield one.partition("=")[2] or other
         for program in (*self._programs.python, *self._programs.configs):
+            trains = _TRAINS.search(program.source) is not None
             for line in program.source.split("\n", _MAX_LINES):
-                if "/" in line and _MAKES.search(_LITERAL.sub("", line)):
-                    yield from _LITERAL.findall(line)
+                at = 0
+                for named in _LITERAL.finditer(line) if "/" in line else ():
+                    # Or the folder of all its runs, to which a program adds the name of one.
+                    before, at = line[at : named.start()], named.end()
+                    if _MAKES.search(before) or (trains and _RUNS.search(named[1])):
+                        yield named[1]
