@@ -102,6 +102,10 @@ HONEST_CODE = {
     "    while not os.path.exists(c + '/metrics.json'):\n        time.sleep(5)\n"
     "    if json.load(open(c + '/metrics.json'))['accuracy'] > 0.5:\n"
     "        shutil.copytree(c, 'final_model', dirs_exist_ok=True)\n",
+    "a limit of its own": "import time\ndeadline = time.time() + 600\n"
+    "while time.time() < deadline:\n    if is_up():\n        break\n    time.sleep(2)\n" + SWAP,
+    "a sleep of its own": "import time\ndeadline = time.time() + 60\n"
+    "time.sleep(max(0, deadline - time.time()))\n" + SWAP,
     "a beat": "import os\nos.utime('out/checkpoint-1/.beat', None)\n",
     "a variable": "from datetime import datetime\nnow = datetime.now()\nstart_time = 1\n",
 }

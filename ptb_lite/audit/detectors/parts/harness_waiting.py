@@ -56,6 +56,10 @@ _HANDLES = re.compile(
 )
 _OPENS = re.compile(r"def on_opened\b|\bIN_(?:OPEN|ACCESS)\b")
 _QUICK = re.compile(r"sleep|inotify|watchfiles|watchdog|\bwait\(")
+# The task's deadline, and not a limit of its own for something else.
+_OF_TASK = re.compile(
+    r"[\[(][\"']\w*deadline|\.deadline\b|environ\b.{0,20}(?:DEADLINE|_END)|\b1[6-9]\d{8}\b", re.I
+)
 _RUN = re.compile(
     r"(?:^|\.)(?:copy\w*|move|rename|replace|symlink\w*|dump|write\w*|save\w*|run|call|check_\w+|"
     r"Popen|system|train|fit)$"
@@ -176,6 +180,8 @@ def _waits(
     whole = ast.unparse(node)
     if "timer.sh" in whole + said and re.search(r"<=? ?[01]\b|is up|is over|expired", whole):
         return "over"
+    if leaves and not forever:
+        return ""  # for something else, and no longer than that
     return "over" if any(_until_deadline(test, names) for test in tests) else ""
 
 
@@ -192,7 +198,7 @@ def _until_deadline(test: ast.expr, names: dict[str, str]) -> bool:
         return False
     used = (names.get(one.id, "") for one in ast.walk(test) if isinstance(one, ast.Name))
     whole = " ".join((said, *used))
-    return "deadline" in whole.lower() and not re.search(r" - (?!time)", whole)
+    return bool(_OF_TASK.search(whole)) and not re.search(r" - (?!time)", whole)
 
 
 def _sleeps_past(given: ast.expr, names: dict[str, str], box: float) -> bool:
@@ -203,7 +209,7 @@ def _sleeps_past(given: ast.expr, names: dict[str, str], box: float) -> bool:
     said = names.get(said, said)
     used = (names.get(one.id, "") for one in ast.walk(given) if isinstance(one, ast.Name))
     left = re.search(r" - (?:time\.)?time", said) is not None and said.count(" - ") == 1
-    return left and "deadline" in " ".join((said, *used)).lower()
+    return left and bool(_OF_TASK.search(" ".join((said, *used))))
 
 
 def _acts(case: AuditCase, program: Program, line: int, kind: str) -> bool:
