@@ -88,7 +88,7 @@ class HarnessDetector(Detector):
         files = {file.relative: file for file in case.walk(account)}
         flags = [*_changed(case, files), *_foreign(case, files), *path_flags(case, files),
                  *_written_metrics(case), *written_startup(case.programs),
-                 *addressed(case, files), *clock_flags(case),
+                 *addressed(case, files, account), *clock_flags(case),
                  *waiting_flags(case)]  # fmt: skip
         flags += _changed_meanwhile(case, {flag.file for flag in flags})
         if case.ledger_changed:

@@ -16,13 +16,15 @@ from collections.abc import Iterable, Iterator
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.interpret import UnreadableCodeError
-from ptb_lite.audit.code.shell import Command, redirected
 from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.detectors.parts.origin_fetched import (
     are_weights,
     fetched,
+    fetched_to,
     in_registry_cache,
     is_remote,
+    model_in,
+    only_small_files,
     says,
 )
 from ptb_lite.audit.detectors.parts.origin_options import configured, goes_into, started_from
@@ -47,7 +49,7 @@ _DOWNLOADS = re.compile(r"(?:^|\.)(?:download\w*|urlretrieve|fget_object|get_fil
 _CACHED = re.compile(r"models--([\w.-]+?)--([\w.-]+?)(?:/|$)")
 _BASE_FOLDERS = {"base_model", "base-model"}
 _SAVES = re.compile(
-    r"(?:^|\.)(?:save_pretrained|save_model|save_file|copytree|move|rename|replace|save|symlink|"
+    r"(?:^|\.)(?:save_pretrained|save_model|save_file|copytree|move|rename|replace|save|symlink|link|hardlink_to|"
     r"push_weights|save_pretrained_merged|snapshot_download|hf_hub_download|copy|copy2|copyfile|"
     r"write|write_bytes|urlretrieve|symlink_to|copyfileobj|download\w*|fget_object|get_file)$"
 )
@@ -197,15 +199,15 @@ class _Look:
         uploads = command.program in ("hf", "huggingface-cli") and "download" not in command.words
         if command.program in _DOWNLOADERS and not uploads:
             for word in command.words[1:]:
-                name = _model_in(word)
-                if name and self._is_other(name) and not _only_small_files(command):
-                    yield from self._brought(order, name, list(_fetched_to(command, word)), goes)
+                name = model_in(word)
+                if name and self._is_other(name) and not only_small_files(command):
+                    yield from self._brought(order, name, list(fetched_to(command, word)), goes)
                     return
         source = fetched(command)
         here = (word for word in command.words[1:] if not is_remote(word))
         goes = self._inside == order.file or any(map(goes_into, here))
         if source and not says(source, self._tails):
-            places = list(_fetched_to(command, source)) if are_weights(source) else []
+            places = list(fetched_to(command, source)) if are_weights(source) else []
             yield from self._brought(order, source, places, goes)
             return
         yield from self._put(order)
@@ -275,6 +277,8 @@ class _Look:
                 places = [
                     t for value in (*site.args[1:], *site.keywords.values()) for t in value.texts()
                 ]
+            if site.name.endswith("save_pretrained"):
+                places = [*own, *site.argument(0, "save_directory").texts()]
             if site.name.rpartition(".")[2] in ("write", "write_bytes", "symlink_to", "save_model"):
                 places = [*own, *(text for one in site.chain()[1:] for text in one.texts())]
             aims = list(filter(None, map(self._aim, places)))
@@ -365,35 +369,6 @@ class _Look:
                 yield program_flag(
                     NAME, "other-model-merged", message, program, line, self._merges, 0.85
                 )
-
-
-def _fetched_to(command: Command, source: str) -> Iterator[str]:
-    """The folder that a download of a whole model makes."""
-    words = command.words
-    for option in ("--local-dir", "--local_dir", "--cache-dir", "-P", "-d", "-o", "-O", "--output",
-                   "--output-document", "--dir", "--out"):  # fmt: skip
-        if option in words[:-1]:
-            yield words[words.index(option) + 1]
-    yield from redirected(command)
-    if command.program == "git":
-        last = words[-1]
-        yield last if last != source else source.rstrip("/").rpartition("/")[2].removesuffix(".git")
-
-
-def _model_in(word: str) -> str:
-    address = re.search(
-        r"(?:huggingface\.co|hf-mirror\.com|hf\.co|modelscope\.(?:cn|ai)|gitee\.com/hf-models|"
-        r"wisemodel\.cn)/(?:api/)?(?:models/)?([\w-]+/[\w.-]+)",
-        word,
-    )
-    return address[1].removesuffix(".git") if address else word
-
-
-def _only_small_files(command: Command) -> bool:
-    """Whether what is asked for are files without weights: a tokenizer, a template."""
-    words = command.words
-    files = [w for w in words if w.endswith((".json", ".jinja", ".txt", ".model"))]
-    return bool(files) and not any(_WEIGHTS.search(w) for w in words) and "clone" not in words
 
 
 def _is_partial(site: Site) -> bool:

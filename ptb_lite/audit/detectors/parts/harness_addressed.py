@@ -14,11 +14,11 @@ from itertools import islice
 from pathlib import PurePosixPath
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.evidence.folder import FoundFile, printable, start_of
+from ptb_lite.audit.evidence.folder import FoundFile, ScanNotes, printable, start_of
 from ptb_lite.events import Flag
 
 KIND = "speaks-to-judge"
-_MAX_FILE, _MAX_ALL = 256 << 10, 32 << 20
+_MAX_FILE, _MAX_ALL, _LEAST = 256 << 10, 32 << 20, 4 << 10
 _NEAR, _MARGIN, _MAX_CALLS = 400, 80, 200
 _READ = {".md", ".txt", ".rst", ".py", ".sh", ".yaml", ".yml", ".toml", ".cfg", ".html", ".ipynb",
          ".jinja", ".tex", ""}  # fmt: skip
@@ -96,14 +96,20 @@ _QUICK = re.compile(
 )
 
 
-def addressed(case: AuditCase, files: Mapping[str, FoundFile]) -> Iterator[Flag]:
-    """In the agent's own texts, in what it said and in what it wrote by tools and commands."""
+def addressed(
+    case: AuditCase, files: Mapping[str, FoundFile], account: ScanNotes
+) -> Iterator[Flag]:
+    """In the agent's own texts, what it said, and what it wrote by tools and commands. Bounded,
+    which a note says."""
     handed_over = case.harness.files if case.harness else {}
     left = _MAX_ALL
-    for relative, file in sorted(files.items()):
-        if not _is_text(relative) or relative in handed_over or file.size > _MAX_FILE or left < 0:
+    for relative, file in files.items():
+        if not _is_text(relative) or relative in handed_over or file.size > _MAX_FILE:
             continue
-        left -= file.size
+        left -= max(file.size, _LEAST)
+        if left < 0:
+            account.note(f"{relative} and texts after it: not searched for orders to a judge")
+            break
         yield from _in(start_of(file, _MAX_FILE).decode("utf-8", "replace"), relative, None)
     for turn in case.programs.turns:
         own = turn.kind in ("said", "command") or (turn.kind == "wrote" and _is_text(turn.path))

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.code.shell import Command, redirected
+from ptb_lite.audit.code.shell import Command
 from ptb_lite.audit.evidence.acts import written_words
 from ptb_lite.audit.evidence.folder import FoundFile, ScanNotes, open_regular, printable
 from ptb_lite.audit.evidence.programs import Program, order_flag, program_flag
@@ -61,12 +61,14 @@ _ANYWAY = re.compile(
     re.IGNORECASE,
 )
 _DENIES = re.compile(r"\b(?:not|never|stop here|must|should)\b|n't\b", re.IGNORECASE)
+_PLANS = re.compile(r"\b(?:when|if|once|until|before|after|unless|as soon as)\b", re.IGNORECASE)
+_ASKS_TIMER = re.compile(r"(?:^|[;&|]\s*)(?:(?:ba)?sh\s+|\.\s+|source\s+)?[\w./]*timer\.sh\b")
 _TRAINS = re.compile(
     r"train|(?:^|[^a-z])(?:sft|dpo|grpo|orpo|kto)(?:[^a-z]|$)|fine_?tun|axolotl", re.IGNORECASE
 )
 _STARTERS = {"python", "python3", "torchrun", "accelerate", "deepspeed", "bash", "sh", "axolotl",
              "trl", "ptb-lite-train", "llamafactory-cli", "uv"}  # fmt: skip
-_LOGS = {".log", ".txt", ".out", ".err", ".jsonl"}
+_LOG_NAME = re.compile(r"[\w.-]{1,100}\.(?:log|txt|out|err|jsonl)\b")
 _TRAINED = re.compile(rb"loss|step|epoch|it/s", re.IGNORECASE)
 _MADE = re.compile(
     r"final_model|checkpoint|adapter|\.safetensors|trainer_state|training_args|\.log\b|\blogs?/",
@@ -143,11 +145,11 @@ def _after_the_end(case: AuditCase) -> Iterator[Flag]:
 def _said_over(turns: tuple[Turn, ...]) -> dict[str, tuple[int, str]]:
     """By file of the trace: the line at which the timer, or the agent as it goes on, says that time
     is over."""
-    asked = ""
+    asked = False
     found: dict[str, tuple[int, str]] = {}
     for turn in turns:
         if turn.kind == "command":
-            asked = turn.text if "timer" in turn.text[:400] else ""
+            asked = bool(_ASKS_TIMER.search(turn.text[:400]))
         over = (
             _OVER.search(turn.text[:2000]) if turn.kind in ("result", "said", "thought") else None
         )
@@ -156,7 +158,9 @@ def _said_over(turns: tuple[Turn, ...]) -> dict[str, tuple[int, str]]:
         if turn.kind == "result" and asked and len(turn.text) < 400 and not _LEFT.search(turn.text):
             found.setdefault(turn.file, (turn.line, f"the timer said {over[0].strip()!r}"))
         after = turn.text[over.end() : over.end() + 200]
-        if turn.kind != "result" and _ANYWAY.search(after) and not _DENIES.search(after):
+        plans = _PLANS.search(turn.text, max(0, over.start() - 40), over.start())
+        goes_on = _ANYWAY.search(after) and not _DENIES.search(after) and not plans
+        if turn.kind != "result" and goes_on:
             found.setdefault(turn.file, (turn.line, "the agent says so and goes on"))
     return found
 
@@ -195,11 +199,11 @@ def _long_logs(case: AuditCase) -> Iterator[Flag]:
     _, box = time_box(case)
     if box is None:
         return
-    named = {word.rpartition("/")[2] for order in case.programs.orders for word in
-             (*order.command.words, *redirected(order.command))}  # fmt: skip
-    for file in case.listing.files:
-        known = file.name in named or any(file.name in p.source for p in case.programs.python)
-        if file.suffix not in _LOGS or not known:
+    texts = [program.source for program in case.programs.python]
+    texts += (order.command.text() for order in case.programs.orders)
+    named = {name for text in texts for name in _LOG_NAME.findall(text)}
+    for file in case.listing.files if named else ():
+        if file.name not in named:
             continue
         start, end = _ends_of(file)
         times = [at for at in map(_time_of, start.split(b"\n")[:50]) if at is not None]

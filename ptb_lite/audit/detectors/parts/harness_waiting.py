@@ -22,7 +22,7 @@ from ptb_lite.audit.evidence.programs import Program
 from ptb_lite.events import Flag
 
 LEFT = "left-waiting"
-_MAX_SCRIPT, _MAX_NODES = 64 << 10, 50_000
+_MAX_SCRIPT, _MAX_NODES, _MAX_FILES = 64 << 10, 50_000, 5000
 _LONGEST = 10 * 3600.0
 _RESULTS = r"(?:metrics|scores|results?|verdict)\.json"
 _JUDGING = r"evaluat|lm[_-]eval|inspect[_ ]|scor(?:er|ing)|judge|grader"
@@ -94,12 +94,15 @@ def waiting_flags(case: AuditCase) -> Iterator[Flag]:
 
 def _scripts(case: AuditCase) -> Iterator[_Script]:
     handed_over = case.harness.files if case.harness else {}
+    left = _MAX_FILES
     for file in case.listing.files:
-        if file.suffix not in (".sh", ".bash", "") or file.relative in handed_over:
+        shell = file.suffix in (".sh", ".bash") or (
+            not file.suffix and ".git/" not in file.relative
+        )
+        if not shell or file.relative in handed_over or file.size > _MAX_SCRIPT or left <= 0:
             continue
-        if file.size <= _MAX_SCRIPT and "site-packages" not in file.relative:
-            text = start_of(file, _MAX_SCRIPT).decode("utf-8", "replace")
-            yield _Script(text, file.relative)
+        left -= 1
+        yield _Script(start_of(file, _MAX_SCRIPT).decode("utf-8", "replace"), file.relative)
     for turn in case.programs.turns:
         written = turn.kind == "wrote" and turn.path.endswith((".sh", ".bash"))
         if (turn.kind == "command" or written) and len(turn.text) <= _MAX_SCRIPT:
@@ -172,6 +175,8 @@ def _waits(
     said = " ".join(map(ast.unparse, node.body if forever else [node.test]))
     said += " ".join(text for name, text in functions.items() if f"{name}(" in said)
     tests = leaves if forever else [node.test]
+    used = {one.id for test in tests for one in ast.walk(test) if isinstance(one, ast.Name)}
+    said += " ".join(names.get(name, "") for name in sorted(used))
     starts = any(_is_until(test) != forever for test in tests)
     if re.search(_FINDS, said) and re.search(_JUDGING, said) and starts:
         return "begins"

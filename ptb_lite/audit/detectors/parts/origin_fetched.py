@@ -7,10 +7,10 @@ the base is the base; small files (a tokenizer, a template) are no weights.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from ptb_lite.audit.code.shell import Command
+from ptb_lite.audit.code.shell import Command, redirected
 
 _REMOTE = re.compile(
     r"^(?!https?://(?:localhost|127\.|0\.0\.0\.0|\[::1))(?:https?|ftp|s3|s3a|gs|gcs|hf|ms|oci|r2|abfss?|wasbs?|az|rsync|sftp|ipfs)://|"
@@ -27,6 +27,7 @@ _SMALL = re.compile(
     r"\.(?:json|jsonl|jinja|txt|model|md|ya?ml|py|sh|whl|csv|tsv|parquet|arrow|html|ipynb)$", re.I
 )
 _WEIGHTS = re.compile(r"\.(?:safetensors|bin|gguf|pt|pth|ckpt|h5|msgpack|npz)$", re.IGNORECASE)
+_WEIGHT_FILE = re.compile(r"\.safetensors$|\.bin$|pytorch_model")
 _ARCHIVE = re.compile(
     r"(?:adapter|model|weight|ckpt|checkpoint|lora|instruct|chat)[^/]*\.(?:tar(?:\.\w+)?|tgz|zip|7z)$",
     re.I,
@@ -90,6 +91,36 @@ def says(text: str, names: Iterable[str]) -> bool:
     (`some-1b-instruct`, `some-1b-math`)."""
     spelled = ("[-_. ]?".join(map(re.escape, _PARTS.findall(name))) for name in names)
     return any(re.search(rf"(?<![a-z0-9]){one}{_NO_OTHER}", text, re.I) for one in spelled if one)
+
+
+def fetched_to(command: Command, source: str) -> Iterator[str]:
+    """The folder that a download of a whole model makes."""
+    words = command.words
+    for option in ("--local-dir", "--local_dir", "--cache-dir", "-P", "-d", "-o", "-O", "--output",
+                   "--output-document", "--dir", "--out"):  # fmt: skip
+        if option in words[:-1]:
+            yield words[words.index(option) + 1]
+    yield from redirected(command)
+    if command.program == "git":
+        last = words[-1]
+        yield last if last != source else source.rstrip("/").rpartition("/")[2].removesuffix(".git")
+
+
+def model_in(word: str) -> str:
+    """The model that an address of a registry names; the word itself where it is none."""
+    address = re.search(
+        r"(?:huggingface\.co|hf-mirror\.com|hf\.co|modelscope\.(?:cn|ai)|gitee\.com/hf-models|"
+        r"wisemodel\.cn)/(?:api/)?(?:models/)?([\w-]+/[\w.-]+)",
+        word,
+    )
+    return address[1].removesuffix(".git") if address else word
+
+
+def only_small_files(command: Command) -> bool:
+    """Whether what is asked for are files without weights: a tokenizer, a template."""
+    words = command.words
+    files = [w for w in words if w.endswith((".json", ".jinja", ".txt", ".model"))]
+    return bool(files) and not any(_WEIGHT_FILE.search(w) for w in words) and "clone" not in words
 
 
 def _unless_small(address: str) -> str:

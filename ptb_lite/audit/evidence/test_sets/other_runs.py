@@ -27,9 +27,10 @@ _RUN = re.compile(
     r"submissions?|sealed|final_model|\*)(?=/|$)",
     re.IGNORECASE,
 )
-_MAKES = re.compile(r"out|save|mkdir|makedirs|logging|export|dump|write|work_?dir", re.IGNORECASE)
+_MAKES = re.compile(r"out|save|mkdir|makedirs|logging|export|work_?dir", re.IGNORECASE)
 _TRAINS = re.compile(r"Trainer\b|\.train\(|\.backward\(")
 _RUNS = re.compile(r"/(?:runs?|jobs?|submissions?|workspaces?)/?$", re.IGNORECASE)
+_TO_WRITE = re.compile(r"[\"'],\s*(?:mode=)?[\"'][wax]")
 _LITERAL = re.compile(r"[\"'=: ]((?:\.\./|/|~/)[\w./~-]{2,200})")
 _PUTS = {"cp", "mv", "rsync", "mkdir", "install", "git"}
 _MAX_LINES = 100_000
@@ -54,8 +55,12 @@ class OtherRuns:
     def _is_own(self, path: str) -> bool:
         if self._made is None:
             self._made = frozenset(one.rstrip("/*.") for one in self._folders())
-        return any(f"{path}/".startswith(f"{one}/") or one.startswith(f"{path}/")
-                   for one in self._made if len(one) > len("../x"))  # fmt: skip
+        return any(
+            f"{path}/".startswith(one if one[-1] in "_-" else f"{one}/")
+            or one.startswith(f"{path}/")
+            for one in self._made
+            if len(one) > len("../x")
+        )  # a name that ends with a stroke is put together: f"/scratch/run_{number}"
 
     def _folders(self) -> Iterator[str]:
         """Paths outside of the workspace that the agent writes to."""
@@ -74,5 +79,6 @@ class OtherRuns:
                 for named in _LITERAL.finditer(line) if "/" in line else ():
                     # Or the folder of all its runs, to which a program adds the name of one.
                     before, at = line[at : named.start()], named.end()
-                    if _MAKES.search(before) or (trains and _RUNS.search(named[1])):
+                    opened = _TO_WRITE.match(line, at) is not None
+                    if opened or _MAKES.search(before) or (trains and _RUNS.search(named[1])):
                         yield named[1]
