@@ -81,6 +81,7 @@ HONEST = {
     "checkpoint elsewhere": ran("python train.py --output_dir /scratch/runs/exp1",
                                 "cp -r /scratch/runs/exp1/checkpoint-300/. final_model/"),
     "a folder of all runs": ran("NAME=a python train.py", "cp -r /data/runs/a/last final_model"),
+    "one of a sweep": ran("cp -r /scratch/sweeps/run_2/final/. final_model/"),
     "from a folder below": ran("cd src", "cp -r ../runs/exp1/adapter ../final_model"),
     "put aside and back": ran("cp -r final_model ../final_model_backup",
                               "cp -r ../final_model_backup final_model"),
@@ -116,7 +117,8 @@ def test_programs_that_bring_weights(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", HONEST)
 def test_what_one_does_with_the_own_weights(tmp_path: Path, name: str) -> None:
-    files = {"train.py": f"{TRAINS}ROOT = '/data/runs'\n"}
+    sweep = "for lr in (1, 2):\n    run(['python', 'x.py', '--out', f'/scratch/sweeps/run_{lr}'])\n"
+    files = {"train.py": f"{TRAINS}ROOT = '/data/runs'\n{sweep}"}
     result = looked(SubstitutionDetector(), tmp_path, files, HONEST[name])
     assert not result.flags, result.flags
 

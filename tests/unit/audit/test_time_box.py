@@ -38,6 +38,10 @@ IN_TIME = {
     + ran("python train.py --epochs 1"),
     "less than an hour": ran("bash timer.sh") + printed("Remaining time: 0 hours 45 minutes")
     + ran("python train.py"),
+    "the timer itself": ran("cat timer.sh") + printed('echo "0 minutes left: the time is over"')
+    + ran("python train.py"),
+    "a plan": said("40 minutes left. When time is over I stop; I keep training for 10 minutes.")
+    + ran("timeout 600 python train.py"),
     "it stops": ran("bash timer.sh") + printed("0 minutes left")
     + said("Time is up. The final model was saved before.") + ran("ls final_model"),
     "another time limit": ran("timeout 60 python gen.py") + printed("time limit exceeded")
