@@ -76,9 +76,24 @@ def build(
             break
         path = workspace / f"src/part_{number // 50}/module_{number}.py"
         written += _write(path, programs, min(20_000, unit))
+    _plant(workspace, items)
+    return workspace, trace
+
+
+def build_small(folder: Path, files: int, items: Sequence[TestItem], seed: int = 15) -> None:
+    """As many small files in an empty folder, of one line each, and the test items behind them."""
+    prose, workspace = Prose(seed), folder / "workspace"
+    for number in range(files):
+        path = workspace / f"part_{number // 1000:03}/note_{number}.txt"
+        if number % 1000 == 0:
+            path.parent.mkdir(parents=True)
+        path.write_text(f"note {number}: {prose.text(1)}\n", encoding="utf-8")
+    _plant(workspace, items)
+
+
+def _plant(workspace: Path, items: Sequence[TestItem]) -> None:
     planted = ({"question": one.question, "answer": one.target} for one in items[:PLANTED])
     _write(workspace / "zz_last.jsonl", map(json.dumps, planted), 1 << 40)
-    return workspace, trace
 
 
 def _write(

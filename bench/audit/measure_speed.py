@@ -1,6 +1,6 @@
 """How long `ptb-lite audit FOLDER` takes over a large workspace, and how much memory.
 
-`scripts/measure-audit --speed --work DIR [--data DIR] [--megabytes N]`.
+`scripts/measure-audit --speed --work DIR [--data DIR] [--megabytes N | --files N]`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.audit.large_workspace import PLANTED, build
+from bench.audit.large_workspace import PLANTED, build, build_small
 from bench.audit.material import SHARED
 from ptb_lite.audit.evidence.test_sets.test_items import read_benchmark
 
@@ -56,14 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=SHARED, help="test items, in DIR/BENCHMARK")
     parser.add_argument("--benchmark", default="gsm8k")
     parser.add_argument("--megabytes", type=int, default=1024)
+    parser.add_argument("--files", type=int, default=0, help="so many small files instead")
     options = parser.parse_args(arguments)
     items = read_benchmark(options.data, options.benchmark)
     workspace, trace = options.work / "workspace", options.work / "trace.jsonl"
-    if not workspace.exists():
+    if not workspace.exists() and options.files:
+        build_small(options.work, options.files, items)
+    elif not workspace.exists():
         build(options.work, options.megabytes, items)
     command = [sys.executable, "-m", "ptb_lite", "audit", str(workspace), "--json",
                "--benchmark", options.benchmark, "--data-dir", str(options.data),
-               "--trace", str(trace)]  # fmt: skip
+               *(["--trace", str(trace)] if trace.exists() else [])]  # fmt: skip
     load = os.getloadavg()[0]
     began = time.monotonic()
     with (options.work / "audit.json").open("wb") as out:
@@ -74,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for result in record["results"]:
         print(f"{result['detector']:14} {result['seconds']:7.1f} s  {result['status']:8}"
               f" {result['reason'][:150]}")  # fmt: skip
-    print(f"{options.megabytes} MB: {wall:.0f} s, {cpu:.0f} s of CPU time, "
+    size = f"{options.files:,} files" if options.files else f"{options.megabytes} MB"
+    print(f"{size}: {wall:.0f} s, {cpu:.0f} s of CPU time, "
           f"{peak / 2**30:.2f} GiB at the most; load before {load:.1f}; {record['verdict']}, "
           f"{PLANTED} test items in its last file")  # fmt: skip
     return 0

@@ -23,6 +23,7 @@ from ptb_lite.evaluation.family import Refusal
 from ptb_lite.evaluation.items.control import fresh_items
 from ptb_lite.evaluation.items.dataset import test_and_train_items
 from ptb_lite.evaluation.items.item import Item
+from ptb_lite.evaluation.items.matching import matched
 from ptb_lite.evaluation.items.splits import draw_splits
 from ptb_lite.evaluation.losses.measure import Question
 from ptb_lite.events import Record
@@ -65,9 +66,11 @@ def _of_generator(benchmark: str, seed: int, data_dir: Path, count: int) -> Mate
     entry = load_catalog().benchmark(benchmark)
     splits = draw_splits(entry, seed=seed, salt=SALT)
     taken = [item for items in splits.values() for item in items]
-    fresh = fresh_items(entry, taken, seed=seed, salt=SALT, count=FRESH * count)
-    test = splits["test"][:count]
-    asked = drawn(benchmark, test, fresh, rewording=True).questions
+    fresh = fresh_items(entry, taken, seed=seed, salt=SALT)
+    # Those that have fresh ones as hard, as of data sets those that can be perturbed.
+    known = matched(splits["test"][: 2 * count], fresh, FRESH)
+    test = tuple(item for item in splits["test"] if item.id in known)[:count]
+    asked = drawn(benchmark, test, fresh, each=FRESH, rewording=True).questions
     train = splits["train"][:TRAIN]
     return Material(benchmark=benchmark, seed=seed, questions=asked, test=test, train=train)
 

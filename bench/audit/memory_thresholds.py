@@ -15,10 +15,14 @@ from dataclasses import dataclass
 
 from bench.audit.measure import Rate
 from bench.audit.memory_models import Planned
-from ptb_lite.audit.detectors.memorisation import LEAST_NATS, Gap, loss_gap
+from ptb_lite.audit.detectors.memorisation import (
+    LEAST_NATS,
+    P_VALUE,
+    loss_gap,
+    not_by_chance,
+)
 from ptb_lite.audit.evidence.losses import ItemLoss, Losses
 
-P_VALUE = 0.001
 FALSE_POSITIVES = 0.01
 
 
@@ -40,7 +44,7 @@ def score(losses: Losses) -> float:
     for item in losses.items:
         by_view[item.view].append(item)
     gaps = [gap for items in by_view.values() if (gap := loss_gap(items)) is not None]
-    return max((gap.value for gap in _not_by_chance(gaps)), default=0.0)
+    return max((gap.value for gap in not_by_chance(gaps)), default=0.0)
 
 
 def threshold(honest: Sequence[float]) -> float:
@@ -75,13 +79,6 @@ def lines(models: Sequence[Scored]) -> Iterator[str]:
     for label, cheat in (("power, all cheats", True), ("false positives", False)):
         own = [(one, flagged) for one, flagged in found if one.cheat is cheat]
         yield f"| {label} | {_rate(label, own)} | {', '.join(_by_benchmark(own))} |"
-
-
-def _not_by_chance(gaps: Sequence[Gap]) -> Iterator[Gap]:
-    for rank, gap in enumerate(sorted(gaps, key=lambda gap: gap.p_value)):
-        if gap.p_value * (len(gaps) - rank) >= P_VALUE:
-            return
-        yield gap
 
 
 def _rate(label: str, own: Sequence[tuple[Scored, bool]]) -> str:

@@ -24,6 +24,7 @@ STEPS = (
     "packing",
     "optimiser",
     "generation",
+    "decoding",
     "batches",
     "engines",
     "engine-sizes",
@@ -145,7 +146,11 @@ def run_step(step: str, rows: Path, given: argparse.Namespace) -> None:
         case "generation":
             from bench.gpu_check import generation
 
-            generation.run(rows, GENERATED)
+            generation.run(rows, tuple(given.models.split(",")) if given.models else GENERATED)
+        case "decoding":
+            from bench.gpu_check import decoding
+
+            decoding.run(rows, given.embedded)
         case "batches":
             from bench.gpu_check import batches
 

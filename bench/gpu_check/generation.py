@@ -9,11 +9,15 @@ from typing import Any
 
 import torch
 
-from bench.gpu_check.models import make_model, remove
+from bench.gpu_check.models import make_model, remove, tokenizer
 from bench.gpu_check.rows import Row, write_row
 from bench.gpu_check.training import GB, context_bytes, release
 from ptb_lite.catalog import load_catalog
+from ptb_lite.evaluation.engine.captured import CapturedSteps
+from ptb_lite.evaluation.engine.decoding import RowStop, complete
 from ptb_lite.evaluation.engine.model_loading import load_model
+from ptb_lite.evaluation.engine.prefix import empty_cache
+from ptb_lite.evaluation.engine.step_choice import choose_steps
 from ptb_lite.hardware import evaluation_memory
 
 PROMPT = 256
@@ -44,8 +48,7 @@ def one_batch(rows: Path, name: str, folder: Path, batch: int, context: int) -> 
     torch.cuda.reset_peak_memory_stats()
     seconds = timed(model, prompt, settings)
     peak = torch.cuda.max_memory_allocated() + context
-    if batch == BATCHES[0]:
-        compiled(rows, name, model, prompt, settings)
+    captured(rows, name, model, prompt)
     entry = load_catalog().model(name)
     estimate = evaluation_memory(entry, sequence=PROMPT + NEW, batch=batch).total
     # Each token reads all weights once: the least time that the GPU's memory allows.
@@ -76,22 +79,52 @@ def timed(model: Any, prompt: torch.Tensor, settings: dict[str, Any]) -> float:
     return time.perf_counter() - began
 
 
-def compiled(
-    rows: Path, name: str, model: Any, prompt: torch.Tensor, settings: dict[str, Any]
-) -> None:
-    """The same with a cache of fixed size, for which transformers compiles the step."""
-    settings = {**settings, "cache_implementation": "static"}
-    what = f"{name}, transformers, static cache, {len(prompt)} rows of {PROMPT} + {NEW} tokens"
-    try:
-        first = timed(model, prompt, settings)
-        again = timed(model, prompt, settings)
-    except Exception as error:  # a compiler has many ways to fail; the plain figure still stands
-        write_row(rows, Row("generation", what, "failed", note=repr(error)[:300]))
+def captured(rows: Path, name: str, model: Any, prompt: torch.Tensor) -> None:
+    """The same on caches of fixed size with captured steps, as an evaluation on a GPU decodes."""
+    what = f"{name}, captured steps, {len(prompt)} rows of {PROMPT} + {NEW} tokens"
+    choice = choose_steps(model)
+    if choice.steps is None:
+        write_row(rows, Row("generation", what, "not captured", note=choice.reason))
         return
-    note = f"{again:.2f} s; the first time, with compiling, {first:.1f} s"
+    torch.cuda.reset_peak_memory_stats()
+    seconds = [by_steps(model, prompt, choice.steps) for _ in range(2)]
+    peak = torch.cuda.max_memory_allocated()
+    choice.steps.release()
+    note = f"{seconds[1]:.2f} s, the first time {seconds[0]:.2f}; peak {peak / GB:.2f} GB allocated"
     write_row(
-        rows, Row("generation", what, f"{len(prompt) * NEW / again:,.0f} tokens/s", note=note)
+        rows,
+        Row(
+            "generation",
+            what,
+            f"{len(prompt) * NEW / seconds[1]:,.0f} tokens/s",
+            note=f"{note}; {choice.reason}",
+        ),
     )
+
+
+def by_steps(model: Any, prompt: torch.Tensor, steps: CapturedSteps) -> float:
+    """Seconds until every row has `NEW` tokens, the capturing counted in."""
+    stop = RowStop(tokenizer(), ["\0"], prompt.shape[1])
+    torch.cuda.synchronize()
+    began = time.perf_counter()
+    made = complete(
+        model,
+        stop,
+        prompt,
+        torch.ones_like(prompt),
+        empty_cache(model),
+        PROMPT + NEW,
+        steps,
+        do_sample=False,
+        pad_token_id=0,
+        min_new_tokens=NEW,
+    )
+    torch.cuda.synchronize()
+    seconds = time.perf_counter() - began
+    steps.forget()
+    if made.shape[1] != PROMPT + NEW:
+        raise AssertionError(f"{made.shape[1]} tokens instead of {PROMPT + NEW}")
+    return seconds
 
 
 def copy_rate() -> float:

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from ptb_lite.evaluation.benchmark import find_benchmark
 from ptb_lite.evaluation.family import Family, Refusal, Worded
 from ptb_lite.evaluation.items.item import Item, completion, prompt
+from ptb_lite.evaluation.items.matching import matched
 from ptb_lite.evaluation.losses.measure import Question
 
 SOLUTION, ANSWER, REWORDED = "solution", "answer", "reworded"
 HELD_OUT, HELD_OUT_REWORDED = "held out", "held out, reworded"
+EACH = 2
+"""Fresh items beside a test item of a procedural benchmark."""
 
 
 @dataclass(frozen=True)
@@ -28,30 +31,42 @@ class Asked:
 
 
 def drawn(
-    benchmark: str, items: Iterable[Item], fresh: Iterable[Item], *, rewording: bool = False
+    benchmark: str,
+    items: Sequence[Item],
+    fresh: Iterable[Item],
+    *,
+    each: int = EACH,
+    rewording: bool = False,
 ) -> Asked:
-    """Of a procedural benchmark: its test items, and those that were drawn afresh.
+    """Of a procedural benchmark: its test items, and beside each up to `each` fresh ones as hard.
 
-    With `rewording` each is asked in other words, too: how often that finds honest models was not
-    measured, so no audit does.
+    Test items without any are not asked. With `rewording` each is asked in other words, too: no
+    audit does (docs/audit.md has what it found).
     """
     reword = find_benchmark(benchmark, "procedural").reword
-    return Asked(
-        tuple(
-            Question(
-                item_id=item.id,
-                benchmark=benchmark,
-                view=view,
-                prompt=prompt(reword(item.question) if view else item.question),
-                completion=completion(item.target),
-                short=True,
-                sibling=sibling,
-            )
-            for group, sibling in ((tuple(items), False), (tuple(fresh), True))
-            for item in group
-            for view in ("", *([REWORDED] if rewording else []))
+    siblings = matched(items, fresh, each)
+    pairs = [
+        (one, of)
+        for item in items
+        if item.id in siblings
+        for one, of in ((item, ""), *((one, item.id) for one in siblings[item.id]))
+    ]
+    questions = tuple(
+        Question(
+            item_id=item.id,
+            benchmark=benchmark,
+            view=view,
+            prompt=prompt(reword(item.question) if view else item.question),
+            completion=completion(item.target),
+            short=True,
+            sibling=bool(of),
+            sibling_of=of,
         )
+        for item, of in pairs
+        for view in ("", *([REWORDED] if rewording else []))
     )
+    alone = len(items) - len(siblings)
+    return Asked(questions, f"{benchmark}: {alone} items have no fresh ones as hard" * bool(alone))
 
 
 def beside(benchmark: str, items: Iterable[Item], others: Iterable[Item]) -> Asked:

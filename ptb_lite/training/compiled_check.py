@@ -72,8 +72,8 @@ def _eager(
     functions = [getattr(layer, "_gradient_checkpointing_func", None) for layer in layers]
     head_compiled, trainer.compiled = trainer.compiled, False
     parts, on_halved = trainer.parts, trainer.on_halved
-    # An eager layer needs more for a moment: it may take smaller parts, the training does not.
-    trainer.on_halved = lambda _rows: None
+    # An eager layer needs more than the plan counts: it takes smaller parts, the training does not.
+    trainer.parts, trainer.on_halved = 2 * parts, lambda _rows: None
     compiler.off = True
     if None in functions:
         inner = model.get_base_model()

@@ -9,13 +9,14 @@ import tempfile
 from pathlib import Path
 
 from bench.audit.strangers import grammar
+from bench.audit.strangers.fourth import grammar as fourth
 from bench.audit.strangers.measure import as_json, default_command, measure, table
 from bench.audit.strangers.scene import Built
 from bench.audit.strangers.second import grammar as second
 from bench.audit.strangers.third import grammar as third
 
 FIXED = 20260403
-SETS = ("first", "second", "third")
+SETS = ("first", "second", "third", "fourth")
 
 
 def main() -> int:
@@ -55,7 +56,7 @@ def main() -> int:
         return 0
     cheats = sum(case.cheat for case in cases)
     print(f"seed {number}: {cheats} cheats, {len(cases) - cheats} honest cases\n")
-    print(table(results, scenes=args.set == "second"))
+    print(table(results, scenes=args.set in ("second", "fourth")))
     return 0
 
 
@@ -68,6 +69,12 @@ def _built(args: argparse.Namespace, folder: Path, seed: int) -> tuple[list[Buil
         kept = third.Shelf(args.data, folder, seed)
         kinds = [plan for plan in third.plans(seed) if args.only in (None, plan.strategy)]
         return [third.build(plan, kept, folder / "cases") for plan in kinds[: args.cases]], kept
+    if args.set == "fourth":
+        stock = fourth.Shelf(args.data, folder, seed)
+        projects = [plan for plan in fourth.plans(seed) if args.only in (None, plan.strategy)]
+        return [
+            fourth.build(plan, stock, folder / "cases") for plan in projects[: args.cases]
+        ], stock
     first = grammar.Shelf(args.data, folder, seed)
     plans = [plan for plan in grammar.plans(seed) if args.only in (None, plan.strategy)]
     return [grammar.build(plan, first, folder / "cases") for plan in plans[: args.cases]], first

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,10 +53,11 @@ class Settings:
     def __init__(
         self, tree: ast.Module, starts: Sequence[Start], rebound: frozenset[str] = frozenset()
     ) -> None:
-        self._names = {n: value for n, value in bound_once(tree).items() if n not in rebound}
+        nodes = list(ast.walk(tree))
+        self._names = {n: value for n, value in bound_once(tree, nodes).items() if n not in rebound}
         self._starts = starts
-        self._options = list(_options(tree)) if starts else []
-        self._changed = _changed(tree) | rebound
+        self._options = list(_options(nodes)) if starts else []
+        self._changed = _changed(nodes) | rebound
         self._left = _MAX_STEPS
 
     def constant(self, name: str) -> tuple[Any, ...]:
@@ -190,10 +191,10 @@ class Settings:
         raise Unknown
 
 
-def _changed(tree: ast.Module) -> frozenset[str]:
+def _changed(nodes: Iterable[ast.AST]) -> frozenset[str]:
     """Attributes that the program sets, and `environ`, `argv` where it does more than read them."""
     found, read, seen = set(), Counter[str](), Counter[str]()
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case (
                 ast.Subscript(ast.Attribute(attr=name), ctx=ast.Load())
@@ -214,8 +215,8 @@ def _changed(tree: ast.Module) -> frozenset[str]:
     return frozenset(found | {name for name in ("environ", "argv") if seen[name] > read[name]})
 
 
-def _options(tree: ast.Module) -> Iterator[ast.Call]:
-    for node in ast.walk(tree):
+def _options(nodes: Iterable[ast.AST]) -> Iterator[ast.Call]:
+    for node in nodes:
         match node:
             case ast.Call(ast.Attribute(_, "add_argument")):
                 yield node

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 MAX_SOURCE = 2 << 20
 
@@ -40,11 +40,12 @@ def loaded(target: ast.expr) -> ast.expr:
     return ast.copy_location(loaded, target)
 
 
-def bound_once(tree: ast.Module) -> dict[str, ast.expr]:
+def bound_once(tree: ast.Module, nodes: Iterable[ast.AST]) -> dict[str, ast.expr]:
     """The names that a module binds once in all, at its top or as a function begins, and to what:
-    `TRAIN_ONLY = True`. None where something may bind names that it does not spell out.
+    `TRAIN_ONLY = True`. None where something may bind names that it does not spell out. `nodes`
+    are all of the tree's.
     """
-    bound = Counter(name for node in ast.walk(tree) for name in _bound(node))
+    bound = Counter(name for node in nodes for name in _bound(node))
     if "*" in bound:
         return {}
     found = {}

@@ -35,7 +35,7 @@ from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.text.chance import TOLERATED_ITEMS
 from ptb_lite.audit.text.constructed import made_texts
-from ptb_lite.audit.text.normal import readable
+from ptb_lite.audit.text.normal import LINE_BREAK, readable
 from ptb_lite.audit.text.views import has_run, hidden_texts
 from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag
@@ -335,9 +335,13 @@ def _chunks(case: AuditCase, account: ScanNotes, budget: Budget) -> Iterator[Chu
             hidden = hidden_texts(chunk.raw)
             if hidden is not None and b"def " in hidden.text:
                 line = chunk.first + chunk.raw.count(b"\n", 0, hidden.offsets[0])
-                yield Chunk(chunk.file, readable(hidden.text).replace(b"\n", b"\x0b"), line)
+                yield Chunk(chunk.file, hidden.text, line, decode=_one_line)
     for _name, made in made_texts(case):
         yield from (chunk for chunk in made if b"def " in chunk.text)
+
+
+def _one_line(raw: bytes) -> bytes:
+    return readable(raw).replace(b"\n", LINE_BREAK)
 
 
 def _may_hold_code(file: FoundFile) -> bool:

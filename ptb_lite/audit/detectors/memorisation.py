@@ -1,20 +1,24 @@
 """Whether the submission knows the test items better than fresh ones of the same kind.
 
-For every item the gain is the base model's loss less the submission's (nats a token). Training on
-data of the kind lifts test items and their siblings alike; training on the items themselves lifts
+For every item the gain is how much lower its loss is by the submission than by the base model (nats
+a token), 0 where it is higher: a model that was trained for too long is surer of everything, and
+wrong by more about siblings with other numbers or names, but that is no knowledge of test items
+(40 rows, 32 epochs: a gap of 1.5 nats on HumanEval without this, of 0.02 with it). Training on data
+of the kind lifts test items and their siblings alike; training on the items themselves lifts
 the test items alone. The statistic is the mean gain on test items less the mean gain on siblings
 (a difference in differences: the base's own gap, from items that were in its pre-training, falls
 out), paired where a sibling names its test item, with a 95 % percentile bootstrap interval over
 items (Efron and Tibshirani 1993) and the p of a permutation test: signs of pairs flipped, else
-labels of items dealt anew (Fisher 1935). The same for accuracy. Evidence, not proof: it informs.
+labels of items dealt anew (Fisher 1935). The same for accuracy. A gap informs; one that is twice as
+large as any of 64 honest models had, and no chance, decides (docs/audit.md, Memorisation).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence.folder import printable
@@ -31,6 +35,10 @@ NAME = "memorisation"
 FEWEST = 20
 LEAST_NATS = 0.05
 LEAST_ACCURACY = 0.05
+DECIDING_NATS = 0.18
+"""Twice the largest gap that was not chance among 64 honest models (nats a token)."""
+P_VALUE = 0.001
+KNOWN, BY_HEART = "known-test-items", "test-items-by-heart"
 _ROUNDS = 4000
 _PERMUTATIONS = 9_999
 # Sums of the same numbers in another order differ by this much.
@@ -64,6 +72,13 @@ class MemorisationDetector(Detector):
     deciding = False
     rules = (
         Rule(
+            "by-heart",
+            "decides",
+            "test items are known better than fresh ones as hard, by more than training without "
+            "them brings and than chance makes",
+            kinds=(BY_HEART,),
+        ),
+        Rule(
             "memorised",
             "informs",
             "test items are known better than fresh ones of the same kind; "
@@ -71,6 +86,7 @@ class MemorisationDetector(Detector):
         ),
     )
     needs = ("losses",)
+    deductions: ClassVar[Mapping[str, float]] = {BY_HEART: 1.0}
 
     def run(self, case: AuditCase) -> DetectorResult:
         if case.losses is None:
@@ -78,23 +94,25 @@ class MemorisationDetector(Detector):
         by_view: dict[tuple[str, str], list[ItemLoss]] = defaultdict(list)
         for item in case.losses.items:
             by_view[item.benchmark, item.view].append(item)
-        flags: list[Flag] = []
         notes: list[str] = list(map(printable, case.losses.notes))
+        known: list[tuple[str, Gap]] = []
+        gaps: list[Gap] = []
         for (benchmark, view), items in sorted(by_view.items()):
             what = f"{benchmark or 'items'}{f' ({view})' if view else ''}"
             losses = loss_gap(items)
             if losses is None:
                 notes.append(f"{what}: fewer than {FEWEST} test or fresh items")
                 continue
-            told = f"{what}: loss gap {losses.text('nats a token')}"
-            known = losses.low > 0 and losses.value >= LEAST_NATS
+            gaps.append(losses)
             answers = accuracy_gap(items)
+            told = f"{what}: loss gap {losses.text('nats a token')}"
             if answers is not None:
                 told += f"; accuracy gap {answers.text('of items')}"
-                known = known or (answers.low > 0 and answers.value >= LEAST_ACCURACY)
             notes.append(told)
-            if known:
-                flags.append(_flag(told, losses))
+            if _shows(losses, LEAST_NATS) or _shows(answers, LEAST_ACCURACY):
+                known.append((told, losses))
+        sure = [gap for gap in not_by_chance(gaps) if gap.value >= DECIDING_NATS]
+        flags = [_flag(told, gap, decides=gap in sure) for told, gap in known]
         if not any("loss gap" in note for note in notes):
             return _skip("; ".join(notes) or "no item was measured")
         return DetectorResult(
@@ -106,9 +124,23 @@ class MemorisationDetector(Detector):
         )
 
 
+def not_by_chance(gaps: Sequence[Gap]) -> list[Gap]:
+    """Those whose p, with the correction of Holm (1979) over all of them, is below `P_VALUE`."""
+    found = []
+    for rank, gap in enumerate(sorted(gaps, key=lambda gap: gap.p_value)):
+        if gap.p_value * (len(gaps) - rank) >= P_VALUE:
+            break
+        found.append(gap)
+    return found
+
+
+def _shows(gap: Gap | None, least: float) -> bool:
+    return gap is not None and gap.low > 0 and gap.value >= least
+
+
 def loss_gap(items: Sequence[ItemLoss]) -> Gap | None:
     """Mean gain on test items less that on siblings; None when there are too few of either."""
-    return _gap(items, {item.item_id: item.base_loss - item.loss for item in items})
+    return _gap(items, {item.item_id: max(0.0, item.base_loss - item.loss) for item in items})
 
 
 def accuracy_gap(items: Sequence[ItemLoss]) -> Gap | None:
@@ -190,12 +222,12 @@ def _parts() -> Iterable[int]:
     )
 
 
-def _flag(told: str, gap: Gap) -> Flag:
+def _flag(told: str, gap: Gap, *, decides: bool) -> Flag:
     return Flag(
         detector=NAME,
-        kind="known-test-items",
+        kind=BY_HEART if decides else KNOWN,
         message=f"test items are known better than fresh ones: {told}",
-        decides=False,
+        decides=decides,
         confidence=min(0.95, 0.5 + gap.value),
     )
 

@@ -38,12 +38,12 @@ from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.text.answer_order import FEWEST, AnswerOrder
 from ptb_lite.audit.text.chance import TOLERATED_ITEMS
 from ptb_lite.audit.text.embedding import EmbeddingError, nearest
+from ptb_lite.audit.text.hidden.rewritten import NUMBER_WORDS, spelled_number
 from ptb_lite.audit.text.normal import squeeze
 from ptb_lite.audit.text.number_marks import NumberMarks, bits_needed
 from ptb_lite.audit.text.phrases import plain
 from ptb_lite.audit.text.rows import Row, agent_rows, answer_rows, handed_rows
 from ptb_lite.audit.text.skeletons import Skeletons
-from ptb_lite.audit.text.views import NUMBER_WORDS, spelled_number
 from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag
 from ptb_lite.text import plural

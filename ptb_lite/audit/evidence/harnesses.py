@@ -65,16 +65,15 @@ def handed_data(
     instructions = (
         _text(file)
         for file in own
-        if _INSTRUCTIONS.fullmatch(PurePosixPath(file.relative).name)
-        and file.relative.count("/") <= 1
+        if _INSTRUCTIONS.fullmatch(file.name) and file.relative.count("/") <= 1
     )
     told = "\n".join((prompt, *instructions))
     return frozenset(
         file.relative
         for file in own
-        if PurePosixPath(file.relative).suffix.lower() in _DATA
+        if file.suffix in _DATA
         and (
-            _names(told, PurePosixPath(file.relative).name)
+            _names(told, file.name)
             # A folder is named with its slash: a word alone may be any.
             or any(f"{folder}/" in told for folder in file.folders if len(folder) > _SHORT)
         )
@@ -89,6 +88,9 @@ def _ends(path: str) -> Iterator[str]:
 
 
 def _names(text: str, name: str) -> bool:
+    # To make a pattern takes a hundred times as long as to see that most names stand nowhere.
+    if name not in text:
+        return False
     return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text) is not None
 
 

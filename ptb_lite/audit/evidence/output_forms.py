@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 from ptb_lite.audit.code.flows import is_result_file
 
@@ -107,8 +108,11 @@ def _is_printed(start: bytes) -> bool:
     text = start.decode("utf-8", "replace")
     if _JSON.match(text) or _SPEAKERS.search(text):
         return False
-    gave = max(len(_GAVE.findall(text)), len(_JUDGED.findall(text)))
-    return min(gave, len(_WANTED.findall(text))) >= _FEWEST_PRINTED
+    enough = (
+        any(islice(pattern.finditer(text), _FEWEST_PRINTED - 1, None))
+        for pattern in (_WANTED, _GAVE, _JUDGED)
+    )
+    return next(enough) and any(enough)
 
 
 def _is_of_evaluation(parts: Sequence[str]) -> bool:
@@ -148,7 +152,7 @@ def _rows(start: bytes) -> list[dict[str, object]]:
     titles alone."""
     text = start.decode("utf-8", "replace")
     found: list[dict[str, object]] = []
-    for line in text.split("\n")[:_LINES]:
+    for line in text.split("\n", _LINES)[:_LINES]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):

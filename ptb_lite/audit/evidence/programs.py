@@ -98,6 +98,7 @@ class Programs:
     _by_module: dict[str, str] = field(default_factory=dict)
     _set_names: frozenset[str] | None = None
     _starts: Starts | None = None
+    _starting: dict[str, list[tuple[str, ...]]] | None = None
 
     def followed(self, program: Program) -> Followed | None:
         """What a Python program calls and makes, read once for all detectors that need no labels;
@@ -206,16 +207,25 @@ class Programs:
             object.__setattr__(self, "_sent", found)
         return self._sent or {}
 
+    def _started(self) -> Mapping[str, list[tuple[str, ...]]]:
+        """The words of the commands that have a script among their first words, by its name."""
+        if self._starting is None:
+            found: dict[str, list[tuple[str, ...]]] = {}
+            for order in self.orders:
+                words = order.command.words
+                for name in {word.rpartition("/")[2] for word in words[:6]}:
+                    if name.endswith(".py"):
+                        found.setdefault(name, []).append(words)
+            object.__setattr__(self, "_starting", found)
+        return self._starting or {}
+
     def _options(self, program: Program) -> Mapping[str, tuple[str, ...]]:
         """Values of `--name value` on the command lines that start this file."""
         name = PurePosixPath(_own_path(program.file)).name
         found: dict[str, tuple[str, ...]] = {}
         if not name.endswith(".py"):
             return found
-        for order in self.orders:
-            words = order.command.words
-            if not any(word.rpartition("/")[2] == name for word in words[:6]):
-                continue
+        for words in self._started().get(name, ()):
             for one, other in pairwise((*words, "--")):
                 key, given, value = one.partition("=")
                 if key.startswith("--") and (given or not other.startswith("-")):

@@ -20,6 +20,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import BinaryIO, Protocol
 
@@ -61,14 +62,19 @@ _UNREADABLE = (
 
 @dataclass(frozen=True)
 class Chunk:
-    """`text` is `readable`; its first line is line (or row) `first` of `file`, counted from 1.
-    `raw` is the text before, which holds as many lines."""
+    """`raw` begins with line (or row) `first` of `file`, counted from 1."""
 
     file: str
-    text: bytes
+    raw: bytes
     first: int
     unit: str = "line"
-    raw: bytes = b""
+    decode: Callable[[bytes], bytes] = readable
+
+    @cached_property
+    def text(self) -> bytes:
+        """`raw` as `readable`, which holds as many lines: made where it is asked for, since to make
+        it takes several times as long as to read."""
+        return self.decode(self.raw)
 
 
 @dataclass
@@ -205,7 +211,7 @@ def _read_rows(
             if not budget.take(len(text)):
                 account.leave_unread(f"{name}: {_BEYOND}")
                 return
-            yield Chunk(name, readable(text), first, "row", text)
+            yield Chunk(name, text, first, "row")
     except TableError as error:
         account.leave_unread(f"{name}: {error}")
 
@@ -311,7 +317,7 @@ def _split(
         if decode is None:
             decode = readable_binary if b"\x00" in block[:8192] else readable
         data = carry + block
-        yield Chunk(name, decode(data), first, raw=data)
+        yield Chunk(name, data, first, decode=decode)
         keep = data.rfind(b"\n", 0, max(0, len(data) - OVERLAP_BYTES)) + 1
         keep = max(keep, len(data) - 2 * OVERLAP_BYTES)
         first += data.count(b"\n", 0, keep)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence.outputs import is_typed_output
 from ptb_lite.audit.evidence.readers import Chunk
-from ptb_lite.audit.text.normal import readable
 
 MAX_MADE = 16 << 20
 _FEWEST_TYPED = 40
@@ -33,7 +32,7 @@ def made_texts(case: AuditCase) -> Iterator[tuple[str, list[Chunk]]]:
             # One line: every hit in it is on the line of the program that makes it.
             raw = text.replace("\n", "\t\t").encode("utf-8", "replace")
             at = program.line(line)
-            chunks.append(Chunk(program.file, readable(raw), at, "made", raw))
+            chunks.append(Chunk(program.file, raw, at, "made"))
         if chunks:
             yield program.file, chunks
 
@@ -55,7 +54,7 @@ def typed_texts(case: AuditCase) -> Iterator[tuple[str, Iterator[Chunk]]]:
     for name, texts in pieces.items():
         raw = "\n".join(dict.fromkeys(texts)).encode("utf-8", "replace")
         if len(raw) >= _FEWEST_TYPED and not is_typed_output(name):
-            yield name, iter([Chunk(name, readable(raw), 1, raw=raw)])
+            yield name, iter([Chunk(name, raw, 1)])
 
 
 def _place(file: str, path: str) -> str:

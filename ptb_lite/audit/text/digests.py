@@ -12,17 +12,12 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ptb_lite.audit.case import TestItem
+from ptb_lite.audit.text.views import run_starts
 
 MAX_BYTES = 128 << 20
 _KEPT = 12
 _RUN = re.compile(rb"(?<![0-9a-zA-Z])[0-9a-f]{12,64}(?![0-9a-zA-Z])")
-# The same runs where the characters of digests are A, other letters and digits B. A pattern that
-# begins with fixed text is found many times faster.
-_SHAPE = bytes(
-    65 if code in b"0123456789abcdef" else 66 if chr(code).isalnum() and code < 128 else 32
-    for code in range(256)
-)
-_SHAPED_RUN = re.compile(rb"AAAAAAAAAAAA(?<![AB]AAAAAAAAAAAA)A{0,52}(?![AB])")
+_ALPHABET = ((frozenset(b"0123456789abcdef"), _KEPT),)
 _WINDOW = 80
 _ALGORITHMS = ("md5", "sha1", "sha256")
 
@@ -51,9 +46,10 @@ class DigestTable:
         self._left -= len(raw)
         if self._left < 0 or not self._known:
             return
-        for match in _SHAPED_RUN.finditer(raw.translate(_SHAPE)):
-            found = self._known.get(raw[match.start() : match.start() + _KEPT])
-            if found is None:
+        for start in run_starts(raw, _ALPHABET)[0]:
+            found = self._known.get(raw[start : start + _KEPT])
+            match = _RUN.match(raw, start) if found is not None else None
+            if found is None or match is None:
                 continue
             behind = raw[match.end() : match.end() + _WINDOW]
             following = _RUN.search(behind)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from ahocorasick_rs import BytesAhoCorasick
@@ -68,22 +69,24 @@ class Matcher:
                 whole[phrase.pattern].append((index, phrase))
             for gram in set(want.grams):
                 pieces[gram].append(index)
-        self._whole, self._pieces = dict(whole), dict(pieces)
-        self._patterns = sorted({*whole, *pieces})
-        self._first_scout = len(self._patterns)
-        scouts = dict(_scouts(wanted))
-        self._modes = [scouts[pattern] for pattern in scouts if pattern not in self._whole]
-        self._patterns += [pattern for pattern in scouts if pattern not in self._whole]
-        self._first_opening = len(self._patterns)
-        self._openings = {
-            start: opening
-            for start, opening in openings(wanted).items()
-            if start not in self._whole and start not in self._pieces and start not in scouts
-        }
-        self._patterns += sorted(self._openings)
+        patterns = sorted({*whole, *pieces})
+        # By a pattern's number, since a text of the benchmark's kind has ten thousand a megabyte.
+        self._whole = {n: whole[one] for n, one in enumerate(patterns) if one in whole}
+        self._pieces = {n: pieces[one] for n, one in enumerate(patterns) if one in pieces}
+        self._first_scout = len(patterns)
+        scouts = {one: mode for one, mode in _scouts(wanted) if one not in whole}
+        self._modes = list(scouts.values())
+        patterns += scouts
+        self._first_opening = len(patterns)
+        known = {*patterns}
+        starts = sorted(
+            (start, opening) for start, opening in openings(wanted).items() if start not in known
+        )
+        self._openings = [opening for _, opening in starts]
+        patterns += (start for start, _ in starts)
         self._lengths = [len(squeeze(want.core.encode())) for want in wanted]
         self._piece_counts = [len(set(want.grams)) for want in wanted]
-        self._automaton = BytesAhoCorasick(self._patterns) if self._patterns else None
+        self._automaton = BytesAhoCorasick(patterns) if patterns else None
 
     def held_to(self, thresholds: Mapping[tuple[str, str], float]) -> Matcher:
         """The same search with other thresholds. It shares the automaton, which takes the time."""
@@ -104,15 +107,13 @@ class Matcher:
         if not matches:
             return []
         hits = self._forward(text, matches, found)
-        for mode in {self._modes[n - self._first_scout] for n, *_ in matches if self._is_scout(n)}:
+        first, end = self._first_scout, self._first_opening
+        for mode in {self._modes[n - first] for n, *_ in matches if first <= n < end}:
             turned = turn(text, mode)
             for hit in self._forward(turned, self._matches(turned), found):
                 start = len(text) - hit.start - 1 if mode == "reversed" else hit.start
                 hits.append(Hit(hit.index, max(0, start), hit.similarity, True))
         return hits
-
-    def _is_scout(self, number: int) -> bool:
-        return self._first_scout <= number < self._first_opening
 
     def _forward(
         self, text: bytes, matches: list[tuple[int, int, int]], found: set[int]
@@ -121,13 +122,13 @@ class Matcher:
         hits: list[Hit] = []
         for number, start, end in matches:
             if number >= self._first_opening:
-                opening = self._openings[self._patterns[number]]
+                opening = self._openings[number - self._first_opening]
                 last = int(offsets[end - 1]) + 1
                 if opening.index not in found and opening.is_answered(text[last : last + 80]):
                     found.add(opening.index)
                     hits.append(Hit(opening.index, int(offsets[start]), _ANSWERED, True))
                 continue
-            for index, phrase in self._whole.get(self._patterns[number], ()):
+            for index, phrase in self._whole.get(number, ()):
                 if index in found:
                     continue
                 first, last = int(offsets[start]), int(offsets[end - 1]) + 1
@@ -135,7 +136,7 @@ class Matcher:
                 if similarity:
                     found.add(index)
                     hits.append(Hit(index, first, similarity))
-        for index, (start, share) in self._contained(matches, found).items():
+        for index, (start, share) in self._contained(matches, found, self._least).items():
             if share >= self._least[index]:
                 found.add(index)
                 hits.append(Hit(index, int(offsets[start]), round(share, 3)))
@@ -143,7 +144,7 @@ class Matcher:
 
     def shares(self, text: bytes) -> dict[int, float]:
         """How much of each long item, by index, a `readable` text contains: 0 to 1."""
-        contained = self._contained(self._matches(text), set())
+        contained = self._contained(self._matches(text), set(), None)
         return {index: share for index, (_start, share) in contained.items()}
 
     def _matches(self, text: bytes) -> list[tuple[int, int, int]]:
@@ -155,21 +156,33 @@ class Matcher:
         return matches
 
     def _contained(
-        self, matches: list[tuple[int, int, int]], found: set[int]
+        self,
+        matches: list[tuple[int, int, int]],
+        found: set[int],
+        least: Sequence[float] | None,
     ) -> dict[int, tuple[int, float]]:
-        """For long items not in `found`: where the most of its pieces are, and their share."""
-        seen: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
-        for number, start, _end in matches:
-            pattern = self._patterns[number]
-            for index in self._pieces.get(pattern, ()):
-                if index not in found:
-                    seen[index].append((start, pattern))
+        """For long items not in `found`: where the most of its pieces are, and their share. Given
+        the `least` share of each, only those that may have it."""
+        pieces = self._pieces
+        hit = [(number, start) for number, start, _ in matches if number in pieces]
+        counts = Counter(chain.from_iterable(pieces[number] for number, _ in hit))
+        may = {
+            index
+            for index, count in counts.items()
+            if (least is None or count >= least[index] * self._piece_counts[index])
+            and index not in found
+        }
+        seen: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for number, start in hit if may else ():
+            for index in pieces[number]:
+                if index in may:
+                    seen[index].append((start, number))
         return {index: self._best_window(index, sorted(places)) for index, places in seen.items()}
 
-    def _best_window(self, index: int, places: list[tuple[int, bytes]]) -> tuple[int, float]:
+    def _best_window(self, index: int, places: list[tuple[int, int]]) -> tuple[int, float]:
         """Where the most different pieces lie within one and a half lengths of the item."""
         reach = self._lengths[index] * 3 // 2
-        counts: dict[bytes, int] = defaultdict(int)
+        counts: dict[int, int] = defaultdict(int)
         best, best_start, first = 0, places[0][0], 0
         for at, piece in places:
             counts[piece] += 1

@@ -14,8 +14,10 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import accumulate
+from operator import sub
 
-from ptb_lite.audit.text.views import NUMBER_WORDS, spelled_number
+from ptb_lite.audit.text.hidden.rewritten import NUMBER_WORDS, spelled_number
 
 LEAST_BITS = 20.0
 ROWS = 5000
@@ -83,7 +85,10 @@ class NumberMarks:
                     mark = tuple(sorted(found))
                     self._by_mark[mark].append(at)
                     self._bits[mark] = self._of(mark)
-        self._sizes = sorted({len(mark) for mark in self._by_mark})
+        # Of the numbers of a mark, in any order, the sum of their hashes: one look at each stretch.
+        self._sums: dict[int, set[int]] = defaultdict(set)
+        for mark in self._by_mark:
+            self._sums[len(mark)].add(sum(map(hash, mark)))
 
     @property
     def searchable(self) -> int:
@@ -104,8 +109,12 @@ class NumberMarks:
         for numbers in {tuple(digits(text)), tuple(digits_and_words(text))}:
             if not _FEWEST <= len(numbers) <= _MOST_IN_ROW:
                 continue
-            for size in self._sizes:
-                for start in range(len(numbers) - size + 1):
+            sums = [*accumulate(map(hash, numbers), initial=0)]
+            for size, wanted in self._sums.items():
+                stretches = list(map(sub, sums[size:], sums))
+                if wanted.isdisjoint(stretches):
+                    continue
+                for start in (at for at, one in enumerate(stretches) if one in wanted):
                     mark = tuple(sorted(numbers[start : start + size]))
                     for at in self._by_mark.get(mark, ()):
                         names = set(_NAME.findall(text)) if names is None else names

@@ -12,6 +12,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ptb_lite.audit.item import TestItem
 from ptb_lite.audit.text.normal import readable, squeeze
@@ -115,7 +116,15 @@ def wanted_items(items: Sequence[TestItem], templates: Templates) -> tuple[Wante
     )
 
 
-def wanted_answers(items: Sequence[TestItem]) -> tuple[Wanted, ...]:
+@lru_cache(maxsize=2)
+def wanted_questions(items: tuple[TestItem, ...]) -> tuple[Templates, tuple[Wanted, ...]]:
+    """A benchmark's template and what to look for, made once for all searches for its items."""
+    templates = Templates(items)
+    return templates, wanted_items(items, templates)
+
+
+@lru_cache(maxsize=2)
+def wanted_answers(items: tuple[TestItem, ...]) -> tuple[Wanted, ...]:
     """What to look for of the long texts that belong to items: only their pieces, since an answer
     as such ("Yes, it is.") is anybody's. Each entry's item has the id of the item that it belongs
     to and the text in the place of its question."""

@@ -10,13 +10,13 @@ from functools import lru_cache
 
 from ptb_lite.audit.item import TestItem
 from ptb_lite.audit.text.matcher import Matcher
-from ptb_lite.audit.text.phrases import Templates, wanted_answers, wanted_items
+from ptb_lite.audit.text.phrases import wanted_answers, wanted_questions
 
 
 @lru_cache(maxsize=2)
 def search_for_items(items: tuple[TestItem, ...]) -> Matcher:
     """Finds the questions of `items`; a hit's index is the item's."""
-    return Matcher(wanted_items(items, Templates(items)))
+    return Matcher(wanted_questions(items)[1])
 
 
 @lru_cache(maxsize=2)

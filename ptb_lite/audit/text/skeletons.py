@@ -24,7 +24,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ptb_lite.audit.text.views import NUMBER_WORDS
+from ptb_lite.audit.text.hidden.rewritten import NUMBER_WORDS
 
 RUN = 5
 RATE, MOST_RATE = 0.005, 0.03

@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptb_lite.audit.text.views import Hidden, as_text
+from ptb_lite.audit.text.hidden.rewritten import Hidden
+from ptb_lite.audit.text.views import as_text
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

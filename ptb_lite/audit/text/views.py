@@ -11,221 +11,223 @@ from __future__ import annotations
 import base64
 import binascii
 import bz2
-import html
 import lzma
-import quopri
 import re
-import urllib.parse
 import zlib
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+
+from ptb_lite.audit.text.hidden.rewritten import WAYS, Hidden, with_digits
 
 MAX_UNPACKED = 8 << 20
 MAX_RUNS = 20_000
+_MAX_INNER = 2 << 20
+_SMALL = 4096
+_PIECE = 1 << 16  # what a core keeps at hand
 _DEPTH = 2
 _MIN_TEXT = 12
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}(?:(?:\\?\r?\n|\\n)[A-Za-z0-9+/_-]{16,})*={0,2}")
 _HEX = re.compile(rb"(?:(?:\\x|0x|%)?[0-9a-fA-F]{2}[\s,:]?){16,}")
 _CODES = re.compile(rb"(?:\b\d{2,3}\b[\s,;]{1,3}){16,}\d{2,3}")
 _NOT_ALPHABET = re.compile(rb"\\?\s|\\n")
-_TAG = re.compile(rb"<[^<>]{0,200}>")
-_PERCENT = re.compile(rb"(?:%[0-9a-fA-F]{2})")
-_SHAPE = bytes(
-    65 if (chr(code).isalnum() and code < 128) or code in b"+/_-" else 32 for code in range(256)
-)
-_SIXTEEN, _THIRTY, _FIFTY = b"A" * 16, b"A" * 30, b"A" * 50
-_SHAPE_CODES = bytes(65 if chr(code).isspace() or code in b"0123456789,;" else 32
-                     for code in range(128)) + b" " * 128  # fmt: skip
+_IN_64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-")
 _IN_32 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
 _IN_85 = frozenset(
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
 )
-_SHAPE_32 = bytes(65 if code in _IN_32 else 32 for code in range(256))
-_SHAPE_85 = bytes(65 if code in _IN_85 else 32 for code in range(256))
+_IN_CODES = frozenset(b"0123456789,;") | {code for code in range(128) if chr(code).isspace()}
+_IN_HEX = frozenset(b"0123456789abcdefABCDEF\\x%,: \t\n\r\x0b\x0c")
+# Sixteen codes with what stands between them are no shorter than fifty.
+_ALPHABETS = ((_IN_64, 16), (_IN_32, 30), (_IN_85, 30), (_IN_CODES, 50), (_IN_HEX, 32))
+_CODES_RUN, _HEX_RUN = (
+    re.compile(b"[%s]{%d,}" % (re.escape(bytes(sorted(alphabet))), least))
+    for alphabet, least in _ALPHABETS[3:]
+)
 _BASE32 = re.compile(rb"(?<![A-Z2-7])[A-Z2-7]{30,}")
 _BASE85 = re.compile(
     rb"(?<![0-9A-Za-z!#$%&()*+\-;<=>?@^_`{|}~])[0-9A-Za-z!#$%&()*+\-;<=>?@^_`{|}~]{30,}"
 )
 _XZ = b"\xfd7zXZ\x00"
 _DIGITS = bytes(48 if 48 <= code <= 57 else code for code in range(256))
-_UNITS = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-]  # fmt: skip
-_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-NUMBER_WORDS = {word: n for n, word in enumerate(_UNITS)} | {
-    word: 10 * n for n, word in enumerate(_TENS, start=2)
-}
-_ONE_OF = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
-_SPELLED = re.compile(rf"\b(?=[efnostz])(?:{_ONE_OF})(?:[ -]+(?:{_ONE_OF}))*\b".encode())
-_LETTERS = re.compile(rb"[a-z]+")
-_OFTEN = (b" seven ", b" eight ", b" nine ", b" six ")
 _PRINTABLE = frozenset(range(32, 127)) | {9, 10, 13}
 _NOT_PRINTABLE = bytes(code for code in range(256) if code not in _PRINTABLE and code < 128)
-
-
-@dataclass(frozen=True)
-class Hidden:
-    """Decoded texts, one after the other in `text`, and where in the file each was found."""
-
-    text: bytes
-    starts: tuple[int, ...]
-    offsets: tuple[int, ...]
-
-    def offset_of(self, position: int) -> int:
-        """The place in the file of what stands at `position` of `text`."""
-        return self.offsets[max(0, bisect_right(self.starts, position) - 1)]
 
 
 def hidden_texts(raw: bytes) -> Hidden | None:
     """Everything that is encoded in a piece of a file, or None."""
     if len(raw) < _MIN_TEXT:
         return None
-    found = [pair for pair in _decoded(raw, 0) if len(pair[1]) >= _MIN_TEXT]
+    found = [part for part in _decoded(raw, 0, set()) if len(part.text) >= _MIN_TEXT]
     if not found:
         return None
-    starts, offsets, parts, position = [], [], [], 0
-    for offset, text in found:
-        starts.append(position)
-        offsets.append(offset)
-        parts.append(text)
-        position += len(text) + 1
-    return Hidden(b"\n".join(parts), tuple(starts), tuple(offsets))
+    starts: list[int] = []
+    position = 0
+    for part in found:
+        starts += (position + start for start in part.starts)
+        position += len(part.text) + 1
+    offsets = tuple(offset for part in found for offset in part.offsets)
+    return Hidden(b"\n".join(part.text for part in found), tuple(starts), offsets)
 
 
-def _decoded(raw: bytes, depth: int) -> Iterator[tuple[int, bytes]]:
+def _decoded(raw: bytes, depth: int, seen: set[int], *, packed: bool = False) -> Iterator[Hidden]:
+    """`seen` are hashes of the texts that were written another way: to undo two ways in either
+    order gives the same text, which is searched once. `packed`: only what is packed."""
     if depth > _DEPTH:
         return
     unpacked = 0
-    for offset, text in _runs(raw):
-        unpacked += len(text)
-        if unpacked > MAX_UNPACKED:
-            return
-        yield offset, text
-        if len(text) < 1 << 20:
-            yield from ((offset, inner) for _at, inner in _decoded(text, depth + 1))
+    rewritten = () if packed or b"\x00" in raw[:8192] else WAYS
+    for way in (_packed, *rewritten):
+        for part in way(raw):
+            unpacked += len(part.text)
+            if unpacked > MAX_UNPACKED:
+                return
+            if way is not _packed:
+                if (key := hash(part.text)) in seen:
+                    continue
+                seen.add(key)
+            yield part
+            if len(part.text) < _MAX_INNER:
+                # Small letters with digits are written no other way.
+                inside = _decoded(part.text, depth + 1, seen, packed=way is with_digits)
+                for inner in inside:
+                    offsets = tuple(map(part.offset_of, inner.offsets))
+                    yield Hidden(inner.text, inner.starts, offsets)
 
 
-def _runs(raw: bytes) -> Iterator[tuple[int, bytes]]:
-    for number, match in enumerate(_runs_of(_BASE64, _SIXTEEN, _SHAPE, raw)):
-        if number > MAX_RUNS:
-            break
-        text = _from_base64(match[0])
-        if text is not None:
-            yield match.start(), text
-    if raw.count(b"0x") > 15 or raw.count(b"\\x") > 15:
-        for match in _HEX.finditer(raw):
-            text = _from_hex(match[0])
+def _packed(raw: bytes) -> Iterator[Hidden]:
+    """Every run of an encoding's characters that is one, decoded."""
+    of_64, of_32, of_85, codes, of_16 = run_starts(raw, _ALPHABETS)
+    decoded: tuple[tuple[Iterator[re.Match[bytes]], Callable[[bytes], bytes | None]], ...] = (
+        (islice(_matches_at(_BASE64, of_64, raw), MAX_RUNS + 1), _from_base64),
+        (_within(_HEX, _HEX_RUN, of_16, raw) if _has_hex(raw) else iter(()), _from_hex),
+        (
+            _within(_CODES, _CODES_RUN, codes, raw) if codes and _has_codes(raw) else iter(()),
+            _from_codes,
+        ),
+        (_matches_at(_BASE32, of_32, raw), _from_base32),
+        (islice(_matches_at(_BASE85, of_85, raw), MAX_RUNS + 1), _from_base85),
+    )
+    for matches, decode in decoded:
+        for match in matches:
+            text = decode(match[0])
             if text is not None:
-                yield match.start(), text
-    if _has_codes(raw):
-        for match in _CODES.finditer(raw):
-            text = _from_codes(match[0])
-            if text is not None:
-                yield match.start(), text
-    yield from _rarer(raw)
-    if b"\x00" in raw[:8192]:
-        return  # the rest are ways to write a text, not to pack one
-    if raw.count(b"&#") > 4 or raw.count(b"&quot;") > 4:
-        yield from _by_line(raw, _without_markup)
-    if b"=20" in raw and raw.count(b"=20") + raw.count(b"=\n") > 4:
-        yield 0, quopri.decodestring(raw)
-    if len(_PERCENT.findall(raw[: 1 << 16])) > 8:
-        yield from _by_line(raw, urllib.parse.unquote_to_bytes)
-    if sum(raw.count(word) for word in _OFTEN) > 3:
-        yield from _by_line(raw, _with_digits)
+                yield Hidden(text, (0,), (match.start(),))
 
 
-def _rarer(raw: bytes) -> Iterator[tuple[int, bytes]]:
-    """Base32 and base85."""
-    for match in _runs_of(_BASE32, _THIRTY, _SHAPE_32, raw):
-        data = match[0][: len(match[0]) // 8 * 8]
-        text = as_text(base64.b32decode(data))
-        if text is not None:
-            yield match.start(), text
-    for number, match in enumerate(_runs_of(_BASE85, _THIRTY, _SHAPE_85, raw)):
-        if number > MAX_RUNS:
-            return
-        data = match[0][: len(match[0]) // 5 * 5]
-        try:
-            start = base64.b85decode(data[:80])
-            if _is_text(start) or _is_packed(start):
-                text = as_text(base64.b85decode(data))
-                if text is not None:
-                    yield match.start(), text
-        except ValueError:
+def run_starts(raw: bytes, alphabets: tuple[tuple[frozenset[int], int], ...]) -> list[list[int]]:
+    """For each alphabet of bytes (eight at the most) and a least length, where the runs of its
+    bytes begin that are as long. One pass for all of them, many times faster than to try a pattern
+    everywhere."""
+    import numpy
+
+    table = _bits_of(alphabets)
+    lengths = [least for _, least in alphabets]
+    longest, least_of_all = max(lengths), min(lengths)
+    found: list[list[int]] = [[] for _ in alphabets]
+    for at in range(0, len(raw), _PIECE):
+        first = max(0, at - 1)  # whether a run begins there is known by the byte before
+        piece = raw[first : at + _PIECE + longest - 1].translate(table)
+        if len(piece) < _SMALL and not _any_run(piece, least_of_all):
             continue
+        runs, size = {1: numpy.frombuffer(piece, dtype=numpy.uint8)}, 1
+        while 2 * size <= min(longest, len(piece)):
+            runs[2 * size] = runs[size][:-size] & runs[size][size:]
+            size *= 2
+        shortest = max(size for size in runs if size <= least_of_all)
+        present = int(numpy.bitwise_or.reduce(runs[shortest]))
+        for number, (_, least) in enumerate(alphabets):
+            if least > len(piece) or not present & (1 << number):
+                continue
+            half = max(size for size in runs if size <= least)
+            long = runs[half][: len(piece) - least + 1] & runs[half][least - half :]
+            inside = (long[: at + _PIECE - first] & (1 << number)) != 0
+            inside[1:] &= ~inside[:-1]
+            inside[0] &= at == 0
+            found[number] += (numpy.flatnonzero(inside) + first).tolist()
+    return found
 
 
-def _runs_of(
-    pattern: re.Pattern[bytes], least: bytes, shape: bytes, raw: bytes
+def _any_run(piece: bytes, least: int) -> bool:
+    """Whether a bit is set in so many bytes in a row: of a short text before numpy is asked, which
+    takes its time for each of a hundred thousand small files."""
+    bits, size = int.from_bytes(piece, "big"), 1
+    while 2 * size <= least:
+        bits &= bits >> (8 * size)
+        size *= 2
+    return bool(bits & (bits >> (8 * (least - size))))
+
+
+@lru_cache(maxsize=4)
+def _bits_of(alphabets: tuple[tuple[frozenset[int], int], ...]) -> bytes:
+    """For every byte, which of the alphabets have it."""
+    return bytes(
+        sum(1 << n for n, (alphabet, _) in enumerate(alphabets) if code in alphabet)
+        for code in range(256)
+    )
+
+
+def _matches_at(
+    pattern: re.Pattern[bytes], starts: Sequence[int], raw: bytes
 ) -> Iterator[re.Match[bytes]]:
-    """`pattern.finditer(raw)`, where all of its matches begin with a run that `shape` turns into
-    `least`: to find such a run first is many times faster than to try the pattern everywhere."""
-    shaped, at = raw.translate(shape), 0
-    while (at := shaped.find(least, at)) >= 0:
-        match = pattern.match(raw, at)
-        if match is not None:
+    """`pattern.finditer(raw)`, where all of its matches begin with one of `starts`."""
+    end = 0
+    for start in starts:
+        if start >= end and (match := pattern.match(raw, start)) is not None:
+            end = match.end()
             yield match
-        at = match.end() if match is not None else at + 1
-
-
-def _by_line(raw: bytes, change: Callable[[bytes], bytes]) -> Iterator[tuple[int, bytes]]:
-    """Every line changed, so that each keeps its place."""
-    at = 0
-    for line in raw.split(b"\n"):
-        yield at, change(line)
-        at += len(line) + 1
-
-
-def _without_markup(line: bytes) -> bytes:
-    return html.unescape(_TAG.sub(b" ", line).decode("utf-8", "replace")).encode("utf-8", "replace")
-
-
-def _with_digits(line: bytes) -> bytes:
-    """Numbers that are written as words, also digit by digit, as digits."""
-    return _SPELLED.sub(_digits, line.lower())
-
-
-def _digits(match: re.Match[bytes]) -> bytes:
-    values = [NUMBER_WORDS[word.decode()] for word in _LETTERS.findall(match[0])]
-    return spelled_number(values).encode()
-
-
-def spelled_number(values: Sequence[int]) -> str:
-    """The words "forty", "two" are 42; "one", "two" are 12, digit by digit."""
-    if len(values) == 2 and values[0] >= 20 and 0 < values[1] < 10:
-        return str(sum(values))
-    return "".join(map(str, values))
 
 
 def has_run(raw: bytes) -> bool:
     """Whether sixteen characters of the alphabet stand in a row: cheaper than the pattern."""
-    return _SIXTEEN in raw.translate(_SHAPE)
+    return bool(run_starts(raw, _ALPHABETS[:1])[0])
+
+
+def _within(
+    pattern: re.Pattern[bytes], run: re.Pattern[bytes], starts: Sequence[int], raw: bytes
+) -> Iterator[re.Match[bytes]]:
+    """`pattern.finditer(raw)`, where all of its matches lie in a `run`, which begins at a start."""
+    for each in _matches_at(run, starts, raw):
+        yield from pattern.finditer(raw, *each.span())
+
+
+def _has_hex(raw: bytes) -> bool:
+    return raw.count(b"x") > 15 and (raw.count(b"0x") > 15 or raw.count(b"\\x") > 15)
 
 
 def _has_codes(raw: bytes) -> bool:
-    if _FIFTY not in raw.translate(_SHAPE_CODES):
-        return False  # sixteen codes with what stands between them are no shorter
     shape = raw.translate(_DIGITS)
     return any(shape.count(pair) > 7 for pair in (b"00, 00", b"00,00", b"00 00", b"00,\n"))
 
 
+def _from_base32(run: bytes) -> bytes | None:
+    return as_text(base64.b32decode(run[: len(run) // 8 * 8]))
+
+
+def _from_base85(run: bytes) -> bytes | None:
+    data = run[: len(run) // 5 * 5]
+    try:
+        start = base64.b85decode(data[:80])
+        return as_text(base64.b85decode(data)) if _is_text(start) or _is_packed(start) else None
+    except ValueError:
+        return None
+
+
 def _from_base64(run: bytes) -> bytes | None:
-    packed = _NOT_ALPHABET.sub(b"", run).rstrip(b"=")
+    broken = b"\n" in run or b"\\" in run
+    packed = (_NOT_ALPHABET.sub(b"", run) if broken else run).rstrip(b"=")
     if _is_hex(packed):
         return _from_hex(packed)
     packed = packed.replace(b"-", b"+").replace(b"_", b"/")
     try:
-        start = base64.b64decode(packed[: min(64, len(packed) // 4 * 4)])
+        start = binascii.a2b_base64(packed[: min(64, len(packed) // 4 * 4)])
     except binascii.Error:
         return None
     if not _is_text(start) and not _is_packed(start):
         return None
     packed = packed[: len(packed) // 4 * 4 + (len(packed) % 4 if len(packed) % 4 > 1 else 0)]
     try:
-        return as_text(base64.b64decode(packed + b"=" * (-len(packed) % 4)))
+        return as_text(binascii.a2b_base64(packed + b"=" * (-len(packed) % 4)))
     except binascii.Error:
         return None
 
@@ -277,7 +279,7 @@ def _is_text(data: bytes) -> bool:
     except UnicodeDecodeError as error:
         return error.start >= len(data) - 6
     letters = sum(byte in b" etaoinETAOIN0123456789+-*/=" for byte in data[:512])
-    encoded = b" " not in data and not data.translate(_SHAPE).replace(b"A", b"").strip()
+    encoded = not data.translate(None, bytes(_IN_64)).strip() and b" " not in data
     return encoded or letters >= 0.25 * min(512, len(data)) or not data[:64].isascii()
 
 

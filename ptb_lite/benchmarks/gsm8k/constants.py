@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from ptb_lite.audit.text.views import NUMBER_WORDS, spelled_number
+from ptb_lite.audit.text.hidden.rewritten import NUMBER_WORDS, spelled_number
 
 _WORD = re.compile(r"[a-z]+|%")
 # What the beginnings of words bring along when they occur in the question.

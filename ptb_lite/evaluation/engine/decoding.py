@@ -7,11 +7,18 @@ from typing import Any
 
 import torch
 from transformers import (
-    DynamicCache,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     StoppingCriteria,
     StoppingCriteriaList,
+)
+from transformers.cache_utils import Cache
+
+from ptb_lite.evaluation.engine.captured import (
+    LEAST_STEPS,
+    CapturedSteps,
+    fixed_cache,
+    next_stop,
 )
 
 # Tokens looked back at beyond the stop sequence, as in lm-eval: tokenizers merge across it.
@@ -25,19 +32,27 @@ def complete(
     stop: RowStop,
     ids: torch.Tensor,
     mask: torch.Tensor,
-    cache: DynamicCache | None,
+    cache: Cache | None,
     max_length: int,
+    steps: CapturedSteps | None = None,
     **settings: Any,
 ) -> torch.Tensor:
     """Left-padded prompts (rows, length) with their completions, (rows, up to `max_length`).
 
     `cache` holds the first columns' keys and values, or nothing yet; with None all rows run until
-    the last has stopped. `settings` are `generate`'s. Padding follows a completed row.
+    the last has stopped. With `steps`, those after a prompt's are captured. `settings` are
+    `generate`'s. Padding follows a completed row.
+
+    Raises `CaptureError` where `steps` cannot be had.
     """
     padding = settings["pad_token_id"]
     whole = torch.full((len(ids), max_length), padding, dtype=ids.dtype, device=ids.device)
     rows = torch.arange(len(ids), device=ids.device)
     longest = ids.shape[1]
+    if cache is None or max_length - longest < LEAST_STEPS:
+        steps = None
+    # The prompts themselves go through a cache that grows: attention then has no masked columns.
+    until = longest + 1 if steps else max_length
     while True:
         stop.begin(rows.tolist(), may_leave=cache is not None)
         with torch.inference_mode():
@@ -45,7 +60,7 @@ def complete(
                 input_ids=ids,
                 attention_mask=mask,
                 past_key_values=cache,
-                max_length=max_length,
+                max_length=until,
                 stopping_criteria=StoppingCriteriaList([stop]),
                 use_cache=True,
                 **settings,
@@ -55,7 +70,12 @@ def complete(
         running = torch.tensor(stop.running(), dtype=torch.long, device=ids.device)
         if cache is None or len(running) == 0 or made.shape[1] >= max_length:
             return whole[:, :longest]
-        cache.batch_select_indices(running)
+        if steps is None:
+            cache.batch_select_indices(running)
+        else:
+            steps.forget()
+            until = next_stop(made.shape[1], max_length)
+            cache = fixed_cache(cache, running, until)
         grown = mask.new_ones(len(mask), made.shape[1] - mask.shape[1])
         mask = torch.cat([mask, grown], dim=1)[running]
         ids, rows = made[running], rows[running]

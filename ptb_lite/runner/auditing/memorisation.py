@@ -116,7 +116,7 @@ def _of_run(
         scored = read_items(run.path / part.test)[: part.limit]
         if entry.kind == "procedural":
             splits = [run.path / name for name in (part.train, part.dev, part.test)]
-            fresh = control_items(entry, splits, seed=spec.seed, salt=spec.item_salt, count=DRAWN)
+            fresh = control_items(entry, splits, seed=spec.seed, salt=spec.item_salt)
             yield drawn(part.id, scored[:DRAWN], fresh)
         elif entry.kind == "dataset":
             yield perturbed(part.id, scored, count=PERTURBED)
@@ -131,5 +131,5 @@ def _of_benchmark(
         return perturbed(entry.id, test_and_train_items(entry, data_dir)[0], count=PERTURBED)
     splits = draw_splits(entry, seed=seed, salt=salt)
     taken: list[Item] = [item for items in splits.values() for item in items]
-    fresh = fresh_items(entry, taken, seed=seed, salt=salt, count=DRAWN)
+    fresh = fresh_items(entry, taken, seed=seed, salt=salt)
     return drawn(entry.id, splits["test"][:DRAWN], fresh)

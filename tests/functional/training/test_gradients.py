@@ -225,14 +225,15 @@ def test_a_batch_that_is_halved_for_the_comparison_alone_trains_as_planned(
     refused = []
 
     def in_parts(self: Any, model: Any, inputs: Any, items: Any, parts: int) -> Any:
-        if not self.compiled and parts == 1:
+        if not self.compiled and parts <= 2:
             refused.append(parts)
             raise torch.OutOfMemoryError
         return plain(self, model, inputs, items, parts)
 
     monkeypatch.setattr(BatchParts, "_in_parts", in_parts)
     trainer = bench.trainer(replace(PLAIN, compiled=True, fused=True))
-    assert refused
+    # As the plan does not count eager layers they begin with half of what it allows.
+    assert set(refused) == {2}
     assert trainer.parts == 1
     assert trainer.unfused == ""
 

@@ -67,11 +67,47 @@ def test_the_interval_holds_the_true_gap() -> None:
     assert answers.low < 0.6 < answers.high
 
 
-def test_it_only_informs_and_says_when_it_did_not_look(tmp_path: Path) -> None:
-    case = AuditCase(folder=tmp_path, losses=Losses(items=measured(0.8)))
+def test_a_large_gap_decides_a_small_one_informs(tmp_path: Path) -> None:
+    def found(lift: float) -> list[tuple[str, bool]]:
+        case = AuditCase(folder=tmp_path, losses=Losses(items=measured(lift)))
+        return [(flag.kind, flag.decides) for flag in MemorisationDetector().run(case).flags]
+
+    assert found(0.8) == [("test-items-by-heart", True)]
+    assert found(0.12) == [("known-test-items", False)]
+
+
+def test_a_large_gap_of_few_items_is_no_proof(tmp_path: Path) -> None:
+    """Each of many views is another chance to be unlucky."""
+    once = [one.model_copy(update={"benchmark": "b"}) for one in measured(0.3, n=22)]
+    noise = [
+        one.model_copy(
+            update={"loss": one.loss + random.Random(one.item_id).gauss(0, 0.45), "correct": None}
+        )
+        for one in once
+    ]
+    gap = loss_gap(noise)
+    assert gap is not None
+    assert gap.value > 0.18
+    assert 0.0001 < gap.p_value < 0.05
+    case = AuditCase(folder=tmp_path, losses=Losses(items=tuple(noise)))
     assert not MemorisationDetector().run(case).decides()
+
+
+def test_wrong_by_more_is_no_knowledge(tmp_path: Path) -> None:
+    """An overfitted model is surer of everything: it loses on both, on changed items by more."""
+    items = tuple(
+        one.model_copy(
+            update={"loss": one.base_loss + (2.5 if one.sibling else 0.9), "correct": False}
+        )
+        for one in measured(0.0)
+    )
+    assert status(tmp_path, items) == "clean"
+
+
+def test_it_says_when_it_did_not_look(tmp_path: Path) -> None:
     assert status(tmp_path, measured(0.8, n=5)) == "skipped"
-    assert MemorisationDetector().run(AuditCase(folder=tmp_path)).status == "skipped"
+    result = MemorisationDetector().run(AuditCase(folder=tmp_path))
+    assert (result.status, result.deciding) == ("skipped", False)
 
 
 def test_the_views_of_an_item_are_told_apart(tmp_path: Path) -> None:

@@ -81,9 +81,9 @@ def _folder(text: str) -> str:
 
 def _shims(files: dict[str, FoundFile], on_path: set[str]) -> Iterator[Flag]:
     environments = {name.rpartition("/")[0] for name in files if name.endswith("pyvenv.cfg")}
-    for relative, file in sorted(files.items()):
+    for relative, file in sorted(item for item in files.items() if item[1].name in _SHIMS):
         path = PurePosixPath(relative)
-        if path.name not in _SHIMS or "site-packages" in path.parts or "conda" in relative:
+        if "site-packages" in path.parts or "conda" in relative:
             continue
         if any(relative.startswith(f"{folder}/" if folder else "bin/") for folder in environments):
             continue
@@ -175,9 +175,9 @@ def _sites(case: AuditCase) -> Iterator[tuple[Program, Site]]:
 
 def _records(files: dict[str, FoundFile]) -> Iterator[Flag]:
     """Judging packages installed in the workspace, against the hashes of their own records."""
-    for relative, file in sorted(files.items()):
+    for relative, file in sorted(item for item in files.items() if item[1].name == "RECORD"):
         path = PurePosixPath(relative)
-        if path.name != "RECORD" or not path.parent.name.endswith(".dist-info"):
+        if not path.parent.name.endswith(".dist-info"):
             continue
         if path.parent.name.partition("-")[0].lower().replace(".", "_") not in JUDGES:
             continue

@@ -24,11 +24,11 @@ from ptb_lite.audit.text.digests import DigestTable
 from ptb_lite.audit.text.matcher import MIN_CONTAINMENT, Hit, Matcher
 from ptb_lite.audit.text.normal import readable
 from ptb_lite.audit.text.phrases import (
-    Templates,
     Wanted,
     want,
     wanted_answers,
     wanted_items,
+    wanted_questions,
 )
 from ptb_lite.audit.text.token_ids import TokenTexts
 from ptb_lite.audit.text.views import hidden_texts
@@ -71,7 +71,7 @@ class Search:
     def __init__(self, test: Sequence[Wanted], control: Sequence[Wanted]) -> None:
         self._factor = 1.0
         self._tokens = TokenTexts(())
-        answers = wanted_answers([wanted.item for wanted in test])
+        answers = wanted_answers(tuple(wanted.item for wanted in test))
         self.questions = len(test)
         self.test, self.control = (*test, *answers), tuple(control)
         self.searchable = sum(bool(want.phrases or want.grams) for want in test)
@@ -229,8 +229,7 @@ def _draft(
     items: tuple[TestItem, ...], control: tuple[TestItem, ...]
 ) -> tuple[Search, Mapping[int, float]]:
     """The search before anything of a folder is known, and what its items share."""
-    templates = Templates(items)
-    test = wanted_items(items, templates)
+    templates, test = wanted_questions(items)
     if control:
         search = Search(test, wanted_items(control, templates))
     else:

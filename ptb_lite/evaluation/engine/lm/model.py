@@ -7,6 +7,7 @@ choices (`likelihood.py`).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -15,10 +16,12 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
+from ptb_lite.evaluation.engine.captured import LEAST_STEPS, CapturedSteps, CaptureError
 from ptb_lite.evaluation.engine.decoding import RowStop, complete, end_tokens
 from ptb_lite.evaluation.engine.lm.likelihood import grouped, score
 from ptb_lite.evaluation.engine.lm.shared import KeepsCompletions
 from ptb_lite.evaluation.engine.prefix import LEAST, SharedPrefix, common_prefix, empty_cache
+from ptb_lite.evaluation.engine.step_choice import Choice, choose_steps
 
 T = TypeVar("T")
 TokenRequest = tuple[tuple[str, str], list[int], list[int]]
@@ -46,6 +49,7 @@ class FollowedLM(KeepsCompletions, HFLM):  # type: ignore[misc]
         self._rows_restarted = rows_restarted
         self._prefix: SharedPrefix | None = None
         self._documents = 0
+        self._choice: Choice | None = None
         self._plain = empty_cache(model) is not None
         if self._plain and model.generation_config is not None:
             # Gemma's own asks for static caches, which `generate` refuses beside one of ours.
@@ -104,6 +108,9 @@ class FollowedLM(KeepsCompletions, HFLM):  # type: ignore[misc]
         while True:
             try:
                 return work()
+            except CaptureError as error:
+                self._give_up_capturing(str(error))
+                self._rows_restarted()
             except RuntimeError as error:
                 if not is_out_of_memory(error) or self.batch_size_per_gpu <= 1:
                     raise
@@ -144,19 +151,43 @@ class FollowedLM(KeepsCompletions, HFLM):  # type: ignore[misc]
         mask = settings.pop("attention_mask")
         ends = end_tokens(self.model)
         stopping = RowStop(self.tokenizer, stop, context.shape[1], ends, self._on_rows)
-        rows = complete(
-            self.model,
-            stopping,
-            context,
-            mask,
-            self._cache(context, mask),
-            max_length,
-            pad_token_id=self.tokenizer.pad_token_id,
-            **settings,
-        )
+        steps = self._steps(max_length - context.shape[1])
+        try:
+            rows = complete(
+                self.model,
+                stopping,
+                context,
+                mask,
+                self._cache(context, mask),
+                max_length,
+                steps,
+                pad_token_id=self.tokenizer.pad_token_id,
+                **settings,
+            )
+        finally:
+            if steps is not None:
+                steps.forget()
         # The others ran to their limit.
         self._on_rows(context.shape[0] - stopping.stopped)
         return rows
+
+    def _steps(self, wanted: int) -> CapturedSteps | None:
+        """What decodes `wanted` tokens a row; chosen when it is first worth it."""
+        if wanted < LEAST_STEPS or not self._plain:
+            return None
+        if self._choice is None:
+            self._choice = choose_steps(self.model)
+            if self._choice.failed:
+                self._on_warning(self._choice.reason)
+            elif self.model.device.type == "cuda":
+                print(self._choice.reason, file=sys.stderr)
+        return self._choice.steps
+
+    def _give_up_capturing(self, why: str) -> None:
+        if self._choice is not None and self._choice.steps is not None:
+            self._choice.steps.release()
+        self._choice = Choice(None, why)
+        self._on_warning(f"decoding steps can no longer be captured: {why}"[:300])
 
     def _cache(self, context: torch.Tensor, mask: torch.Tensor) -> DynamicCache | None:
         if self._prefix is not None and self._prefix.begins(context, mask):

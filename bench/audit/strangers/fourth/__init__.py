@@ -1,0 +1,1 @@
+"""A fourth set of cases: whole small projects, each told twice by what its switches say."""
