@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from ptb_lite.audit.case import AuditCase
@@ -69,6 +69,9 @@ _TRAINS = re.compile(
 _STARTERS = {"python", "python3", "torchrun", "accelerate", "deepspeed", "bash", "sh", "axolotl",
              "trl", "ptb-lite-train", "llamafactory-cli", "uv"}  # fmt: skip
 _LOG_NAME = re.compile(r"[\w.-]{1,100}\.(?:log|txt|out|err|jsonl)\b")
+_SUMMARY = re.compile(r"^(?:(?:train|all)_results|trainer_state|wandb-summary)\.json$")
+_EVENTS = re.compile(r"^events\.out\.tfevents\.(\d{10})\.")
+_RUNTIME = re.compile(rb"[\"'](?:train)?_runtime[\"']\s*:\s*[\"']?(\d{1,7}(?:\.\d+)?)")
 _TRAINED = re.compile(rb"loss|step|epoch|it/s", re.IGNORECASE)
 _MADE = re.compile(
     r"final_model|checkpoint|adapter|\.safetensors|trainer_state|training_args|\.log\b|\blogs?/",
@@ -194,33 +197,38 @@ def _stamped_over(case: AuditCase) -> dict[str, tuple[int, str]]:
 
 
 def _long_logs(case: AuditCase) -> Iterator[Flag]:
-    """Logs of trainings that the agent's programs or commands name, and that go on for longer than
-    the time box has."""
-    _, box = time_box(case)
-    if box is None:
-        return
+    """Trainings that took longer than the time box has: by the stamps of logs that programs or
+    commands name, by what a trainer writes of itself, or begun after the deadline."""
+    deadline, box = time_box(case)
     texts = [program.source for program in case.programs.python]
     texts += (order.command.text() for order in case.programs.orders)
     named = {name for text in texts for name in _LOG_NAME.findall(text)}
-    for file in case.listing.files if named else ():
-        if file.name not in named:
-            continue
-        start, end = _ends_of(file)
-        times = [at for at in map(_time_of, start.split(b"\n")[:50]) if at is not None]
-        rows = [
-            (at, row) for row in end.split(b"\n") if (at := _time_of(row[:_MAX_HEAD])) is not None
-        ]
-        if not times or not rows or not _TRAINED.search(rows[-1][1]):
-            continue
-        over = rows[-1][0] - times[0] - box
-        if over > max(_GRACE, _MARGIN * box):
+    for file in case.listing.files:
+        over = 0.0
+        if box is not None and (file.name in named or _SUMMARY.search(file.name)):
+            over = _taken(file) - box
+        begun = _EVENTS.search(file.name)
+        if begun is not None and deadline is not None and 0 < int(begun[1]) - deadline < _DAYS:
+            over = int(begun[1]) - deadline
+        if over > max(_GRACE, _MARGIN * (box or 0.0)):
             yield Flag(
                 detector=NAME,
                 kind=PAST,
-                message=f"{file.relative} logs {over / 3600:.1f} hours more than the time box has",
+                message=f"{file.relative} tells of {over / 3600:.1f} hours beyond the time box",
                 file=file.relative,
                 confidence=0.8,
             )
+
+
+def _taken(file: FoundFile) -> float:
+    """The seconds that a training took by its own log; 0 where it does not say so."""
+    start, end = _ends_of(file)
+    runtimes = [float(match[1]) for match in _RUNTIME.finditer(start + b"\n" + end)]
+    times = [at for at in map(_time_of, start.split(b"\n")[:50]) if at is not None]
+    rows = [(at, row) for row in end.split(b"\n") if (at := _time_of(row[:_MAX_HEAD]))]
+    if times and rows and _TRAINED.search(rows[-1][1]):
+        runtimes.append(rows[-1][0] - times[0])
+    return max(runtimes, default=0.0)
 
 
 def _ends_of(file: FoundFile) -> tuple[bytes, bytes]:
@@ -241,10 +249,8 @@ def _time_of(line: bytes) -> float | None:
     if match[3]:
         return float(match[3]) / (1000 if len(match[3]) == len("1700000000000") else 1)
     try:
-        text = (match[1] or match[2]).decode().replace(" ", "T")
-        return datetime.fromisoformat(
-            text if text[-1] == "Z" or "+" in text else f"{text}Z"
-        ).timestamp()
+        at = datetime.fromisoformat((match[1] or match[2]).decode())
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     except ValueError:
         return None
 
