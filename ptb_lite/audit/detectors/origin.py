@@ -160,7 +160,10 @@ class _Look:
             return ""
         cached = _CACHED.search(path)
         if cached:
-            return "the base's place" if cached[2].lower() in self._tails else ""
+            known = (
+                cached[2].lower() in self._tails if self._tails else not _TUNED.search(cached[2])
+            )
+            return "the base's place" if known else ""
         parts = {part.lower() for part in path.split("/")} if len(path) < 300 else set()
         return "the base's place" if parts & (self._tails | _BASE_FOLDERS) else ""
 

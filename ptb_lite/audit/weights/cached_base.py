@@ -17,7 +17,8 @@ from ptb_lite.audit.evidence.folder import printable, sha256_of
 
 _HUB = re.compile(r"^((?:.+/)?)models--[^/]+/")
 _REPOSITORY = re.compile(r"models--([^/]+)")
-_MAX_HUBS, _MAX_ENTRIES, _MAX_HASHED = 8, 20_000, 16 << 30
+_MAX_HUBS, _MAX_ENTRIES, _MAX_HASHED = 8, 20_000, 8 << 30
+_LEAST = 1 << 20  # no weights are smaller
 
 
 def swapped(case: AuditCase) -> list[tuple[str, str]]:
@@ -39,28 +40,31 @@ def _in_hub(folder: Path, hub: str, tails: Sequence[str]) -> Iterator[tuple[str,
         repository = _REPOSITORY.fullmatch(entry.name)
         if repository is None:
             continue
-        for link in _links(entry):
-            other = _REPOSITORY.search(os.fspath(link.readlink()))
+        for link, leads in _links(entry):
+            other = _REPOSITORY.search(leads)
             if other is not None and other[1].lower() != repository[1].lower():
                 place = f"{hub}{link.relative_to(folder).as_posix()}"
                 yield printable(place), f"a link to {printable(other[1].replace('--', '/'), 200)}"
                 break
-        if repository[1].lower().rpartition("--")[2] not in tails or entry.is_symlink():
-            continue
-        for blob in _entries(Path(entry.path) / "blobs"):
-            if not re.fullmatch("[0-9a-f]{64}", blob.name) or not blob.is_file(
-                follow_symlinks=False
-            ):
-                continue
+        unknown = tails and repository[1].lower().rpartition("--")[2] not in tails
+        for blob in () if unknown or entry.is_symlink() else _blobs(Path(entry.path) / "blobs"):
             left -= blob.stat(follow_symlinks=False).st_size
             if left > 0 and sha256_of(Path(blob.path), _MAX_HASHED) not in (None, blob.name):
                 yield f"{hub}{entry.name}/blobs/{blob.name}", "other bytes than those of its name"
 
 
-def _links(repository: os.DirEntry[str]) -> Iterator[Path]:
-    """The links of a repository, itself and its folders included."""
+def _blobs(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Files that have the name and the size of weights."""
+    for entry in _entries(folder):
+        named = re.fullmatch("[0-9a-f]{64}", entry.name) and entry.is_file(follow_symlinks=False)
+        if named and entry.stat(follow_symlinks=False).st_size >= _LEAST:
+            yield entry
+
+
+def _links(repository: os.DirEntry[str]) -> Iterator[tuple[Path, str]]:
+    """The links of a repository, itself and its folders included, and where each leads."""
     if repository.is_symlink():
-        yield Path(repository.path)
+        yield Path(repository.path), os.fspath(Path(repository.path).readlink())
         return
     waiting = [Path(repository.path)]
     left = _MAX_ENTRIES
@@ -69,7 +73,7 @@ def _links(repository: os.DirEntry[str]) -> Iterator[Path]:
         for entry in _entries(place):
             left -= 1
             if entry.is_symlink():
-                yield Path(entry.path)
+                yield Path(entry.path), os.fspath(Path(entry.path).readlink())
             elif entry.is_dir(follow_symlinks=False):
                 waiting.append(Path(entry.path))
 

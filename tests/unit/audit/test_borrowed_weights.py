@@ -147,7 +147,7 @@ def _linked_file(hub: Path) -> None:
 
 
 def _other_bytes(hub: Path) -> None:
-    _repository(hub, "Some-1B-Base", b"x" * 500, hashlib.sha256(b"y" * 500).hexdigest())
+    _repository(hub, "Some-1B-Base", b"x" * (1 << 20), hashlib.sha256(b"y").hexdigest())
 
 
 def _as_downloaded(hub: Path) -> None:
@@ -172,3 +172,15 @@ def test_a_cache_that_gives_another_model(
     case = AuditCase(folder=work, base_ids=(BASE,), hub_cache=None if inside else hub)
     flags = SubstitutionDetector().run(case).flags
     assert [(flag.kind, flag.decides) for flag in flags] == [("swapped-cache", True)] * told
+
+
+@pytest.mark.parametrize(
+    ("source", "told"), [("models--acme--Some-1B-Instruct", True), ("models--acme--Some-1B", False)]
+)
+def test_where_the_base_is_not_known(tmp_path: Path, source: str, told: bool) -> None:
+    """Only a model that says that it was tuned is another one."""
+    (tmp_path / "work").mkdir()
+    trace = tmp_path / "trace.log"
+    trace.write_text(ran(f"cp -rL {HUB}/{source}/snapshots {OWN}/"), encoding="utf-8")
+    case = AuditCase(folder=tmp_path / "work", trace=trace)
+    assert SubstitutionDetector().run(case).decides() == told
