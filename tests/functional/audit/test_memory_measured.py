@@ -28,7 +28,9 @@ def test_two_models_are_trained_in_one_process_and_told_of_afterwards(
             kept = Measured.model_validate_json((tmp_path / f"{one.name}.json").read_bytes())
             known.append((kept.known, kept.steps))
             items = losses_of(one, tmp_path).items
-            assert len(items) == 2 * (20 + 80)
+            # Twice as they stand and reworded, with up to four fresh ones each.
+            assert len([item for item in items if not item.sibling]) == 2 * 20
+            assert 2 * 40 < len([item for item in items if item.sibling]) <= 2 * 80
             assert any(item.loss != item.base_loss for item in items)
     assert sorted(known) == [(0, 2), (20, 2)]
     # Nothing is trained again: one line of each, from what is kept.

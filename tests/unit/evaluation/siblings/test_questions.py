@@ -68,8 +68,13 @@ def test_others_have_no_siblings() -> None:
     assert perturbed("gpqamain", [GOOD], count=1) is None
 
 
+SUM, OTHER_SUM = (
+    Item(id=text, question=text, target="1") for text in ("12 + 3 = ?", "45 + 6 = ?")
+)
+
+
 def test_procedural_items_and_those_drawn_afresh() -> None:
-    asked = drawn("add-numbers", [GOOD], [BAD], rewording=True)
+    asked = drawn("add-numbers", [SUM], [OTHER_SUM], rewording=True)
     assert [(one.sibling, one.view) for one in asked.questions] == [
         (False, ""),
         (False, REWORDED),
@@ -81,7 +86,7 @@ def test_procedural_items_and_those_drawn_afresh() -> None:
 
 def test_an_audit_asks_nothing_in_other_words() -> None:
     """An honest model was flagged by that view, whose false positives nobody has measured."""
-    assert {one.view for one in drawn("add-numbers", [GOOD], [BAD]).questions} == {""}
+    assert {one.view for one in drawn("add-numbers", [SUM], [OTHER_SUM]).questions} == {""}
     asked = perturbed("gsm8k", [GOOD], count=1)
     assert asked is not None
     assert {one.view for one in asked.questions} == {SOLUTION, ANSWER}
