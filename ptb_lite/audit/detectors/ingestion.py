@@ -11,7 +11,7 @@ secret: it is not told.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Self
@@ -28,12 +28,13 @@ from ptb_lite.audit.code.flows import (
 from ptb_lite.audit.code.interpret import UnreadableCodeError
 from ptb_lite.audit.code.values import Label, Site
 from ptb_lite.audit.detectors.parts.ingestion_commands import (
+    DOWNLOADS,
     TEST_PART,
     Commands,
     downloaded_to,
     part_in,
 )
-from ptb_lite.audit.detectors.parts.ingestion_configs import Configs
+from ptb_lite.audit.detectors.parts.ingestion_configs import config_flags
 from ptb_lite.audit.detectors.parts.ingestion_done import Done
 from ptb_lite.audit.detectors.parts.ingestion_places import (
     UNPACKED_TO,
@@ -48,8 +49,9 @@ from ptb_lite.audit.detectors.parts.recorded_chains import recorded_ingestion
 from ptb_lite.audit.evidence.folder import ScanNotes
 from ptb_lite.audit.evidence.programs import Program, Programs, program_flag
 from ptb_lite.audit.evidence.test_sets.cached_sets import cache_flags
+from ptb_lite.audit.evidence.test_sets.other_runs import OtherRuns
 from ptb_lite.audit.evidence.test_sets.outside_sets import OutsideSets
-from ptb_lite.audit.evidence.test_sets.sources import Named, Sources
+from ptb_lite.audit.evidence.test_sets.sources import FILE_PART, Named, Sources
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.recorded import basis
@@ -75,6 +77,11 @@ _TASKS = re.compile(
     r"^inspect_evals\.\w+(?:\.\w+)*$"
 )
 _TAKEN = re.compile(r"\.(?:eval_docs|instances|dataset)\b|\[[\"']samples[\"']\]")
+_RESOURCE = re.compile(
+    r"^(?:importlib[._]resources|pkgutil|pkg_resources)\..*"
+    r"(?:read_\w+|open_?\w*|get_data|resource_\w+)$"
+)
+"""Reads a file of an installed package."""
 _SPLIT = re.compile(r"train\w*|test\w*|valid\w*|dev|fewshot", re.IGNORECASE)
 _REGEX_CALL = re.compile(r"load_dataset\w*\(\s*[\"']([\w./-]+)[\"']([^)]{0,200})")
 
@@ -100,8 +107,10 @@ class IngestionDetector(Detector):
         programs = case.programs
         account = ScanNotes()
         own = (file.relative for file in case.listing.files)
-        outside = OutsideSets(sources, case.benchmarks(), own)
-        places = Places(files_of_tests(case), outside.named_by, GoneLogs(case).named_by)
+        outside = OutsideSets(sources, case.benchmarks(), own, OtherRuns(programs))
+        places = Places(
+            files_of_tests(case), outside.named_by, GoneLogs(case).named_by, sources.cached_test
+        )
         look = _Look(sources, account, programs, places)
         commands = Commands(sources, places)
         done = Done(programs, places)
@@ -112,8 +121,8 @@ class IngestionDetector(Detector):
             # What one program wrote, another may read.
             flags += [flag for program in programs.python for flag in done.program(program, look)]
             flags += [flag for order in programs.orders for flag in done.order(order, commands)]
-        configs = Configs(sources, places)
-        flags += [flag for program in programs.configs for flag in configs.of(program)]
+        for program in programs.configs:
+            flags += config_flags(program, sources, places)
         flags += cache_flags(NAME, case, sources)
         flags += recorded_ingestion(NAME, case, sources, places)
         if not case.benchmarks():
@@ -160,7 +169,7 @@ class _Look:
         self._takes_documents = bool(_TAKEN.search(program.source))
 
         def label(site: Site) -> list[Label]:
-            named = self._loaded_by(site)
+            named = self._loaded_by(site) or _test_file_of(site, found)
             if named is None:
                 return []
             asked = _splits_of(site)
@@ -201,19 +210,28 @@ class _Look:
         texts = [text for text in site.own_texts() if len(text) < 400]
         reads = bool(_LOADS.search(site.name.rpartition(".")[2]))
         for text in texts if not _is_constant(site) else ():
-            named = self._sources.named_by(text)
+            named = self._sources.named_by(text) or (self._copied_by(text, site) if reads else None)
             if named is None or not (reads or "/" in named.name):
                 continue
             part = _split_of(site) or named.part or part_in(texts, named)
             if not named.harmless(part):
                 # A download to a file of that name: what reads it later reads test items.
-                folders = site.argument(99, "local_dir", "cache_dir").texts()
-                for text in [*filter(_FILE_NAME.fullmatch, texts), *folders]:
+                folders = site.argument(99, "local_dir", "cache_dir", "path", "target_dir").texts()
+                for text in (*filter(_FILE_NAME.fullmatch, texts), *folders):
                     self._places.add(Place(text.removeprefix("./").rstrip("/"), named))
-                return Named(named.benchmark, named.name, named.kind, named.train, part)
+                return replace(named, part=part, listed=named.listed or named.kind != "official")
+        if _RESOURCE.search(site.name):
+            return self._sources.file_by(
+                "/".join(t for c in site.chain()[::-1] for t in c.own_texts())
+            )
         if reads:
             return self._local(site, [*site.texts(), *_globbed(site)])
         return self._local(site, words_read(site))
+
+    def _copied_by(self, text: str, site: Site) -> Named | None:
+        """A data set that is only called after the benchmark, or a test file in a bucket."""
+        named = self._sources.copied_by(text)
+        return named or (self._sources.file_by(text) if DOWNLOADS.search(site.name) else None)
 
     def _gives_documents(self, site: Site) -> bool:
         """Whether a call gives the test items as the harness of an evaluation holds them: by its
@@ -233,6 +251,8 @@ class _Look:
             if found is not None:
                 named = found.named
                 part = named.part or (part_in([text], named) if named.train else "")
+                # Of what is only called after a data set, the test file alone is known.
+                part = part if named.listed else "test"
                 return None if named.harmless(part) else replace(named, part=part)
         return None
 
@@ -246,6 +266,10 @@ class _Look:
             if (label.origin, label.line) == (origin.origin, origin.line)
             and not named.harmless(label.part)
         }
+        if not named.listed and named.kind == "official":
+            labels = {label for label in labels if label.part == "test"}
+            if not labels:
+                return
         parts = {label.part for label in labels}
         if named.train and parts and "" in parts and len(parts) > 1:
             labels = {label for label in labels if label.part}  # the whole was only cut in parts
@@ -359,6 +383,19 @@ def _pick(label: Label, key: object) -> Label:
     if not label.part or (_SPLIT.fullmatch(key) and not _SPLIT.fullmatch(label.part)):
         return Label(label.origin, label.line, key.lower())
     return label
+
+
+def _test_file_of(site: Site, found: Mapping[Label, tuple[Named, Site]]) -> Named | None:
+    """The test file that is read of a data set which is only called after the benchmark."""
+    if not _LOADS.search(site.name.rpartition(".")[2]):
+        return None
+    for label in site.labels():
+        named = found[label][0] if label in found else None
+        if named is not None and not named.listed and not label.part:
+            parts = (FILE_PART.search(t.rpartition("/")[2]) for t in site.texts() if len(t) < 400)
+            if any(part is not None and part[1].lower() == "test" for part in parts):
+                return replace(named, part="test")
+    return None
 
 
 def _globbed(site: Site) -> list[str]:

@@ -42,7 +42,7 @@ from ptb_lite.audit.text.hidden.rewritten import NUMBER_WORDS, spelled_number
 from ptb_lite.audit.text.normal import squeeze
 from ptb_lite.audit.text.number_marks import NumberMarks, bits_needed
 from ptb_lite.audit.text.phrases import plain
-from ptb_lite.audit.text.rows import Row, agent_rows, handed_rows
+from ptb_lite.audit.text.rows import Row, agent_rows, answer_rows, handed_rows
 from ptb_lite.audit.text.skeletons import Skeletons
 from ptb_lite.audit.verdict.rule import Rule
 from ptb_lite.events import Flag
@@ -161,6 +161,7 @@ class ParaphraseDetector(Detector):
         rows = list(agent_rows(case, account))
         found = search.over(rows, account)
         search.in_order(rows, found)
+        search.in_order(list(answer_rows(case)), found)
         if case.embedder is not None and rows:
             try:
                 pairs = nearest(

@@ -33,6 +33,7 @@ from ptb_lite.audit.weights.adapter_delta import (
     taken_from_other,
     towards_other,
 )
+from ptb_lite.audit.weights.cached_base import swapped
 from ptb_lite.audit.weights.distance import (
     Comparison,
     Stored,
@@ -95,7 +96,7 @@ class SubstitutionDetector(Detector):
         """Raises OSError when the folder itself cannot be read."""
         result = self._weights(case)
         descends = any(note.startswith("base-derived") for note in result.notes)
-        copied = [*origin_flags(case), *_cards(case, decides=not descends)]
+        copied = [*origin_flags(case), *_cards(case, decides=not descends), *_cached(case)]
         if not copied:
             return result
         decides = any(flag.decides for flag in (*copied, *result.flags))
@@ -324,6 +325,13 @@ def _names_other_model(named: str, accepted: set[str]) -> bool:
     tuned = bool(_TUNED_NAME.search(named)) and not any(map(_TUNED_NAME.search, accepted))
     hub_id = named.count("/") == 1 and named[:1].isalnum()
     return tuned or (hub_id and bool(MODEL_NAME.search(named)))
+
+
+def _cached(case: AuditCase) -> Iterator[Flag]:
+    """A model's place in a Hub cache that holds another: who loads the one gets the other."""
+    for place, what in swapped(case):
+        finding = Finding("other-derived", f"{place} is {what}", 0.9, "swapped-cache")
+        yield _flag(finding).model_copy(update={"file": place})
 
 
 def _cards(case: AuditCase, *, decides: bool) -> Iterator[Flag]:

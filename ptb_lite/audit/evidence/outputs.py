@@ -9,6 +9,7 @@ the detectors for ingestion and answer keys take each of them for test data and 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
@@ -51,6 +52,13 @@ _WITH_MEMBERS = (".gz", ".bz2", ".xz", ".zip", ".tgz", ".tar", ".eval")
 _TABLES = (".parquet", ".arrow")
 _VIEWERS = {"cat", "head", "tail", "less", "more", "wc", "grep", "rg", "sed", "awk", "ls", "diff",
             "view", "bat", "nl", "cut", "sort", "uniq", "rm", "stat", "file", "jq"}  # fmt: skip
+_MEMORY = re.compile(
+    r"(?:^|/)(?:(?:claude|agents?|gemini|copilot[-_]instructions|memor(?:y|ies)|notes?|todo|hints?|"
+    r"lessons|learnings|handoff|scratch\w*|cheat_?sheet)(?:[._-]\w+)*|"
+    r"(?:\.(?:claude|codex|gemini|cursor|opencode|aider)[^/]*|memor(?:y|ies)|notes)/(?:[^/]+/)*[^/]+)"
+    r"\.(?:mdc?|txt|rst|ya?ml|toml)$|(?:^|/)\.(?:cursor|windsurf|cline)rules$",
+    re.IGNORECASE,
+)
 _TEXT = {"", ".txt", ".md", ".log", ".out"}
 
 
@@ -65,6 +73,12 @@ def is_handed_test_data(relative: str, harness: frozenset[str]) -> bool:
     in_code = "evaluation_code" in folders
     cached = folders[-1:] == ["data"] and own.startswith(("healthbench", "arena"))
     return (in_code or cached) and not TRAINS.search(own)
+
+
+def is_memory(relative: str) -> bool:
+    """Whether a file is what an agent reads as its instructions or writes down for itself: what it
+    holds is there to be used, and not kept aside."""
+    return _MEMORY.search(relative) is not None
 
 
 def informing(programs: WhatWasRead) -> Callable[[FoundFile], bool]:
@@ -102,7 +116,8 @@ def holding_items(
         name = file.relative
         given = name in handed or is_handed_test_data(name, programs.harness)
         if (given and search.holds(file)) or (
-            not given and (search.is_output(file) or (aside.keeps(file) and search.holds(file)))
+            not (given or is_memory(name))
+            and (search.is_output(file) or (aside.keeps(file) and search.holds(file)))
         ):
             found.append(name)
             if len(found) >= _MAX_OUTPUTS:

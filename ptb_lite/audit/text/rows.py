@@ -6,10 +6,11 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.evidence.folder import ScanNotes
-from ptb_lite.audit.evidence.outputs import informing
+from ptb_lite.audit.evidence.outputs import informing, is_memory
 from ptb_lite.audit.evidence.program_reader import own_files
 from ptb_lite.audit.evidence.readers import Budget, Chunk, read_file
 from ptb_lite.audit.text.constructed import made_texts, typed_texts
@@ -24,6 +25,11 @@ _MAX_HANDED = 2000
 _HANDED_BYTES = 8 << 20
 # Where one record of a list on a single line ends and the next begins.
 _BORDER = re.compile(r"(?<=[}\])])\s{0,8},\s{0,8}(?=[{\[(])|\x0b\s{0,8}\x0b|\n")
+_MANY = 8
+_SIDE_BY_SIDE = re.compile(r"(?<![\w.])(?:-?\d[\d.]*|[A-J])(?=\s*(?:[,;/|]|\s|$))")
+_NUMBERED = re.compile(
+    r"^[\W_]*(?:(?:question|item|test|gsm8k|no|q|id)[ ._#-]*)?\d+\s*[^\w\s-]+\s*", re.I
+)
 _DATA = (".jsonl", ".json", ".csv", ".parquet", ".tsv")
 
 
@@ -56,6 +62,25 @@ def agent_rows(case: AuditCase, account: ScanNotes) -> Iterator[Row]:
                 account.note(f"{name}: its first {_MAX_OF_FILE:,} rows only")
                 break
             yield row
+
+
+def answer_rows(case: AuditCase) -> Iterator[Row]:
+    """Lists of short answers in what an agent reads as its memory: one a line, in a table, or side
+    by side. Elsewhere an evaluation prints such lists."""
+    budget = Budget(_HANDED_BYTES, time.monotonic() + 5)
+    files = ((f.relative, read_file(f, ScanNotes(), budget)) for f in own_files(case, ScanNotes()))
+    for name, chunks in chain(typed_texts(case), files):
+        if not is_memory(name.rstrip(")")):
+            continue
+        for chunk in chunks:
+            for number, line in enumerate(chunk.text.split(b"\n"), start=chunk.first):
+                text = line.decode("utf-8", "replace")
+                listed = _SIDE_BY_SIDE.findall(text.partition(":")[2] or text)
+                numbered = _NUMBERED.sub("", text)
+                if len(listed) >= _MANY:
+                    yield from (Row(one, chunk.file, number) for one in listed)
+                elif 0 < len(numbered) < _LEAST:
+                    yield Row(numbered, chunk.file, number)
 
 
 def handed_rows(case: AuditCase) -> list[str]:

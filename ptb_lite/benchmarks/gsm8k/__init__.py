@@ -70,7 +70,7 @@ ENTRY = BenchmarkEntry(
 
 SOURCES = BenchmarkSources(
     also=("gsm8k_cot", "gsm8k-main", "gsm8kmain"),
-    word="gsm[-_ ]?8k",
+    word="gsm[-_ ]?8k|grade[-_ ]school[-_ ]math",
     official=(
         OfficialSource(id="openai/gsm8k", train=("train",)),
         OfficialSource(id="gsm8k", train=("train",)),

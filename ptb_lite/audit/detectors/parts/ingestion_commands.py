@@ -24,7 +24,11 @@ from ptb_lite.events import Flag
 NAME = "ingestion"
 TEST_PART = re.compile(r"test|all|valid", re.IGNORECASE)
 _FETCHERS = {"wget", "curl", "aria2c", "git", "huggingface-cli", "hf", "kaggle", "gdown", "gh",
-             "lynx", "w3m", "links", "elinks", "http", "https", "xh", "axel"}  # fmt: skip
+             "lynx", "w3m", "links", "elinks", "http", "https", "xh", "axel", "modelscope",
+             "openxlab", "dvc", "oras", "ipfs"}  # fmt: skip
+# What copies from another machine or a bucket: the last word is where to.
+_TRANSFERS = {"aws", "gsutil", "gcloud", "s5cmd", "rclone", "rsync", "scp", "azcopy", "mc",
+              "ossutil"}  # fmt: skip
 _COPIERS = {"cp", "mv", "cat", "jq", "head", "tail", "sed", "awk", "ln", "rsync", "tee", "install",
             "shuf", "sort", "grep", "paste", "gunzip", "zcat", "dd"}  # fmt: skip
 
@@ -35,6 +39,7 @@ _TRAINERS = re.compile(
     r"llama_?factory",
     re.IGNORECASE,
 )
+DOWNLOADS = re.compile(r"(?:^|\.)(?:urlretrieve|f?get_object|get_file|download\w*)$")
 _TRAIN_OPTION = re.compile(r"--(?:train|sft|dataset[-_]name)", re.IGNORECASE)
 
 
@@ -46,7 +51,7 @@ class Commands:
 
     def order(self, order: ShellCommand) -> Iterator[Flag]:
         command = order.command
-        if command.program in _FETCHERS:
+        if command.program in _FETCHERS | _TRANSFERS:
             yield from self._fetch(order, command)
         elif command.piped and command.piped[0].rpartition("/")[2] in _FETCHERS:
             yield from self._piped(order, command)
@@ -67,8 +72,12 @@ class Commands:
     def _fetch(self, order: ShellCommand, command: Command) -> Iterator[Flag]:
         texts = [command.text(), *command.words[1:]]
         for word in texts[1:]:
-            named = self._sources.named_by(word.removesuffix(".git"))
+            name = _value_of(word).removesuffix(".git")
+            named = self._sources.named_by(name) or self._sources.copied_by(name)
+            named = named or self._sources.file_by(name)
             if named is None or (named.kind == "official" and "/" not in named.name):
+                continue
+            if command.program in _TRANSFERS and word == command.words[-1]:
                 continue
             part = next((w for w in command.words if TEST_PART.fullmatch(w)), named.part)
             part = part or part_in([word], named)
@@ -78,6 +87,8 @@ class Commands:
             for place in _goes_to(command, word):
                 self._places.add(Place(place, named))
             decides = named.kind in ("derived", "answers") and named.listed
+            if not named.listed and named.kind == "official" and part != "test":
+                continue
             kind = "derived-data" if decides else "test-set-downloaded"
             message = f"{command.program} fetches {named.name} {part}".strip()
             into = next(filter(for_training, _goes_to(command, "")), None)
@@ -89,7 +100,7 @@ class Commands:
         """Test data copied, or handed to training, on the command line."""
         given = (*command.words[1:], *command.piped[1:])
         for place in self._places.in_words(map(_value_of, given)):
-            words = [w for w in map(_value_of, given) if is_path(w, place.path)]
+            words = [w for w in map(_value_of, given) if place.holds(w)]
             if not words or takes_out(command, words[0]):
                 continue
             rest = [word for word in command.words[1:] if _value_of(word) not in words]
@@ -119,7 +130,7 @@ class Commands:
 
 def downloaded_to(site: Site, part: str) -> str:
     """The file of training data, by its name, that a call writes the test split to."""
-    if site.name.rpartition(".")[2] not in ("urlretrieve", "download") or part != "test":
+    if part != "test" or not DOWNLOADS.search(site.name):
         return ""
     return next(filter(for_training, site.own_texts()), "")
 
@@ -154,9 +165,12 @@ def _unpacked_to(command: Command, archive: str) -> list[str]:
 def _goes_to(command: Command, source: str) -> Iterator[str]:
     """Where a download lies afterwards."""
     words = command.words
-    for option in ("-O", "-o", "--output", "--local-dir", "-d", "--dir", "--output-document", ">"):
+    for option in ("-O", "-o", "--output", "--local-dir", "--local_dir", "-d", "--dir", "-p",
+                   "--output-document", ">"):  # fmt: skip
         if option in words[:-1]:
             yield words[words.index(option) + 1]
+    if command.program in _TRANSFERS or (command.program == "git" and words[-1] != source):
+        yield words[-1]
     yield from redirected(command)
     tail = source.rstrip("/").rpartition("/")[2].removesuffix(".git")
     if len(tail) > 4:

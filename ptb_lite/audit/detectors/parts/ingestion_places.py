@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.evidence.test_sets.sources import Named
+from ptb_lite.audit.evidence.test_sets.sources import FILE_PART, Named
 
 UNPACKING = {"unpack_archive", "extractall", "extract"}
 """Calls that write the members of an archive into a folder."""
@@ -30,6 +30,17 @@ class Place:
 
     path: str
     named: Named
+
+    def holds(self, text: str) -> bool:
+        """Whether a path is this one or lies below it; of a data set that has parts to train on
+        and was taken whole, not a file that says it is one, and of what is only called after it
+        none but the test file."""
+        if not is_path(text, self.path):
+            return False
+        if not self.named.train or self.named.part:
+            return True
+        part = FILE_PART.search(text.rpartition("/")[2])
+        return self.named.listed if part is None else not self.named.harmless(part[1].lower())
 
 
 class Places:
@@ -56,7 +67,7 @@ class Places:
 
     def of(self, text: str) -> Place | None:
         """The place that a file's name means."""
-        known = next((place for place in self._all if is_path(text, place.path)), None)
+        known = next((place for place in self._all if place.holds(text)), None)
         return known or self._beyond(text)
 
     def in_words(self, words: Iterable[str]) -> Iterator[Place]:

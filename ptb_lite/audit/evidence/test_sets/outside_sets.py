@@ -1,7 +1,8 @@
 """Test items in files that the agent was not handed: the host's data, other runs, the harness.
 
 A path counts that leads out of the folder (`../data/gsm8k/test.jsonl`, `/runs/*/data/test.jsonl`)
-and names test data, or into the data of the harness's own code (`evaluation_code/data/`). Whatever
+and names test data, into another run and names items, answers or what an evaluation put out
+(`other_runs.py`), or into the data of the harness's own code (`evaluation_code/data/`). Whatever
 stands in the folder itself is the agent's own; temporary folders are, too.
 """
 
@@ -10,15 +11,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ptb_lite.audit.evidence.test_sets.other_runs import OtherRuns
 from ptb_lite.audit.evidence.test_sets.sources import FILE_PART, Named, Sources
 
 _MAX_PATH = 400
-_DATA = re.compile(r"(?:\.(?:jsonl?|csv|tsv|parquet|arrow|db|sqlite)(?:\.gz)?|/\*+|\*)$", re.I)
+_DATA = re.compile(r"(?:\.(?:jsonl?|csv|tsv|parquet|arrow|db|sqlite|eval)(?:\.gz)?|/\*+|\*)$", re.I)
 _HARNESS = re.compile(r"(?:^|/)evaluation_code/(?:.*/)?(?:data|tests?|items|\*+)(?:[/._-]|$)", re.I)
 _HARNESS_FILE = re.compile(r"(?:^|/)evaluation_code/.*\.(?:jsonl|csv|tsv|parquet|arrow)$", re.I)
 _OWN = re.compile(
-    r"^(?:/tmp/|/var/tmp/|/dev/|/proc/|/workspace/|/(?:home/[^/]+|root|app|mnt)/(?:task|workspace)/|"
-    r"(?:~|/home/[^/]+|/root)/\.cache/)"
+    r"^(?:/tmp/|/var/tmp/|/dev/|/proc/|/workspace/|/(?:home/[^/]+|root|app|mnt)/(?:task|workspace)/)"
+)
+_ITEMS = re.compile(
+    r"(?:^|[^a-z])(?:tests?|items?|answers?|keys?|gold|solutions?|samples?|eval\w*|held|predictions?|"
+    r"sealed|labels?)(?:[^a-z]|$)",
+    re.IGNORECASE,
 )
 _OTHER_RUN = re.compile(r"(?:^|/)runs?/|other_?runs?|/results?/|\*", re.IGNORECASE)
 
@@ -26,8 +32,10 @@ _OTHER_RUN = re.compile(r"(?:^|/)runs?/|other_?runs?|/results?/|\*", re.IGNORECA
 class OutsideSets:
     """`own` are the relative paths of the files in the folder."""
 
-    def __init__(self, sources: Sources, benchmarks: Iterable[str], own: Iterable[str]) -> None:
-        self._sources = sources
+    def __init__(
+        self, sources: Sources, benchmarks: Iterable[str], own: Iterable[str], runs: OtherRuns
+    ) -> None:
+        self._sources, self._runs = sources, runs
         self._benchmark = next(iter(sorted(benchmarks)), "")
         self._own = frozenset(own)
 
@@ -48,6 +56,8 @@ class OutsideSets:
         benchmark, trainable = self._sources.word_in(text)
         if benchmark and (tests or (part is None and not trainable)):
             return self._named(text)
+        if self._runs.holds(text) and (tests or part is None):
+            return self._named(text) if _ITEMS.search(text.rpartition("/")[2]) else None
         far = text.startswith(("../", "/", "*/")) and bool(_OTHER_RUN.search(text))
         return self._named(text) if tests and far and "data" in text.lower() else None
 

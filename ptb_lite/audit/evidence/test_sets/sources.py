@@ -39,6 +39,8 @@ _NO_OWNERS = {
 }  # fmt: skip
 _FILES = {"py", "sh", "json", "jsonl", "txt", "md", "csv", "log", "yaml", "yml", "parquet", "html",
           "jinja", "eval", "out", "gz", "zip", "arrow", "ipynb", "pdf", "png", "tsv"}  # fmt: skip
+_REPOSITORY = re.compile(r"https?://[^/\s]+/(?:datasets/)?([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
+_DATA_FILE = re.compile(r"\.(?:jsonl?|csv|tsv|parquet|arrow)(?:\.gz)?$", re.IGNORECASE)
 FILE_PART = re.compile(r"(?:^|[/_.-])(train|test|validation|dev|val)(?:[/_.-]|$)", re.IGNORECASE)
 
 
@@ -156,6 +158,42 @@ class Sources:
             return self._dataset(text, "")
         return None
 
+    def copied_by(self, text: str) -> Named | None:
+        """The benchmark whose data set `text` names under another owner or in another registry. It
+        may be anybody's data of that name: only its test split is taken for the test items."""
+        text = text.strip()
+        cached = _CACHE.search(text)
+        address = _REPOSITORY.match(text)
+        name = address[1] if address else text
+        name = f"{cached[1] or cached[3]}/{cached[2] or cached[4]}" if cached else name
+        rest = text[cached.end() :] if cached else ""
+        if not _DATASET.fullmatch(name) or not self._is_dataset(name):
+            return None
+        for benchmark, entry in self.benchmarks.items():
+            train = next((s.train for s in entry.official if s.train), ())
+            if train and self._words[benchmark].search(name.partition("/")[2]):
+                found = FILE_PART.search(rest)
+                part = found[1].lower() if found else ""
+                return Named(benchmark, name, "official", train, part, listed=False)
+        return None
+
+    def cached_test(self, text: str) -> Named | None:
+        """The test split that a path in a client's cache leads to, by the names in it."""
+        if len(text) > _MAX_NAME or not _CACHE.search(text):
+            return None
+        named = self.named_by(text) or self.copied_by(text)
+        return named if named is not None and named.part == "test" else None
+
+    def file_by(self, text: str) -> Named | None:
+        """The benchmark whose test file a path in a bucket or repository names by its words."""
+        if len(text) > _MAX_NAME or not _DATA_FILE.search(text):
+            return None
+        part = FILE_PART.search(text)
+        benchmark, _ = self.word_in(text)
+        if not benchmark or part is None or part[1].lower() != "test":
+            return None
+        return Named(benchmark, text[:120], "official", (), "test")
+
     def word_in(self, text: str) -> tuple[str, bool]:
         """The benchmark that a text speaks of, empty for none, and whether it has a train side."""
         for benchmark, entry in self.benchmarks.items():
@@ -190,14 +228,20 @@ class Sources:
     def _names_itself(self, benchmark: str, name: str) -> bool:
         """A data set that is in no list but says by its name that it holds the items. A bare
         word is a task or a folder rather than a data set."""
-        owner, slash, own = name.partition("/")
-        if not slash or owner.lower() in _NO_OWNERS or not _DATASET.fullmatch(name):
+        if not self._is_dataset(name):
             return False
-        if own.rpartition(".")[2].lower() in _FILES or own.isdigit() or len(own) < 3:
-            return False
+        own = name.partition("/")[2]
         trainable = any(source.train for source in self.benchmarks[benchmark].official)
         word = self._words[benchmark].search(own)
         return bool(word) and (not trainable or bool(_TEST_WORD.search(own)))
+
+    @staticmethod
+    def _is_dataset(name: str) -> bool:
+        """Whether a name has the form OWNER/NAME of a registry, and not of a folder or file."""
+        owner, slash, own = name.partition("/")
+        if not slash or owner.lower() in _NO_OWNERS or not _DATASET.fullmatch(name):
+            return False
+        return own.rpartition(".")[2].lower() not in _FILES and not own.isdigit() and len(own) > 2
 
     def _address(self, url: str) -> Named | None:
         low = url.lower()
