@@ -17,7 +17,6 @@ from pathlib import PurePosixPath
 from typing import Self
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.code.builtin import FUNCTIONS
 from ptb_lite.audit.code.flows import (
     is_training_file,
     sink_of,
@@ -27,16 +26,15 @@ from ptb_lite.audit.code.flows import (
 )
 from ptb_lite.audit.code.interpret import UnreadableCodeError
 from ptb_lite.audit.code.values import Label, Site
-from ptb_lite.audit.detectors.parts.ingestion_commands import (
+from ptb_lite.audit.detectors.parts.ingesting.commands import (
     DOWNLOADS,
-    TEST_PART,
     Commands,
     downloaded_to,
     part_in,
 )
-from ptb_lite.audit.detectors.parts.ingestion_configs import config_flags
-from ptb_lite.audit.detectors.parts.ingestion_done import Done
-from ptb_lite.audit.detectors.parts.ingestion_places import (
+from ptb_lite.audit.detectors.parts.ingesting.configs import config_flags
+from ptb_lite.audit.detectors.parts.ingesting.done import Done
+from ptb_lite.audit.detectors.parts.ingesting.places import (
     UNPACKED_TO,
     UNPACKING,
     GoneLogs,
@@ -44,6 +42,13 @@ from ptb_lite.audit.detectors.parts.ingestion_places import (
     Places,
     files_of_tests,
     unpacked,
+)
+from ptb_lite.audit.detectors.parts.ingesting.splits import (
+    globbed,
+    is_constant,
+    pick,
+    split_of,
+    splits_of,
 )
 from ptb_lite.audit.detectors.parts.recorded_chains import recorded_ingestion
 from ptb_lite.audit.evidence.folder import ScanNotes
@@ -82,7 +87,6 @@ _RESOURCE = re.compile(
     r"(?:read_\w+|open_?\w*|get_data|resource_\w+)$"
 )
 """Reads a file of an installed package."""
-_SPLIT = re.compile(r"train\w*|test\w*|valid\w*|dev|fewshot", re.IGNORECASE)
 _REGEX_CALL = re.compile(r"load_dataset\w*\(\s*[\"']([\w./-]+)[\"']([^)]{0,200})")
 
 
@@ -172,7 +176,7 @@ class _Look:
             named = self._loaded_by(site) or _test_file_of(site, found)
             if named is None:
                 return []
-            asked = _splits_of(site)
+            asked = splits_of(site)
             whole = not named.part and named.train and named.kind == "official"
             splits = dict.fromkeys((*named.train, "test")) if whole else ()
             origin = Label(named.name, site.line, named.part, tuple(splits))
@@ -182,7 +186,7 @@ class _Look:
             return [origin]
 
         try:
-            read = self._programs.labelled(program, label, _pick)
+            read = self._programs.labelled(program, label, pick)
         except UnreadableCodeError as error:
             self._account.note(f"{program.file}: not followed as Python ({error})")
             yield from self._by_pattern(program)
@@ -209,11 +213,11 @@ class _Look:
             return None
         texts = [text for text in site.own_texts() if len(text) < 400]
         reads = bool(_LOADS.search(site.name.rpartition(".")[2]))
-        for text in texts if not _is_constant(site) else ():
+        for text in texts if not is_constant(site) else ():
             named = self._sources.named_by(text) or (self._copied_by(text, site) if reads else None)
             if named is None or not (reads or "/" in named.name):
                 continue
-            part = _split_of(site) or named.part or part_in(texts, named)
+            part = split_of(site) or named.part or part_in(texts, named)
             if not named.harmless(part):
                 # A download to a file of that name: what reads it later reads test items.
                 folders = site.argument(99, "local_dir", "cache_dir", "path", "target_dir").texts()
@@ -225,7 +229,7 @@ class _Look:
                 "/".join(t for c in site.chain()[::-1] for t in c.own_texts())
             )
         if reads:
-            return self._local(site, [*site.texts(), *_globbed(site)])
+            return self._local(site, [*site.texts(), *globbed(site)])
         return self._local(site, words_read(site))
 
     def _copied_by(self, text: str, site: Site) -> Named | None:
@@ -374,17 +378,6 @@ class _Look:
                 yield program_flag(NAME, "test-set-loaded", message, program, line, False, 0.4)
 
 
-def _pick(label: Label, key: object) -> Label:
-    """`dataset["train"]` is another matter than `dataset["test"]`, also in `tasks["name"]`."""
-    if not isinstance(key, str) or not re.fullmatch(r"\w{2,20}", key):
-        return label
-    if label.within and key.lower() not in label.within and not _SPLIT.fullmatch(key):
-        return label  # a column of all splits
-    if not label.part or (_SPLIT.fullmatch(key) and not _SPLIT.fullmatch(label.part)):
-        return Label(label.origin, label.line, key.lower())
-    return label
-
-
 def _test_file_of(site: Site, found: Mapping[Label, tuple[Named, Site]]) -> Named | None:
     """The test file that is read of a data set which is only called after the benchmark."""
     if not _LOADS.search(site.name.rpartition(".")[2]):
@@ -396,32 +389,6 @@ def _test_file_of(site: Site, found: Mapping[Label, tuple[Named, Site]]) -> Name
             if any(part is not None and part[1].lower() == "test" for part in parts):
                 return replace(named, part="test")
     return None
-
-
-def _globbed(site: Site) -> list[str]:
-    """`Path("/runs").glob("*/data/test.jsonl")` as one path."""
-    if site.receiver is None or site.name.rpartition(".")[2] not in ("glob", "rglob"):
-        return []
-    folders = [text for text in site.receiver.own_texts() if len(text) < 200]
-    return [f"{folder.rstrip('/')}/{text}" for folder in folders for text in site.own_texts()]
-
-
-def _splits_of(site: Site) -> tuple[str, ...]:
-    """`split=["train", "test"]`, which gives a list of them."""
-    match site.argument(99, "split").alternatives:
-        case [list() as found] if all(isinstance(one, str) for one in found):
-            return tuple(found)
-    return ()
-
-
-def _split_of(site: Site) -> str:
-    splits = site.argument(99, "split").texts()
-    return "test" if any(map(TEST_PART.search, splits)) else "".join(splits[:1])
-
-
-def _is_constant(site: Site) -> bool:
-    """A function of texts alone, such as `"".join`, loads nothing."""
-    return site.name in FUNCTIONS or site.name.rpartition(".")[2] in ("decode", "encode", "join")
 
 
 DETECTOR = IngestionDetector()

@@ -78,6 +78,7 @@ class Settings(Evaluator):
         self._rebound, self._within = rebound, within
         self._versions, self._modules = versions, modules or {}
         self._inner: dict[str, Settings | None] = {}
+        self._told: dict[ast.expr, tuple[Any, ...]] = {}
         self._given = starts
         self._starts = [
             replace(start, version=state)
@@ -102,12 +103,17 @@ class Settings(Evaluator):
     def of(self, expression: ast.expr, local: Local | None = None) -> tuple[Any, ...]:
         """The one constant that it is in every start, with the names of `local`; empty: not known,
         or not the same."""
+        if not local and expression in self._told:
+            return self._told[expression]
         try:
             found = [self.value(expression, start, 0, local or {}) for start in self._starts]
         except (Unknown, *_ERRORS):
-            return ()
+            found = []
         same = found and all(type(one) is type(found[0]) and one == found[0] for one in found)
-        return (found[0],) if same and isinstance(found[0], _PLAIN) else ()
+        told = (found[0],) if same and isinstance(found[0], _PLAIN) else ()
+        if not local:
+            self._told[expression] = told
+        return told
 
     def table(self, expression: ast.expr, local: Local) -> dict[Any, Any] | None:
         """The one configuration that it is in every start; None: not known, or none."""

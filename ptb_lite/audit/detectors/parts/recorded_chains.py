@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.flows import is_result_file, is_training_file, names_test
-from ptb_lite.audit.detectors.parts.ingestion_places import Places
+from ptb_lite.audit.detectors.parts.ingesting.places import Places
 from ptb_lite.audit.evidence.folder import open_regular, printable
 from ptb_lite.audit.evidence.test_sets.sources import FILE_PART, Sources
 from ptb_lite.events import Flag

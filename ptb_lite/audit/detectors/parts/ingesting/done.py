@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from ptb_lite.audit.code.shell import redirected
-from ptb_lite.audit.detectors.parts.ingestion_commands import Commands
-from ptb_lite.audit.detectors.parts.ingestion_places import Places
+from ptb_lite.audit.detectors.parts.ingesting.commands import Commands
+from ptb_lite.audit.detectors.parts.ingesting.places import Places
 from ptb_lite.audit.evidence.programs import Program, Programs, ShellCommand
 from ptb_lite.events import Flag
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ptb_lite.audit.detectors.parts.ingestion_places import Places
+from ptb_lite.audit.detectors.parts.ingesting.places import Places
 from ptb_lite.audit.evidence.programs import Program, program_flag
 from ptb_lite.audit.evidence.test_sets.sources import Sources
 from ptb_lite.events import Flag

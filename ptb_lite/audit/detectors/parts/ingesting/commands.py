@@ -15,8 +15,8 @@ from ptb_lite.audit.code.flows import (
 )
 from ptb_lite.audit.code.shell import Command, redirected
 from ptb_lite.audit.code.values import Site
-from ptb_lite.audit.detectors.parts.ingestion_places import Place, Places, is_path, unpacked
-from ptb_lite.audit.detectors.parts.subtracting import takes_out
+from ptb_lite.audit.detectors.parts.ingesting.places import Place, Places, is_path, unpacked
+from ptb_lite.audit.detectors.parts.ingesting.subtracting import takes_out
 from ptb_lite.audit.evidence.programs import ShellCommand, order_flag
 from ptb_lite.audit.evidence.test_sets.sources import Named, Sources
 from ptb_lite.events import Flag
