@@ -54,7 +54,7 @@ def test_other_lists_do_not(tmp_path: Path, name: str) -> None:
     assert not looked(ParaphraseDetector(), tmp_path, {file: text}, items=ITEMS).flags
 
 
-@pytest.mark.parametrize("file", ["CLAUDE.md", "AGENTS.md", "notes/eval.md", ".codex/items.txt"])
+@pytest.mark.parametrize("file", ["CLAUDE.md", "AGENTS.md", "memory/seen.md", ".codex/items.txt"])
 @pytest.mark.parametrize(("file_is_memory"), [True, False])
 def test_items_that_an_agent_remembers_are_not_only_shown(
     tmp_path: Path, file: str, file_is_memory: bool
