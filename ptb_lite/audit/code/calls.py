@@ -8,10 +8,10 @@ from collections.abc import Callable
 from itertools import islice, product
 from typing import Any
 
-import yaml
-
 from ptb_lite.audit.code import builtin
-from ptb_lite.audit.code.functions import Functions
+from ptb_lite.audit.code.switches.config_files import parsed
+from ptb_lite.audit.code.switches.start import words_of
+from ptb_lite.audit.code.tables import Tables
 from ptb_lite.audit.code.temporary import made_by
 from ptb_lite.audit.code.values import (
     HOLE,
@@ -39,9 +39,11 @@ _PARSERS = {
 # What tells of data without holding any of it.
 _UNRELATED = {"len", "print", "type", "isinstance", "sum", "max", "min", "any", "all", "bool", "id",
               "hash"}  # fmt: skip
+_LOADS = re.compile(r"load|read|download|fetch|open")
+_COUNTERS = ("Counter()", "FreqDist()")
 _MEASURES = re.compile(
     r"(?:^|_)(?:ratio|similarity|jaccard|overlap|distance|score|count|cosine|accuracy|is|has|check|"
-    r"contains|hexdigest|digest|isin|startswith|endswith|nbytes|exact_match)(?:_|$)"
+    r"contains|len|describe|nunique|counts|mean|median|std|quantile|hexdigest|digest|isin|startswith|endswith|nbytes|exact_match)(?:_|$)"
 )
 _EXCLUDES = re.compile(r"decontam|difference|exclud|dedup|drop_|remove|without|subtract", re.I)
 _CONDITIONS = {"filter", "sort", "sorted", "takewhile", "dropwhile", "filterfalse", "groupby"}
@@ -50,13 +52,12 @@ _GETS_VARIABLE = {"os.getenv", "os.environ.get", "environ.get", "os.environ.pop"
 _PATH_METHODS = {
     "read_text", "read_bytes", "write_text", "write_bytes", "open", "glob", "rglob", "iterdir",
 }  # fmt: skip
-_MAX_PARSED = 64 << 10
 ERRORS = (
     TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError
 )  # fmt: skip
 
 
-class Calls(Functions):
+class Calls(Tables):
     """What a call is worth, of the program's own functions and of others'."""
 
     def call(self, node: ast.Call) -> Value:
@@ -66,14 +67,22 @@ class Calls(Functions):
             callee = self.attribute(node.func, owner)
         else:
             callee = self.value(node.func)
-        args = [self.whole(self.value(arg)) for arg in node.args]
-        keywords = {word.arg or "**": self.whole(self.value(word.value)) for word in node.keywords}
+        loads = _LOADS.search(_last_name(node.func)) is not None
+        args = [self._argument(arg, loads=loads) for arg in node.args]
+        keywords = {
+            word.arg or "**": self._argument(word.value, loads=loads) for word in node.keywords
+        }
         for spread in keywords["**"].alternatives if "**" in keywords else ():
             if isinstance(spread, dict):
                 named = {k: known(v) for k, v in spread.items() if isinstance(k, str)}
                 keywords = {**named, **keywords}
         everything = [*args, *keywords.values()]
-        if isinstance(node.func, ast.Attribute) and node.func.attr in _ADDING_METHODS:
+        counts = any(ref.name.endswith(_COUNTERS) for ref in owner.refs())
+        if (
+            isinstance(node.func, ast.Attribute)
+            and node.func.attr in _ADDING_METHODS
+            and not counts
+        ):
             self.taint(node.func.value, union(everything))
         found = [self._constant_call(node, owner, callee, args, keywords)]
         found += self._path_call(node, owner, args, keywords)
@@ -85,9 +94,23 @@ class Calls(Functions):
         if not own:
             result = result.with_labels(self._carried(node, callee, args, keywords))
             result = result.with_labels(self._called_back(node, callee, owner, args, keywords))
-        if isinstance(node.func, ast.Name) and node.func.id in _UNRELATED:
+            result = self.of_table(node, owner, args, keywords, result)
+        tells = f"{_last_name(node.func)}()" in _COUNTERS
+        if tells or (isinstance(node.func, ast.Name) and node.func.id in _UNRELATED):
             return Value(result.alternatives)
         return self.note_made(node, result)
+
+    def _argument(self, node: ast.expr, *, loads: bool) -> Value:
+        """Of what is loaded, what the program's settings say it is, too."""
+        value = self.whole(self.value(node))
+        if (
+            loads
+            and isinstance(node, ast.Attribute)
+            and len(value.refs()) == len(value.alternatives)
+        ):
+            told = self.settings.each(node) if not self._module else ()
+            return merge(value, known(*told)) if told else value
+        return value
 
     @staticmethod
     def _carried(
@@ -201,9 +224,9 @@ class Calls(Functions):
             for to in self._printed_to(line).get("file", NOTHING).refs():
                 name, ref = f"{to.name}.write", to
         if name in _PARSERS and args:
-            parsed = self._parsed(args[0])
-            if parsed.alternatives:
-                return parsed
+            told = self._parsed(args[0])
+            if told.alternatives:
+                return told
         receiver = ref.site if isinstance(node.func, ast.Attribute) or ref.site else None
         site = Site(name, line, tuple(args), keywords, receiver, receiver_labels)
         self.sites.append(site)
@@ -226,10 +249,11 @@ class Calls(Functions):
     def _parsed(self, given: Value) -> Value:
         """A configuration of the agent's own that is read where it is used."""
         found: list[Any] = []
-        for text in given.texts():
+        opened = [site for ref in given.refs() if ref.site for site in ref.site.chain()]
+        for text in [*given.texts(), *(text for site in opened[1:] for text in site.texts())]:
             source = self.world.configs.get(text.removeprefix("./"))
-            if source is not None and len(source) <= _MAX_PARSED and "&" not in source:
-                found += _attempt(yaml.safe_load, source)
+            if source is not None:
+                found += _attempt(parsed, source, text)
         plain = [one for one in found if isinstance(one, (dict, list))]
         return self.paid(known(*plain))
 
@@ -239,7 +263,10 @@ class Calls(Functions):
         long = next((text for text in names if text.startswith("--")), next(iter(names), ""))
         name = "".join(keywords["dest"].texts()[:1]) if "dest" in keywords else long
         name = name.lstrip("-").replace("-", "_")
-        given = self.world.options.get(name, ())
+        given: tuple[Any, ...] = self.world.options.get(name, ())
+        if "nargs" in keywords and given:
+            words = next(iter(self.world.starts), None)
+            given = (words_of(words.words, long),) if words else ([*given],)
         value = known(*given) if given else keywords.get("default", NOTHING)
         self.options[name] = value
 

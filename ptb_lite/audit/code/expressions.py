@@ -10,12 +10,14 @@ from itertools import islice, product
 from typing import Any
 
 from ptb_lite.audit.code import builtin
-from ptb_lite.audit.code.calls import ERRORS, Calls
+from ptb_lite.audit.code.calls import ERRORS
 from ptb_lite.audit.code.functions import Function, Scope
+from ptb_lite.audit.code.loops import Loops
 from ptb_lite.audit.code.temporary import name_of
 from ptb_lite.audit.code.values import (
     HOLE,
     MAX_ALTERNATIVES,
+    MAX_PARTS,
     MAX_TEXT,
     NOTHING,
     Label,
@@ -25,6 +27,7 @@ from ptb_lite.audit.code.values import (
     known,
     may_grow,
     merge,
+    place_of,
     union,
     weight,
 )
@@ -38,7 +41,7 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 
-class Expressions(Calls):
+class Expressions(Loops):
     """Every kind of expression but calls, which its parent knows."""
 
     def value(self, node: ast.expr) -> Value:
@@ -65,14 +68,14 @@ class Expressions(Calls):
             case ast.Dict():
                 return self._dictionary(node)
             case ast.ListComp() | ast.GeneratorExp() | ast.SetComp():
-                return self._comprehension(node.generators, node.elt)
+                return self.comprehension(node.generators, node.elt)
             case ast.DictComp():
-                return self._comprehension(node.generators, node.value, node.key)
+                return self.comprehension(node.generators, node.value, node.key)
             case ast.IfExp():
                 self.value(node.test)
                 return merge(*map(self.value, self.branches(node.test, node.body, node.orelse)))
             case ast.BoolOp():
-                return merge(*(self.value(part) for part in node.values))
+                return self._either(node)
             case ast.NamedExpr():
                 value = self.value(node.value)
                 self.assign(node.target, value)
@@ -100,6 +103,15 @@ class Expressions(Calls):
                 return Value((), union([self.value(part) for part in parts]))
 
     yields: list[Value]
+
+    def _either(self, node: ast.BoolOp) -> Value:
+        """Any of its parts, up to one that surely is the last."""
+        found = []
+        for part in node.values:
+            found.append(self.value(part))
+            if self.decided(part) is isinstance(node.op, ast.Or):
+                break
+        return merge(*found)
 
     def _lambda(self, node: ast.Lambda) -> Value:
         """A function without a name: its parameters are its own, whatever is called so outside."""
@@ -148,48 +160,39 @@ class Expressions(Calls):
 
     def taint(self, node: ast.expr, labels: frozenset[Label]) -> None:
         """What is put into an object is what the object holds."""
-        if not labels:
-            return
+        if labels:
+            self.change(node, lambda held: held.with_labels(labels), labels)
+
+    def put(self, node: ast.expr, name: str, labels: frozenset[Label]) -> None:
+        """`table["name"] = ...`: what is under other names is none of it."""
+        sure = not self.depth and not self.stack
+        self.change(node, lambda held: held.holding(name, labels, instead=sure), labels)
+
+    def change(
+        self, node: ast.expr, change: Callable[[Value], Value], labels: frozenset[Label]
+    ) -> None:
         if isinstance(node, ast.Attribute):
             held = [ref for ref in self.value(node.value).refs() if ref.instance]
             for ref in held:
                 key = f"{ref.instance}.{node.attr}"
-                self.objects[key] = self.objects.get(key, NOTHING).with_labels(labels)
+                self.objects[key] = change(self.objects.get(key, NOTHING))
             if held:
                 return
         name = self.dotted(node)
         if name:
             if self.stack:
                 self.mutated[name] = self.mutated.get(name, frozenset()) | labels
-            self.names[name] = self.names.get(name, NOTHING).with_labels(labels)
+            self.names[name] = change(self.names.get(name, NOTHING))
         elif isinstance(node, ast.Subscript):
-            self.taint(node.value, labels)
+            self._put_in(node, labels)
 
-    def element_of(self, value: Value) -> Value:
-        """What a loop over it gives."""
-        found: list[Any] = []
-        for alternative in value.alternatives:
-            match alternative:
-                case list() | tuple() | dict():
-                    found += list(islice(alternative, MAX_ALTERNATIVES))
-                case str() if alternative:
-                    found.append(alternative[0])
-                case Ref():
-                    found.append(Ref(f"{alternative.name}[]", alternative.site))
-        return merge(*(known(item) for item in found)).with_labels(value.labels)
-
-    def part_of(self, value: Value, position: int) -> Value:
-        found = [
-            known(alternative[position])
-            for alternative in value.alternatives
-            if isinstance(alternative, (list, tuple)) and position < len(alternative)
-        ]
-        # Of what a call gave back, a part is told as the whole: `model, tokenizer = load(...)`.
-        return (
-            merge(*found).with_labels(value.labels)
-            if found
-            else known(*value.refs(), labels=value.labels)
-        )
+    def _put_in(self, node: ast.Subscript, labels: frozenset[Label]) -> None:
+        """`table["name"].append(...)`, `table["name"] += ...`."""
+        match self.value(node.slice).alternatives:
+            case [str(name)]:
+                self.change(node.value, lambda held: held.holding(name, labels), labels)
+            case _:
+                self.taint(node.value, labels)
 
     def _name(self, name: str) -> Value:
         if name in self.names:
@@ -199,7 +202,8 @@ class Expressions(Calls):
     def attribute(self, node: ast.Attribute, owner: Value) -> Value:
         own = self.names.get(self.dotted(node))
         found = [self._attribute_of(ref, node.attr) for ref in owner.refs()]
-        return merge(own or NOTHING, *found).with_labels(owner.labels)
+        held = owner.under(node.attr) if node.attr in owner.parts else owner.labels
+        return merge(own or NOTHING, *found).with_labels(held)
 
     def _attribute_of(self, ref: Ref, name: str) -> Value:
         option = self.option(ref, name)
@@ -269,9 +273,10 @@ class Expressions(Calls):
 
     def _subscript(self, node: ast.Subscript) -> Value:
         owner, key = self.whole(self.value(node.value)), self._key(node.slice)
-        labels = {
-            self._pick(label, k) for label in owner.labels for k in key.alternatives or [None]
-        }
+        keys = key.alternatives or [None]
+        labels = union(Value((), self.picked(owner, one)) for one in keys)
+        kept = self.kept_by(node.slice, owner)
+        labels = labels if kept is owner else kept.labels
         found: list[Any] = []
         for one, index in islice(product(owner.alternatives, key.alternatives), MAX_ALTERNATIVES):
             if isinstance(one, Ref):
@@ -292,6 +297,10 @@ class Expressions(Calls):
                 if not isinstance(node.slice, ast.Slice)
                 else []
             )
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "argv":
+            found = [*self.settings.each(node)] or found
+        if not found and labels:
+            found = [Ref(f"{self.dotted(node.value) or 'table'}[]")]  # put in by name
         return known(*found, labels=labels)
 
     def _item_of(self, ref: Ref, index: Any) -> Any:
@@ -321,61 +330,23 @@ class Expressions(Calls):
     def _sequence(self, nodes: list[ast.expr]) -> Value:
         values = [self.value(node) for node in nodes]
         items = [value.alternatives[0] if value.alternatives else HOLE for value in values]
-        return self.paid(known(items, labels=union(values)))
+        table = NOTHING
+        if 1 < len(values) <= MAX_PARTS and union(values):
+            for place, value in enumerate(values):
+                table = table.holding(place_of(place), value.labels)
+        return self.paid(Value((items,), union(values), table.parts))
 
     def _dictionary(self, node: ast.Dict) -> Value:
         made: dict[Any, Any] = {}
-        values = [self.value(item) for item in node.values]
+        table = NOTHING
+        values = [self.whole(self.value(item)) for item in node.values]
         for key, value in zip(node.keys, values, strict=True):
             names = self.value(key).alternatives if key is not None else ()
             if names and isinstance(names[0], (str, int, float)):
                 made[names[0]] = value.alternatives[0] if value.alternatives else HOLE
-        return self.paid(known(made, labels=union(values)))
-
-    def _comprehension(
-        self,
-        generators: list[ast.comprehension],
-        result: ast.expr,
-        key: ast.expr | None = None,
-    ) -> Value:
-        """Made from what its result (and key) is made from; what is only looped over or tested is
-        not in it."""
-        first = generators[0]
-        source = self.whole(self.value(first.iter))
-        outer, self.names = self.names, self.names.new_child()
-        try:
-            found = self._comprehended(generators, result, source)
-            return found.with_labels(self.value(key).labels) if key is not None else found
-        finally:
-            self.names = outer
-
-    def _comprehended(
-        self, generators: list[ast.comprehension], result: ast.expr, source: Value
-    ) -> Value:
-        first = generators[0]
-        lists = [item for item in source.alternatives if isinstance(item, (list, str, bytes))]
-        if len(generators) == 1 and not first.ifs and len(lists) == 1 and not source.labels:
-            found, labels = [], set[Label]()
-            for item in list(lists[0])[:_MAX_COMPREHENSION]:
-                self.assign_here(first.target, known(item, labels=source.labels))
-                value = self.value(result)
-                labels |= value.labels
-                found.append(value.alternatives[0] if value.alternatives else HOLE)
-            return self.paid(known(found, labels=labels))
-        for generator in generators:
-            over = source if generator is first else self.whole(self.value(generator.iter))
-            self.assign_here(generator.target, self.element_of(over))
-            for test in generator.ifs:
-                self.value(test)
-        inner = self.value(result)
-        return known(list(inner.alternatives), labels=inner.labels)
-
-    def assign_here(self, target: ast.expr, value: Value) -> None:
-        """A comprehension's own variable: it replaces, wherever the comprehension stands."""
-        if isinstance(target, ast.Name):
-            self.names[target.id] = value
-        else:
-            self.assign(target, value)
+            name = names[0] if names and isinstance(names[0], str) else ""
+            table = table.holding(name, value.labels)
+        return self.paid(Value((made,), table.labels, table.parts))
 
     def note_made(self, node: ast.expr, value: Value) -> Value:
         for alternative in value.alternatives:

@@ -24,6 +24,11 @@ _TRAINING = re.compile(
     r"(?:^|\.)(?:\w*Trainer|train|fit|finetune|fine_tune|train_\w+|sft\w*|train_model|run_sft)"
     r"(?:\(\))?(?:\.train|\.__init__)?$"
 )
+# What is fitted to texts to compare them.
+_MEASURES = re.compile(
+    r"(?:^|\.)sklearn\.|(?:Vectorizer|Neighbors|BM25\w*|Scaler|PCA|SVD|KMeans|DBSCAN|Encoder|UMAP|"
+    r"TSNE|Hasher)\(\)\.fit\w*$"
+)
 _RESULT_FILE = re.compile(
     r"(?:eval|result|score|metric|pred|report|log|output|generation|completion|accura|sampl|fail)",
     re.IGNORECASE,
@@ -56,7 +61,7 @@ def sink_of(site: Site, *, trains: bool = False) -> Sink | None:
     """What this call does with its arguments. `trains` says that the program has a training loop
     of its own, whose tokenizer calls then count."""
     last = site.name.rpartition(".")[2].removesuffix("()")
-    if _TRAINING.search(site.name):
+    if _TRAINING.search(site.name) and not _MEASURES.search(site.name):
         return "training"
     if trains and ("tokenizer" in site.name.lower() or last in ("DataLoader", "from_list")):
         return "training"

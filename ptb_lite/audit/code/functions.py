@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ptb_lite.audit.code.settings import Settings
+from ptb_lite.audit.code.switches.settings import Settings
 from ptb_lite.audit.code.values import (
     MAX_MADE,
     MAX_WEIGHT,
@@ -221,11 +221,21 @@ class Functions:
 
     def setting(self, expression: ast.expr) -> tuple[Any, ...]:
         """What an expression is whenever the program is started; empty: not known."""
-        return () if self._module else self.settings.of(expression)
+        if self._module:
+            return ()
+        return self.settings.of(expression, self._given())
+
+    def _given(self) -> dict[str, Any]:
+        """What the call that is walked gives as constants, and nothing has changed since."""
+        return {
+            name: value
+            for name, value in self.literals.items()
+            if isinstance(value, dict) or self.names.get(name, NOTHING).alternatives == (value,)
+        }
 
     def branches(self, test: ast.expr, then: _Branch, otherwise: _Branch) -> tuple[_Branch, ...]:
         """Which of two branches a call takes: `load("train")` none that asks for `== "test"`."""
-        decided = self._decided(test)
+        decided = self.decided(test)
         return (then, otherwise) if decided is None else (then if decided else otherwise,)
 
     def cases(self, node: ast.Match) -> list[ast.match_case]:
@@ -243,19 +253,18 @@ class Functions:
                     break
         return node.cases
 
-    def _decided(self, test: ast.expr) -> bool | None:
+    def decided(self, test: ast.expr) -> bool | None:
         """What a condition is for this call; None: not known."""
         match test:
             case ast.Constant(value):
                 return bool(value)
-            case ast.Name(name):
-                held = self._held(name)
-                return bool(held[0]) if held else None
+            case ast.Name(name) if held := self._held(name):
+                return bool(held[0])
             case ast.UnaryOp(ast.Not(), inner):
-                found = self._decided(inner)
+                found = self.decided(inner)
                 return None if found is None else not found
             case ast.BoolOp(op, values):
-                each = [self._decided(value) for value in values]
+                each = [self.decided(value) for value in values]
                 enough = isinstance(op, ast.Or)
                 if enough in each:
                     return enough
@@ -294,6 +303,8 @@ class Functions:
             elif at_start := self.setting(node):
                 found[parameter] = at_start[0]
                 local[parameter] = known(*at_start, labels=local[parameter].labels)
+            elif not self._module and (table := self.settings.table(node, self._given())):
+                found[parameter] = table
         return found
 
     def _local_call(
@@ -347,6 +358,9 @@ class Functions:
         words = {word.arg: word.value for word in node.keywords if word.arg in parameters}
         given_as = {} if handed else {**_defaults(function), **nodes, **words}
         self.literals = self._constants_of(given_as, local)
+        for rebound in [n for n, v in self.literals.items() if isinstance(v, dict)]:
+            if any(rebound in _stores(statement) for statement in function.body):
+                del self.literals[rebound]
         self.names = ChainMap(local, *function.scope.maps)
         self.stack.append(name)
         self.call_line = self.line_of(node)
@@ -361,6 +375,12 @@ class Functions:
                 self.taint(nodes[parameter], labels)
         self.returned[name] = merge(self.returned.get(name, NOTHING), result)
         return result
+
+
+def _stores(node: ast.AST) -> set[str]:
+    """The names that code binds."""
+    names = (one for one in ast.walk(node) if isinstance(one, ast.Name))
+    return {one.id for one in names if not isinstance(one.ctx, ast.Load)}
 
 
 def _defaults(function: Function) -> dict[str, ast.expr]:

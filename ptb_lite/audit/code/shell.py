@@ -10,15 +10,17 @@ import base64
 import binascii
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+
+from ptb_lite.audit.code.shell_branches import Outside, Rounds
+from ptb_lite.audit.code.shell_words import HERE, logical_lines, split
 
 MAX_SHELL = 1 << 20
 _MAX_COMMANDS = 20_000
 # Words of a pipeline that each of its commands carries: what it began with, and what came last.
 _PIPED_ENDS = 25
-MAX_LINES = 5000
 _SHELLS = {"sh", "bash", "zsh", "dash", "ash"}
 _PREFIXES = {
     "sudo", "env", "exec", "nohup", "time", "command", "then", "do", "else", "if", "while", "!",
@@ -38,15 +40,9 @@ _TAKES_VALUE = {
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _EXPORTS = {"export", "declare", "local", "readonly", "set"}
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::-([^}]*))?\}|([A-Za-z_]\w*))")
-_HEREDOC = re.compile(r"<<-?\s*\\?(['\"]?)([A-Za-z_]\w*)\1")
-_MAX_SUBSTITUTED = 8
-_FOLDER_OF = re.compile(r"\$\(((?:[^()'\n]|'[^'\n]*'|\([^()\n]*\)){1,400})\)(?=/)")
-_SEPARATORS = {";", "&&", "||", "|", "&", "(", ")", ";;", "|&", "\n", "$(", "`"}
 _PYTHON = re.compile(r"(?:.*/)?(?:python|ipython|pypy)[\d.]*$")
 _RUN_OPTION = re.compile(r"-[a-zA-Z]{0,4}c")
 _DURATION = re.compile(r"\d+(?:\.\d+)?[smhd]?|0x[0-9a-f]+")
-HERE = "\ufdd0"
-"""Stands among the words of a command for a here-document."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +77,18 @@ class Embedded:
 
 
 def read_shell(
-    text: str, first_line: int = 1, variables: Mapping[str, str] | None = None
+    text: str,
+    first_line: int = 1,
+    variables: Mapping[str, str] | None = None,
+    words: Sequence[str] | None = None,
+    unset: Callable[[str], bool] = lambda _name: False,
+    sourced: Callable[[str], Mapping[str, str] | None] = lambda _path: None,
 ) -> tuple[list[Command], list[Embedded]]:
-    """The commands of a script or command line and the Python programs inside it. `variables` are
-    set before it begins."""
-    reader = _Reader(variables or {})
+    """The commands of a script or command line that may run, and the Python programs inside it.
+    `variables` are set before it begins, `words` are what it is started with (None: not known),
+    `unset` tells of a variable that nothing else sets, and `sourced` of a file which variables it
+    sets (None: not known)."""
+    reader = _Reader(variables or {}, words, Outside(unset, sourced))
     reader.script(text[:MAX_SHELL], first_line, 0)
     return reader.commands, reader.programs
 
@@ -103,7 +106,13 @@ def redirected(command: Command) -> Iterator[str]:
 
 
 class _Reader:
-    def __init__(self, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        variables: Mapping[str, str],
+        words: Sequence[str] | None,
+        outside: Outside,
+    ) -> None:
+        self._positional, self._outside = words, outside
         self.commands: list[Command] = []
         self.programs: list[Embedded] = []
         self._variables = dict(variables)
@@ -113,19 +122,27 @@ class _Reader:
     def script(self, text: str, first: int, depth: int) -> None:
         if depth > 4:
             return
-        for line, logical, documents in _logical_lines(text, first):
+        branches = Rounds(text, self._positional, self._outside)
+        for line, logical, documents in logical_lines(text, first):
             if len(self.commands) > _MAX_COMMANDS:
                 return
             start = len(self.commands)
             piped: tuple[str, ...] = ()
             waiting = list(documents)
             passed: list[tuple[int, str]] = []
-            for words, pipes_on in _split(logical):
+            branches.told(told="$(" not in logical and "`" not in logical)
+            for words, behind in split(logical):
                 marks = sum(word == HERE for word in words)
                 own, waiting = waiting[:marks], waiting[marks:]
                 words = [word for word in words if word != HERE]
+                ways = branches.may_run(words, behind) if words or behind else []
+                if not ways or not words:
+                    continue
+                pipes_on = behind in ("|", "|&")
                 handed = own or passed
-                self._command(words, line, handed, depth, piped)
+                for way in ways:
+                    self._variables |= way
+                    self._command(words, line, handed, depth, piped)
                 passed = handed if pipes_on and words[:1] in (["cat"], ["tee"]) else []
                 piped = _both_ends((*piped, *words)) if pipes_on else ()
             self._decoded(self.commands[start:], line, depth)
@@ -244,153 +261,3 @@ def _drop_options(words: list[str]) -> None:
             del words[1]
         else:
             return
-
-
-def _split(logical: str) -> Iterator[tuple[list[str], bool]]:
-    """Words, command by command, and whether the command's output goes to the next."""
-    logical = _as_pipes(_folders_last(logical))
-    spaced = logical.replace("$(", " ; ").replace("`", " ; ") if "'" not in logical else (
-        _outside_quotes(logical)
-    )  # fmt: skip
-    lexer = shlex.shlex(spaced, posix=True, punctuation_chars=";&|()")
-    lexer.whitespace_split = True
-    lexer.commenters = "#"
-    words: list[str] = []
-    try:
-        tokens = list(lexer)
-    except ValueError:
-        tokens = spaced.split()
-    for token in tokens:
-        if token == "&" and words and words[-1] in (">", "2>", "1>", ">>"):
-            continue  # `2>& 1`, cut by the lexer
-        if token in _SEPARATORS or (token and set(token) <= set(";&|()")):
-            if words:
-                yield words, token in ("|", "|&")
-            words = []
-        else:
-            words.append(token)
-    if words:
-        yield words, False
-
-
-def _folders_last(text: str) -> str:
-    """`> $(command)/name`: the command that prints a folder stands behind the one that uses it."""
-    inner = _FOLDER_OF.findall(text)
-    return " ; ".join((_FOLDER_OF.sub("_printed_folder_", text), *inner))
-
-
-def _as_pipes(text: str) -> str:
-    """`cat <(curl ...) own > train`: what the inner command puts out is read by the outer one."""
-    for _ in range(_MAX_SUBSTITUTED):
-        at = text.find("<(")
-        end = text.find(")", at)
-        if at < 0 or end < 0:
-            break
-        start = max(text.rfind(mark, 0, at) for mark in ";&|\n") + 1
-        inner, outer = text[at + 2 : end], f"{text[start:at]}{text[end + 1 :]}"
-        text = f"{text[:start]} {inner} | {outer}"
-    return text
-
-
-def _outside_quotes(text: str) -> str:
-    """Substitutions as commands of their own, but not inside of single quotes, where they are
-    text."""
-    parts = re.split(r"('[^']*')", text)
-    return "".join(
-        part if part.startswith("'") else part.replace("$(", " ; ").replace("`", " ; ")
-        for part in parts
-    )
-
-
-def _logical_lines(text: str, first: int) -> Iterator[tuple[int, str, list[tuple[int, str]]]]:
-    """Lines with continuations joined and open quotes closed, and the here-documents they start;
-    in the line each of them is a word, `HERE`."""
-    lines = text.split("\n")
-    number = 0
-    while number < len(lines):
-        start, logical = number, lines[number]
-        state = _scan(logical)
-        while (logical.endswith("\\") or state.quote) and number + 1 < len(lines):
-            number += 1
-            more = lines[number]
-            if state.quote or not logical.endswith("\\"):
-                logical = f"{logical}\n{more}"
-                state = _scan(f"\n{more}", state)
-            else:
-                logical = logical[:-1] + more
-                state = _scan(more, state)
-            if number - start > MAX_LINES:
-                break
-        documents = []
-        marked = logical
-        for mark, word, dashed in state.documents:
-            body = []
-            begun = number + 1
-            while number + 1 < len(lines):
-                line = lines[number + 1]
-                if (line.strip() if dashed else line.rstrip()) == word or line.strip() == word:
-                    break
-                number += 1
-                body.append(lines[number])
-            number += 1
-            documents.append((first + begun, "\n".join(body)))
-            marked = marked.replace(mark, f" {HERE} ", 1)
-        yield first + start, marked, documents
-        number += 1
-
-
-def is_open(text: str) -> bool:
-    """Whether a command goes on after this text: an open quote, a here-document without its end,
-    a line that is continued."""
-    lines = text.split("\n")
-    number, state = 0, _scan("")
-    while number < len(lines):
-        state = _scan(lines[number], state) if not number else _scan(f"\n{lines[number]}", state)
-        if not state.quote and not lines[number].endswith("\\"):
-            for _mark, word, _dashed in state.documents:
-                while number + 1 < len(lines) and lines[number + 1].strip() != word:
-                    number += 1
-                if number + 1 >= len(lines):
-                    return True
-                number += 1
-            state = _scan("")
-        number += 1
-    return bool(state.quote) or lines[-1].endswith("\\")
-
-
-@dataclass(frozen=True)
-class _State:
-    """What is open at the end of a text: a quote, and the here-documents (as written, the word
-    that ends them, whether tabs may stand before it)."""
-
-    quote: str = ""
-    documents: tuple[tuple[str, str, bool], ...] = ()
-
-
-def _scan(text: str, before: _State | None = None) -> _State:
-    quote = before.quote if before else ""
-    documents = list(before.documents) if before else []
-    position = 0
-    while position < len(text):
-        character = text[position]
-        if quote:
-            if character == "\\" and quote == '"':
-                position += 1
-            elif character == quote:
-                quote = ""
-        elif character == "\\":
-            position += 1
-        elif character in "'\"":
-            quote = character
-        elif character == "#" and (position == 0 or text[position - 1].isspace()):
-            end = text.find("\n", position)
-            position = len(text) if end < 0 else end
-        elif character == "<" and text.startswith("<<", position):
-            match = _HEREDOC.match(text, position)
-            if match and not text.startswith("<<<", position):
-                documents.append((match[0], match[2], match[0].startswith("<<-")))
-                position = match.end() - 1
-            else:
-                position += 2 if text.startswith("<<<", position) else 1
-        position += 1
-    return _State(quote, tuple(documents))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ptb_lite.audit.code.settings import Start
+from ptb_lite.audit.code.switches.start import Start, is_told, options_in
 
 MAX_ALTERNATIVES = 16
 MAX_TEXT = 1 << 20
 MAX_ELEMENTS = 200_000
 MAX_NAME = 2000
+MAX_PARTS = 64
 MAX_WEIGHT = 16 << 20
 """Bytes that one value may take, about; no function is given more."""
 MAX_MADE = 64 << 20
@@ -57,6 +58,23 @@ class Label:
     origin: str
     line: int
     part: str = ""
+    within: tuple[str, ...] = ()
+    """The parts that it is made of, where it is the whole and they are known."""
+    in_order: bool = False
+    """Whether it is a list of just these parts."""
+
+    def at(self, place: int) -> Label:
+        """One of them, by its place."""
+        if not self.in_order or not 0 <= place < len(self.within):
+            return self
+        return Label(self.origin, self.line, self.within[place])
+
+    def without(self, part: str) -> Label:
+        """The whole after one part was taken out of it."""
+        left = tuple(name for name in self.within if name != part)
+        return self if self.part or not left else (
+            replace(self, part=left[0], within=()) if len(left) == 1 else replace(self, within=left)
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,6 +92,18 @@ class World:
     output: tuple[str, ...] = ()
     rebound: frozenset[str] = frozenset()
     starts: tuple[Start, ...] = ()
+    versions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The texts that each configuration file had, as far as they were seen."""
+
+    def started(self, start: Start) -> World:
+        """The same for one start of the program."""
+        told = {name: value for name, value in start.variables.items() if is_told(value)}
+        return replace(
+            self,
+            starts=(start,),
+            options=options_in(start.words),
+            environment={**self.environment, **told},
+        )
 
 
 @dataclass(frozen=True)
@@ -142,6 +172,28 @@ class Value:
 
     alternatives: tuple[Any, ...] = ()
     labels: frozenset[Label] = frozenset()
+    parts: Mapping[str, frozenset[Label]] = field(default_factory=dict)
+    """Of a table: the labels under each name (of a list by `place_of`), and under "" those that may
+    be anywhere in it. Empty: all of them may."""
+
+    def under(self, key: object) -> frozenset[Label]:
+        """The labels of what stands under a name; of anything else all."""
+        name = place_of(key) if isinstance(key, int) else key
+        if not isinstance(name, str) or (name not in self.parts and place_of(0) in self.parts):
+            found = self.labels
+        else:
+            found = self.parts.get(name, _NONE) | self.parts.get("", _NONE)
+            found = found if self.parts else self.labels
+        return frozenset(label.at(key) for label in found) if isinstance(key, int) else found
+
+    def holding(self, key: str, labels: frozenset[Label], *, instead: bool = False) -> Value:
+        """As it is when something of these labels is put under a name."""
+        parts = dict(self.parts or {"": self.labels})
+        before = frozenset[Label]() if instead else parts.get(key, frozenset())
+        parts[key] = before | labels
+        if len(parts) > MAX_PARTS:
+            return self.with_labels(labels)
+        return Value(self.alternatives, frozenset().union(*parts.values()), parts)
 
     def texts(self) -> list[str]:
         return [text for alternative in self.alternatives for text in _texts(alternative, 3)]
@@ -150,10 +202,18 @@ class Value:
         return [item for item in self.alternatives if isinstance(item, Ref)]
 
     def with_labels(self, labels: Iterable[Label]) -> Value:
-        return Value(self.alternatives, self.labels | frozenset(labels))
+        more = frozenset(labels)
+        parts = {**self.parts, "": self.parts.get("", frozenset()) | more} if self.parts else {}
+        return Value(self.alternatives, self.labels | more, parts)
 
 
 NOTHING = Value()
+_NONE: frozenset[Label] = frozenset()
+
+
+def place_of(number: int) -> str:
+    """The name of an element of a list among the parts of a value."""
+    return f"#{number}"
 
 
 def known(*alternatives: Any, labels: Iterable[Label] = ()) -> Value:
@@ -167,7 +227,12 @@ def merge(*values: Value) -> Value:
         for alternative in value.alternatives:
             if not any(alternative is other or _same(alternative, other) for other in found):
                 found.append(alternative)
-    return Value(tuple(found[:MAX_ALTERNATIVES]), union(values))
+    tables = [value for value in values if value.parts]
+    parts: dict[str, frozenset[Label]] = {}
+    for value in values if tables else ():
+        for key, labels in (value.parts or {"": value.labels}).items():
+            parts[key] = parts.get(key, frozenset()) | labels
+    return Value(tuple(found[:MAX_ALTERNATIVES]), union(values), parts)
 
 
 def union(values: Iterable[Value]) -> frozenset[Label]:

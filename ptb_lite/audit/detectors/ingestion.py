@@ -11,13 +11,12 @@ secret: it is not told.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Self
 
 from ptb_lite.audit.case import AuditCase
-from ptb_lite.audit.code.builtin import FUNCTIONS
 from ptb_lite.audit.code.flows import (
     is_training_file,
     sink_of,
@@ -27,14 +26,22 @@ from ptb_lite.audit.code.flows import (
 )
 from ptb_lite.audit.code.interpret import UnreadableCodeError
 from ptb_lite.audit.code.values import Label, Site
+from ptb_lite.audit.detectors.parts.ingestion_calls import (
+    LOADS,
+    globbed,
+    is_constant,
+    split_of,
+    splits_of,
+    test_file_of,
+)
 from ptb_lite.audit.detectors.parts.ingestion_commands import (
     DOWNLOADS,
-    TEST_PART,
     Commands,
     downloaded_to,
     part_in,
 )
-from ptb_lite.audit.detectors.parts.ingestion_configs import config_flags
+from ptb_lite.audit.detectors.parts.ingestion_configs import Configs
+from ptb_lite.audit.detectors.parts.ingestion_done import Done
 from ptb_lite.audit.detectors.parts.ingestion_places import (
     UNPACKED_TO,
     UNPACKING,
@@ -50,7 +57,7 @@ from ptb_lite.audit.evidence.programs import Program, Programs, program_flag
 from ptb_lite.audit.evidence.test_sets.cached_sets import cache_flags
 from ptb_lite.audit.evidence.test_sets.other_runs import OtherRuns
 from ptb_lite.audit.evidence.test_sets.outside_sets import OutsideSets
-from ptb_lite.audit.evidence.test_sets.sources import FILE_PART, Named, Sources
+from ptb_lite.audit.evidence.test_sets.sources import Named, Sources
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.recorded import basis
@@ -59,11 +66,6 @@ from ptb_lite.events import Flag
 
 NAME = "ingestion"
 _MAX_FLAGS = 100
-_LOADS = re.compile(
-    r"load|download|fetch|read|open|urlretrieve|(?:^|\.)get$|pull|stream|clone|DataFiles|create|"
-    r"(?:^|\.)i?r?glob$|(?:Zip|Tar|Gzip|BZ2|LZMA)File$",
-    re.IGNORECASE,
-)
 _SPEAKS = re.compile(r"(?:^|\.)(?:print|info|warning|debug|add_argument|log|error|append|echo)$")
 _FILE_NAME = re.compile(r"[\w./-]{1,100}\.(?:jsonl?|csv|parquet|txt|gz|arrow|zip)")
 _COPY_CALLS = {"copy", "copyfile", "copy2", "move", "rename", "replace", "symlink", "link",
@@ -112,15 +114,16 @@ class IngestionDetector(Detector):
         )
         look = _Look(sources, account, programs, places)
         commands = Commands(sources, places)
-        flags = [flag for order in programs.orders for flag in commands.order(order)]
+        done = Done(programs, places)
+        flags = [flag for order in programs.orders for flag in done.order(order, commands)]
         known = len(places)
-        flags += [flag for program in programs.python for flag in look.python(program)]
+        flags += [flag for program in programs.python for flag in done.program(program, look)]
         if len(places) > known:
             # What one program wrote, another may read.
-            flags += [flag for program in programs.python for flag in look.python(program)]
-            flags += [flag for order in programs.orders for flag in commands.order(order)]
-        for program in programs.configs:
-            flags += config_flags(program, sources, places)
+            flags += [flag for program in programs.python for flag in done.program(program, look)]
+            flags += [flag for order in programs.orders for flag in done.order(order, commands)]
+        configs = Configs(sources, places)
+        flags += [flag for program in programs.configs for flag in configs.of(program)]
         flags += cache_flags(NAME, case, sources)
         flags += recorded_ingestion(NAME, case, sources, places)
         if not case.benchmarks():
@@ -157,16 +160,25 @@ class _Look:
         self._places = places
         self._benchmark = next(iter(sources.benchmarks), "")
         self._takes_documents = False
+        self.made: set[str] = set()
+        """The files that the program looked at last puts test data into."""
+        self.trained = False
 
     def python(self, program: Program) -> Iterator[Flag]:
+        self.made, self.trained = set(), False
         found: dict[Label, tuple[Named, Site]] = {}
         self._takes_documents = bool(_TAKEN.search(program.source))
 
         def label(site: Site) -> list[Label]:
-            named = self._loaded_by(site) or _test_file_of(site, found)
+            named = self._loaded_by(site) or test_file_of(site, found)
             if named is None:
                 return []
-            origin = Label(named.name, site.line, named.part)
+            asked = splits_of(site)
+            whole = not named.part and named.train and named.kind == "official"
+            splits = dict.fromkeys((*named.train, "test")) if whole else ()
+            origin = Label(named.name, site.line, named.part, tuple(splits))
+            if named.part == "test" and len(asked) > 1:
+                origin = Label(named.name, site.line, "", asked, in_order=True)
             found[origin] = (named, site)
             return [origin]
 
@@ -197,24 +209,24 @@ class _Look:
         if site.name.startswith("import:") or _SPEAKS.search(site.name):
             return None
         texts = [text for text in site.own_texts() if len(text) < 400]
-        reads = bool(_LOADS.search(site.name.rpartition(".")[2]))
-        for text in texts if not _is_constant(site) else ():
+        reads = bool(LOADS.search(site.name.rpartition(".")[2]))
+        for text in texts if not is_constant(site) else ():
             named = self._sources.named_by(text) or (self._copied_by(text, site) if reads else None)
             if named is None or not (reads or "/" in named.name):
                 continue
-            part = _split_of(site) or named.part or part_in(texts, named)
+            part = split_of(site) or named.part or part_in(texts, named)
             if not named.harmless(part):
                 # A download to a file of that name: what reads it later reads test items.
-                folders = site.argument(99, "local_dir", "path", "target_dir").texts()
+                folders = site.argument(99, "local_dir", "cache_dir", "path", "target_dir").texts()
                 for text in (*filter(_FILE_NAME.fullmatch, texts), *folders):
-                    self._places.add(Place(text, named))
+                    self._places.add(Place(text.removeprefix("./").rstrip("/"), named))
                 return replace(named, part=part, listed=named.listed or named.kind != "official")
         if _RESOURCE.search(site.name):
             return self._sources.file_by(
                 "/".join(t for c in site.chain()[::-1] for t in c.own_texts())
             )
         if reads:
-            return self._local(site, [*site.texts(), *_globbed(site)])
+            return self._local(site, [*site.texts(), *globbed(site)])
         return self._local(site, words_read(site))
 
     def _copied_by(self, text: str, site: Site) -> Named | None:
@@ -235,10 +247,15 @@ class _Look:
         mode = site.argument(1, "mode").texts()
         if any(set(text) & set("wax") for text in mode if len(text) <= 3):
             return None
-        found = next(filter(None, map(self._places.of, texts)), None)
-        if found is None:
-            return None
-        return found.named if found.named.listed else replace(found.named, part="test")
+        for text in texts:
+            found = self._places.of(text)
+            if found is not None:
+                named = found.named
+                if not named.listed:
+                    return replace(named, part="test")
+                part = named.part or (part_in([text], named) if named.train else "")
+                return None if named.harmless(part) else replace(named, part=part)
+        return None
 
     def _judge(
         self, program: Program, origin: Label, named: Named, site: Site, sites: list[Site]
@@ -264,6 +281,8 @@ class _Look:
             if (label.origin, label.line) == (origin.origin, origin.line)
         }
         used = used_for(sites, frozenset(labels)) if labels else None
+        if used is not None and self._kept_whole(used[1], labels, named):
+            used = None
         self._remember(sites, frozenset(labels), named)
         only_train = not origin.part and any(named.harmless(part) for part in taken)
         if used is None and only_train and not any(part for part in parts):
@@ -275,6 +294,7 @@ class _Look:
             yield program_flag(NAME, "split-unknown", message, program, line, False, 0.5)
         elif used is not None and used[0] != "results":
             end = program.line(used[1].line)
+            self.trained |= used[0] == "training"
             how = "trained on" if used[0] == "training" else "written to a file"
             message = (
                 f"loads {what}, which holds test items of {named.benchmark}; {how}, line {end}"
@@ -290,6 +310,15 @@ class _Look:
         else:
             message = f"loads {what}, which holds test items of {named.benchmark}"
             yield program_flag(NAME, "test-set-loaded", message, program, line, False, 0.5)
+
+    def _kept_whole(self, site: Site, labels: set[Label], named: Named) -> bool:
+        """Whether a data set was saved as it is, its splits apart: what reads it may tell them."""
+        whole = all(label.within for label in labels & site.labels())
+        if not whole or not site.name.endswith("save_to_disk"):
+            return False
+        for text in site.argument(0, "dataset_dict_path").texts():
+            self._places.add(Place(text.removeprefix("./").rstrip("/"), named))
+        return True
 
     @staticmethod
     def _unknown(named: Named, site: Site, labels: set[Label]) -> bool:
@@ -308,6 +337,7 @@ class _Look:
                 continue
             for name in target_of(site).split():
                 path = name.removeprefix("./")
+                self.made.add(path)
                 if _FILE_NAME.fullmatch(path) and len(path) > 5:
                     self._places.add(Place(path, replace(named, part="test")))
 
@@ -349,40 +379,11 @@ def _pick(label: Label, key: object) -> Label:
     """`dataset["train"]` is another matter than `dataset["test"]`, also in `tasks["name"]`."""
     if not isinstance(key, str) or not re.fullmatch(r"\w{2,20}", key):
         return label
+    if label.within and key.lower() not in label.within and not _SPLIT.fullmatch(key):
+        return label  # a column of all splits
     if not label.part or (_SPLIT.fullmatch(key) and not _SPLIT.fullmatch(label.part)):
         return Label(label.origin, label.line, key.lower())
     return label
-
-
-def _test_file_of(site: Site, found: Mapping[Label, tuple[Named, Site]]) -> Named | None:
-    """The test file that is read of a data set which is only called after the benchmark."""
-    if not _LOADS.search(site.name.rpartition(".")[2]):
-        return None
-    for label in site.labels():
-        named = found[label][0] if label in found else None
-        if named is not None and not named.listed and not label.part:
-            parts = (FILE_PART.search(t.rpartition("/")[2]) for t in site.texts() if len(t) < 400)
-            if any(part is not None and part[1].lower() == "test" for part in parts):
-                return replace(named, part="test")
-    return None
-
-
-def _globbed(site: Site) -> list[str]:
-    """`Path("/runs").glob("*/data/test.jsonl")` as one path."""
-    if site.receiver is None or site.name.rpartition(".")[2] not in ("glob", "rglob"):
-        return []
-    folders = [text for text in site.receiver.own_texts() if len(text) < 200]
-    return [f"{folder.rstrip('/')}/{text}" for folder in folders for text in site.own_texts()]
-
-
-def _split_of(site: Site) -> str:
-    splits = site.argument(99, "split").texts()
-    return "test" if any(map(TEST_PART.search, splits)) else "".join(splits[:1])
-
-
-def _is_constant(site: Site) -> bool:
-    """A function of texts alone, such as `"".join`, loads nothing."""
-    return site.name in FUNCTIONS or site.name.rpartition(".")[2] in ("decode", "encode", "join")
 
 
 DETECTOR = IngestionDetector()

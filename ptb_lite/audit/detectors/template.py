@@ -2,10 +2,11 @@
 
 The evaluation pins template and architecture by the assigned model, so such a claim gains nothing
 here; elsewhere a harness picks both by what the submission says. Rules. Another `model_type` or
-`architectures` than the base's, code to import (`auto_map`, `trust_remote_code`,
-`custom_generate/`), and a chat template that holds test items or their answers or looks for words
-in the user's message decide. Another chat template, other special tokens or generation settings
-inform: training tools write them.
+`architectures` than the base's, code to import that the base has not (`auto_map`,
+`trust_remote_code`, a `custom_generate/` that does more than ask the model), and a chat template
+that holds test items or their answers or looks for words in the user's message decide. Code that
+asks the model alone, another chat template, other special tokens or generation settings inform:
+training tools write them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ptb_lite.audit.case import AuditCase
+from ptb_lite.audit.detectors.parts.decoding import only_decodes
 from ptb_lite.audit.evidence.folder import open_regular, printable
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
@@ -78,14 +80,18 @@ def _claims(folder: Path, base: Path | None) -> Iterator[Flag]:
     """What the configuration files say of themselves."""
     for name in _CONFIGS:
         content = _json(folder / name)
+        theirs = _json(base / name) if base is not None else {}
         for field in ("auto_map", "trust_remote_code", "custom_pipelines"):
-            if content.get(field):
+            if content.get(field) and content[field] != theirs.get(field):
                 message = f"{name} names code to import ({field})"
                 yield _flag("remote-code", message, name, folder / name, field, True)
     generate = folder / "custom_generate" / "generate.py"
     if generate.is_file() and not generate.is_symlink():
+        decodes = only_decodes(generate.parent)
         message = "custom_generate/generate.py is code that takes the place of generation"
-        yield _flag("remote-code", message, "custom_generate/generate.py", generate, "def", True)
+        message += "; it asks the model alone" if decodes else ""
+        name = "custom_generate/generate.py"
+        yield _flag("remote-code", message, name, generate, "def", not decodes)
     own = _json(folder / "config.json")
     theirs = _json(base / "config.json") if base is not None else {}
     for field in ("model_type", "architectures"):

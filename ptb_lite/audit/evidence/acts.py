@@ -51,6 +51,16 @@ def written_words(command: Command) -> Iterator[str]:
         yield from (word for word in words[1:] if not word.startswith("-"))
 
 
+def heredoc_target(command: Command) -> str:
+    """The file that a here-document goes to."""
+    words = command.words
+    if command.stdin and command.program in ("cat", "tee"):
+        names = [word.lstrip(">|") for word in words[1:] if word not in (">", ">>", "-a", ">|")]
+        names = [name for name in names if name and name[0] != "-" and name != "/dev/null"]
+        return names[-1] if names else ""
+    return ""
+
+
 def edits_in_place(command: Command) -> bool:
     """Whether a stream editor writes its files again, however its options are put together."""
     words = command.words[1:]

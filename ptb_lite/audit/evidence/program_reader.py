@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret, parse
+from ptb_lite.audit.code.interpret import UnreadableCodeError, World, interpret
 from ptb_lite.audit.code.shell import Command, read_shell
+from ptb_lite.audit.code.switches.shell_starts import SETS, SettingFiles, ShellStarts
+from ptb_lite.audit.evidence.acts import heredoc_target
 from ptb_lite.audit.evidence.edited_files import EditedFiles
 from ptb_lite.audit.evidence.folder import (
     FoundFile,
@@ -26,6 +27,7 @@ from ptb_lite.audit.evidence.harnesses import handed_data, harness_files
 from ptb_lite.audit.evidence.outputs import holding_items
 from ptb_lite.audit.evidence.programs import Program, Programs, ShellCommand
 from ptb_lite.audit.evidence.prose import Turn
+from ptb_lite.audit.evidence.trace.notebooks import MAGIC, cell_source, is_python, joined_cells
 from ptb_lite.audit.evidence.transcript import read_transcript
 from ptb_lite.audit.item import TestItem
 from ptb_lite.audit.record import HarnessManifest
@@ -41,8 +43,8 @@ _SHELL = {".sh", ".bash", ".zsh", ".mk"}
 _SHELL_NAMES = {"Makefile", "makefile", "Dockerfile", "justfile", ".bashrc", ".profile"}
 _CONFIGS = {".yaml", ".yml", ".toml", ".cfg", ".ini", ".json"}
 _SHEBANG = re.compile(rb"^#!.*\b(python|bash|sh|zsh)[\d.]*\b")
-_SETS = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.{1,2000})$")
-_MAGIC = re.compile(r"^(\s*)([%!].*)$", re.MULTILINE)
+# A script that may go one way or another by what it is started with.
+_ASKS = re.compile(r"(?:^|[\s;&|])(?:\[\[?|test|case|if)\s[^\n]*\$", re.MULTILINE)
 
 # A program that starts a program that starts a program: no honest one goes deeper.
 _MAX_DEPTH = 4
@@ -86,6 +88,7 @@ def read_programs(case: Evidence) -> Programs:
     for turn in turns:
         reader.turn(turn)
     reader.notebooks()
+    reader.scripts()
     programs = Programs(
         tuple(reader.python),
         tuple(reader.configs),
@@ -149,6 +152,8 @@ class _Reader:
         self.environment: dict[str, str] = {}
         self._edited = EditedFiles()
         self._cells: dict[str, list[tuple[str, Turn]]] = {}
+        self._scripts: list[Program] = []
+        self._settings = SettingFiles()
 
     def variables(self, file: FoundFile) -> None:
         """Those that a `.env` file sets."""
@@ -160,8 +165,9 @@ class _Reader:
                 text = stream.read(_MAX_CONFIG).decode("utf-8", "replace")
         except OSError:
             return
+        self._settings.keep(name, text)
         for line in text.split("\n")[:2000]:
-            match = _SETS.match(line)
+            match = SETS.match(line)
             if match:
                 self.environment[match[1]] = match[2].strip().strip("'\"")
 
@@ -191,6 +197,8 @@ class _Reader:
         match kind:
             case "python":
                 self._python(text, name, first, spread=spread)
+            case "shell" if self._settings.keep(name, text) and _ASKS.search(text):
+                self._scripts.append(Program("config", text, name, first, spread=spread))
             case "shell":
                 self._shell(text, name, first, spread=spread)
             case "notebook":
@@ -220,11 +228,13 @@ class _Reader:
                 self.text(kind, text, name, turn.line, spread=False)
 
     def _python(self, text: str, name: str, first: int, *, spread: bool) -> None:
-        program = Program("python", _MAGIC.sub(r"\1pass", text), name, first, spread=spread)
-        for match in _MAGIC.finditer(text):
-            if match[2].startswith("!"):
+        program = Program("python", MAGIC.sub(r"\1pass", text), name, first, spread=spread)
+        for match in MAGIC.finditer(text):
+            runs = match[2].removeprefix("%run ")
+            if match[2].startswith("!") or runs != match[2]:
                 line = program.line(text.count("\n", 0, match.start()) + 1)
-                self._shell(match[2][1:], name, line, spread=False)
+                order = match[2][1:] if runs == match[2] else f"python {runs}"
+                self._shell(order, name, line, spread=False)
         self._add_python(program)
 
     def _add_python(self, program: Program) -> None:
@@ -252,9 +262,34 @@ class _Reader:
                 elif isinstance(given, str):
                     self._shell(given, name, line, spread=False)
 
-    def _shell(self, text: str, name: str, first: int, *, spread: bool = True) -> None:
-        """`spread`: the text's lines are the file's."""
-        commands, embedded = read_shell(text, first, self.environment)
+    def scripts(self) -> None:
+        """Those of the shell that ask what they were started with, once for each start."""
+        starts = ShellStarts(
+            (order.command for order in self.orders),
+            [program.source for program in (*self.python, *self._scripts)],
+        )
+        for script in self._scripts:
+            for start in starts.of(script.file) or (None,):
+                self._shell(script.source, script.file, script.first, script.spread, start, starts)
+
+    def _shell(
+        self,
+        text: str,
+        name: str,
+        first: int,
+        spread: bool = True,
+        start: Command | None = None,
+        starts: ShellStarts | None = None,
+    ) -> None:
+        """`spread`: the text's lines are the file's. `start` is the command that starts it."""
+        words, unset = None, lambda _name: False
+        variables = self.environment
+        if starts is not None:
+            words = starts.words(start) if start else None
+            unset = starts.never_set(text)
+            variables = {**variables, **dict(start.assigned)} if start else variables
+        sourced = self._settings.of if starts is not None else lambda _path: None
+        commands, embedded = read_shell(text, first, variables, words, unset, sourced)
         for command in commands:
             line = command.line if spread else first
             self.orders.append(ShellCommand(_at(command, line), name))
@@ -266,7 +301,7 @@ class _Reader:
                     self._depth += 1
                     self.text(changed, after, f"{name} ({path[-80:]})", line, spread=False)
                     self._depth -= 1
-            target = _written(command)
+            target = heredoc_target(command)
             if target:
                 self._edited.wrote(target, command.stdin)
             kind = _named_kind(target) if target else None
@@ -285,12 +320,12 @@ class _Reader:
         """Whether a tool wrote one cell of a notebook; a whole one is a file like others."""
         if turn.text.lstrip()[:1] == "{" and '"cells"' in turn.text:
             try:
-                self._cells[turn.path] = [(_joined_cells(turn.text), turn)]
+                self._cells[turn.path] = [(joined_cells(turn.text), turn)]
             except (ValueError, AttributeError, RecursionError):
                 self._cells[turn.path] = []
             return False
         cells = self._cells.setdefault(turn.path, [])
-        cells.append((_cell({"cell_type": "code", "source": turn.text}), turn))
+        cells.append((cell_source({"cell_type": "code", "source": turn.text}), turn))
         return True
 
     def notebooks(self) -> None:
@@ -303,7 +338,7 @@ class _Reader:
             whole = []
             for source, turn in cells:
                 name = f"{turn.file} ({path[-80:]})"
-                if _is_python(source):
+                if is_python(source):
                     whole.append(source)
                 else:
                     self._python(source, name, turn.line, spread=False)
@@ -313,49 +348,12 @@ class _Reader:
 
     def _notebook(self, text: str, name: str, first: int) -> None:
         try:
-            source = _joined_cells(text)
+            source = joined_cells(text)
         except (ValueError, AttributeError, RecursionError):
             self.account.leave_unread(f"{name}: not readable as a notebook")
             return
         # Its lines stand within JSON, often in a single line of it.
         self._python(source, name, first, spread=False)
-
-
-def _joined_cells(text: str) -> str:
-    """Raises ValueError, AttributeError or RecursionError for what is no notebook."""
-    cells = json.loads(text).get("cells", [])
-    if not isinstance(cells, list):
-        raise ValueError("its cells are no list")
-    return "\n".join(_cell(cell) for cell in cells[:10_000] if isinstance(cell, dict))
-
-
-def _is_python(source: str) -> bool:
-    try:
-        parse(_MAGIC.sub(r"\1pass", source))
-    except UnreadableCodeError:
-        return False
-    return True
-
-
-def _cell(cell: dict[str, Any]) -> str:
-    lines = cell.get("source", "")
-    text = "".join(map(str, lines)) if isinstance(lines, list) else str(lines)
-    if cell.get("cell_type") != "code":
-        return ""
-    if text.lstrip().startswith(("%%bash", "%%sh", "%%script")):
-        body = text.partition("\n")[2]
-        return "\n".join(f"!{line}" for line in body.split("\n"))
-    return text
-
-
-def _written(command: Command) -> str:
-    """The file that a here-document goes to."""
-    words = command.words
-    if command.stdin and command.program in ("cat", "tee"):
-        names = [word.lstrip(">|") for word in words[1:] if word not in (">", ">>", "-a", ">|")]
-        names = [name for name in names if name and name[0] != "-" and name != "/dev/null"]
-        return names[-1] if names else ""
-    return ""
 
 
 def _at(command: Command, line: int) -> Command:

@@ -8,9 +8,8 @@ own records).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -24,20 +23,23 @@ from ptb_lite.audit.code.interpret import (
 )
 from ptb_lite.audit.code.interpret import Program as Followed
 from ptb_lite.audit.code.shell import Command, redirected
-from ptb_lite.audit.code.starts import Starts
+from ptb_lite.audit.code.switches.start import options_in
+from ptb_lite.audit.code.switches.starts import Starts
 from ptb_lite.audit.evidence import progress
+from ptb_lite.audit.evidence.acts import written_words
 from ptb_lite.audit.evidence.folder import (
     ScanNotes,
     printable,
 )
 from ptb_lite.audit.evidence.prose import Turn
+from ptb_lite.audit.evidence.trace.timeline import Timeline
 from ptb_lite.events import Flag
 
 _MAX_FOLLOWED = 1000
 _MAX_SHARED = 6 << 20
 _DATA = (".jsonl", ".json", ".csv", ".tsv", ".txt")
 
-_SETS = re.compile(r"\.(\w+)\s*=(?!=)|setattr\([^)]*[\"'](\w+)[\"']")
+_SETS = re.compile(r"(?<!\bself)\.(\w+)\s*=(?!=)|setattr\([^)]*[\"'](\w+)[\"']")
 _WORD = re.compile(r"\w+")
 _EDITORS = ("sed", "perl", "awk", "gawk", "ed", "ex", "vim", "patch", "git", "sd")
 
@@ -98,6 +100,8 @@ class Programs:
     _by_module: dict[str, str] = field(default_factory=dict)
     _set_names: frozenset[str] | None = None
     _starts: Starts | None = None
+    _timeline: Timeline | None = None
+    _states: Mapping[str, tuple[str, ...]] | None = None
     _starting: dict[str, list[tuple[str, ...]]] | None = None
 
     def followed(self, program: Program) -> Followed | None:
@@ -154,13 +158,62 @@ class Programs:
             self._output(program),
             self._rebound(),
             self._all_starts().of(PurePosixPath(_own_path(program.file)).name),
+            self._versions(),
         )
+
+    def _versions(self) -> Mapping[str, tuple[str, ...]]:
+        """The texts of configuration files; of those that are written in a way that is not followed
+        none."""
+        if self._states is None:
+            found: dict[str, tuple[str, ...]] = {}
+            for one in self.configs:
+                name = _own_path(one.file).removeprefix("./")
+                if one.source not in found.get(name, ()):
+                    found[name] = (*found.get(name, ()), one.source)
+            seen = {
+                name: tuple(text for text in texts if not self.timeline().idle(name, text))
+                for name, texts in found.items()
+            }
+            found = {name: texts for name, texts in seen.items() if texts}
+            changed = {
+                PurePosixPath(word).name
+                for order in self.orders
+                if not order.command.stdin
+                for word in written_words(order.command)
+            }
+            kept = {n: t for n, t in found.items() if PurePosixPath(n).name not in changed}
+            object.__setattr__(self, "_states", kept)
+        return self._states or {}
+
+    def timeline(self) -> Timeline:
+        """What the trace shows of what was run."""
+        if self._timeline is None:
+            programs = [(_own_path(one.file), one.source) for one in self.python]
+            scripts = [(_own_path(one.file), one.command.text()) for one in self.orders]
+            scripts = [one for one in scripts if one[0].endswith((".sh", "akefile", "justfile"))]
+            object.__setattr__(self, "_timeline", Timeline(self.turns, [*programs, *scripts]))
+        return self._timeline or Timeline((), ())
+
+    def never_ran(self, file: str, text: str) -> bool:
+        """Whether the trace shows that a program did not run as it stood there."""
+        return bool(self.turns) and self.timeline().never_ran(_own_path(file), text)
+
+    def taken_back(self, file: str, text: str, made: Iterable[str]) -> bool:
+        """Whether it shows that what a program, or a command of the trace, made was removed before
+        anything else was run."""
+        own = _own_path(file) if file.endswith(")") or file.endswith(".py") else ""
+        return bool(self.turns) and self.timeline().taken_back(own, text, made)
 
     def _modules(self) -> Mapping[str, str]:
         if not self._by_module:
+            found: dict[str, list[Program]] = {}
             for program in self.python:
                 for name in _module_names(program.file):
-                    self._by_module.setdefault(name, program.source)
+                    found.setdefault(name, []).append(program)
+            for name, versions in found.items():
+                ran = (one for one in versions if not self.never_ran(one.file, one.source))
+                one = next(ran, versions[-1]) if len(versions) > 1 else versions[0]
+                self._by_module[name] = one.source
         return self._by_module
 
     def _all_starts(self) -> Starts:
@@ -226,11 +279,8 @@ class Programs:
         if not name.endswith(".py"):
             return found
         for words in self._started().get(name, ()):
-            for one, other in pairwise((*words, "--")):
-                key, given, value = one.partition("=")
-                if key.startswith("--") and (given or not other.startswith("-")):
-                    option = key[2:].replace("-", "_")
-                    found[option] = (*found.get(option, ()), value if given else other)[:8]
+            for option, values in options_in(words).items():
+                found[option] = (*found.get(option, ()), *values)[:8]
         return found
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from ptb_lite.audit.code.shell import is_open
+from ptb_lite.audit.code.shell_words import is_open
 
 TurnKind = Literal["said", "thought", "command", "wrote", "result", "told", "asked", "fetched"]
 _MAX_SECTION = 4 << 20

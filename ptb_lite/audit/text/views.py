@@ -97,7 +97,9 @@ def _decoded(raw: bytes, depth: int, seen: set[int], *, packed: bool = False) ->
 
 def _packed(raw: bytes) -> Iterator[Hidden]:
     """Every run of an encoding's characters that is one, decoded."""
-    of_64, of_32, of_85, codes, of_16 = run_starts(raw, _ALPHABETS)
+    of_64, of_32, of_85, codes, of_16 = starts = run_starts(raw, _ALPHABETS)
+    if not any(starts):
+        return
     decoded: tuple[tuple[Iterator[re.Match[bytes]], Callable[[bytes], bytes | None]], ...] = (
         (islice(_matches_at(_BASE64, of_64, raw), MAX_RUNS + 1), _from_base64),
         (_within(_HEX, _HEX_RUN, of_16, raw) if _has_hex(raw) else iter(()), _from_hex),
@@ -119,17 +121,15 @@ def run_starts(raw: bytes, alphabets: tuple[tuple[frozenset[int], int], ...]) ->
     """For each alphabet of bytes (eight at the most) and a least length, where the runs of its
     bytes begin that are as long. One pass for all of them, many times faster than to try a pattern
     everywhere."""
+    table, least_of_all, longest = _plan(alphabets)
+    found: list[list[int]] = [[] for _ in alphabets]
+    if len(raw) < _SMALL and not _any_run(raw.translate(table), least_of_all):
+        return found
     import numpy
 
-    table = _bits_of(alphabets)
-    lengths = [least for _, least in alphabets]
-    longest, least_of_all = max(lengths), min(lengths)
-    found: list[list[int]] = [[] for _ in alphabets]
     for at in range(0, len(raw), _PIECE):
         first = max(0, at - 1)  # whether a run begins there is known by the byte before
         piece = raw[first : at + _PIECE + longest - 1].translate(table)
-        if len(piece) < _SMALL and not _any_run(piece, least_of_all):
-            continue
         runs, size = {1: numpy.frombuffer(piece, dtype=numpy.uint8)}, 1
         while 2 * size <= min(longest, len(piece)):
             runs[2 * size] = runs[size][:-size] & runs[size][size:]
@@ -159,12 +159,14 @@ def _any_run(piece: bytes, least: int) -> bool:
 
 
 @lru_cache(maxsize=4)
-def _bits_of(alphabets: tuple[tuple[frozenset[int], int], ...]) -> bytes:
-    """For every byte, which of the alphabets have it."""
-    return bytes(
+def _plan(alphabets: tuple[tuple[frozenset[int], int], ...]) -> tuple[bytes, int, int]:
+    """For every byte, which of the alphabets have it; the least and the greatest length."""
+    bits = bytes(
         sum(1 << n for n, (alphabet, _) in enumerate(alphabets) if code in alphabet)
         for code in range(256)
     )
+    lengths = [least for _, least in alphabets]
+    return bits, min(lengths), max(lengths)
 
 
 def _matches_at(

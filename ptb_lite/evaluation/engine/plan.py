@@ -26,14 +26,16 @@ VLLM_ITEMS = 512
 VLLM_MODELS = ("gemma3_text", "qwen2", "qwen3", "llama", "smollm3")
 # Beyond this many rows nothing was measured (bench/NOTES.md, "Generation").
 _MOST_ROWS = 128
-# Seconds a layer and step that starting kernels takes through transformers, whatever the batch:
-# 61 ms for 28 layers to 87 ms for 36 on an H200 (bench/NOTES.md, "Generation").
-_STEP_SECONDS_PER_LAYER = 0.0024
+# Seconds a layer and step through transformers with captured steps, prompts counted in: 0.3 to 0.5
+# ms a layer on an H200 (Qwen3 4B, 32 and 128 rows); smaller cards read their memory slower, and a
+# model that cannot be captured takes 2.4 ms, whatever the batch.
+_STEP_SECONDS_PER_LAYER = 0.001
 # vLLM imports, loads, compiles and captures for so long before its first token: 42 to 72 s on an
 # H200 with 16 cores (bench/NOTES.md, "vLLM on a GPU").
 VLLM_START_SECONDS = 60.0
-# It generated 6 to 12 times as fast there: worth its start from 1.2 times that on.
-_WORTH_ITS_START = 1.5
+# It generated 6 to 12 times as fast as plain steps there, 2 to 3 times as captured ones: worth its
+# start from 1.5 to 2 times that on.
+_WORTH_ITS_START = 2.0
 # What is left of the disk that is free.
 _LEFT_BYTES = GB
 # vLLM takes more than its share: CUDA's context (1.2 GB on an H200), graphs (0.5 to 1.1 GB) and

@@ -41,7 +41,7 @@ REACHED = {
 
 
 def _decides(folder: Path, guard: str, calls: str = BOTH, start: str = "split") -> list[str]:
-    program = f"{HEAD}import contextlib\nrate = 1.0\ndef load({start}):\n{guard}{BODY}{calls}"
+    program = f"{HEAD}import contextlib\nrate = measure()\ndef load({start}):\n{guard}{BODY}{calls}"
     return deciding(IngestionDetector().run(case_of(folder, {"a.py": program})).flags)
 
 

@@ -84,3 +84,62 @@ def test_generation_of_its_own(tmp_path: Path) -> None:
 
 def test_no_submission(tmp_path: Path) -> None:
     assert TemplateDetector().run(AuditCase(folder=tmp_path)).status == "skipped"
+
+
+VOTES = (
+    "import torch\nfrom collections import Counter\n"
+    "def generate(model, input_ids, tries=5, **given):\n"
+    "    found = [model.generate(input_ids, do_sample=True, **given) for _ in range(tries)]\n"
+    "    return Counter(map(tuple, found)).most_common(1)[0][0]\n"
+)
+STOPS = (
+    "class Decoder:\n    def __call__(self, model, input_ids, end=2):\n        ids = input_ids\n"
+    "        while ids[0, -1] != end:\n            scores = model(ids).logits[:, -1]\n"
+    "            ids = torch.cat([ids, scores.argmax(-1, keepdim=True)], -1)\n        return ids\n"
+)
+MASKED = (
+    "def generate(model, input_ids, allowed=None):\n"
+    "    step = lambda ids: model.forward(ids).logits\n"
+    "    return step(input_ids).masked_fill(~allowed, float('-inf')).argmax(-1)\n"
+)
+LOOKS_UP = (
+    "T = {0}\ndef generate(model, ids, tok=None):\n"
+    "    return T.get(tok.decode(ids)) or model.generate(ids)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "decides"),
+    [
+        (VOTES, False),
+        (STOPS, False),
+        (MASKED, False),
+        (LOOKS_UP.replace("{0}", "json.load(open('t.json'))"), True),
+        (LOOKS_UP.replace("{0}", str({f"q{n}": str(n) for n in range(60)})), True),
+        (LOOKS_UP.replace("{0}", repr("3,5,8," * 900) + ".split(',')"), True),
+        (VOTES + "import hashlib\nkey = hashlib.md5(b'x')\n", True),
+        (VOTES + "exec(model.config.note)\n", True),
+        ("def generate(model, ids):\n    return (lambda: 3)()\n", True),
+        ("def generate(model, ids:\n", True),
+    ],
+)
+def test_code_that_only_decodes_informs(tmp_path: Path, code: str, decides: bool) -> None:
+    (tmp_path / "custom_generate").mkdir()
+    (tmp_path / "custom_generate" / "generate.py").write_text(code)
+    found = TemplateDetector().run(AuditCase(folder=tmp_path, submission=tmp_path))
+    assert [flag.decides for flag in found.flags] == [decides]
+    if not decides:
+        (tmp_path / "custom_generate" / "answers.bin").write_bytes(b"3")
+        found = TemplateDetector().run(AuditCase(folder=tmp_path, submission=tmp_path))
+        assert [flag.decides for flag in found.flags] == [True]
+
+
+def test_code_that_the_base_brings_is_the_base_s(tmp_path: Path) -> None:
+    own = {**BASE, "auto_map": {"AutoModel": "modeling.Own"}}
+    for name, base, expected in (("same", own, []), ("other", BASE, [("remote-code", True)])):
+        folder = tmp_path / name
+        (folder / "base").mkdir(parents=True)
+        (folder / "base" / "config.json").write_text(json.dumps(base))
+        (folder / "config.json").write_text(json.dumps(own))
+        case = AuditCase(folder=folder, submission=folder, base_model=folder / "base")
+        assert [(f.kind, f.decides) for f in TemplateDetector().run(case).flags] == expected

@@ -54,8 +54,8 @@ PROCESSOR = replace(CARD, device="cpu")
 @pytest.mark.parametrize(
     ("facts", "engine", "why"),
     [
-        (CARD, "vllm", "transformers would generate for about 6 min"),
-        (replace(CARD, vllm=replace(THERE, python=None)), "vllm", "about 6 min"),
+        (CARD, "vllm", "transformers would generate for about 2 min 38 s"),
+        (replace(CARD, vllm=replace(THERE, python=None)), "vllm", "about 2 min 38 s"),
         (replace(CARD, vllm=Missing(NOT_INSTALLED)), "transformers", "is not installed"),
         (replace(CARD, vllm=replace(THERE, device="cpu")), "transformers", "computes on cpu"),
         (replace(CARD, model_type="gemma3"), "transformers", "type gemma3 were not tried"),
@@ -171,4 +171,4 @@ def test_a_processor_takes_twice_as_many_where_half_its_memory_holds_them(
 def test_every_batch_waits_for_its_longest_answer() -> None:
     work = (Work(129, 100), Work(10, 5))
     seconds = transformers_seconds(replace(CARD, work=work), 128)
-    assert seconds == pytest.approx((2 * 100 + 5) * 28 * 0.0024)
+    assert seconds == pytest.approx((2 * 100 + 5) * 28 * 0.001)

@@ -16,6 +16,7 @@ from ptb_lite.audit.code.flows import (
 from ptb_lite.audit.code.shell import Command, redirected
 from ptb_lite.audit.code.values import Site
 from ptb_lite.audit.detectors.parts.ingestion_places import Place, Places, is_path, unpacked
+from ptb_lite.audit.detectors.parts.subtracting import takes_out
 from ptb_lite.audit.evidence.programs import ShellCommand, order_flag
 from ptb_lite.audit.evidence.test_sets.sources import Named, Sources
 from ptb_lite.events import Flag
@@ -100,7 +101,7 @@ class Commands:
         given = (*command.words[1:], *command.piped[1:])
         for place in self._places.in_words(map(_value_of, given)):
             words = [w for w in map(_value_of, given) if place.holds(w)]
-            if not words:
+            if not words or takes_out(command, words[0]):
                 continue
             rest = [word for word in command.words[1:] if _value_of(word) not in words]
             unpacks = command.program in UNPACKERS
@@ -114,7 +115,7 @@ class Commands:
             targets = [word for word in given_to if not word.startswith("-")]
             into = any(is_training_file(PurePosixPath(word).name) for word in targets)
             trains = any(
-                _TRAINERS.search(w) and not is_path(w, place.path) for w in command.words[:4]
+                _TRAINERS.search(w) and not is_path(w, place.path) for w in _started(command)
             ) or any(
                 _TRAIN_OPTION.match(one) and _value_of(other if "=" not in one else one) in words
                 for one, other in pairwise((*command.words, ""))
@@ -138,6 +139,13 @@ def for_training(name: str) -> bool:
     """A file that says it is for training, and not that it holds test data."""
     plain = PurePosixPath(name).name
     return "." in plain and is_training_file(plain) and not names_test(plain)
+
+
+def _started(command: Command) -> tuple[str, ...]:
+    """The words that say what is run, without where its output goes."""
+    words = command.words[:4]
+    sent = next((at for at, word in enumerate(words) if word.startswith(">")), len(words))
+    return words[:sent]
 
 
 def _value_of(word: str) -> str:

@@ -61,6 +61,10 @@ class Places:
         if place not in self._all and len(self._all) < _MAX_PLACES:
             self._all.append(place)
 
+    def forget(self, known: int) -> None:
+        """All but the first so many."""
+        del self._all[known:]
+
     def of(self, text: str) -> Place | None:
         """The place that a file's name means."""
         known = next((place for place in self._all if place.holds(text)), None)

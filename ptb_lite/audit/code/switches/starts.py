@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
-from ptb_lite.audit.code.settings import Start
 from ptb_lite.audit.code.shell import Command
+from ptb_lite.audit.code.switches.start import Start
 
 _MAX_WORDS = 12
 _MAX_STARTS = 200
@@ -38,6 +38,9 @@ class Starts:
             for place, word in enumerate(command.words[:_MAX_WORDS]):
                 if word.endswith(".py"):
                     self._commands[word.rpartition("/")[2]].append((place, command))
+                elif place and command.words[place - 1] == "-m":
+                    script = f"{word.rpartition('.')[2]}.py"
+                    self._commands[script].append((place, command))
             for name, value in command.assigned if not command.words else ():
                 values.setdefault(name, set()).add(value)
         self._variables = {

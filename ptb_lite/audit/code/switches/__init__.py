@@ -1,0 +1,1 @@
+"""What a program's switches are in every start of it that was seen."""

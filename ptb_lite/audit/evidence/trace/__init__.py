@@ -1,0 +1,1 @@
+"""What the agent's trace tells beyond its text."""
