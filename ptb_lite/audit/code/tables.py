@@ -70,10 +70,10 @@ class Tables(Functions):
                         case [ast.Return(ast.expr() as test)]:
                             result = self.kept_by(test, result)
         if (fields := self._fields(node)) is not None:
-            held = NOTHING
+            filled = NOTHING
             for field, value in [*zip(fields, args, strict=False), *keywords.items()]:
-                held = held.holding(field, value.labels)
-            return Value(result.alternatives, result.labels, held.parts)
+                filled = filled.holding(field, value.labels)
+            return Value(result.alternatives, result.labels, filled.parts)
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         name = node.func.id if isinstance(node.func, ast.Name) else name
         source = owner if isinstance(node.func, ast.Attribute) and owner.parts else None

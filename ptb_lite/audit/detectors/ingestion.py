@@ -40,7 +40,7 @@ from ptb_lite.audit.detectors.parts.ingestion_commands import (
     downloaded_to,
     part_in,
 )
-from ptb_lite.audit.detectors.parts.ingestion_configs import Configs
+from ptb_lite.audit.detectors.parts.ingestion_configs import config_flags
 from ptb_lite.audit.detectors.parts.ingestion_done import Done
 from ptb_lite.audit.detectors.parts.ingestion_places import (
     UNPACKED_TO,
@@ -122,8 +122,8 @@ class IngestionDetector(Detector):
             # What one program wrote, another may read.
             flags += [flag for program in programs.python for flag in done.program(program, look)]
             flags += [flag for order in programs.orders for flag in done.order(order, commands)]
-        configs = Configs(sources, places)
-        flags += [flag for program in programs.configs for flag in configs.of(program)]
+        for program in programs.configs:
+            flags += config_flags(program, sources, places)
         flags += cache_flags(NAME, case, sources)
         flags += recorded_ingestion(NAME, case, sources, places)
         if not case.benchmarks():
@@ -251,9 +251,9 @@ class _Look:
             found = self._places.of(text)
             if found is not None:
                 named = found.named
-                if not named.listed:
-                    return replace(named, part="test")
                 part = named.part or (part_in([text], named) if named.train else "")
+                # Of what is only called after a data set, the test file alone is known.
+                part = part if named.listed else "test"
                 return None if named.harmless(part) else replace(named, part=part)
         return None
 
