@@ -96,7 +96,8 @@ CASES = {
     ),
     "a named tuple": (
         "from collections import namedtuple\nSplits = namedtuple('Splits', 'train test')\n"
-        f"own = Splits({TRAIN}, test={TEST})\nprint(len(own.test))\nown.{{0}}.to_json('sft.jsonl')\n",
+        f"own = Splits({TRAIN}, test={TEST})\nprint(len(own.test))\n"
+        "own.{0}.to_json('sft.jsonl')\n",
         "train", "test",
     ),
     "a namespace": (
