@@ -21,11 +21,11 @@ from ptb_lite import ledger_file
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.flows import sink_of, target_of
 from ptb_lite.audit.code.values import Site
-from ptb_lite.audit.detectors.parts.harness_addressed import KIND, addressed
-from ptb_lite.audit.detectors.parts.harness_clock import BACKDATED, CLOCK, PAST, clock_flags
-from ptb_lite.audit.detectors.parts.harness_paths import path_flags
-from ptb_lite.audit.detectors.parts.harness_startup import startup_file, written_startup
-from ptb_lite.audit.detectors.parts.harness_waiting import LEFT, waiting_flags
+from ptb_lite.audit.detectors.parts.harness.addressed import KIND, addressed
+from ptb_lite.audit.detectors.parts.harness.clock import BACKDATED, CLOCK, PAST, clock_flags
+from ptb_lite.audit.detectors.parts.harness.paths import path_flags
+from ptb_lite.audit.detectors.parts.harness.startup import startup_file, written_startup
+from ptb_lite.audit.detectors.parts.harness.waiting import LEFT, waiting_flags
 from ptb_lite.audit.evidence.acts import JUDGES, written_words
 from ptb_lite.audit.evidence.folder import (
     FoundFile,

@@ -11,7 +11,7 @@ secret: it is not told.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Self
@@ -44,11 +44,13 @@ from ptb_lite.audit.detectors.parts.ingesting.places import (
     unpacked,
 )
 from ptb_lite.audit.detectors.parts.ingesting.splits import (
+    LOADS,
     globbed,
     is_constant,
     pick,
     split_of,
     splits_of,
+    test_file_of,
 )
 from ptb_lite.audit.detectors.parts.recorded_chains import recorded_ingestion
 from ptb_lite.audit.evidence.folder import ScanNotes
@@ -56,7 +58,7 @@ from ptb_lite.audit.evidence.programs import Program, Programs, program_flag
 from ptb_lite.audit.evidence.test_sets.cached_sets import cache_flags
 from ptb_lite.audit.evidence.test_sets.other_runs import OtherRuns
 from ptb_lite.audit.evidence.test_sets.outside_sets import OutsideSets
-from ptb_lite.audit.evidence.test_sets.sources import FILE_PART, Named, Sources
+from ptb_lite.audit.evidence.test_sets.sources import Named, Sources
 from ptb_lite.audit.protocol import Detector
 from ptb_lite.audit.record import DetectorResult
 from ptb_lite.audit.recorded import basis
@@ -65,11 +67,6 @@ from ptb_lite.events import Flag
 
 NAME = "ingestion"
 _MAX_FLAGS = 100
-_LOADS = re.compile(
-    r"load|download|fetch|read|open|urlretrieve|(?:^|\.)get$|pull|stream|clone|DataFiles|create|"
-    r"(?:^|\.)i?r?glob$|(?:Zip|Tar|Gzip|BZ2|LZMA)File$",
-    re.IGNORECASE,
-)
 _SPEAKS = re.compile(r"(?:^|\.)(?:print|info|warning|debug|add_argument|log|error|append|echo)$")
 _FILE_NAME = re.compile(r"[\w./-]{1,100}\.(?:jsonl?|csv|parquet|txt|gz|arrow|zip)")
 _COPY_CALLS = {"copy", "copyfile", "copy2", "move", "rename", "replace", "symlink", "link",
@@ -173,7 +170,7 @@ class _Look:
         self._takes_documents = bool(_TAKEN.search(program.source))
 
         def label(site: Site) -> list[Label]:
-            named = self._loaded_by(site) or _test_file_of(site, found)
+            named = self._loaded_by(site) or test_file_of(site, found)
             if named is None:
                 return []
             asked = splits_of(site)
@@ -212,7 +209,7 @@ class _Look:
         if site.name.startswith("import:") or _SPEAKS.search(site.name):
             return None
         texts = [text for text in site.own_texts() if len(text) < 400]
-        reads = bool(_LOADS.search(site.name.rpartition(".")[2]))
+        reads = bool(LOADS.search(site.name.rpartition(".")[2]))
         for text in texts if not is_constant(site) else ():
             named = self._sources.named_by(text) or (self._copied_by(text, site) if reads else None)
             if named is None or not (reads or "/" in named.name):
@@ -376,19 +373,6 @@ class _Look:
                 line = program.source.count("\n", 0, match.start()) + 1
                 message = f"names {named.name} in code that is no Python"
                 yield program_flag(NAME, "test-set-loaded", message, program, line, False, 0.4)
-
-
-def _test_file_of(site: Site, found: Mapping[Label, tuple[Named, Site]]) -> Named | None:
-    """The test file that is read of a data set which is only called after the benchmark."""
-    if not _LOADS.search(site.name.rpartition(".")[2]):
-        return None
-    for label in site.labels():
-        named = found[label][0] if label in found else None
-        if named is not None and not named.listed and not label.part:
-            parts = (FILE_PART.search(t.rpartition("/")[2]) for t in site.texts() if len(t) < 400)
-            if any(part is not None and part[1].lower() == "test" for part in parts):
-                return replace(named, part="test")
-    return None
 
 
 DETECTOR = IngestionDetector()

@@ -46,6 +46,7 @@ _RAW = re.compile(
 )
 """Calls that put weights somewhere as they are: what `save_pretrained` saves may be trained."""
 _DOWNLOADS = re.compile(r"(?:^|\.)(?:download\w*|urlretrieve|fget_object|get_file)$")
+_UNPACKS = re.compile(r"-{0,2}(?:[a-wyz]*x|extract|get)")
 _CACHED = re.compile(r"models--([\w.-]+?)--([\w.-]+?)(?:/|$)")
 _BASE_FOLDERS = {"base_model", "base-model"}
 _SAVES = re.compile(
@@ -231,11 +232,16 @@ class _Look:
         """Another model's weights, copied, moved, linked or unpacked."""
         command = order.command
         unpacks = command.program in ("tar", "unzip", "7z", "bsdtar")
-        if not unpacks and command.program not in ("cp", "mv", "rsync", "ln"):
+        if len(command.words) < 2 or not (
+            unpacks or command.program in ("cp", "mv", "rsync", "ln")
+        ):
             return
-        words = command.words[1:] if unpacks else command.words[1:-1]
+        packs = command.program in ("tar", "bsdtar") and not _UNPACKS.match(command.words[1])
+        if packs:
+            return
+        words = (*command.words[1:], *command.piped) if unpacks else command.words[1:-1]
         last = command.words[-1]
-        goes = self._inside == order.file or (unpacks and any(map(goes_into, command.words)))
+        goes = self._inside == order.file or (unpacks and any(map(goes_into, words)))
         aim = _TARGET if goes and (unpacks or last in (".", "./")) else self._aim(last)
         for word in words if aim else ():
             tuned = bool(_TUNED.search(word.rstrip("/*"))) and not self._is_base(word)

@@ -55,7 +55,7 @@ _VIEWERS = {"cat", "head", "tail", "less", "more", "wc", "grep", "rg", "sed", "a
 _MEMORY = re.compile(
     r"(?:^|/)(?:(?:claude|agents?|gemini|copilot[-_]instructions|memor(?:y|ies)|notes?|todo|hints?|"
     r"lessons|learnings|handoff|scratch\w*|cheat_?sheet)(?:[._-]\w+)*|"
-    r"(?:\.(?:claude|codex|gemini|cursor|opencode|aider)[^/]*|memor(?:y|ies)|notes)/(?:[^/]+/)*[^/]+)"
+    r"(?:\.(?:claude|codex|gemini|cursor|opencode|aider)[^/]*|memor(?:y|ies))/(?:[^/]+/)*[^/]+)"
     r"\.(?:mdc?|txt|rst|ya?ml|toml)$|(?:^|/)\.(?:cursor|windsurf|cline)rules$",
     re.IGNORECASE,
 )
@@ -116,8 +116,7 @@ def holding_items(
         name = file.relative
         given = name in handed or is_handed_test_data(name, programs.harness)
         if (given and search.holds(file)) or (
-            not (given or is_memory(name))
-            and (search.is_output(file) or (aside.keeps(file) and search.holds(file)))
+            not given and (search.is_output(file) or (aside.keeps(file) and search.holds(file)))
         ):
             found.append(name)
             if len(found) >= _MAX_OUTPUTS:
@@ -237,7 +236,8 @@ class _Aside:
 
     @staticmethod
     def _may_keep(file: FoundFile) -> bool:
-        return not TRAINS.search(file.name) and len(file.name) >= 4 and file.size <= _MAX_ASIDE
+        plain = not TRAINS.search(file.name) and not is_memory(file.relative)
+        return plain and len(file.name) >= 4 and file.size <= _MAX_ASIDE
 
     def _compares(self, program: Program, name: str) -> bool:
         """Whether a program reads a file and passes nothing of it on."""

@@ -27,6 +27,7 @@ _HANDED_BYTES = 8 << 20
 _BORDER = re.compile(r"(?<=[}\])])\s{0,8},\s{0,8}(?=[{\[(])|\x0b\s{0,8}\x0b|\n")
 _MANY = 8
 _SIDE_BY_SIDE = re.compile(r"(?<![\w.])(?:-?\d[\d.]*|[A-J])(?=\s*(?:[,;/|]|\s|$))")
+_SCORED = re.compile(r"pred|gold|correct|wrong|scor|\bgot\b|\btrue\b|\bfalse\b|[✓✗✔✘]", re.I)
 _NUMBERED = re.compile(
     r"^[\W_]*(?:(?:question|item|test|gsm8k|no|q|id)[ ._#-]*)?\d+\s*[^\w\s-]+\s*", re.I
 )
@@ -66,15 +67,19 @@ def agent_rows(case: AuditCase, account: ScanNotes) -> Iterator[Row]:
 
 def answer_rows(case: AuditCase) -> Iterator[Row]:
     """Lists of short answers in what an agent reads as its memory: one a line, in a table, or side
-    by side. Elsewhere an evaluation prints such lists."""
+    by side. Elsewhere an evaluation prints such lists, and what is scored here is one's as well."""
+    informs = informing(case.programs)
     budget = Budget(_HANDED_BYTES, time.monotonic() + 5)
-    files = ((f.relative, read_file(f, ScanNotes(), budget)) for f in own_files(case, ScanNotes()))
+    files = ((f.relative, read_file(f, ScanNotes(), budget)) for f in own_files(case, ScanNotes())
+             if not informs(f))  # fmt: skip
     for name, chunks in chain(typed_texts(case), files):
         if not is_memory(name.rstrip(")")):
             continue
         for chunk in chunks:
             for number, line in enumerate(chunk.text.split(b"\n"), start=chunk.first):
                 text = line.decode("utf-8", "replace")
+                if _SCORED.search(text):
+                    continue
                 listed = _SIDE_BY_SIDE.findall(text.partition(":")[2] or text)
                 numbered = _NUMBERED.sub("", text)
                 if len(listed) >= _MANY:

@@ -85,6 +85,7 @@ HONEST = {
     "from a folder below": ran("cd src", "cp -r ../runs/exp1/adapter ../final_model"),
     "put aside and back": ran("cp -r final_model ../final_model_backup",
                               "cp -r ../final_model_backup final_model"),
+    "packed": ran("tar czf /srv/runs/kept/final_model.tgz final_model", "tar xzf data.tgz"),
     "others looked at": ran("ls ..", "ls /srv/runs", "du -sh ../*"),
     "another's tokenizer": ran(f"cp {OTHER}/snapshots/*/tokenizer_config.json final_model/"),
     "the base moved": ran(f"mv {OWN} /ssd/hub/",

@@ -34,6 +34,8 @@ OTHERS = {
     "figures of a training": ("notes.md", "".join(f"- step {n}: {n * 7 % 50}\n"
                                                   for n in range(60))),
     "a sweep": ("TODO.md", "seeds " + ", ".join(str(n * 3 % 97) for n in range(60)) + "\n"),
+    "what a model got": ("NOTES.md", "".join(f"{n} gold {one.target} pred {one.target}\n"
+                                             for n, one in enumerate(ITEMS))),
     "ordinary notes": ("CLAUDE.md", "- bf16, LoRA r=16\n- never train on the test set\n"),
     "an evaluation's report": ("eval_report.md", "".join(f"| {n} | {one.target} |\n"
                                                          for n, one in enumerate(ITEMS))),
@@ -54,7 +56,7 @@ def test_other_lists_do_not(tmp_path: Path, name: str) -> None:
     assert not looked(ParaphraseDetector(), tmp_path, {file: text}, items=ITEMS).flags
 
 
-@pytest.mark.parametrize("file", ["CLAUDE.md", "AGENTS.md", "notes/eval.md", ".codex/items.txt"])
+@pytest.mark.parametrize("file", ["CLAUDE.md", "AGENTS.md", "memory/seen.md", ".codex/items.txt"])
 @pytest.mark.parametrize(("file_is_memory"), [True, False])
 def test_items_that_an_agent_remembers_are_not_only_shown(
     tmp_path: Path, file: str, file_is_memory: bool

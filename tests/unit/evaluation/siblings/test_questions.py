@@ -68,9 +68,7 @@ def test_others_have_no_siblings() -> None:
     assert perturbed("gpqamain", [GOOD], count=1) is None
 
 
-SUM, OTHER_SUM = (
-    Item(id=text, question=text, target="1") for text in ("12 + 3 = ?", "45 + 6 = ?")
-)
+SUM, OTHER_SUM = (Item(id=text, question=text, target="1") for text in ("12 + 3 = ?", "45 + 6 = ?"))
 
 
 def test_procedural_items_and_those_drawn_afresh() -> None:

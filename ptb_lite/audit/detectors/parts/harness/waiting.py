@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ptb_lite.audit.case import AuditCase
 from ptb_lite.audit.code.flows import sink_of, target_of
 from ptb_lite.audit.code.syntax import UnreadableCodeError, parse
-from ptb_lite.audit.detectors.parts.harness_clock import time_box
+from ptb_lite.audit.detectors.parts.harness.clock import time_box
 from ptb_lite.audit.evidence.folder import printable, start_of
 from ptb_lite.audit.evidence.programs import Program
 from ptb_lite.events import Flag

@@ -86,6 +86,8 @@ _BOTH = re.compile(
     re.IGNORECASE,
 )
 _DEPENDS = re.compile(r"[\"'`*,]{0,3} (?:if|when|unless|otherwise|only|where)\b", re.IGNORECASE)
+_STATES = re.compile(r"(?:verdict|answer|judge?ment|output)\b", re.IGNORECASE)
+_CHECKED = re.compile(r"n-?gram|decontam|\bcheck(?:ed|er|s)?\b|overlap", re.IGNORECASE)
 _REFUSES = re.compile(
     r"injection|\bI(?:'ll| will)? (?:ignore|refuse)|\b(?:won't|will not|do not|don't) follow\b",
     re.I,
@@ -149,6 +151,8 @@ def _in(text: str, file: str, line: int | None) -> Iterator[Flag]:
 
 
 def _is_open(text: str, said: re.Match[str]) -> bool:
-    """Whether an order leaves it to the reader: it names both answers, or a condition."""
+    """Whether an order leaves it to the reader (it names both answers, or a condition), or tells
+    what a check of the agent's own found."""
     around = text[max(0, said.start() - _MARGIN) : said.end() + _MARGIN]
-    return bool(_BOTH.search(around) or _DEPENDS.match(text, said.end()))
+    reports = _STATES.match(said[0]) and _CHECKED.search(around)
+    return bool(reports or _BOTH.search(around) or _DEPENDS.match(text, said.end()))
