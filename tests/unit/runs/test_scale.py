@@ -32,8 +32,8 @@ SMALL = Small(
 
 def test_the_figures_by_hand() -> None:
     found = scale(SMALL, Real(QWEN, "h100", hours=10, seeds=3, price=2.5))
-    # Ten batches of 128, each 500 steps of 0.0024 s a layer.
-    a_pass = 10 * 500 * 0.0024 * QWEN.layers
+    # Ten batches of 128, each 500 steps of 0.001 s a layer.
+    a_pass = 10 * 500 * 0.001 * QWEN.layers
     assert found.tasks[0].seconds == pytest.approx(a_pass)
     assert found.hours == pytest.approx(10 + (3 * a_pass + 36) / 3600)
     assert found.gpu_hours == pytest.approx(30 + (2 * a_pass + 3 * (a_pass + 36)) / 3600)

@@ -46,12 +46,12 @@ def expect(
 @pytest.mark.parametrize(
     ("found", "engine", "words"),
     [
-        (expect(WITH_VLLM), "vllm", "vLLM: transformers would generate for about 24 min"),
+        (expect(WITH_VLLM), "vllm", "vLLM: transformers would generate for about 10 min"),
         (expect(WITH_VLLM), "vllm", "about 60 s for each of its two starts"),
         (expect(WITH_VLLM, SHORT), "transformers", "takes about 60 s to start"),
         (expect(WITH_VLLM, asked="transformers"), "transformers", "because it was asked for"),
         (expect(WITHOUT), "transformers", "not installed (scripts/setup-vllm); it would be taken"),
-        (expect(WITHOUT), "transformers", "the baseline generates for 24 min 05 s or more"),
+        (expect(WITHOUT), "transformers", "the baseline generates for 10 min 02 s or more"),
         (expect(WITHOUT, asked="vllm"), "transformers", "asked for, but vLLM is not installed"),
         (expect(replace(WITH_VLLM, disk_free=GB)), "transformers", "a disk with 1.0 GB free"),
         (expect(replace(WITH_VLLM, disk_free=None)), "vllm", "would generate for"),
@@ -87,8 +87,8 @@ def test_a_card_through_transformers_waits_for_every_token() -> None:
         expected_times(QWEN, LONG, 600, CARD, Earlier(), expect(machine).plan)
         for machine in (WITHOUT, WITH_VLLM)
     )
-    assert slow.baseline == pytest.approx(20 + 42 * 512 * 28 * 0.0024)
-    assert slow.evaluate == pytest.approx(20 + 21 * 512 * 28 * 0.0024)
+    assert slow.baseline == pytest.approx(20 + 42 * 512 * 28 * 0.001)
+    assert slow.evaluate == pytest.approx(20 + 21 * 512 * 28 * 0.001)
     # Loading with vLLM's start; items by the rate of the card.
     assert 80 < quick.baseline < slow.baseline
     assert not slow.measured
