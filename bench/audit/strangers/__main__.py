@@ -43,6 +43,8 @@ def main() -> int:
         folder = args.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         cases, shelf = _built(args, folder, number)
+        if args.json:
+            print(f"seed {number}", file=sys.stderr)
         if args.build_only:
             return 0
         results = []
