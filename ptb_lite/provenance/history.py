@@ -263,7 +263,10 @@ class _Walk:
         self._found: dict[tuple[int, str], Chain] = {}
         self._readers: dict[str, list[Program]] = {}
         self._children: dict[int, list[Program]] = {}
+        self._became: dict[int, Program] = {}
         for program in history.programs.values():
+            if program.before is not None:
+                self._became[program.before] = program
             if program.stdin.startswith("pipe:"):
                 self._readers.setdefault(program.stdin, []).append(program)
             if program.forked and program.parent is not None:
@@ -343,12 +346,22 @@ class _Walk:
 
     def _write(self, program: Program, act: FileAct) -> None:
         self._opened.setdefault(program.entry, []).append(act)
-        hops = self._holders.get(program.entry)
+        hops = self._holders.get(program.entry) or self._held_later(program, act.path)
         if hops is not None:
             self._made(act, hops)
         elif act.act == "write":
             self._files.pop(act.path, None)
             self._files.pop(act.inode, None)
+
+    def _held_later(self, program: Program, path: str) -> tuple[Hop, ...] | None:
+        """How what the program became came to hold a source, where it writes to `path`: a shell
+        opens `> file` before it becomes the command, and the pipe's writer may be quicker."""
+        later, seen = self._became.get(program.entry), 0
+        while later is not None and seen < 64:
+            if later.stdout == path and later.entry in self._holders:
+                return self._holders[later.entry]
+            later, seen = self._became.get(later.entry), seen + 1
+        return None
 
     def _made(self, act: FileAct, hops: tuple[Hop, ...]) -> None:
         if self._is_source(act.path):

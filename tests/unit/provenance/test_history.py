@@ -87,6 +87,34 @@ def test_pipes_lead_on_but_not_back_to_whom_all_report_to(tmp_path: Path) -> Non
     assert "(cat) read eval.json and wrote a pipe, which process 103 (sort) read" in only
 
 
+def test_what_a_shell_opens_is_the_commands_that_it_becomes_whoever_is_first(
+    tmp_path: Path,
+) -> None:
+    """In `cat eval | sort > t` the file is opened by a shell that is to become sort."""
+    pipe = "pipe:[5]"
+    shell = program(2, "sh")
+    becomes = [
+        act(2, "write", "t.jsonl"),
+        program(3, "sort", before=2, stdin=pipe, stdout="/w/t.jsonl"),
+    ]
+    read = act(1, "read", "eval.json")
+    cat, end = program(1, "cat", stdout=pipe), act(9, "read", "t.jsonl")
+    for number, lines in enumerate(
+        (
+            [cat, read, shell, *becomes],
+            [cat, shell, *becomes, read],
+            [cat, shell, becomes[0], read, becomes[1]],
+        )
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (only,) = sentences(history(folder, BEGAN, *lines, TRAINER, end))
+        assert "a pipe, which process 103 (sort) read and wrote t.jsonl" in only
+    # Another file that the shell opened is not what sort writes.
+    other = [cat, read, shell, act(2, "write", "u.jsonl"), becomes[1], TRAINER]
+    assert sentences(history(tmp_path, BEGAN, *other, act(9, "read", "u.jsonl"))) == []
+
+
 def test_a_fork_holds_what_was_read_before_it(tmp_path: Path) -> None:
     found = history(
         tmp_path, BEGAN, program(1, "python", "prep.py"), act(1, "read", "eval.json"),
