@@ -49,7 +49,8 @@ class CapturedSteps:
         self._graph, self._outputs, self._inputs = None, None, {}
 
     def __call__(self, **inputs: Any) -> Any:
-        """What the model's `forward` gives for one token a row; the same tensors every time.
+        """What the model's `forward` gives for one token a row, logits (rows, 1, vocabulary); the
+        same tensors every time, which the next step writes over.
 
         Raises `CaptureError`, and `torch.OutOfMemoryError`.
         """
@@ -83,7 +84,8 @@ def next_stop(length: int, max_length: int) -> int:
 
 
 def fixed_cache(cache: Cache, rows: torch.Tensor, length: int) -> Cache:
-    """A cache of `length` columns a layer with what `cache` holds of `rows`; it is emptied.
+    """A cache of at least `length` columns a layer with what `cache` holds of `rows` (numbers of
+    its rows); it is emptied. Layers hold (rows, heads, columns, head size).
 
     Layers with a sliding window get all columns, too: what it has dropped is masked anyway.
     """
